@@ -1,0 +1,38 @@
+"""trainlint: a linter for PyTorch training code that proves its findings by running them.
+
+This face is loaded lazily, so that listing rules never imports LibCST.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+    from trainlint.rule import Finding, Needs, Option, Options, Rule
+    from trainlint.run import Effect, Event, Run, Runs
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Program": "trainlint.meaning.program",
+    "Finding": "trainlint.rule",
+    "Needs": "trainlint.rule",
+    "Option": "trainlint.rule",
+    "Options": "trainlint.rule",
+    "Rule": "trainlint.rule",
+    "Effect": "trainlint.run",
+    "Event": "trainlint.run",
+    "Run": "trainlint.run",
+    "Runs": "trainlint.run",
+}
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names are resolved by __getattr__
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'trainlint' has no attribute {name!r}")
+    return getattr(import_module(home), name)

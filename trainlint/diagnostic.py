@@ -1,0 +1,109 @@
+"""What a lint or verify run tells the world: plain frozen values, JSON-able, picklable, no behaviour.
+
+Everything above `lint` (reports, fixes, baselines, verification) speaks in these words, and nothing in
+this file knows LibCST, rules or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Level = Literal["error", "warning", "advice"]
+Applicability = Literal["safe", "unsafe"]
+Certainty = Literal["imported", "constructed", "annotated", "inferred", "conventional", "guessed"]
+
+LEVELS: tuple[Level, ...] = ("error", "warning", "advice")  # from the gravest to the mildest
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A range of a file. Lines and columns count from 1, columns in code points.
+
+    `start` and `end` are code point offsets into `Source.text`, `end` exclusive. In a notebook `line`
+    counts within cell number `cell` (from 1), elsewhere `cell` is None.
+    """
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    start: int
+    end: int
+    cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the text at `where` by `text` (an insertion where the range is empty)."""
+
+    where: Location
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    title: str
+    applicability: Applicability
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Another place that a finding rests on, and what happens there."""
+
+    where: Location
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What executing a finding showed."""
+
+    state: Literal["confirmed", "refuted", "inconclusive"]
+    reason: str  # from the fixed vocabulary in docs/verification.md
+    evidence: str  # one sentence with numbers
+    measurements: Mapping[str, object] = field(default_factory=dict)
+    device: str | None = None
+    seconds: float = 0.0
+    protections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding, located, levelled and explained: what `--output-format json` prints."""
+
+    name: str
+    family: str
+    level: Level
+    message: str
+    where: Location
+    because: tuple[Because, ...] = ()
+    certainty: Certainty = "constructed"
+    fix: Fix | None = None
+    control: Fix | None = None  # for experiments only, where the fix cannot serve; never applied to files
+    fingerprint: str = ""
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file, rule or setting that could not be used; always makes the exit code 2 unless allowed."""
+
+    path: str
+    line: int | None
+    message: str
+    kind: Literal["unreadable", "syntax", "internal-error", "usage"] = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of a run: diagnostics in file, line, column, name order."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    files: int = 0  # how many files were looked at
+    suppressed: int = 0  # by comments
+    baselined: int = 0
