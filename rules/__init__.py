@@ -1,0 +1,1 @@
+"""The book: one module per rule, grouped by family, nothing else."""

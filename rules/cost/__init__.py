@@ -1,0 +1,1 @@
+"""What it costs: memory and speed."""

@@ -1,0 +1,1 @@
+"""What the model sees: loading, splitting, transforming."""

@@ -1,0 +1,1 @@
+"""How it is judged: train and eval mode, evaluation."""

@@ -1,0 +1,1 @@
+"""What is minimised: losses, what they are fed and what they keep alive."""

@@ -1,0 +1,1 @@
+"""How fast weights change: learning rate, schedule, optimizer."""

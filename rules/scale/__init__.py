@@ -1,0 +1,1 @@
+"""More than one device, half precision, checkpoints, resuming."""

@@ -1,0 +1,1 @@
+"""How weights change: backward, step, zero_grad and their order."""
