@@ -1,0 +1,283 @@
+"""Calling values: functions are followed, classes made, the rest handed to the library's rooms."""
+
+from __future__ import annotations
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.contexts import UNCHANGED, grad_effect
+from trainlint.meaning.facts.layers import is_module_class
+from trainlint.meaning.library import call_external, call_library_object, make_library_object
+from trainlint.meaning.machine import DEPTH, Machine
+from trainlint.meaning.methods import call_method
+from trainlint.meaning.objects import (
+    external_bases,
+    find_member,
+    has_unknown_base,
+    is_module,
+)
+from trainlint.meaning.unit import Frame
+from trainlint.meaning.values import (
+    NONE,
+    Argument,
+    Bound,
+    Choice,
+    Class,
+    Constant,
+    External,
+    Free,
+    Function,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Partial,
+    Result,
+    Sequence,
+    Super,
+    Unknown,
+    Unpacked,
+    Value,
+    choice,
+    options,
+)
+
+Arguments = tuple[Value, ...]
+Keywords = dict[str, Value]
+
+
+def call(
+    machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: s.Node | None, frame: Frame | None
+) -> Value:
+    match callee:
+        case Function():
+            return call_function(machine, callee, arguments, keywords, node)
+        case Bound(function=function, receiver=receiver, cls=cls):
+            return call_function(machine, function, (receiver, *arguments), keywords, node, receiver, cls)
+        case Class():
+            return make(machine, callee, arguments, keywords, node)
+        case External():
+            return call_external(machine, callee, arguments, keywords, node)
+        case Instance(cls=Class()):
+            return call_object(machine, callee, arguments, keywords, node)
+        case Instance():
+            return call_library_object(machine, callee, arguments, keywords, node)
+        case Partial(function=function, arguments=first, keywords=given):
+            return call(machine, function, (*first, *arguments), {**given, **keywords}, node, frame)
+        case Member(receiver=Super() as sup):
+            return _call_base(machine, sup, callee, arguments, keywords, node)
+        case Member():
+            return call_method(machine, callee, arguments, keywords, node)
+        case Choice():
+            return _call_each(machine, callee, arguments, keywords, node, frame)
+    return call_unknown(machine, callee, arguments, keywords, node)
+
+
+def call_unknown(
+    machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: s.Node | None
+) -> Value:
+    """A call whose callee nobody can tell: perhaps a model, perhaps a criterion, perhaps neither."""
+    result = Result(callee, arguments, keywords, node, machine.grad)
+    result.region = machine.region
+    if node is not None and machine.forwarding == 0 and isinstance(callee, (Free, Argument, Item, Unknown, Result)):
+        machine.record("forward", node, callee, result, arguments, detail="unknown")
+    return result
+
+
+def _call_each(
+    machine: Machine, callee: Choice, arguments: Arguments, keywords: Keywords, node: s.Node | None, frame: Frame | None
+) -> Value:
+    found = [option for option in options(callee, 4) if not (isinstance(option, Constant) and option.value is None)]
+    if len(found) == 1:
+        return call(machine, found[0], arguments, keywords, node, frame)
+    results = []
+    with machine.within("branch", node):
+        for option in found:
+            with machine.within("arm", node):
+                results.append(call(machine, option, arguments, keywords, node, frame))
+    return choice(results) if results else Unknown("no callee", node)
+
+
+# Functions
+
+
+def call_function(
+    machine: Machine,
+    function: Function,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: s.Node | None,
+    receiver: Value | None = None,
+    cls: Class | None = None,
+) -> Value:
+    if len(machine.stack) >= DEPTH or any(running.node is function.node for running in machine.stack):
+        return call_unknown(machine, function, arguments, keywords, node)
+    names = bind(function, arguments, keywords)
+    frame = Frame(function.unit, names, function.scope, function, receiver, cls or function.owner)
+    machine.stack.append(function)
+    machine.entered.add(function.node)
+    grad = machine.grad
+    for decorator in function.decorators:
+        effect = grad_effect(decorator)
+        if effect is not UNCHANGED:
+            machine.grad = effect if isinstance(effect, bool) else None
+    try:
+        return _run(machine, function, frame, node)
+    finally:
+        machine.grad = grad
+        machine.stack.pop()
+
+
+def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None) -> Value:
+    definition = function.node
+    with machine.within("call", node if node is not None else definition, function=function):
+        if isinstance(definition, s.Lambda):
+            return machine.evaluate(machine, definition.value, frame)
+        machine.execute(machine, definition.body, frame)
+    if frame.yielded or "yield" in definition.body.words:
+        element = choice(frame.yielded) if frame.yielded else Unknown("yielded", node)
+        return Sequence("generator", (), node, True, element)
+    if not frame.returned:
+        return NONE
+    return choice(frame.returned)  # falling off the end counts only where nothing is returned
+
+
+def bind(function: Function, arguments: Arguments, keywords: Keywords) -> dict[str, Value]:
+    """The names a call binds, by Python's rules; what cannot be told is Unknown."""
+    names: dict[str, Value] = {}
+    position = 0
+    unpacked = next((a for a in arguments if isinstance(a, Unpacked)), None) or keywords.get("**")
+    rest = dict(keywords)
+    rest.pop("**", None)
+    parameters = function.node.parameters
+    for parameter, default in zip(parameters, function.defaults, strict=True):
+        if parameter.star == "*":
+            names[parameter.name] = Sequence("tuple", arguments[position:], None, unpacked is not None)
+            position = len(arguments)
+        elif parameter.star == "**":
+            names[parameter.name] = Mapping(rest, None, unpacked is not None)
+        elif position < len(arguments) and not parameter.keyword_only and not isinstance(arguments[position], Unpacked):
+            names[parameter.name] = arguments[position]
+            position += 1
+        elif parameter.name in rest:
+            names[parameter.name] = rest.pop(parameter.name)
+        elif unpacked is not None:
+            names[parameter.name] = Unknown(f"passed on as {parameter.name}")
+        else:
+            names[parameter.name] = default if default is not None else Unknown(f"{parameter.name} is not given")
+    return names
+
+
+def standalone_arguments(machine: Machine, function: Function) -> Keywords:
+    """Arguments for a function that nobody is seen to call."""
+    found: Keywords = {}
+    for parameter, default in zip(function.node.parameters, function.defaults, strict=True):
+        if parameter.star:
+            continue
+        annotation = None
+        if parameter.annotation is not None and isinstance(function.scope, Frame):
+            with machine.unrecorded():
+                annotation = machine.evaluate(machine, parameter.annotation, function.scope)
+        found[parameter.name] = Argument(parameter.name, function, default, annotation)
+    return found
+
+
+# Objects of the project's classes
+
+
+def make(machine: Machine, cls: Class, arguments: Arguments, keywords: Keywords, node: s.Node | None) -> Value:
+    instance = Instance(cls, node, arguments, dict(keywords), loop=machine.region.loop)
+    machine.instances.append(instance)
+    initialiser = find_member(cls, "__init__")
+    if initialiser is not None and isinstance(initialiser[0], Function):
+        call_function(machine, initialiser[0], (instance, *arguments), keywords, node, instance, initialiser[1])
+    else:
+        _fill_fields(cls, instance, arguments, keywords)
+    return instance
+
+
+def _fill_fields(cls: Class, instance: Instance, arguments: Arguments, keywords: Keywords) -> None:
+    """A dataclass or named tuple: arguments become the fields in order."""
+    fields = [name for name, value in cls.names.items() if not isinstance(value, Function) and name[0] != "_"]
+    for name, value in zip(fields, arguments):  # noqa: B905 - a call may give fewer than there are
+        instance.attributes[name] = value
+    for name, value in keywords.items():
+        if name != "**":
+            instance.attributes[name] = value
+
+
+def call_object(
+    machine: Machine, instance: Instance, arguments: Arguments, keywords: Keywords, node: s.Node | None
+) -> Value:
+    assert isinstance(instance.cls, Class)
+    for name in ("__call__", "forward"):
+        found = find_member(instance.cls, name)
+        if found is None or not isinstance(found[0], Function):
+            continue
+        if name == "forward" and not (is_module(instance) or has_unknown_base(instance.cls)):
+            break
+        method, home = found
+        if name == "__call__" and not is_module(instance):
+            return call_function(machine, method, (instance, *arguments), keywords, node, instance, home)
+        return forward(machine, instance, method, home, arguments, keywords, node)
+    library = next((b for b in external_bases(instance.cls) if is_module_class(b)), None)
+    if library is not None:  # a subclass of nn.Sequential or of a loss that only sets things up
+        stand_in = Instance(External(library), instance.node, instance.arguments, instance.keywords, instance.attributes)
+        result = call_library_object(machine, stand_in, arguments, keywords, node)
+        if node is not None and machine.forwarding == 0:
+            machine.record("forward", node, instance, result, arguments)
+        return result
+    return call_unknown(machine, instance, arguments, keywords, node)
+
+
+def forward(
+    machine: Machine,
+    instance: Instance,
+    method: Function,
+    home: Class,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: s.Node | None,
+) -> Value:
+    """A module of the project is called: its forward is followed, and the outermost call is an event."""
+    machine.forwarding += 1
+    try:
+        result = call_function(machine, method, (instance, *arguments), keywords, node, instance, home)
+    finally:
+        machine.forwarding -= 1
+    if node is not None and machine.forwarding == 0:
+        machine.record("forward", node, instance, result, (*arguments, *keywords.values()))
+    return result
+
+
+def _call_base(
+    machine: Machine, sup: Super, member: Member, arguments: Arguments, keywords: Keywords, node: s.Node | None
+) -> Value:
+    """`super().method(...)` that leaves the project: the library's base class does it."""
+    receiver = sup.receiver
+    if member.name == "__init__":
+        if isinstance(receiver, Instance) and isinstance(receiver.cls, Class):
+            base = next((b for b in external_bases(receiver.cls) if is_module_class(b)), None)
+            if base is not None:
+                made = make_library_object(machine, base, arguments, keywords, node)
+                if isinstance(made, Instance) and "*layers" in made.attributes:
+                    receiver.attributes["*layers"] = made.attributes["*layers"]
+        return NONE
+    if member.name in ("forward", "__call__") and isinstance(receiver, Instance) and isinstance(receiver.cls, Class):
+        base = next((b for b in external_bases(receiver.cls) if is_module_class(b)), None)
+        if base is not None:
+            stand_in = Instance(External(base), receiver.node, receiver.arguments, receiver.keywords, receiver.attributes)
+            return call_library_object(machine, stand_in, arguments, keywords, node)
+    return call_method(machine, Member(receiver, member.name, member.node), arguments, keywords, node)
+
+
+def iterate(machine: Machine, instance: Instance, node: s.Node | None) -> Value | None:
+    """What `for x in instance` goes through, where the class says so itself."""
+    if not isinstance(instance.cls, Class) or is_module(instance):
+        return None
+    found = find_member(instance.cls, "__iter__")
+    if found is None or not isinstance(found[0], Function):
+        return None
+    result = call_function(machine, found[0], (instance,), {}, node, instance, found[1])
+    if isinstance(result, Sequence):
+        return result
+    return None
+

@@ -1,0 +1,272 @@
+"""Questions about the data-flow graph of values: operations, heads, attachment, origins, identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from trainlint.meaning.facts.layers import WEIGHTED, layer_name
+from trainlint.meaning.facts.losses import criterion
+from trainlint.meaning.facts.operations import (
+    COMPARISONS,
+    CUTTING,
+    CUTTING_ATTRIBUTES,
+    CUTTING_FUNCTIONS,
+    CUTTING_HOMES,
+    MODULE_OPERATIONS,
+    SAME_OPERATION,
+    SHAPE_ONLY,
+)
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.values import (
+    Argument,
+    Bound,
+    Choice,
+    Class,
+    Constant,
+    External,
+    Free,
+    Function,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Partial,
+    Result,
+    Sequence,
+    Unknown,
+    Unpacked,
+    Value,
+    one,
+    options,
+)
+
+_LIMIT = 600  # values looked at for one question
+
+
+def operation(value: Value) -> str:
+    """The one name of a tensor operation in all its spellings, "" for what is none."""
+    if not isinstance(value, Result):
+        return ""
+    match value.callee:
+        case External(name=name):
+            short = name.rpartition(".")[2] if not name.startswith("operator.") else name
+            if name.startswith(("torch.", "operator.", "einops.")):
+                return SAME_OPERATION.get(short, short)
+            return ""
+        case Member(name=name):
+            return SAME_OPERATION.get(name, name)
+        case Instance(cls=External(name=name)):
+            layer = layer_name(name)
+            return MODULE_OPERATIONS.get(layer, "") if layer is not None else ""
+    return ""
+
+
+def operands(value: Result) -> tuple[Value, ...]:
+    """The tensor inputs of an operation: the receiver of a method comes first."""
+    if isinstance(value.callee, Member):
+        return (value.callee.receiver, *value.arguments)
+    if value.arguments:
+        return value.arguments
+    return tuple(v for k, v in value.keywords.items() if k in ("input", "x", "tensors", "self"))
+
+
+def peel(value: Value) -> list[Value]:
+    """The values behind operations that only change shape, type or device, for every alternative."""
+    found: list[Value] = []
+    pending, seen = [value], set()
+    while pending and len(seen) < _LIMIT:
+        current = pending.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, Choice):
+            pending.extend(current.options)
+        elif isinstance(current, Result) and operation(current) in SHAPE_ONLY and operands(current):
+            first = operands(current)[0]
+            inner = one(first)
+            pending.extend(inner.items if isinstance(inner, Sequence) and inner.items else [first])
+        elif isinstance(current, Item) and _is_tensor_like(current.source):
+            pending.append(current.source)
+        elif isinstance(current, Sequence) and current.element is not None and not current.items:
+            pending.append(current.element)
+        else:
+            found.append(current)
+    return found
+
+
+def _is_tensor_like(value: Value) -> bool:
+    """Whether indexing it selects part of a tensor (and not of an unknown tuple)."""
+    return any(bool(operation(o)) or isinstance(o, Item) and _is_tensor_like(o.source) for o in options(value))
+
+
+def attached(value: Value) -> bool | None:
+    """Whether a value carries an autograd graph; None where that cannot be told."""
+    return _attached(value, set())
+
+
+def _attached(value: Value, seen: set[int]) -> bool | None:
+    if id(value) in seen or len(seen) > _LIMIT:
+        return False
+    match value:
+        case Result():
+            if value.attached is None:
+                seen.add(id(value))
+                found = _result_attached(value, seen)
+                if found is not None:
+                    value.attached = found
+                return found
+            return bool(value.attached)
+        case Choice(options=values):
+            seen.add(id(value))
+            return _any(values, seen)
+        case Item(source=source):
+            seen.add(id(value))
+            return _attached(source, seen)
+        case Member(receiver=receiver, name=name):
+            return False if name in CUTTING_ATTRIBUTES else _attached(receiver, seen)
+        case Sequence(items=items, element=element):
+            seen.add(id(value))
+            return _any([*items, *([element] if element is not None else [])], seen)
+        case Mapping(items=entries, element=element):
+            seen.add(id(value))
+            return _any([*entries.values(), *([element] if element is not None else [])], seen)
+        case Instance(cls=External(name="torch.nn.Parameter" | "torch.nn.parameter.Parameter")):
+            return True
+        case Argument() | Free() | Unknown() | Unpacked():
+            return None
+    return False
+
+
+def _any(values: list[Value], seen: set[int]) -> bool | None:
+    answers = [_attached(value, seen) for value in values]
+    return True if True in answers else (None if None in answers else False)
+
+
+def _result_attached(value: Result, seen: set[int]) -> bool | None:
+    if value.grad is False:
+        return False
+    found = _callee_attached(value, seen)
+    return None if found and value.grad is None else found
+
+
+def _callee_attached(value: Result, seen: set[int]) -> bool | None:
+    inputs = [*value.arguments, *value.keywords.values()]
+    match value.callee:
+        case External(name=name):
+            if name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES):
+                return False
+            if criterion(name) is not None and value.arguments:
+                return _attached(value.arguments[0], seen) or _any(list(value.arguments[1:2]), seen)
+            return _any(inputs, seen) if name.startswith(("torch", "operator.", "builtins.", "einops")) else None
+        case Member(receiver=receiver, name=name):
+            if name in CUTTING:
+                return False
+            own = _attached(receiver, seen)
+            if own or isinstance(receiver, (Instance, External)):
+                return True if own else (None if is_module(one(receiver)) else _any(inputs, seen) or None)
+            return own if own is not False else _any(inputs, seen)
+        case Instance(cls=External(name=name)):
+            if criterion(name) is not None:
+                return _any(inputs, seen)
+            layer = layer_name(name)
+            if layer in WEIGHTED:
+                return True
+            if layer is not None:
+                return _any(inputs, seen)
+            return True if is_module(value.callee) else None
+        case Instance() as instance if is_module(instance):
+            return True
+    return None
+
+
+def walk(value: Value, enter: Callable[[Value], bool] = lambda value: True) -> Iterator[Value]:
+    """A value and all that it was computed from; `enter` says whether to go on below one."""
+    pending, seen = [value], set()
+    while pending and len(seen) < _LIMIT:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        if enter(current):
+            pending.extend(_inputs(current))
+
+
+def _inputs(value: Value) -> list[Value]:
+    match value:
+        case Result(callee=callee, arguments=arguments, keywords=keywords):
+            callee_inputs = [callee.receiver] if isinstance(callee, Member) else [callee]
+            return [*callee_inputs, *arguments, *keywords.values()]
+        case Choice(options=found):
+            return found
+        case Item(source=source) | Unpacked(source=source):
+            return [source]
+        case Member(receiver=receiver):
+            return [receiver]
+        case Sequence(items=items, element=element):
+            return [*items, *([element] if element is not None else [])]
+        case Mapping(items=entries, element=element):
+            return [*entries.values(), *([element] if element is not None else [])]
+        case Partial(function=function, arguments=arguments):
+            return [function, *arguments]
+        case Instance(cls=External(), arguments=arguments, keywords=keywords):
+            return [*arguments, *keywords.values()]
+    return []
+
+
+def same(first: Value, second: Value) -> bool | None:
+    """Whether two values are the same object; None where they may be."""
+    a, b = one(first), one(second)
+    if a is b:
+        return True
+    match a, b:
+        case Free(name=x), Free(name=y):
+            return x == y
+        case Argument(name=x, function=f), Argument(name=y, function=g):
+            return x == y and f is g
+        case Member(receiver=x, name=n), Member(receiver=y, name=m):
+            return same(x, y) if n == m else False
+        case Item(source=x, key=k), Item(source=y, key=j):
+            inner = same(x, y)
+            if inner is False:
+                return False
+            if isinstance(k, Constant) and isinstance(j, Constant):
+                return inner if k.value == j.value else False
+            return inner if k is None and j is None else None
+        case Choice(), _:
+            answers = {same(o, b) for o in options(a)}
+            return True if answers == {True} else (False if answers == {False} else None)
+        case _, Choice():
+            return same(b, a)
+    known = (Instance, Class, Function, Constant, External, Bound)
+    if isinstance(a, known) and isinstance(b, known):
+        return False
+    if isinstance(a, (Argument, Free)) and isinstance(b, (Argument, Free)):
+        return False
+    return None
+
+
+def certainty(value: Value) -> str:
+    """How a value is known: the weakest of its alternatives."""
+    order = ("imported", "constructed", "annotated", "inferred", "conventional", "guessed")
+    found = [_certainty(option) for option in options(value)]
+    return max(found, key=order.index) if found else "guessed"
+
+
+def _certainty(value: Value) -> str:
+    match value:
+        case External():
+            return "imported"
+        case Instance(symbolic=False) | Constant() | Function() | Class():
+            return "constructed"
+        case Instance():
+            return "constructed"
+        case Result(callee=callee):
+            return "constructed" if isinstance(callee, (External, Instance)) else certainty(callee)
+        case Argument(annotation=annotation):
+            return "annotated" if isinstance(annotation, External) else "conventional"
+        case Free():
+            return "conventional"
+        case Member(receiver=receiver):
+            return "conventional" if _certainty(one(receiver)) != "guessed" else "guessed"
+    return "guessed"

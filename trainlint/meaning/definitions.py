@@ -1,0 +1,37 @@
+"""`def` and `class`: functions and classes as values."""
+
+from __future__ import annotations
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.unit import Frame
+from trainlint.meaning.values import Class, Constant, Function, Value
+
+
+def define(machine: Machine, node: s.Define | s.Lambda, frame: Frame) -> Function:
+    decorators: tuple[Value, ...] = ()
+    if isinstance(node, s.Define):
+        decorators = tuple(machine.evaluate(machine, d, frame) for d in node.decorators)
+    defaults = tuple(
+        None if p.default is None else machine.evaluate(machine, p.default, frame) for p in node.parameters
+    )
+    scope = frame
+    while scope.is_class and scope.outer is not None:
+        scope = scope.outer
+    return Function(node, frame.unit, scope, None, decorators, defaults)
+
+
+def define_class(machine: Machine, node: s.DefineClass, frame: Frame) -> Class:
+    bases = tuple(machine.evaluate(machine, base, frame) for base in node.bases)
+    keywords = {name: machine.evaluate(machine, value, frame) for name, value in node.keywords}
+    cls = Class(node, frame.unit, bases, {}, keywords)
+    inner = Frame(frame.unit, {}, frame, is_class=True)
+    machine.execute(machine, node.body, inner)
+    for name, value in inner.names.items():
+        if isinstance(value, Function) and value.owner is None:
+            value.owner = cls
+        elif isinstance(value, Constant) and value.under is None:
+            value = Constant(value.value, value.node, f"{node.name}.{name}")  # a subclass or caller may change it
+        cls.names[name] = value
+    cls.decorators = tuple(machine.evaluate(machine, d, frame) for d in node.decorators)
+    return cls

@@ -1,0 +1,347 @@
+"""Evaluating expressions to values."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.definitions import define
+from trainlint.meaning.facts.names import CONVENTIONAL
+from trainlint.meaning.imports import star_member
+from trainlint.meaning.iteration import element_of
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.objects import get_attribute, get_item
+from trainlint.meaning.stores import fold, store
+from trainlint.meaning.truth import is_none, truth
+from trainlint.meaning.unit import Frame
+from trainlint.meaning.values import (
+    Choice,
+    Class,
+    Constant,
+    External,
+    Free,
+    Mapping,
+    Result,
+    Sequence,
+    Super,
+    Unknown,
+    Unpacked,
+    Value,
+    choice,
+    constant,
+    one,
+)
+
+_BUILTINS = frozenset(dir(builtins))
+
+
+def evaluate(machine: Machine, node: s.Expression, frame: Frame) -> Value:
+    machine.spend()
+    run = _EXPRESSIONS.get(type(node))
+    return run(machine, node, frame) if run is not None else Unknown("", node)
+
+
+def _name(machine: Machine, node: s.Name, frame: Frame) -> Value:
+    name = node.id
+    if name in frame.shared:
+        value = frame.shared[name].names.get(name)
+        return value if value is not None else Free(name, node)
+    scope: Frame | None = frame
+    while scope is not None:
+        value = scope.names.get(name)
+        if value is not None and (scope is frame or not scope.is_class):
+            return value
+        scope = scope.outer
+    starred = star_member(frame.module, name)
+    if starred is not None:
+        return starred
+    if name in _BUILTINS or name in ("get_ipython", "display"):
+        return External(f"builtins.{name}")
+    known = CONVENTIONAL.get(name)
+    return External(known) if known is not None else Free(name, node)
+
+
+def _attribute(machine: Machine, node: s.Attribute, frame: Frame) -> Value:
+    holder = evaluate(machine, node.value, frame)
+    return get_attribute(machine, holder, node.name, node)
+
+
+def _literal(machine: Machine, node: s.Literal, frame: Frame) -> Value:
+    return Constant(node.value, node)
+
+
+def _format(machine: Machine, node: s.Format, frame: Frame) -> Value:
+    for part in node.parts:
+        evaluate(machine, part, frame)
+    return Result(External("builtins.str"), (), {}, node, machine.grad)
+
+
+def _display(machine: Machine, node: s.Display, frame: Frame) -> Value:
+    items: list[Value] = []
+    opened = False
+    for item in node.items:
+        if isinstance(item, s.Star):
+            inner = one(evaluate(machine, item.value, frame))
+            if isinstance(inner, Sequence) and not inner.open:
+                items += inner.items
+            else:
+                opened = True
+                items.append(element_of(machine, inner, item))
+        else:
+            items.append(evaluate(machine, item, frame))
+    return Sequence(node.kind, tuple(items), node, opened)
+
+
+def _dict(machine: Machine, node: s.DictDisplay, frame: Frame) -> Value:
+    mapping = Mapping({}, node)
+    for key_node, value_node in node.pairs:
+        value = evaluate(machine, value_node, frame)
+        if key_node is None:
+            inner = one(value)
+            if isinstance(inner, Mapping):
+                mapping.items.update(inner.items)
+                mapping.open = mapping.open or inner.open
+            else:
+                mapping.open = True
+            continue
+        key = constant(evaluate(machine, key_node, frame))
+        if isinstance(key, (str, int, float, bool, type(None))):
+            mapping.items[key] = value
+        else:
+            mapping.open, mapping.element = True, value
+    return mapping
+
+
+def _binary(machine: Machine, node: s.Binary, frame: Frame) -> Value:
+    left, right = evaluate(machine, node.left, frame), evaluate(machine, node.right, frame)
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        folded = fold(node.operator, left, right)
+        if folded is not None:
+            return folded
+    first, second = one(left), one(right)
+    if node.operator == "+" and isinstance(first, Sequence) and isinstance(second, Sequence):
+        opened = first.open or second.open
+        return Sequence(first.kind, first.items + second.items, node, opened, first.element or second.element)
+    if node.operator == "*" and isinstance(first, Sequence) and first.items:
+        return Sequence(first.kind, (), node, True, choice(list(first.items)))
+    return _result(machine, f"operator.{node.operator}", (left, right), node)
+
+
+def _result(machine: Machine, name: str, arguments: tuple[Value, ...], node: s.Node) -> Result:
+    result = Result(External(name), arguments, {}, node, machine.grad)
+    result.region = machine.region
+    return result
+
+
+def _boolean(machine: Machine, node: s.Boolean, frame: Frame) -> Value:
+    left = evaluate(machine, node.left, frame)
+    known = truth(left)
+    if known is not None and known == (node.operator == "or"):
+        return left
+    right = evaluate(machine, node.right, frame)
+    if known is not None:
+        return right
+    if node.operator == "and" and truth(right) is False:
+        return right
+    if node.operator == "or" and truth(right) is True and isinstance(right, Constant):
+        return right if right.value is True else Choice([left, right])
+    return Choice([left, right]) if node.operator == "or" else _result(machine, "operator.and", (left, right), node)
+
+
+def _unary(machine: Machine, node: s.Unary, frame: Frame) -> Value:
+    operand = evaluate(machine, node.operand, frame)
+    if node.operator == "not":
+        known = truth(operand)
+        if known is not None:
+            return Constant(not known, node)
+        if isinstance(operand, Constant):
+            return Constant(not operand.value, node, operand.under)
+    if node.operator == "-" and isinstance(operand, Constant) and isinstance(operand.value, (int, float)):
+        return Constant(-operand.value, node, operand.under)
+    return _result(machine, f"operator.unary{node.operator}", (operand,), node)
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "is": lambda a, b: a is b,
+    "is not": lambda a, b: a is not b,
+}
+
+
+def _comparison(machine: Machine, node: s.Comparison, frame: Frame) -> Value:
+    left = evaluate(machine, node.left, frame)
+    rights = [(operator, evaluate(machine, right, frame)) for operator, right in node.rest]
+    if len(rights) == 1:
+        decided = _decided(left, *rights[0])
+        if decided is not None:
+            return decided
+    arguments = (left, *(right for _, right in rights))
+    return _result(machine, f"operator.{rights[0][0]}", arguments, node)
+
+
+def _decided(left: Value, operator: str, right: Value) -> Value | None:
+    if isinstance(right, Constant) and right.value is None and operator in ("is", "is not", "==", "!="):
+        known = is_none(left)
+        return None if known is None else Constant(known == (operator in ("is", "==")))
+    if operator in ("in", "not in") and isinstance(left, Constant) and isinstance(right, Sequence):
+        if not right.open and all(isinstance(i, Constant) for i in right.items):
+            found = any(isinstance(i, Constant) and i.value == left.value for i in right.items)
+            return Constant(found == (operator == "in"), None, left.under)
+    if isinstance(left, Constant) and isinstance(right, Constant) and operator in _COMPARE:
+        try:
+            return Constant(bool(_COMPARE[operator](left.value, right.value)), None, left.under or right.under)
+        except TypeError:
+            return None
+    return None
+
+
+def _conditional(machine: Machine, node: s.Conditional, frame: Frame) -> Value:
+    test = evaluate(machine, node.test, frame)
+    known = truth(test)
+    if known is not None:
+        return evaluate(machine, node.then if known else node.otherwise, frame)
+    values = []
+    with machine.within("branch", node):
+        for part, holds in ((node.then, True), (node.otherwise, False)):
+            with machine.within("arm", node, test=node.test, holds=holds, truth=test):
+                values.append(evaluate(machine, part, frame))
+    return choice(values, node.test)
+
+
+def _subscript(machine: Machine, node: s.Subscript, frame: Frame) -> Value:
+    holder = evaluate(machine, node.value, frame)
+    indices = [evaluate(machine, index, frame) for index in node.indices]
+    key = indices[0] if len(indices) == 1 else Sequence("tuple", tuple(indices), node)
+    return get_item(machine, holder, key, node)
+
+
+def _slice(machine: Machine, node: s.Slice, frame: Frame) -> Value:
+    bounds: list[Value] = []
+    for bound in (node.lower, node.upper, node.step):
+        bounds.append(Constant(None) if bound is None else evaluate(machine, bound, frame))
+    return Result(External("builtins.slice"), tuple(bounds), {}, node, machine.grad)
+
+
+def _call(machine: Machine, node: s.Call, frame: Frame) -> Value:
+    if isinstance(node.function, s.Name) and node.function.id == "super" and "super" not in frame.names:
+        return _super(machine, node, frame)
+    callee = evaluate(machine, node.function, frame)
+    arguments: list[Value] = []
+    keywords: dict[str, Value] = {}
+    for argument in node.arguments:
+        value = evaluate(machine, argument.value, frame)
+        if argument.star == "*":
+            arguments += _spread(value)
+        elif argument.star == "**":
+            _spread_keywords(value, keywords)
+        elif argument.keyword is not None:
+            keywords[argument.keyword] = value
+        else:
+            arguments.append(value)
+    return machine.call(machine, callee, tuple(arguments), keywords, node, frame)
+
+
+def _spread(value: Value) -> list[Value]:
+    inner = one(value)
+    if isinstance(inner, Sequence) and not inner.open and inner.element is None:
+        return list(inner.items)
+    return [Unpacked(value)]
+
+
+def _spread_keywords(value: Value, keywords: dict[str, Value]) -> None:
+    inner = one(value)
+    if isinstance(inner, Mapping):
+        keywords.update({k: v for k, v in inner.items.items() if isinstance(k, str)})
+        if not inner.open:
+            return
+    keywords["**"] = Unpacked(value)
+
+
+def _super(machine: Machine, node: s.Call, frame: Frame) -> Value:
+    method: Frame | None = frame
+    while method is not None and method.receiver is None:
+        method = method.outer
+    if method is None or not isinstance(method.cls, Class):
+        return Unknown("super", node)
+    return Super(method.receiver or Unknown("self"), method.cls)
+
+
+def _lambda(machine: Machine, node: s.Lambda, frame: Frame) -> Value:
+    return define(machine, node, frame)
+
+
+def _comprehension(machine: Machine, node: s.Comprehension, frame: Frame) -> Value:
+    names = frame.names
+    frame.names = dict(names)
+    try:
+        return _comprehended(machine, node, frame, 0)
+    finally:
+        frame.names = names
+
+
+def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: int) -> Value:
+    if depth == len(node.generators):
+        if node.key is not None:
+            key = constant(evaluate(machine, node.key, frame))
+            value = evaluate(machine, node.element, frame)
+            items = {key: value} if isinstance(key, str) else {}
+            return Mapping(items, node, True, value)
+        return Sequence(node.kind, (), node, True, evaluate(machine, node.element, frame))
+    generator = node.generators[depth]
+    iterable = evaluate(machine, generator.iterable, frame)
+    with machine.within("loop", node, iterable=iterable):
+        element = element_of(machine, iterable, generator.iterable)
+        store(machine, generator.target, element, frame, s.Evaluate(node.cst, node.unit, node))
+        for test in generator.tests:
+            evaluate(machine, test, frame)
+        return _comprehended(machine, node, frame, depth + 1)
+
+
+def _star(machine: Machine, node: s.Star, frame: Frame) -> Value:
+    return Unpacked(evaluate(machine, node.value, frame))
+
+
+def _wait(machine: Machine, node: s.Wait, frame: Frame) -> Value:
+    value = Constant(None, node) if node.value is None else evaluate(machine, node.value, frame)
+    if node.kind == "await":
+        return value
+    if node.kind == "yield from":
+        value = element_of(machine, value, node)
+    frame.yielded.append(value)
+    return Unknown("sent", node)
+
+
+def _walrus(machine: Machine, node: s.Walrus, frame: Frame) -> Value:
+    value = evaluate(machine, node.value, frame)
+    store(machine, node.target, value, frame, s.Evaluate(node.cst, node.unit, node))
+    return value
+
+
+_EXPRESSIONS: dict[type, Callable[[Machine, Any, Frame], Value]] = {
+    s.Name: _name,
+    s.Attribute: _attribute,
+    s.Literal: _literal,
+    s.Format: _format,
+    s.Display: _display,
+    s.DictDisplay: _dict,
+    s.Binary: _binary,
+    s.Boolean: _boolean,
+    s.Unary: _unary,
+    s.Comparison: _comparison,
+    s.Conditional: _conditional,
+    s.Subscript: _subscript,
+    s.Slice: _slice,
+    s.Call: _call,
+    s.Lambda: _lambda,
+    s.Comprehension: _comprehension,
+    s.Star: _star,
+    s.Wait: _wait,
+    s.Walrus: _walrus,
+}

@@ -1,0 +1,1 @@
+"""What libraries are and do, as data: one file per subject, held against the installed libraries by a test."""

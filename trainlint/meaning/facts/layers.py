@@ -1,0 +1,75 @@
+"""torch.nn's modules: what they are, what depends on train and eval mode, what holds weights.
+
+Held against the installed torch by tests/test_facts.py.
+"""
+
+from __future__ import annotations
+
+NORMALISATION = frozenset(
+    "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d".split()
+)
+DROPOUT = frozenset("Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout".split())
+INSTANCE_NORM = frozenset("InstanceNorm1d InstanceNorm2d InstanceNorm3d".split())
+# Layers that hold trainable weights.
+WEIGHTED = frozenset(
+    "Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Embedding EmbeddingBag"
+    " RNN LSTM GRU RNNCell LSTMCell GRUCell MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer"
+    " TransformerEncoder TransformerDecoder Transformer BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LayerNorm"
+    " GroupNorm RMSNorm PReLU LazyLinear LazyConv1d LazyConv2d LazyConv3d LazyBatchNorm1d LazyBatchNorm2d"
+    " LazyBatchNorm3d LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d".split()
+)
+# Layers whose dropout argument is off by default, and the layer's name for it.
+OPTIONAL_DROPOUT = {"RNN": 0.0, "LSTM": 0.0, "GRU": 0.0, "MultiheadAttention": 0.0}
+BUILT_IN_DROPOUT = frozenset(
+    "TransformerEncoderLayer TransformerDecoderLayer Transformer".split()
+)  # dropout=0.1 unless said otherwise
+CONTAINERS = frozenset("torch.nn.Sequential torch.nn.ModuleList torch.nn.ModuleDict".split())
+WRAPPERS = frozenset(
+    "torch.nn.DataParallel torch.nn.parallel.DistributedDataParallel torch.compile torch.jit.script"
+    " torch.distributed.fsdp.FullyShardedDataParallel apex.parallel.DistributedDataParallel"
+    " torch.nn.SyncBatchNorm.convert_sync_batchnorm apex.parallel.convert_syncbn_model torch.fx.symbolic_trace"
+    " torch._dynamo.optimize torch.nn.utils.weight_norm torch.nn.utils.spectral_norm torch.nn.utils.parametrizations.weight_norm"
+    " torch.nn.utils.parametrizations.spectral_norm torch.jit.trace".split()
+)
+NOT_MODULES = frozenset("Parameter UninitializedParameter Buffer ParameterList ParameterDict Flatten_".split())
+MODULE_BASES = frozenset(
+    "pytorch_lightning.LightningModule torch.nn.Module pytorch_lightning.core.LightningModule"
+    " torch_geometric.nn.MessagePassing transformers.PreTrainedModel torch.jit.ScriptModule"
+    " fairseq.models.FairseqEncoder fairseq.models.BaseFairseqModel transformers.modeling_utils.PreTrainedModel".split()
+)
+MODULE_HOMES = (
+    "torchvision.models.",
+    "timm.create_model",
+    "timm.models.",
+    "torchvision.ops.",
+    "segmentation_models_pytorch.",
+    "efficientnet_pytorch.",
+    "torch_geometric.nn.",
+    "pretrainedmodels.",
+)
+
+
+def layer_name(name: str) -> str | None:
+    """`Linear` of `torch.nn.Linear`, None for what is not one of torch.nn's own classes."""
+    home, _, last = name.rpartition(".")
+    return last if home == "torch.nn" and last[:1].isupper() else None
+
+
+def is_module_class(name: str) -> bool:
+    """Whether a library class is a torch module."""
+    layer = layer_name(name)
+    if layer is not None:
+        return layer not in NOT_MODULES
+    if name in MODULE_BASES or name in CONTAINERS:
+        return True
+    last = name.rpartition(".")[2]
+    return last[:1].isupper() and name.startswith(MODULE_HOMES)
+
+
+def is_container(name: str) -> bool:
+    return name in CONTAINERS
+
+
+def is_wrapper(name: str) -> bool:
+    """Whether calling it with a module gives (a stand-in for) that module."""
+    return name in WRAPPERS

@@ -1,0 +1,111 @@
+"""Dotted names: one spelling for each thing, and what star imports and fragments bring."""
+
+from __future__ import annotations
+
+import re
+
+_PREFIXES: tuple[tuple[str, str], ...] = (
+    ("lightning.pytorch", "pytorch_lightning"),
+    ("lightning.fabric", "lightning_fabric"),
+    ("torch.nn.modules.", "torch.nn."),
+    ("torch.nn.parallel.distributed.", "torch.nn.parallel."),
+    ("torch.nn.parallel.data_parallel.", "torch.nn.parallel."),
+    ("torch.utils.data.dataloader.", "torch.utils.data."),
+    ("torch.utils.data.dataset.", "torch.utils.data."),
+    ("torch.utils.data.sampler.", "torch.utils.data."),
+    ("torch.utils.data.distributed.", "torch.utils.data."),
+    ("torch.autograd.grad_mode.", "torch."),
+    ("torch.autograd.variable.", "torch.autograd."),
+    ("torch.cuda.amp.grad_scaler.", "torch.cuda.amp."),
+    ("torch.cuda.amp.autocast_mode.", "torch.cuda.amp."),
+    ("keras.src.", "keras."),
+)
+_EXACT: dict[str, str] = {
+    "torch.autograd.no_grad": "torch.no_grad",
+    "torch.autograd.enable_grad": "torch.enable_grad",
+    "torch.autograd.set_grad_enabled": "torch.set_grad_enabled",
+    "torch.autograd.inference_mode": "torch.inference_mode",
+    "torch.nn.parallel.DataParallel": "torch.nn.DataParallel",
+    "torch.nn.Softmax2d": "torch.nn.Softmax",
+    "torch.functional.F": "torch.nn.functional",
+    "lightning": "pytorch_lightning",
+    "tqdm.auto.trange": "tqdm.trange",
+    "tqdm.notebook.trange": "tqdm.trange",
+    "torch.amp.GradScaler": "torch.cuda.amp.GradScaler",
+}
+_OPTIMIZER_FILE = re.compile(r"torch\.optim\.[a-z_]+\.([A-Z]\w*)$")
+_LAYER_FILE = re.compile(r"torch\.nn\.[a-z]+\.([A-Z]\w*)$")
+
+
+def canonical(name: str) -> str:
+    """One spelling for the several paths under which a library exports the same thing."""
+    if not name.startswith(("torch", "lightning", "keras", "tqdm")):
+        return name
+    for prefix, short in _PREFIXES:
+        if name.startswith(prefix):
+            name = short + name[len(prefix) :]
+            break
+    if name.startswith("torch.optim.") and not name.startswith(("torch.optim.lr_scheduler", "torch.optim.swa")):
+        found = _OPTIMIZER_FILE.match(name)
+        name = f"torch.optim.{found[1]}" if found else name
+    elif name.startswith("torch.nn.") and not name.startswith(("torch.nn.utils", "torch.nn.parallel", "torch.nn.init")):
+        found = _LAYER_FILE.match(name)
+        name = f"torch.nn.{found[1]}" if found else name
+    return _EXACT.get(name, name)
+
+
+# What a fragment without imports means by these names.
+CONVENTIONAL: dict[str, str] = {
+    "torch": "torch",
+    "nn": "torch.nn",
+    "F": "torch.nn.functional",
+    "optim": "torch.optim",
+    "np": "numpy",
+    "numpy": "numpy",
+    "pd": "pandas",
+    "plt": "matplotlib.pyplot",
+    "tqdm": "tqdm.tqdm",
+    "torchvision": "torchvision",
+    "transforms": "torchvision.transforms",
+    "datasets": "torchvision.datasets",
+    "models": "torchvision.models",
+    "DataLoader": "torch.utils.data.DataLoader",
+    "Dataset": "torch.utils.data.Dataset",
+    "TensorDataset": "torch.utils.data.TensorDataset",
+    "DistributedSampler": "torch.utils.data.DistributedSampler",
+    "Variable": "torch.autograd.Variable",
+    "DDP": "torch.nn.parallel.DistributedDataParallel",
+    "DistributedDataParallel": "torch.nn.parallel.DistributedDataParallel",
+    "GradScaler": "torch.cuda.amp.GradScaler",
+    "autocast": "torch.autocast",
+    "lr_scheduler": "torch.optim.lr_scheduler",
+    "pl": "pytorch_lightning",
+    "argparse": "argparse",
+    "os": "os",
+    "copy": "copy",
+    "math": "math",
+    "random": "random",
+    "dist": "torch.distributed",
+    "StepLR": "torch.optim.lr_scheduler.StepLR",
+    "CosineAnnealingLR": "torch.optim.lr_scheduler.CosineAnnealingLR",
+    "ReduceLROnPlateau": "torch.optim.lr_scheduler.ReduceLROnPlateau",
+}
+
+_EXPORTED_ATTRIBUTES = {"torch.nn": ("functional", "init", "utils", "parallel"), "torch": ("nn", "optim", "utils")}
+
+
+def is_exported(home: str, name: str) -> bool:
+    """Whether `from home import *` can have brought `name`, by the way libraries name things."""
+    if home in ("torch.nn", "torch.optim", "torch.utils.data", "torch.optim.lr_scheduler", "torch.autograd"):
+        return name[:1].isupper() or name in _EXPORTED_ATTRIBUTES.get(home, ())
+    if home == "torch.nn.functional":
+        return name.islower() and (name in FUNCTIONAL)
+    if home in ("torchvision.transforms", "torchvision.datasets", "torchvision.models", "torchvision"):
+        return True
+    return home in ("torch",) and name in ("nn", "optim", "tensor", "no_grad", "load", "save", "device", "cuda")
+
+
+FUNCTIONAL = frozenset(
+    "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy softmax log_softmax"
+    " binary_cross_entropy_with_logits relu sigmoid tanh gelu dropout kl_div one_hot".split()
+)

@@ -1,0 +1,45 @@
+"""Optimizers and schedules by name: torch's own, and those of the libraries around it."""
+
+from __future__ import annotations
+
+SELF_TUNING = frozenset(
+    "LBFGS Rprop Adadelta Adafactor Prodigy DAdaptAdam DAdaptSGD DAdaptAdaGrad DAdaptLion AdamWScheduleFree"
+    " SGDScheduleFree RAdamScheduleFree DoG LDoG MomoAdam Momo SPS".split()
+)
+_OPTIMIZER_HOMES = (
+    "torch.optim.", "torch_optimizer.", "apex.optimizers.", "timm.optim.", "bitsandbytes.optim.", "torchcontrib.optim.",
+    "prodigyopt.", "dadaptation.", "lion_pytorch.", "schedulefree.", "adabelief_pytorch.", "pytorch_optimizer.",
+    "deepspeed.ops.adam.", "ranger.", "madgrad.",
+)  # fmt: skip
+_OPTIMIZERS = frozenset(
+    "transformers.AdamW transformers.optimization.AdamW transformers.Adafactor transformers.optimization.Adafactor"
+    " pytorch_transformers.AdamW pytorch_pretrained_bert.BertAdam pytorch_pretrained_bert.optimization.BertAdam"
+    " radam.RAdam adamp.AdamP lion_pytorch.Lion".split()
+)
+OPTIMIZER_FACTORIES = frozenset(
+    "timm.optim.create_optimizer timm.optim.create_optimizer_v2 timm.optim.optim_factory.create_optimizer".split()
+)
+_SCHEDULE_HOMES = ("torch.optim.lr_scheduler.", "timm.scheduler.", "warmup_scheduler.", "ignite.handlers.param_scheduler.")
+SCHEDULE_FACTORIES = frozenset(
+    f"{home}.{name}"
+    for home in ("transformers", "transformers.optimization", "diffusers.optimization")
+    for name in (
+        "get_scheduler get_linear_schedule_with_warmup get_cosine_schedule_with_warmup get_constant_schedule"
+        " get_constant_schedule_with_warmup get_polynomial_decay_schedule_with_warmup"
+        " get_cosine_with_hard_restarts_schedule_with_warmup get_inverse_sqrt_schedule".split()
+    )
+) | {"timm.scheduler.create_scheduler", "timm.scheduler.create_scheduler_v2"}
+
+
+def is_optimizer_class(name: str) -> bool:
+    """Whether a library name is an optimizer class."""
+    last = name.rpartition(".")[2]
+    if name.startswith(("torch.optim.lr_scheduler", "torch.optim.swa_utils", "timm.optim.optim_factory")):
+        return False
+    return name in _OPTIMIZERS or (last[:1].isupper() and name.startswith(_OPTIMIZER_HOMES))
+
+
+def is_schedule_class(name: str) -> bool:
+    """Whether a library name is a learning rate schedule class."""
+    last = name.rpartition(".")[2]
+    return (last[:1].isupper() or last == "_LRScheduler") and name.startswith(_SCHEDULE_HOMES)

@@ -1,0 +1,118 @@
+"""Imports: files of the project are run once, everything else is a library's dotted name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.facts.names import canonical
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.trace import Region
+from trainlint.meaning.unit import Frame, Unit
+from trainlint.meaning.values import External, Module, Sequence, Unknown, Value
+
+
+def import_module(machine: Machine, node: s.Import, frame: Frame) -> bool:
+    for dotted, alias in node.names:
+        if alias is not None:
+            frame.names[alias] = _module(machine, frame.unit, dotted, 0)
+        else:
+            top = dotted.partition(".")[0]
+            value = _module(machine, frame.unit, top, 0)
+            if top != dotted:
+                _module(machine, frame.unit, dotted, 0)
+            frame.names[top] = value
+    return True
+
+
+def import_from(machine: Machine, node: s.ImportFrom, frame: Frame) -> bool:
+    home = _module(machine, frame.unit, node.module, node.level)
+    if node.names is None:
+        _star(home, frame)
+        return True
+    for name, alias in node.names:
+        frame.names[alias or name] = _member(machine, frame.unit, node, home, name)
+    return True
+
+
+def _member(machine: Machine, unit: Unit, node: s.ImportFrom, home: Value, name: str) -> Value:
+    if isinstance(home, Module):
+        scope = home.unit.scope
+        if scope is not None and name in scope.names:
+            return scope.names[name]
+        dotted = f"{node.module}.{name}" if node.module else name
+        file = machine.resolve(unit, dotted, node.level)
+        if file is not None:
+            return _run(machine, file) or Unknown(f"{name} could not be read", node)
+        star = star_member(scope, name) if scope is not None else None
+        return star or Unknown(f"{name} of {home.unit.path}", node)
+    if isinstance(home, External):
+        return External(canonical(f"{home.name}.{name}"))
+    if node.level:
+        file = machine.resolve(unit, f"{node.module}.{name}" if node.module else name, node.level)
+        if file is not None:
+            return _run(machine, file) or Unknown(name, node)
+    return Unknown(name, node)
+
+
+def _module(machine: Machine, unit: Unit, dotted: str, level: int) -> Value:
+    file = machine.resolve(unit, dotted, level)
+    if file is not None:
+        return _run(machine, file) or Unknown(f"{dotted} could not be read")
+    return External(canonical(dotted)) if level == 0 else Unknown(f"relative import of {dotted}")
+
+
+def submodule(machine: Machine, module: Module, name: str) -> Value | None:
+    """`package.name` where `name` is a file of the package."""
+    if not module.unit.source.is_package:
+        return None
+    file = machine.resolve(module.unit, name, 1)
+    return _run(machine, file) if file is not None and file != module.unit.file else None
+
+
+def _run(machine: Machine, file: Path) -> Module | None:
+    unit = machine.load_unit(file)
+    if unit is None:
+        return None
+    if unit.state == "new":
+        run_module(machine, unit)
+    return Module(unit)
+
+
+def run_module(machine: Machine, unit: Unit) -> None:
+    """Run an imported file's module body: definitions count, what it does is nobody's training loop."""
+    unit.state = "running"
+    unit.scope = Frame(unit, {"__name__": External(f"module {unit.path}")})
+    region, grad, stack, forwarding = machine.region, machine.grad, machine.stack, machine.forwarding
+    machine.region, machine.stack, machine.grad, machine.forwarding = Region("import", None, None), [], True, 0
+    machine.silent += 1
+    writes, machine.writes = machine.writes, []
+    try:
+        machine.execute(machine, unit.body, unit.scope)
+    finally:
+        unit.state = "done"
+        machine.silent -= 1
+        machine.region, machine.stack, machine.grad, machine.forwarding = region, stack, grad, forwarding
+        machine.writes = writes
+
+
+def _star(home: Value, frame: Frame) -> None:
+    if isinstance(home, Module) and home.unit.scope is not None:
+        for name, value in home.unit.scope.names.items():
+            if not name.startswith("_") or name == "*":
+                frame.names.setdefault(name, value)
+    elif isinstance(home, External):
+        known = frame.names.get("*")
+        before = known.items if isinstance(known, Sequence) else ()
+        frame.names["*"] = Sequence("tuple", (*before, home))
+
+
+def star_member(frame: Frame, name: str) -> Value | None:
+    """A name that only a library's star import can have brought."""
+    from trainlint.meaning.facts.names import is_exported
+
+    stars = frame.names.get("*")
+    for home in stars.items if isinstance(stars, Sequence) else ():
+        if isinstance(home, External) and is_exported(home.name, name):
+            return External(canonical(f"{home.name}.{name}"))
+    return None

@@ -1,0 +1,120 @@
+"""What a loop binds: the elements of ranges, sequences, loaders, and of the wrappers around them."""
+
+from __future__ import annotations
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    choice,
+    one,
+    options,
+)
+
+TRANSPARENT = {
+    "tqdm.tqdm", "tqdm.auto.tqdm", "tqdm.notebook.tqdm", "tqdm.notebook.tqdm_notebook", "tqdm.tqdm_notebook",
+    "tqdm.autonotebook.tqdm", "tqdm.trange", "builtins.iter", "builtins.list", "builtins.tuple", "builtins.sorted",
+    "builtins.reversed", "builtins.set", "itertools.cycle", "itertools.islice", "rich.progress.track",
+    "fastprogress.progress_bar", "fastprogress.master_bar", "progressbar.progressbar", "alive_progress.alive_it",
+    "copy.copy", "copy.deepcopy", "random.sample",
+}  # fmt: skip
+
+
+def unrolled_items(iterable: Value, limit: int) -> list[Value] | None:
+    """The items of a short literal list of strings or booleans: phases, which each take their own branch."""
+    iterable = one(iterable)
+    if not isinstance(iterable, Sequence) or iterable.open or iterable.element is not None:
+        return None
+    if not 1 < len(iterable.items) <= limit:
+        return None
+    items = list(iterable.items)
+    if all(isinstance(i, Constant) and isinstance(i.value, (str, bool)) and i.under is None for i in items):
+        return items
+    return None
+
+
+def underlying(iterable: Value) -> Value:
+    """What is really iterated over, behind tqdm, iter, enumerate's argument and the like."""
+    for _ in range(12):
+        iterable = one(iterable)
+        match iterable:
+            case Instance(cls=External(name=name), arguments=[first, *_]) if name in TRANSPARENT:
+                iterable = first
+            case Result(callee=External(name=name), arguments=[first, *_]) if (
+                name in TRANSPARENT or name == "builtins.enumerate"
+            ):
+                iterable = first
+            case Instance(cls=External(name=name), keywords={"iterable": inner}) if name in TRANSPARENT:
+                iterable = inner
+            case Result(callee=Member(name="log_every"), arguments=[first, *_]):
+                iterable = first
+            case _:
+                return iterable
+    return iterable
+
+
+def element_of(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
+    """What one turn of a loop over `iterable` binds."""
+    found = [_element(machine, option, node) for option in options(iterable)]
+    return found[0] if len(found) == 1 else choice(found)
+
+
+def _element(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
+    source = iterable
+    match iterable:
+        case Result(callee=External(name="builtins.enumerate"), arguments=[first, *_]):
+            return Sequence("tuple", (Unknown("index", node), element_of(machine, first, node)), node)
+        case Result(callee=External(name="builtins.zip" | "itertools.zip_longest"), arguments=parts):
+            return Sequence("tuple", tuple(element_of(machine, part, node) for part in parts), node)
+        case Result(callee=External(name="builtins.range"), arguments=_):
+            return Item(iterable, None, node)
+        case Instance(cls=External(name=name), arguments=[first, *_]) if name in TRANSPARENT:
+            return element_of(machine, first, node)
+        case Instance(cls=External(name=name), keywords={"iterable": first}) if name in TRANSPARENT:
+            return element_of(machine, first, node)
+        case Result(callee=External(name=name), arguments=[first, *_]) if name in TRANSPARENT:
+            return element_of(machine, first, node)
+        case Sequence(items=items, element=element):
+            values = [*items, *([element] if element is not None else [])]
+            return choice(values) if values else Item(iterable, None, node)
+        case Mapping(items=items, element=element):
+            keys: list[Value] = [Constant(key) for key in items]
+            return choice(keys) if keys and element is None and len(keys) <= 6 else Unknown("key", node)
+        case Instance(cls=External(name="torch.nn.ModuleList" | "torch.nn.Sequential"), attributes=attributes):
+            layers = attributes.get("*layers")
+            if isinstance(layers, Sequence):
+                return element_of(machine, layers, node)
+        case Result(callee=Member(receiver=receiver, name=name), arguments=arguments):
+            return _method_element(machine, iterable, receiver, name, arguments, node)
+        case Instance():
+            yielded = machine.iterate(machine, iterable, node)
+            if yielded is not None:
+                return element_of(machine, yielded, node) if isinstance(yielded, Sequence) else Item(yielded, None, node)
+    return Item(source, None, node)
+
+
+def _method_element(
+    machine: Machine, whole: Value, receiver: Value, name: str, arguments: tuple[Value, ...], node: s.Node | None
+) -> Value:
+    receiver = one(receiver)
+    if isinstance(receiver, Mapping) and name in ("items", "values", "keys"):
+        values = [*receiver.items.values(), *([receiver.element] if receiver.element is not None else [])]
+        value = choice(values) if values else Unknown("value", node)
+        keys: list[Value] = [Constant(key) for key in receiver.items]
+        key = choice(keys) if keys else Unknown("key", node)
+        return {"items": Sequence("tuple", (key, value), node), "values": value, "keys": key}[name]
+    if name == "log_every" and arguments:  # the metric loggers of the reference scripts pass batches on
+        return element_of(machine, arguments[0], node)
+    if name in ("named_parameters", "named_modules", "named_children", "items"):
+        return Sequence("tuple", (Unknown("name", node), Item(whole, None, node)), node)
+    return Item(whole, None, node)
+

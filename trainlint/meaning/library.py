@@ -1,0 +1,363 @@
+"""Calling libraries: what a function or class outside the project gives, as far as training cares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
+from trainlint.meaning.facts.losses import criterion
+from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
+from trainlint.meaning.iteration import element_of
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.objects import get_attribute
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.truth import truth
+from trainlint.meaning.values import (
+    NONE,
+    Choice,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Partial,
+    Result,
+    Sequence,
+    Unknown,
+    Unpacked,
+    Value,
+    constant,
+    one,
+)
+
+Arguments = tuple[Value, ...]
+Keywords = dict[str, Value]
+_NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace", "easydict.EasyDict", "addict.Dict", "munch.Munch", "box.Box")
+_CLASS_LIKE = frozenset("torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled tqdm.tqdm".split())
+
+
+def call_external(
+    machine: Machine, callee: External, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
+    name = callee.name
+    handler = _HANDLERS.get(name)
+    if handler is not None:
+        value = handler(machine, arguments, keywords, node)
+        if value is not None:
+            return value
+    if criterion(name) is not None and not name.rpartition(".")[2][:1].isupper():
+        return apply_criterion(machine, callee, arguments, keywords, node)
+    if is_wrapper(name) and (arguments or "model" in keywords or "module" in keywords):
+        return arguments[0] if arguments else keywords.get("model") or keywords["module"]
+    if _makes_object(name):
+        return make_library_object(machine, name, arguments, keywords, node)
+    return _result(machine, callee, arguments, keywords, node)
+
+
+def _result(machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: Node | None) -> Result:
+    result = Result(callee, arguments, keywords, node, machine.grad)
+    result.region = machine.region
+    return result
+
+
+def _makes_object(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    if name in _CLASS_LIKE or name in SCHEDULE_FACTORIES:
+        return True
+    if name.startswith(("torchvision.models.", "timm.create_model", "segmentation_models_pytorch.")):
+        return True
+    if last == "from_pretrained":
+        return True
+    return last[:1].isupper() and last not in ("Tensor", "FloatTensor", "LongTensor", "Variable")
+
+
+def make_library_object(
+    machine: Machine, name: str, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
+    instance = Instance(External(name), node, arguments, dict(keywords), loop=machine.region.loop)
+    if name.endswith(".from_pretrained"):
+        instance.cls = External(name.removesuffix(".from_pretrained"))
+        instance.attributes["*pretrained"] = Constant(True)
+    elif is_container(name):
+        instance.attributes["*layers"] = _layers(name, arguments, keywords)
+    elif name in _NAMESPACES:
+        _fill_namespace(instance, arguments, keywords)
+    machine.instances.append(instance)
+    return instance
+
+
+def _layers(name: str, arguments: Arguments, keywords: Keywords) -> Value:
+    first = one(arguments[0]) if arguments else one(keywords.get("modules", Sequence("tuple", ())))
+    if name.endswith("Sequential"):
+        if isinstance(first, (Mapping, Sequence)) and len(arguments) == 1:
+            return Sequence("tuple", tuple(first.items.values())) if isinstance(first, Mapping) else first
+        if any(isinstance(a, Unpacked) for a in arguments):
+            known = tuple(a for a in arguments if not isinstance(a, Unpacked))
+            inner = next(one(a.source) for a in arguments if isinstance(a, Unpacked))
+            element = inner.element if isinstance(inner, Sequence) else None
+            items = inner.items if isinstance(inner, Sequence) else ()
+            at_end = isinstance(arguments[-1], Unpacked)
+            return Sequence("tuple", (*known, *items) if at_end else (*items, *known), None, True, element)
+        return Sequence("tuple", arguments)
+    if isinstance(first, (Mapping, Sequence)):
+        return first
+    return Sequence("list", ()) if not arguments else Sequence("list", (), None, True, Item(first, None))
+
+
+def _fill_namespace(instance: Instance, arguments: Arguments, keywords: Keywords) -> None:
+    instance.attributes["*namespace"] = Constant(True)
+    if arguments and isinstance(one(arguments[0]), Mapping):
+        given = one(arguments[0])
+        assert isinstance(given, Mapping)
+        keywords = {**{str(k): v for k, v in given.items.items()}, **keywords}
+    for key, value in keywords.items():
+        if key != "**":
+            instance.attributes[key] = value
+
+
+def call_library_object(
+    machine: Machine, instance: Instance, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
+    """`layer(x)`, `criterion(out, y)`, `model(x)` for objects of library classes."""
+    assert isinstance(instance.cls, External)
+    name = instance.cls.name
+    if criterion(name) is not None:
+        return apply_criterion(machine, instance, arguments, keywords, node)
+    if name == "torch.nn.Sequential" and arguments:
+        result = _chain(machine, instance, arguments[0], node)
+    else:
+        result = _result(machine, instance, arguments, keywords, node)
+    if node is not None and machine.forwarding == 0 and is_model_like(instance):
+        machine.record("forward", node, instance, result, (*arguments, *keywords.values()))
+    return result
+
+
+def is_model_like(instance: Instance) -> bool:
+    """Modules that can be somebody's whole model; a lone activation is not."""
+    from trainlint.meaning.facts.layers import WEIGHTED, layer_name
+
+    assert isinstance(instance.cls, External)
+    name = instance.cls.name
+    layer = layer_name(name)
+    if layer is not None:
+        return layer == "Sequential" or layer in WEIGHTED
+    return is_module_class(name) or name.startswith(("torchvision.models.", "timm.create_model", "transformers."))
+
+
+def _chain(machine: Machine, instance: Instance, value: Value, node: Node | None) -> Value:
+    layers = instance.attributes.get("*layers")
+    machine.forwarding += 1
+    try:
+        if isinstance(layers, Sequence):
+            if layers.element is not None or (layers.open and not layers.items):
+                inner = _result(machine, instance, (value,), {}, node)
+                value = inner
+                if layers.element is not None and not layers.items:
+                    return inner
+            for layer in layers.items:
+                value = machine.call(machine, layer, (value,), {}, node, None)
+            return value
+        return _result(machine, instance, (value,), {}, node)
+    finally:
+        machine.forwarding -= 1
+
+
+def apply_criterion(
+    machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
+    given = list(arguments)
+    for key in ("input", "inputs", "preds", "target", "targets"):
+        if key in keywords and len(given) < 2:
+            given.append(keywords[key]) if not key.startswith(("input", "pred")) else given.insert(0, keywords[key])
+    result = _result(machine, callee, arguments, keywords, node)
+    if node is not None and len(given) >= 2:
+        machine.record("criterion", node, callee, result, tuple(given[:2]), detail=keywords)
+    return result
+
+
+# Functions with a meaning of their own
+
+
+def _range(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return _result(machine, External("builtins.range"), arguments, {}, node)
+
+
+def _trange(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return _result(machine, External("builtins.range"), arguments, {}, node)
+
+
+def _next(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return element_of(machine, arguments[0], node) if arguments else None
+
+
+def _getattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if len(arguments) < 2:
+        return None
+    name = constant(arguments[1])
+    if not isinstance(name, str):
+        return _result(machine, External("builtins.getattr"), arguments, {}, node)
+    found = get_attribute(machine, arguments[0], name, node)
+    if len(arguments) > 2 and isinstance(found, (Member, Unknown)):
+        return Choice([found, arguments[2]])
+    return found
+
+
+def _setattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if len(arguments) == 3 and isinstance(one(arguments[0]), Instance):
+        holder, name = one(arguments[0]), constant(arguments[1])
+        assert isinstance(holder, Instance)
+        if isinstance(name, str):
+            machine.write(holder.attributes, name, arguments[2])
+        else:
+            holder.attributes["*dynamic"] = Constant(True)
+    return NONE
+
+
+def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    mapping = Mapping({}, node)
+    for argument in arguments:
+        inner = one(argument)
+        if isinstance(inner, Mapping):
+            mapping.items.update(inner.items)
+            mapping.open = mapping.open or inner.open
+        elif isinstance(inner, Sequence) and all(isinstance(i, Sequence) and len(i.items) == 2 for i in inner.items):
+            for pair in inner.items:
+                assert isinstance(pair, Sequence)
+                key = constant(pair.items[0])
+                if isinstance(key, (str, int)):
+                    mapping.items[key] = pair.items[1]
+            mapping.open = mapping.open or inner.open
+        else:
+            mapping.open = True
+    for key, value in keywords.items():
+        if key == "**":
+            mapping.open = True
+        else:
+            mapping.items[key] = value
+    return mapping
+
+
+def _defaultdict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    element: Value = Unknown("default", node)
+    if arguments and isinstance(arguments[0], External) and arguments[0].name == "builtins.list":
+        element = Sequence("list", (), node)
+    return Mapping({}, node, True, element)
+
+
+def _copy_sequence(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if not arguments:
+        return Sequence("list", (), node)
+    inner = one(arguments[0])
+    return Sequence("list", inner.items, node, inner.open, inner.element) if isinstance(inner, Sequence) else None
+
+
+def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    inner = one(arguments[0]) if arguments else None
+    if not isinstance(inner, Instance):
+        return None
+    copied = Instance(inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic)
+    machine.instances.append(copied)
+    return copied
+
+
+def _partial(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return Partial(arguments[0], arguments[1:], keywords) if arguments else None
+
+
+def _load(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    result = _result(machine, External("torch.load"), arguments, keywords, node)
+    if node is not None:
+        machine.record("load", node, External("torch.load"), result, arguments, detail=keywords)
+    return result
+
+
+def _save(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if node is not None and arguments:
+        machine.record("save", node, arguments[0], None, arguments)
+    return NONE
+
+
+def _set_grad(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    switch = arguments[0] if arguments else keywords.get("mode")
+    made = make_library_object(machine, "torch.set_grad_enabled", arguments, keywords, node)
+    machine.grad = truth(switch) if switch is not None else None
+    return made
+
+
+def _autograd_backward(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    loss = arguments[0] if arguments else keywords.get("tensors")
+    if node is not None and loss is not None:
+        first = one(loss)
+        if isinstance(first, Sequence) and first.items:
+            loss = first.items[0]
+        machine.record("backward", node, loss, loss, arguments, detail=keywords)
+    return NONE
+
+
+def _autograd_grad(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    result = _result(machine, External("torch.autograd.grad"), arguments, keywords, node)
+    if node is not None and arguments:
+        machine.record("grad_write", node, arguments[0], result, arguments, detail="autograd.grad")
+    return result
+
+
+def _clip(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if node is not None:
+        machine.record("clip", node, arguments[0] if arguments else Unknown("parameters"), None, arguments)
+    return None
+
+
+def _apex_initialize(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    first = arguments[0] if arguments else keywords.get("models")
+    second = arguments[1] if len(arguments) > 1 else keywords.get("optimizers")
+    if first is None:
+        return None
+    return first if second is None else Sequence("tuple", (first, second), node)
+
+
+def _scale_loss(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return arguments[0] if arguments else None
+
+
+def _vars(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    inner = one(arguments[0]) if arguments else None
+    return Mapping(dict(inner.attributes), node, True) if isinstance(inner, Instance) else None
+
+
+def _map(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if len(arguments) == 2 and isinstance(arguments[0], Function):
+        element = element_of(machine, arguments[1], node)
+        result = machine.call(machine, arguments[0], (element,), {}, node, None)
+        return Sequence("generator", (), node, True, result)
+    return None
+
+
+_HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value | None]] = {
+    "builtins.range": _range,
+    "tqdm.trange": _trange,
+    "builtins.next": _next,
+    "builtins.getattr": _getattr,
+    "builtins.setattr": _setattr,
+    "builtins.dict": _dict,
+    "collections.OrderedDict": _dict,
+    "collections.defaultdict": _defaultdict,
+    "builtins.list": _copy_sequence,
+    "builtins.tuple": _copy_sequence,
+    "builtins.vars": _vars,
+    "builtins.map": _map,
+    "copy.deepcopy": _deepcopy,
+    "copy.copy": _deepcopy,
+    "functools.partial": _partial,
+    "torch.load": _load,
+    "torch.save": _save,
+    "torch.set_grad_enabled": _set_grad,
+    "torch.autograd.backward": _autograd_backward,
+    "torch.autograd.grad": _autograd_grad,
+    "torch.nn.utils.clip_grad_norm_": _clip,
+    "torch.nn.utils.clip_grad_norm": _clip,
+    "torch.nn.utils.clip_grad_value_": _clip,
+    "apex.amp.initialize": _apex_initialize,
+    "apex.amp.scale_loss": _scale_loss,
+}

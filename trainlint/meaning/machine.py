@@ -1,0 +1,199 @@
+"""The state of the interpreter: where it is in the trace, what it may still spend, what branches wrote.
+
+The functions that do the work (`execute`, `evaluate`, `call`, ...) live in rooms of their own and get the
+machine as their first argument; the machine holds them so that the rooms need not import each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trainlint.meaning.syntax import Expression, Node
+from trainlint.meaning.trace import Event, EventKind, Leave, Region, RegionKind
+from trainlint.meaning.unit import Frame, Unit
+from trainlint.meaning.values import MISSING, Function, Instance, Sequence, Value, choice
+
+STEPS_PER_ENTRY = 60_000  # evaluated nodes per entry file, after which the answer is "unknown"
+STEPS_PER_ROOT = 25_000
+DEPTH = 12  # calls followed into each other
+
+
+class Exhausted(Exception):
+    """The budget is spent: what was learnt so far stands, the rest stays unknown."""
+
+
+@dataclass(slots=True, eq=False)
+class Writes:
+    """What one branch wrote to shared objects: (holder, key) -> value before."""
+
+    before: dict[tuple[int, Any], tuple[Any, Any, Any]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Machine:
+    load_unit: Callable[[Path], Unit | None]
+    resolve: Callable[[Unit, str, int], Path | None]
+    evaluate: Callable[[Machine, Expression, Frame], Value]
+    execute: Callable[..., bool]
+    call: Callable[..., Value]
+    iterate: Callable[..., Value | None]
+    region: Region
+    entry: Unit | None = None
+    grad: bool | None = True
+    steps: int = 0
+    limit: int = STEPS_PER_ENTRY
+    silent: int = 0  # above 0: nothing is recorded
+    stack: list[Function] = field(default_factory=list)
+    writes: list[Writes] = field(default_factory=list)
+    instances: list[Instance] = field(default_factory=list)
+    entered: set[Any] = field(default_factory=set)  # function nodes that were run
+    units: dict[Path, Unit] = field(default_factory=dict)
+    forwarding: int = 0  # above 0: inside the forward of a module
+    known_files: list[Unit] = field(default_factory=list)
+
+    def spend(self) -> None:
+        self.steps += 1
+        if self.steps > self.limit:
+            raise Exhausted
+
+    # The trace
+
+    def record(
+        self,
+        kind: EventKind,
+        node: Node,
+        target: Value,
+        value: Value | None = None,
+        inputs: tuple[Value, ...] = (),
+        detail: Any = None,
+    ) -> None:
+        if self.silent == 0:
+            event = Event(kind, node, self.region, target, value, inputs, detail, self.grad)
+            self.region.items.append(event)
+
+    def leave(self, kind: str, node: Node) -> None:
+        if self.silent == 0:
+            self.region.items.append(Leave(kind, node, self.region))
+
+    @contextmanager
+    def within(self, kind: RegionKind, node: Node | None, **facts: Any) -> Iterator[Region]:
+        region = Region(kind, node, self.region, grad=self.grad, **facts)
+        if self.silent == 0:
+            self.region.items.append(region)
+        outer, self.region = self.region, region
+        try:
+            yield region
+        finally:
+            self.region = outer
+            if self.silent == 0 and _is_empty(region):
+                _forget(outer, region)
+
+    @contextmanager
+    def grad_mode(self, grad: bool | None) -> Iterator[None]:
+        before, self.grad = self.grad, grad
+        try:
+            yield
+        finally:
+            self.grad = before
+
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        self.silent += 1
+        try:
+            yield
+        finally:
+            self.silent -= 1
+
+    # Shared objects
+
+    def write(self, holder: dict[Any, Value], key: Any, value: Value) -> None:
+        """`holder[key] = value`, undone and merged where branches meet."""
+        if self.writes:
+            self.writes[-1].before.setdefault((id(holder), key), (holder, key, holder.get(key, MISSING)))
+        holder[key] = value
+
+    def extend(self, sequence: Sequence, items: tuple[Value, ...]) -> None:
+        if self.writes:
+            self.writes[-1].before.setdefault((id(sequence), "items"), (sequence, "items", sequence.items))
+        sequence.items = items
+
+    @contextmanager
+    def branch(self) -> Iterator[Writes]:
+        writes = Writes()
+        self.writes.append(writes)
+        try:
+            yield writes
+        finally:
+            self.writes.pop()
+
+    def join(self, arms: list[tuple[Writes, dict[Any, Any] | None]]) -> None:
+        """Merge what the arms wrote; each comes with the values it left, None if it never got here."""
+        keys: dict[tuple[int, Any], tuple[Any, Any, Any]] = {}
+        for writes, _ in arms:
+            for key, before in writes.before.items():
+                keys.setdefault(key, before)
+        for key, (holder, name, before) in keys.items():
+            left = [after.get(key, before) for _, after in arms if after is not None]
+            merged = _merge([value for value in left if value is not MISSING])
+            if self.writes:
+                self.writes[-1].before.setdefault(key, (holder, name, before))
+            if merged is not MISSING:
+                put(holder, name, merged)
+
+
+def collect(writes: Writes) -> dict[tuple[int, Any], Any]:
+    """The values that a branch left, each place put back to what it was before."""
+    after = {}
+    for key, (holder, name, before) in writes.before.items():
+        after[key] = holder.items if type(holder) is Sequence else holder.get(name, MISSING)
+        put(holder, name, before)
+    return after
+
+
+def put(holder: Any, name: Any, value: Any) -> None:
+    if type(holder) is Sequence:
+        holder.items = value
+    elif value is MISSING:
+        holder.pop(name, None)
+    else:
+        holder[name] = value
+
+
+def _merge(values: list[Any]) -> Any:
+    if not values:
+        return MISSING
+    if isinstance(values[0], tuple):  # a list's items: the longest, the rest is on some path only
+        return max(values, key=len)
+    return choice(values)
+
+
+def _is_empty(region: Region) -> bool:
+    """Whether nothing happens in a call or branch; arms stay, so that a branch shows what it may skip."""
+    if region.kind == "call":
+        return not region.items
+    return region.kind == "branch" and not any(type(a) is Region and a.items for a in region.items)
+
+
+def _forget(outer: Region, region: Region) -> None:
+    if outer.items and outer.items[-1] is region:
+        outer.items.pop()
+
+
+def merge_names(arms: list[dict[str, Value]], test: Expression | None = None) -> dict[str, Value]:
+    """The names after paths meet: each a choice of what the paths left in it."""
+    if len(arms) == 1:
+        return arms[0]
+    merged = dict(arms[0])
+    for arm in arms[1:]:
+        for name, value in arm.items():
+            if name not in merged:
+                merged[name] = value
+    for name, value in merged.items():
+        found = [arm[name] for arm in arms if name in arm]
+        if any(other is not value for other in found):
+            merged[name] = choice(found, test)
+    return merged

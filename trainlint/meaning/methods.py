@@ -1,0 +1,372 @@
+"""Methods of library objects, tensors and unknowns: which of them are events of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trainlint.meaning.arguments import add_argument, parsed_arguments
+from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.objects import external_bases, is_module
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.values import (
+    NONE,
+    Argument,
+    Class,
+    Constant,
+    External,
+    Free,
+    Function,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    choice,
+    constant,
+    one,
+)
+
+Arguments = tuple[Value, ...]
+Keywords = dict[str, Value]
+_SELF_RETURNING = frozenset(
+    "to cuda cpu float half double bfloat16 train eval requires_grad_ apply share_memory to_empty type xpu compile"
+    " make_gpt2_compatible half_ float_".split()
+)
+_ENGINES = frozenset("accelerate.Accelerator lightning_fabric.Fabric pytorch_lightning.Fabric".split())
+_SCALERS = frozenset("torch.cuda.amp.GradScaler torch.amp.GradScaler torch.GradScaler".split())
+
+
+def role(value: Value) -> str:
+    """What a library object is to training: optimizer, schedule, scaler, engine, module or nothing."""
+    value = one(value)
+    if not isinstance(value, Instance):
+        return ""
+    names = [value.cls.name] if isinstance(value.cls, External) else external_bases(value.cls)
+    for name in names:
+        if is_optimizer_class(name):
+            return "optimizer"
+        if is_schedule_class(name) or name in SCHEDULE_FACTORIES:
+            return "schedule"
+        if name in _SCALERS or name.endswith("GradScaler"):
+            return "scaler"
+        if name in _ENGINES:
+            return "engine"
+    return "module" if is_module(value) else ""
+
+
+def call_method(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
+    receiver, name = callee.receiver, callee.name
+    handler = _HANDLERS.get(name)
+    if handler is not None:
+        value = handler(machine, callee, arguments, keywords, node)
+        if value is not None:
+            return value
+    if name in _SELF_RETURNING and is_module(one(receiver)):
+        return receiver
+    result = Result(callee, arguments, keywords, node, machine.grad)
+    result.region = machine.region
+    if node is not None and _could_do_anything(receiver, name):
+        machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
+    return result
+
+
+def _could_do_anything(receiver: Value, name: str) -> bool:
+    """Whether an unresolved method may train: its receiver is the user's own or unknown, not a tensor."""
+    if isinstance(receiver, Instance):
+        return isinstance(receiver.cls, Class)
+    return isinstance(receiver, (Argument, Free, Unknown)) and name not in _TENSOR_WORDS
+
+
+_TENSOR_WORDS = frozenset(
+    "size view reshape squeeze unsqueeze item detach cpu numpy mean sum max min argmax to cuda float long dim shape"
+    " format join split append items keys values add_scalar log write flush close strip startswith endswith get".split()
+)
+
+
+# Optimisation
+
+
+def _backward(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    receiver = callee.receiver
+    loss = receiver
+    if arguments and (role(receiver) in ("engine", "optimizer", "module") or _takes_the_loss(receiver, arguments[0])):
+        loss = arguments[0]
+    if "loss" in keywords:
+        loss = keywords["loss"]
+    if node is not None:
+        machine.record("backward", node, unscaled(loss), loss, arguments, detail=(receiver, keywords))
+    return NONE
+
+
+def _takes_the_loss(receiver: Value, first: Value) -> bool:
+    """`accelerator.backward(loss)` against `loss.backward(gradient)`, where the receiver is unknown."""
+    receiver = one(receiver)
+    if isinstance(receiver, (Result, Item)):
+        return False
+    if isinstance(receiver, Instance):
+        return True
+    return isinstance(one(first), Result) and not isinstance(receiver, Result)
+
+
+def _manual_backward(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
+    if node is not None and arguments:
+        machine.record("backward", node, arguments[0], arguments[0], arguments, detail=(callee.receiver, keywords))
+    return NONE
+
+
+def unscaled(loss: Value) -> Value:
+    """The loss inside `scaler.scale(loss)`."""
+    inner = one(loss)
+    if isinstance(inner, Result) and isinstance(inner.callee, Member) and inner.callee.name == "scale":
+        if inner.arguments:
+            return inner.arguments[0]
+    return loss
+
+
+def _step(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    receiver = callee.receiver
+    kind = role(receiver)
+    closure = arguments[0] if arguments else keywords.get("closure")
+    if node is None:
+        return NONE
+    if kind == "schedule":
+        machine.record("schedule", node, receiver, None, arguments, detail=keywords)
+        return NONE
+    if kind == "scaler" or (arguments and kind == "" and role(arguments[0]) == "optimizer"):
+        machine.record("step", node, arguments[0] if arguments else receiver, None, arguments, detail=("scaler", receiver))
+        return NONE
+    if closure is not None and isinstance(one(closure), Function):
+        with machine.within("closure", node):
+            value = machine.call(machine, one(closure), (), {}, node, None)
+            machine.record("step", node, receiver, None, arguments, detail=("closure", receiver))
+        return value
+    detail = ("plain", receiver)
+    if arguments and kind == "" and isinstance(one(arguments[0]), (Argument, Free, Item, Member)):
+        detail = ("argument", receiver)
+    machine.record("step", node, receiver, None, arguments, detail=detail)
+    return Unknown("step", node)
+
+
+def _zero_grad(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    if node is not None:
+        machine.record("zero_grad", node, callee.receiver)
+    return NONE
+
+
+def _update(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if node is None:
+        return None
+    if role(callee.receiver) == "scaler":
+        machine.record("update", node, callee.receiver)
+        return NONE
+    receiver = one(callee.receiver)
+    if isinstance(receiver, Mapping) and arguments:
+        inner = one(arguments[0])
+        if isinstance(inner, Mapping):
+            for key, value in inner.items.items():
+                machine.write(receiver.items, key, value)
+        return NONE
+    return None
+
+
+def _unscale(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    if node is not None:
+        machine.record("unscale", node, arguments[0] if arguments else callee.receiver)
+    return NONE
+
+
+def _clip(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    if node is not None:
+        machine.record("clip", node, arguments[0] if arguments else callee.receiver, None, arguments)
+    return Unknown("norm", node)
+
+
+def _zero(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """`p.grad.zero_()`, `p.grad.data.zero_()`, `p.grad.fill_(0)`."""
+    holder: Value = callee.receiver
+    while isinstance(holder, Member):
+        if holder.name == "grad":
+            if node is not None:
+                machine.record("grad_write", node, holder.receiver, Constant(0), detail="zero")
+            return NONE
+        holder = holder.receiver
+    return None
+
+
+def _apply_gradients(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """In-place arithmetic on a parameter's data (`p.data.add_(-lr * p.grad)`) is a step by hand."""
+    holder = callee.receiver
+    if node is not None and isinstance(holder, Member) and holder.name == "data":
+        machine.record("grad_write", node, holder.receiver, None, arguments, detail="update")
+        return NONE
+    return None
+
+
+# Modes and state
+
+
+def _mode(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    switch = arguments[0] if arguments else keywords.get("mode")
+    on: object = callee.name == "train"
+    if switch is not None and callee.name == "train":
+        value = constant(switch)
+        on = value if isinstance(value, bool) and not getattr(one(switch), "under", None) else None
+    if node is not None:
+        machine.record("mode", node, callee.receiver, detail=on, inputs=arguments)
+    return callee.receiver
+
+
+def _requires_grad(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    value = arguments[0] if arguments else keywords.get("requires_grad", Constant(True))
+    if node is not None:
+        machine.record("requires_grad", node, callee.receiver, value)
+    if is_module(one(callee.receiver)):
+        return callee.receiver
+    result = Result(callee, arguments, keywords, node, machine.grad)
+    result.region = machine.region
+    return result
+
+
+def _set_epoch(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    if node is not None:
+        machine.record("set_epoch", node, callee.receiver, None, arguments)
+    return NONE
+
+
+def _load_state(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    if node is not None:
+        machine.record("load_state", node, callee.receiver, arguments[0] if arguments else None, arguments)
+    return Unknown("keys", node)
+
+
+def _prepare(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if role(callee.receiver) != "engine" and not isinstance(one(callee.receiver), (Free, Argument, Member, Item)):
+        return None
+    if not arguments:
+        return None
+    return arguments[0] if len(arguments) == 1 else Sequence("tuple", arguments, node)
+
+
+def _setup(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return _prepare(machine, callee, arguments, keywords, node) if role(callee.receiver) == "engine" else None
+
+
+# Modules
+
+
+def _register(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    receiver = one(callee.receiver)
+    if not isinstance(receiver, Instance) or len(arguments) < 2:
+        if isinstance(receiver, Instance) and is_module(receiver):
+            receiver.attributes["*dynamic"] = Constant(True)
+        return None
+    name = constant(arguments[0])
+    if isinstance(name, str):
+        machine.write(receiver.attributes, name, arguments[1])
+    else:
+        receiver.attributes["*dynamic"] = Constant(True)
+        receiver.attributes.setdefault("*registered", Sequence("list", ()))
+        known = receiver.attributes["*registered"]
+        assert isinstance(known, Sequence)
+        machine.extend(known, (*known.items, arguments[1]))
+    return NONE
+
+
+# Containers
+
+
+def _append(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if not arguments:
+        return None
+    receiver, value = one(callee.receiver), arguments[-1]
+    sequence = receiver
+    if isinstance(receiver, Instance) and "*layers" in receiver.attributes:
+        sequence = receiver.attributes["*layers"]
+    if node is not None:
+        machine.record("keep", node, callee.receiver, value, detail=callee.name)
+    if isinstance(sequence, Sequence):
+        in_loop = machine.region.loop is not None
+        if callee.name == "extend":
+            inner = one(value)
+            if isinstance(inner, Sequence):
+                machine.extend(sequence, sequence.items + inner.items)
+                sequence.element = sequence.element or inner.element
+            sequence.open = True
+        else:
+            machine.extend(sequence, (*sequence.items, value))
+            sequence.open = sequence.open or in_loop
+        return NONE
+    return None
+
+
+def _get(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    receiver = one(callee.receiver)
+    if not isinstance(receiver, Mapping) or not arguments:
+        return None
+    key = constant(arguments[0])
+    try:
+        if key in receiver.items:
+            return receiver.items[key]
+    except TypeError:
+        return None
+    fallback = arguments[1] if len(arguments) > 1 else NONE
+    if receiver.open or not isinstance(key, str):
+        return choice([*list(receiver.items.values())[:4], fallback, Unknown("item", node)])
+    return fallback
+
+
+def _values(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    result = Result(callee, arguments, keywords, node, machine.grad)
+    result.region = machine.region
+    return result
+
+
+_HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None], Value | None]] = {
+    "backward": _backward,
+    "manual_backward": _manual_backward,
+    "step": _step,
+    "zero_grad": _zero_grad,
+    "update": _update,
+    "unscale_": _unscale,
+    "clip_grad_norm_": _clip,
+    "clip_grad_value_": _clip,
+    "zero_": _zero,
+    "fill_": _zero,
+    "add_": _apply_gradients,
+    "sub_": _apply_gradients,
+    "copy_": _apply_gradients,
+    "train": _mode,
+    "eval": _mode,
+    "requires_grad_": _requires_grad,
+    "set_epoch": _set_epoch,
+    "load_state_dict": _load_state,
+    "prepare": _prepare,
+    "setup": _setup,
+    "add_module": _register,
+    "register_module": _register,
+    "register_parameter": _register,
+    "register_buffer": _register,
+    "append": _append,
+    "add": _append,
+    "appendleft": _append,
+    "insert": _append,
+    "extend": _append,
+    "get": _get,
+    "pop": _get,
+    "items": _values,
+    "values": _values,
+    "keys": _values,
+    "add_argument": add_argument,
+    "parse_args": parsed_arguments,
+    "parse_known_args": parsed_arguments,
+}

@@ -1,0 +1,271 @@
+"""Objects and classes: lineage, attributes, methods, items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
+from trainlint.meaning.facts.names import canonical
+from trainlint.meaning.imports import submodule
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.values import (
+    MISSING,
+    Bound,
+    Choice,
+    Class,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Module,
+    Result,
+    Sequence,
+    Super,
+    Unknown,
+    Value,
+    choice,
+    constant,
+    options,
+)
+
+_BUILDERS = "*builders"  # attribute key under which a class's attribute-building methods have been run
+
+
+def lineage(cls: Class) -> tuple[Class | External | Unknown, ...]:
+    """The class, its bases and theirs, depth first; what is not known stays in as Unknown."""
+    if cls.lineage is None:
+        cls.lineage = (cls,)  # stops a class that inherits from itself
+        found: list[Class | External | Unknown] = [cls]
+        for base in cls.bases:
+            for option in options(base):
+                if isinstance(option, Class):
+                    found += [c for c in lineage(option) if not any(c is f for f in found)]
+                elif isinstance(option, External):
+                    found.append(option)
+                elif not isinstance(option, Item):  # Generic[T] says nothing
+                    found.append(Unknown("base class"))
+        cls.lineage = tuple(found)
+    return cls.lineage
+
+
+def external_bases(cls: Class) -> list[str]:
+    return [base.name for base in lineage(cls) if isinstance(base, External)]
+
+
+def has_unknown_base(cls: Class) -> bool:
+    return any(isinstance(base, Unknown) for base in lineage(cls))
+
+
+def is_module(value: Value) -> bool:
+    """Whether a value is (for sure) a torch module, of the project or of a library."""
+    if not isinstance(value, Instance):
+        return False
+    if isinstance(value.cls, External):
+        return is_module_class(value.cls.name)
+    return any(is_module_class(name) for name in external_bases(value.cls))
+
+
+def find_member(cls: Class, name: str, after: Class | None = None) -> tuple[Value, Class] | None:
+    """A class attribute or method by the lineage, optionally only behind one class (for super)."""
+    started = after is None
+    for base in lineage(cls):
+        if started and isinstance(base, Class) and name in base.names:
+            return base.names[name], base
+        if base is after:
+            started = True
+    return None
+
+
+def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | None) -> Value:
+    match holder:
+        case External(name=home):
+            return External(canonical(f"{home}.{name}"))
+        case Instance(cls=Class()):
+            return _instance_attribute(machine, holder, name, node)
+        case Instance():
+            return _library_attribute(machine, holder, name, node)
+        case Module(unit=unit):
+            if unit.scope is not None and name in unit.scope.names:
+                return unit.scope.names[name]
+            return submodule(machine, holder, name) or Unknown(f"{name} of {unit.path}", node)
+        case Class():
+            return _class_attribute(holder, name, node)
+        case Super(receiver=receiver, cls=cls):
+            return _super_attribute(receiver, cls, name, node)
+        case Choice():
+            found = [get_attribute(machine, option, name, node) for option in options(holder, 4)]
+            return choice(found) if found else Unknown(name, node)
+        case Mapping(items=items) if name in items and name not in ("items", "keys", "values", "get", "update"):
+            return items[name]  # attribute dictionaries (EasyDict, Box)
+    return Member(holder, name, node)
+
+
+def _instance_attribute(machine: Machine, holder: Instance, name: str, node: s.Node | None) -> Value:
+    if name in holder.attributes:
+        return holder.attributes[name]
+    assert isinstance(holder.cls, Class)
+    found = find_member(holder.cls, name)
+    if found is not None:
+        return _bind(machine, holder, found[0], found[1], node)
+    if name == "__class__":
+        return holder.cls
+    return _built_later(machine, holder, name) or Member(holder, name, node)
+
+
+def _bind(machine: Machine, holder: Instance, member: Value, cls: Class, node: s.Node | None) -> Value:
+    if not isinstance(member, Function):
+        return member
+    names = decorator_names(member)
+    if "staticmethod" in names:
+        return member
+    if "classmethod" in names:
+        return Bound(member, holder.cls, cls)
+    if names & {"property", "cached_property"}:
+        return machine.call(machine, Bound(member, holder, cls), (), {}, node, None)
+    return Bound(member, holder, cls)
+
+
+def decorator_names(function: Function) -> set[str]:
+    """The last words of a function's decorators (`property`, `setter`, `no_grad`)."""
+    found = set()
+    for value in function.decorators:
+        match value:
+            case External(name=name):
+                found.add(name.rpartition(".")[2])
+            case Instance(cls=External(name=name)) | Result(callee=External(name=name)):
+                found.add(name.rpartition(".")[2])
+            case Member(name=name) | Function(name=name):
+                found.add(name)
+    return found
+
+
+def _built_later(machine: Machine, holder: Instance, name: str) -> Value | None:
+    """An attribute that some other method sets (`setup`, `build_model`): that method is run, unheard."""
+    assert isinstance(holder.cls, Class)
+    done = holder.attributes.get(_BUILDERS)
+    tried = set(done.value) if isinstance(done, Constant) else set()
+    for base in lineage(holder.cls):
+        if not isinstance(base, Class):
+            continue
+        for method_name, method in base.names.items():
+            if not isinstance(method, Function) or method_name in tried or method_name == "forward":
+                continue
+            if not isinstance(method.node, s.Define) or not assigns_attribute(method.node.body, name):
+                continue
+            if any(running is method for running in machine.stack) or len(machine.stack) > 10:
+                continue
+            tried.add(method_name)
+            holder.attributes[_BUILDERS] = Constant(frozenset(tried))
+            with machine.unrecorded():
+                machine.call(machine, Bound(method, holder, base), (), {"**": Unknown("caller")}, None, None)
+            if name in holder.attributes:
+                return holder.attributes[name]
+    return None
+
+
+def assigns_attribute(block: s.Block, name: str) -> bool:
+    """Whether a block holds `self.name = ...`; the block's words rule most out at once."""
+    return name in block.words and any(_assigns(statement, name) for statement in block.statements)
+
+
+def _assigns(node: s.Statement, name: str) -> bool:
+    match node:
+        case s.Assign(targets=targets):
+            return any(_names_attribute(target, name) for target in targets)
+        case s.If(then=a, otherwise=b) | s.For(body=a, otherwise=b) | s.While(body=a, otherwise=b):
+            return assigns_attribute(a, name) or assigns_attribute(b, name)
+        case s.With(body=a):
+            return assigns_attribute(a, name)
+        case s.Try(body=a, otherwise=b):
+            return assigns_attribute(a, name) or assigns_attribute(b, name)
+    return False
+
+
+def _names_attribute(target: s.Expression, name: str) -> bool:
+    match target:
+        case s.Attribute(value=s.Name(id="self"), name=attribute):
+            return attribute == name
+        case s.Display(items=items):
+            return any(_names_attribute(item, name) for item in items)
+    return False
+
+
+def _class_attribute(cls: Class, name: str, node: s.Node | None) -> Value:
+    found = find_member(cls, name)
+    if found is None:
+        return Constant(cls.node.name) if name == "__name__" else Member(cls, name, node)
+    member, home = found
+    if isinstance(member, Function) and "classmethod" in decorator_names(member):
+        return Bound(member, cls, home)
+    return member
+
+
+def _super_attribute(receiver: Value, cls: Class, name: str, node: s.Node | None) -> Value:
+    own = receiver.cls if isinstance(receiver, Instance) and isinstance(receiver.cls, Class) else cls
+    found = find_member(own, name, after=cls)
+    if found is None:
+        return Member(Super(receiver, cls), name, node)
+    member, home = found
+    if isinstance(member, Function) and "staticmethod" not in decorator_names(member):
+        return Bound(member, receiver, home)
+    return member
+
+
+def _library_attribute(machine: Machine, holder: Instance, name: str, node: s.Node | None) -> Value:
+    if name in holder.attributes:
+        return holder.attributes[name]
+    assert isinstance(holder.cls, External)
+    if name == "module" and is_wrapper(holder.cls.name) and holder.arguments:
+        return holder.arguments[0]
+    if name in ("dataset", "sampler", "batch_sampler", "optimizer", "batch_size") and name in holder.keywords:
+        return holder.keywords[name]
+    if name == "dataset" and holder.arguments:
+        return holder.arguments[0]
+    return Member(holder, name, node)
+
+
+def get_item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> Value:
+    found = [_item(machine, option, key, node) for option in options(holder, 4)]
+    return choice(found) if found else Item(holder, key, node)
+
+
+def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> Value:
+    index = constant(key)
+    match holder:
+        case Sequence(items=items, open=False, element=None) if isinstance(index, int) and items:
+            if -len(items) <= index < len(items):
+                return items[index]
+        case Sequence(items=items, element=element) if _is_slice(key):
+            return Sequence(holder.kind, (), node, True, choice([*items, *([element] if element else [])])) if (
+                items or element
+            ) else holder
+        case Sequence(items=(), element=element) if element is not None:
+            return element
+        case Mapping(items=items) if index is not MISSING and _in(index, items):
+            return items[index]
+        case Mapping(items=items, element=element) if index is MISSING and (items or element is not None):
+            if len(items) <= 4:
+                return choice([*items.values(), *([element] if element is not None else [])])
+        case Instance(cls=External(name=name), attributes=attributes) if is_container(name):
+            layers = attributes.get("*layers")
+            if isinstance(layers, (Sequence, Mapping)):
+                return _item(machine, layers, key, node)
+        case Instance(attributes=attributes) if "*namespace" in attributes and str(index) in attributes:
+            return attributes[str(index)]
+    return Item(holder, key, node)
+
+
+def _is_slice(key: Value) -> bool:
+    return isinstance(key, Result) and isinstance(key.callee, External) and key.callee.name == "builtins.slice"
+
+
+def _in(index: Any, items: dict[Any, Value]) -> bool:
+    try:
+        return index in items
+    except TypeError:
+        return False
+

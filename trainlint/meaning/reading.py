@@ -1,0 +1,161 @@
+"""From a project's file to traces: the file's module body, then what nobody is seen to call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
+from trainlint.meaning.expressions import evaluate
+from trainlint.meaning.machine import STEPS_PER_ROOT, Exhausted, Machine
+from trainlint.meaning.objects import find_member
+from trainlint.meaning.statements import execute
+from trainlint.meaning.trace import Region
+from trainlint.meaning.unit import Frame, Unit
+from trainlint.meaning.values import Class, Constant, Function, Instance, Value
+
+if TYPE_CHECKING:
+    from trainlint.project import Project
+
+# A function that nobody calls is looked at on its own only if it holds one of these.
+TRIGGERS = frozenset(
+    "backward step zero_grad DataLoader eval train load cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss"
+    " binary_cross_entropy binary_cross_entropy_with_logits huber_loss criterion loss_fn criterions loss no_grad"
+    " CrossEntropyLoss BCELoss BCEWithLogitsLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss state_dict"
+    " training_step validation_step test_step ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax".split()
+)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one entry file gave: traces, objects, the file itself."""
+
+    entry: Unit
+    roots: list[Region] = field(default_factory=list)
+    instances: list[Instance] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
+    exhausted: bool = False
+
+
+def read_entry(project: Project, file: Path) -> Reading:
+    """Run an entry file and then its own functions and methods that were never entered."""
+    source = project.source(file)
+    units: dict[Path, Unit] = {}
+
+    def load_unit(path: Path) -> Unit | None:
+        if path not in units:
+            from trainlint.source import SourceError
+
+            try:
+                found = project.source(path)
+                _ = found.tree
+            except SourceError:
+                return None
+            units[path] = Unit(path, found)
+        return units[path]
+
+    entry = Unit(file, source)
+    units[file] = entry
+    reading = Reading(entry)
+    machine = Machine(
+        load_unit=load_unit,
+        resolve=lambda unit, dotted, level: project.resolve(unit.file or file, dotted, level),
+        evaluate=evaluate,
+        execute=execute,
+        call=call,
+        iterate=iterate,
+        region=Region("root", None, None),
+        entry=entry,
+    )
+    machine.units = units
+    entry.scope = Frame(entry, {"__name__": Constant("__main__")})
+    entry.state = "running"
+    _root(machine, reading, lambda: execute(machine, entry.body, entry.scope) if entry.scope else None)
+    entry.state = "done"
+    _standalone(machine, project, reading)
+    reading.instances = machine.instances
+    reading.units = list(units.values())
+    return reading
+
+
+def _root(machine: Machine, reading: Reading, run: object) -> None:
+    region = Region("root", None, None)
+    machine.region, machine.stack, machine.grad = region, [], True
+    machine.writes, machine.forwarding, machine.silent = [], 0, 0
+    machine.limit = machine.steps + STEPS_PER_ROOT
+    try:
+        run()  # type: ignore[operator]  # a thunk
+    except Exhausted:
+        reading.exhausted = True
+    reading.roots.append(region)
+
+
+def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
+    assert reading.entry.scope is not None
+    called = _called_elsewhere(project, reading.entry)
+    for value in list(reading.entry.scope.names.values()):
+        if isinstance(value, Function) and value.unit is reading.entry and isinstance(value.node, s.Define):
+            if value.node not in machine.entered and value.node.name not in called and _matters(value):
+                _root(machine, reading, lambda f=value: call_function(machine, f, (), standalone_arguments(machine, f), None))
+        elif isinstance(value, Class) and value.unit is reading.entry:
+            _methods(machine, reading, value, called)
+
+
+def _called_elsewhere(project: Project, entry: Unit) -> frozenset[str]:
+    """Names that files importing this one call: what they reach is read from there."""
+    if entry.file is None:
+        return frozenset()
+    found: set[str] = set()
+    for other in project.dependents([entry.file]):
+        if other != entry.file:
+            found |= project.calls(other)
+    return frozenset(found)
+
+
+def _matters(function: Function) -> bool:
+    return isinstance(function.node, s.Define) and not TRIGGERS.isdisjoint(function.node.body.words)
+
+
+def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[str]) -> None:
+    """The methods of a class that nobody was seen to call, on a stand-in for `self`."""
+    pending = [m for m in _own_methods(cls) if m.node not in machine.entered and _matters(m)]
+    if not pending or (cls.node.name in called and not _is_framework_class(cls)):
+        return
+    made = _symbolic(machine, reading, cls)
+    for method in pending:
+        if method.node in machine.entered or method.name == "__init__":
+            continue
+        arguments = standalone_arguments(machine, method)
+        first = method.node.parameters[0].name if method.node.parameters else ""
+        arguments.pop(first, None)
+        _root(machine, reading, lambda m=method, a=arguments: call_function(machine, m, (made,), a, None, made, cls))
+
+
+def _is_framework_class(cls: Class) -> bool:
+    return any(name in cls.names for name in ("training_step", "validation_step", "configure_optimizers"))
+
+
+def _own_methods(cls: Class) -> Iterator[Function]:
+    for value in cls.names.values():
+        if isinstance(value, Function) and isinstance(value.node, s.Define) and value.owner is cls:
+            yield value
+
+
+def _symbolic(machine: Machine, reading: Reading, cls: Class) -> Instance:
+    instance = Instance(cls, cls.node, symbolic=True)
+    machine.instances.append(instance)
+    found = find_member(cls, "__init__")
+    if found is not None and isinstance(found[0], Function):
+        initialiser, home = found
+        arguments: dict[str, Value] = standalone_arguments(machine, initialiser)
+        if initialiser.node.parameters:
+            arguments.pop(initialiser.node.parameters[0].name, None)
+        _root(
+            machine,
+            reading,
+            lambda: call_function(machine, initialiser, (instance,), arguments, None, instance, home),
+        )
+    return instance

@@ -1,0 +1,296 @@
+"""Running statements: names are bound, loops close over their own results, branches meet again.
+
+Each function returns whether the flow goes on behind the statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.contexts import enter_context
+from trainlint.meaning.definitions import define, define_class
+from trainlint.meaning.imports import import_from, import_module
+from trainlint.meaning.iteration import element_of, unrolled_items
+from trainlint.meaning.machine import Machine, collect, merge_names
+from trainlint.meaning.stores import augment, store
+from trainlint.meaning.truth import truth
+from trainlint.meaning.unit import Frame
+from trainlint.meaning.values import Choice, Constant, Unknown, Value, choice
+
+_UNROLL = 3  # loops over that many constants are run once for each
+
+
+def execute(machine: Machine, block: s.Block, frame: Frame) -> bool:
+    for statement in block.statements:
+        machine.spend()
+        run = _STATEMENTS.get(type(statement))
+        if run is not None and not run(machine, statement, frame):
+            return False
+    return True
+
+
+def _assign(machine: Machine, node: s.Assign, frame: Frame) -> bool:
+    if node.value is None:
+        if node.annotation is not None and isinstance(node.targets[0], s.Name) and frame.is_class:
+            frame.names.setdefault(node.targets[0].id, Unknown("declared", node))
+        return True
+    value = machine.evaluate(machine, node.value, frame)
+    for target in node.targets:
+        store(machine, target, value, frame, node)
+    return True
+
+
+def _augment(machine: Machine, node: s.Augment, frame: Frame) -> bool:
+    augment(machine, node, frame)
+    return True
+
+
+def _evaluate(machine: Machine, node: s.Evaluate, frame: Frame) -> bool:
+    machine.evaluate(machine, node.value, frame)
+    return not _exits(node.value)
+
+
+def _exits(node: s.Expression) -> bool:
+    match node:
+        case s.Call(function=s.Attribute(value=s.Name(id="sys"), name="exit")):
+            return True
+        case s.Call(function=s.Name(id="exit" | "quit")):
+            return True
+    return False
+
+
+def _if(machine: Machine, node: s.If, frame: Frame) -> bool:
+    test = machine.evaluate(machine, node.test, frame)
+    known = truth(test)
+    if known is not None:
+        return execute(machine, node.then if known else node.otherwise, frame)
+    arms: list[Arm] = [(node.then, True)]
+    arms.append((node.otherwise, False))
+    return branch(machine, node, arms, frame, node.test, test)
+
+
+Arm = tuple[s.Block, bool]
+
+
+def branch(
+    machine: Machine, node: s.Node, arms: list[Arm], frame: Frame, test: s.Expression | None, truth_of: Value | None
+) -> bool:
+    """Run each arm on its own copy of the names, then let those that reach the end meet."""
+    before = frame.names
+    ends: list[dict[str, Value]] = []
+    written: list[Any] = []
+    grads: list[bool | None] = []
+    grad_before = machine.grad
+    with machine.within("branch", node):
+        for block, holds in arms:
+            frame.names = dict(before)
+            machine.grad = grad_before
+            with machine.within("arm", node, test=test, holds=holds, truth=truth_of), machine.branch() as writes:
+                alive = execute(machine, block, frame)
+                after = collect(writes)
+            written.append((writes, after if alive else None))
+            if alive:
+                ends.append(frame.names)
+                grads.append(machine.grad)
+    machine.join(written)
+    machine.grad = grads[0] if len(set(grads)) == 1 else (grad_before if not grads else None)
+    if not ends:
+        frame.names = before
+        return False
+    merged = merge_names(ends, test)
+    frame.names = merged
+    return True
+
+
+def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
+    iterable = machine.evaluate(machine, node.iterable, frame)
+    items = unrolled_items(iterable, _UNROLL)
+    if items is not None:
+        return _unrolled(machine, node, items, iterable, frame)
+
+    def bind() -> None:
+        store(machine, node.target, element_of(machine, iterable, node.iterable), frame, node)
+
+    alive = _loop(machine, node, node.body, bind, frame, iterable=iterable)
+    return (execute(machine, node.otherwise, frame) and alive) if node.otherwise.statements else alive
+
+
+def _while(machine: Machine, node: s.While, frame: Frame) -> bool:
+    def bind() -> None:
+        machine.evaluate(machine, node.test, frame)
+
+    return _loop(machine, node, node.body, bind, frame, test=node.test)
+
+
+def _loop(
+    machine: Machine, node: Any, body: s.Block, bind: Callable[[], None], frame: Frame, **facts: Any
+) -> bool:
+    """One pass over the body stands for all: names it assigns start as a choice of before and after."""
+    carried: dict[str, Choice] = {}
+    for name in body.assigned:
+        if name in frame.names:
+            phi = Choice([frame.names[name]], loop=True)
+            carried[name] = frame.names[name] = phi
+    outer_breaks, outer_continues = frame.breaks, frame.continues
+    frame.breaks, frame.continues = [], []
+    with machine.within("loop", node, **facts):
+        bind()
+        alive = execute(machine, body, frame)
+    ends = ([frame.names] if alive else []) + frame.continues
+    exits = ends + frame.breaks
+    frame.breaks, frame.continues = outer_breaks, outer_continues
+    for name, phi in carried.items():
+        for end in ends:
+            value = end.get(name)
+            if value is not None and value is not phi and all(value is not o for o in phi.options):
+                phi.options.append(value)
+    if not exits:
+        return True  # the body always returns or raises; it may not have been entered at all
+    frame.names = merge_names(exits)
+    return True
+
+
+def _unrolled(machine: Machine, node: s.For, items: list[Value], iterable: Value, frame: Frame) -> bool:
+    outer_breaks, outer_continues = frame.breaks, frame.continues
+    alive = True
+    ended: list[dict[str, Value]] = []
+    with machine.within("loop", node, iterable=iterable, unrolled=True):
+        for item in items:
+            frame.breaks, frame.continues = [], []
+            with machine.within("loop", node, unrolled=True):
+                store(machine, node.target, item, frame, node)
+                alive = execute(machine, node.body, frame)
+            ends = ([frame.names] if alive else []) + frame.continues
+            ended += frame.breaks
+            if not ends:
+                break
+            frame.names = merge_names(ends)
+            alive = True
+    frame.breaks, frame.continues = outer_breaks, outer_continues
+    if ended:
+        frame.names = merge_names(([frame.names] if alive else []) + ended)
+        alive = True
+    return alive
+
+
+def _with(machine: Machine, node: s.With, frame: Frame) -> bool:
+    grad = machine.grad
+    for expression, target in node.items:
+        context = machine.evaluate(machine, expression, frame)
+        entered = enter_context(machine, context)
+        if target is not None:
+            store(machine, target, entered, frame, node)
+    try:
+        return execute(machine, node.body, frame)
+    finally:
+        machine.grad = grad
+
+
+def _try(machine: Machine, node: s.Try, frame: Frame) -> bool:
+    alive = True
+    before = dict(frame.names)
+    alive = execute(machine, node.body, frame)
+    if alive and node.otherwise.statements:
+        alive = execute(machine, node.otherwise, frame)
+    ends = [frame.names] if alive else []
+    for name, block in node.handlers:
+        if not block.statements:
+            continue
+        frame.names = merge_names([dict(before), dict(ends[0] if ends else before)])
+        if name is not None:
+            frame.names[name] = Unknown("exception", node)
+        with machine.within("branch", node), machine.within("arm", node, test=None), machine.branch() as writes:
+            survives = execute(machine, block, frame)
+            after = collect(writes)
+        machine.join([(writes, after if survives else None), (writes, {k: b[2] for k, b in writes.before.items()})])
+        if survives:
+            ends.append(frame.names)
+    frame.names = _first_wins(ends) if ends else before
+    alive = bool(ends)
+    return execute(machine, node.final, frame) and alive
+
+
+def _first_wins(ends: list[dict[str, Value]]) -> dict[str, Value]:
+    """After a try the body's values count; a handler adds only what the body left undefined."""
+    names = dict(ends[0])
+    for end in ends[1:]:
+        for name, value in end.items():
+            if name not in names:
+                names[name] = value
+            elif names[name] is not value:
+                names[name] = choice([names[name], value])
+    return names
+
+
+def _match(machine: Machine, node: s.Match, frame: Frame) -> bool:
+    machine.evaluate(machine, node.subject, frame)
+    arms: list[Arm] = [(case, True) for case in node.cases]
+    if not node.exhaustive:
+        arms.append((s.Block((), frozenset(), frozenset()), False))
+    return branch(machine, node, arms, frame, None, None)
+
+
+def _return(machine: Machine, node: s.Return, frame: Frame) -> bool:
+    value: Value = Constant(None, node)
+    if node.value is not None:
+        value = machine.evaluate(machine, node.value, frame)
+    frame.returned.append(value)
+    machine.leave("return", node)
+    return False
+
+
+def _jump(machine: Machine, node: s.Jump, frame: Frame) -> bool:
+    if node.kind == "break":
+        frame.breaks.append(dict(frame.names))
+    elif node.kind == "continue":
+        frame.continues.append(dict(frame.names))
+    machine.leave(node.kind, node)
+    return False
+
+
+def _delete(machine: Machine, node: s.Delete, frame: Frame) -> bool:
+    for target in node.targets:
+        if isinstance(target, s.Name):
+            frame.names.pop(target.id, None)
+    return True
+
+
+def _declare(machine: Machine, node: s.Declare, frame: Frame) -> bool:
+    home = frame.module if node.kind == "global" else frame.outer
+    if home is not None and home is not frame:
+        for name in node.names:
+            frame.shared[name] = home
+    return True
+
+
+def _define(machine: Machine, node: s.Define, frame: Frame) -> bool:
+    frame.names[node.name] = define(machine, node, frame)
+    return True
+
+
+def _define_class(machine: Machine, node: s.DefineClass, frame: Frame) -> bool:
+    frame.names[node.name] = define_class(machine, node, frame)
+    return True
+
+
+_STATEMENTS: dict[type, Callable[[Machine, Any, Frame], bool]] = {
+    s.Assign: _assign,
+    s.Augment: _augment,
+    s.Evaluate: _evaluate,
+    s.If: _if,
+    s.For: _for,
+    s.While: _while,
+    s.With: _with,
+    s.Try: _try,
+    s.Match: _match,
+    s.Return: _return,
+    s.Jump: _jump,
+    s.Delete: _delete,
+    s.Declare: _declare,
+    s.Import: import_module,
+    s.ImportFrom: import_from,
+    s.Define: _define,
+    s.DefineClass: _define_class,
+}

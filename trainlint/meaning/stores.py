@@ -1,0 +1,199 @@
+"""Binding values: names, attributes, items; and what a store tells about training."""
+
+from __future__ import annotations
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.unit import Frame
+from trainlint.meaning.values import (
+    MISSING,
+    Choice,
+    Constant,
+    External,
+    Instance,
+    Item,
+    Mapping,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    constant,
+    one,
+    options,
+)
+
+
+def store(machine: Machine, target: s.Expression, value: Value, frame: Frame, node: s.Statement) -> None:
+    match target:
+        case s.Name(id=name):
+            if isinstance(node, s.Assign):
+                _note_running_sum(machine, name, value, frame, node)
+            home = frame.shared.get(name, frame)
+            home.names[name] = value
+        case s.Attribute():
+            _store_attribute(machine, target, value, frame, node)
+        case s.Subscript():
+            _store_item(machine, target, value, frame, node)
+        case s.Display(items=items):
+            _unpack(machine, items, value, frame, node)
+        case s.Star(value=inner):
+            store(machine, inner, value, frame, node)
+
+
+def _note_running_sum(machine: Machine, name: str, value: Value, frame: Frame, node: s.Assign) -> None:
+    """`total = total + loss` keeps what `total += loss` keeps."""
+    match node.value:
+        case s.Binary(operator="+", left=s.Name(id=left), right=_) if left == name:
+            index = 1
+        case s.Binary(operator="+", left=_, right=s.Name(id=right)) if right == name:
+            index = 0
+        case _:
+            return
+    if isinstance(value, Result) and len(value.arguments) == 2:
+        machine.record("keep", node, value.arguments[1 - index], value.arguments[index], detail="+")
+
+
+def _unpack(
+    machine: Machine, targets: tuple[s.Expression, ...], value: Value, frame: Frame, node: s.Statement
+) -> None:
+    for index, target in enumerate(targets):
+        if isinstance(target, s.Star):
+            store(machine, target.value, Unknown("rest", node), frame, node)
+        else:
+            store(machine, target, part(value, index, len(targets), node), frame, node)
+
+
+def part(value: Value, index: int, count: int, node: s.Node | None) -> Value:
+    """Element `index` of something unpacked into `count`."""
+    found: list[Value] = []
+    for option in options(value):
+        match option:
+            case Sequence(items=items, element=None) if len(items) == count:
+                found.append(items[index])
+            case Sequence(items=(), element=element) if element is not None:
+                found.append(element)
+            case _:
+                found.append(Item(option, Constant(index), node))
+    return found[0] if len(found) == 1 else Choice(found)
+
+
+def _store_attribute(
+    machine: Machine, target: s.Attribute, value: Value, frame: Frame, node: s.Statement
+) -> None:
+    holder = machine.evaluate(machine, target.value, frame)
+    if target.name in ("grad", "data") and not isinstance(one(holder), Instance):
+        machine.record("grad_write", node, holder, value, detail=target.name)
+        return
+    if target.name == "requires_grad":
+        machine.record("requires_grad", node, holder, value)
+        return
+    for option in options(holder):
+        if isinstance(option, Instance):
+            if isinstance(node, s.Assign):
+                _note_attribute_sum(machine, target, value, node)
+            machine.write(option.attributes, target.name, value)
+
+
+def _note_attribute_sum(machine: Machine, target: s.Attribute, value: Value, node: s.Assign) -> None:
+    match node.value:
+        case s.Binary(operator="+", left=s.Attribute(name=name, value=owner)) if name == target.name:
+            if isinstance(owner, s.Name) and isinstance(target.value, s.Name) and owner.id == target.value.id:
+                if isinstance(value, Result) and len(value.arguments) == 2:
+                    machine.record("keep", node, value.arguments[0], value.arguments[1], detail="+")
+
+
+def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Frame, node: s.Statement) -> None:
+    holder = machine.evaluate(machine, target.value, frame)
+    keys = [machine.evaluate(machine, index, frame) for index in target.indices]
+    key = constant(keys[0]) if len(keys) == 1 else MISSING
+    if key == "lr":
+        machine.record("lr_write", node, holder, value)
+        return
+    fresh = isinstance(keys[0], Constant) if keys else False
+    machine.record("keep", node, holder, value, detail="item of one key" if fresh else "item")
+    for option in options(holder):
+        if isinstance(option, Mapping):
+            if key is not MISSING and _hashable(key):
+                machine.write(option.items, key, value)
+            else:
+                option.open, option.element = True, value
+        elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
+            machine.write(option.attributes, str(key), value)
+
+
+def _hashable(key: object) -> bool:
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
+
+
+def augment(machine: Machine, node: s.Augment, frame: Frame) -> None:
+    old = machine.evaluate(machine, node.target, frame)
+    value = machine.evaluate(machine, node.value, frame)
+    new = _folded(old, node.operator, value)
+    if new is None:
+        if node.operator == "+" and isinstance(one(old), Sequence):
+            new = _extended(machine, one(old), value, node)
+        else:
+            new = Result(External(f"operator.{node.operator}"), (old, value), {}, node, machine.grad)
+            new.region = machine.region
+    if node.operator == "+":
+        machine.record("keep", node, old, value, detail="+=")
+    match node.target:
+        case s.Subscript():
+            _store_item_quietly(machine, node.target, new, frame, node)
+        case _:
+            store(machine, node.target, new, frame, node)
+
+
+def _store_item_quietly(
+    machine: Machine, target: s.Subscript, value: Value, frame: Frame, node: s.Statement
+) -> None:
+    """`sums[key] += loss` has been recorded as `+=` already."""
+    region_items = len(machine.region.items)
+    _store_item(machine, target, value, frame, node)
+    machine.region.items[region_items:] = [
+        i for i in machine.region.items[region_items:] if getattr(i, "kind", "") != "keep"
+    ]
+
+
+def _extended(machine: Machine, old: Value, value: Value, node: s.Node) -> Value:
+    assert isinstance(old, Sequence)
+    added = one(value)
+    if isinstance(added, Sequence) and added.element is None:
+        return Sequence(old.kind, old.items + added.items, node, old.open or added.open, old.element)
+    return Sequence(old.kind, old.items, node, True, old.element or Item(value, None, node))
+
+
+def _folded(old: Value, operator: str, value: Value) -> Value | None:
+    return fold(operator, old, value) if isinstance(old, Constant) and isinstance(value, Constant) else None
+
+
+def fold(operator: str, left: Constant, right: Constant) -> Value | None:
+    """Arithmetic of two constants, where it is cheap and safe."""
+    a, b = left.value, right.value
+    under = left.under or right.under
+    numbers = isinstance(a, (int, float)) and isinstance(b, (int, float))
+    try:
+        match operator:
+            case "+" if numbers or (isinstance(a, str) and isinstance(b, str)):
+                return Constant(a + b, None, under)
+            case "-" if numbers:
+                return Constant(a - b, None, under)
+            case "*" if numbers:
+                return Constant(a * b, None, under)
+            case "/" if numbers:
+                return Constant(a / b, None, under)
+            case "//" if numbers:
+                return Constant(a // b, None, under)
+            case "%" if numbers:
+                return Constant(a % b, None, under)
+            case "**" if numbers and abs(b) < 64 and abs(a) < 1e6:
+                return Constant(a**b, None, under)
+    except (ArithmeticError, ValueError, OverflowError):
+        return None
+    return None
+
+

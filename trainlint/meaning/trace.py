@@ -1,0 +1,113 @@
+"""What a program does, as a tree: events in order within loops, branches and calls.
+
+The interpreter writes it once; all questions about order, guards and modes are asked of this small tree,
+never of syntax again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, Union
+
+from trainlint.meaning.syntax import Expression, Node
+from trainlint.meaning.values import Value
+
+RegionKind = Literal["root", "loop", "branch", "arm", "call", "closure", "import", "try"]
+EventKind = Literal[
+    "forward", "backward", "zero_grad", "step", "schedule", "mode", "set_epoch", "load", "load_state",
+    "criterion", "keep", "grad_write", "lr_write", "unscale", "update", "clip", "unresolved", "sync",
+    "grad_mode", "requires_grad", "save", "reset",
+]  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Region:
+    """A loop, a branch with its arms, a call that was followed, or the root of a trace."""
+
+    kind: RegionKind
+    node: Node | None
+    parent: Region | None
+    items: list[Item] = field(default_factory=list)
+    test: Expression | None = None  # of an arm: the condition; of a while loop: its test
+    holds: bool = True  # of an arm: taken where the test is true (else where it is false)
+    truth: Value | None = None  # of an arm: the value of the test
+    iterable: Value | None = None  # of a for loop: what it iterates over
+    function: Any = None  # of a call: the function value
+    grad: bool | None = True  # the grad mode on entry
+    unrolled: bool = False  # a loop over a few constants, its iterations one after the other
+    reenters: str = ""  # why the region may end early: "break", "continue", "return" or "raise" inside
+
+    def ancestors(self) -> Iterator[Region]:
+        """This region and all around it, innermost first."""
+        region: Region | None = self
+        while region is not None:
+            yield region
+            region = region.parent
+
+    def events(self) -> Iterator[Event]:
+        """All events below, in the order they are written."""
+        for item in self.items:
+            if type(item) is Event:
+                yield item
+            elif type(item) is Region:
+                yield from item.events()
+
+    def loops(self) -> Iterator[Region]:
+        """All loops below, outermost first."""
+        for item in self.items:
+            if type(item) is Region:
+                if item.kind == "loop" and not item.unrolled:
+                    yield item
+                yield from item.loops()
+
+    @property
+    def loop(self) -> Region | None:
+        """The innermost real loop that this region is in (or is)."""
+        for region in self.ancestors():
+            if region.kind == "loop" and not region.unrolled:
+                return region
+        return None
+
+    def inside(self, outer: Region) -> bool:
+        return any(region is outer for region in self.ancestors())
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """Something that happens to training: `target` is who it happens to, `value` what goes in or out."""
+
+    kind: EventKind
+    node: Node
+    region: Region
+    target: Value
+    value: Value | None = None
+    inputs: tuple[Value, ...] = ()
+    detail: Any = None
+    grad: bool | None = True
+
+    @property
+    def loop(self) -> Region | None:
+        return self.region.loop
+
+    def guards(self, outer: Region) -> list[Region]:
+        """The arms between this event and `outer`, innermost first."""
+        found = []
+        for region in self.region.ancestors():
+            if region is outer:
+                break
+            if region.kind == "arm":
+                found.append(region)
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Leave:
+    """A `break`, `continue`, `return` or `raise`."""
+
+    kind: str
+    node: Node
+    region: Region
+
+
+Item: TypeAlias = Union[Event, Region, Leave]

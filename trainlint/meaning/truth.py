@@ -1,0 +1,41 @@
+"""Whether a condition is decided: only by constants that no flag or setting can change."""
+
+from __future__ import annotations
+
+from trainlint.meaning.values import Class, Constant, External, Function, Instance, Module, Sequence, Value, options
+
+_TRUE = (Class, Function, Module)
+
+
+def truth(value: Value) -> bool | None:
+    """True or False where every alternative agrees, else None."""
+    found = {_single(option) for option in options(value)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _single(value: Value) -> bool | None:
+    match value:
+        case Constant(under=None):
+            return bool(value.value)
+        case Sequence(open=False, element=None, items=items):
+            return bool(items)
+        case Instance(cls=External()):
+            return True
+    return True if isinstance(value, _TRUE) else None
+
+
+def is_none(value: Value) -> bool | None:
+    """Whether a value is None, where that is known; a setting's None is not."""
+    found = {_none(option) for option in options(value)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _none(value: Value) -> bool | None:
+    match value:
+        case Constant(under=None):
+            return value.value is None
+        case Constant():
+            return None
+        case Instance() | Sequence() | Class() | Function() | Module():
+            return False
+    return None

@@ -1,0 +1,284 @@
+"""What a name can hold: the values that the interpreter computes with.
+
+Results of calls that are not followed stay as `Result`, so that values form a data-flow graph: the loss
+remembers the criterion, the criterion's input the layers, the layers the batch. A `Choice` stands
+where paths or loop iterations meet; a rule may speak only if its options agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+if TYPE_CHECKING:
+    from trainlint.meaning.syntax import Define, DefineClass, Expression, Lambda, Node
+    from trainlint.meaning.unit import Unit
+
+
+@dataclass(slots=True, eq=False)
+class Unknown:
+    """Nothing is known, not even by a name."""
+
+    reason: str = ""
+    node: Node | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Constant:
+    """A Python constant. `under` names the flag or setting that can change it (`--lr`), if any."""
+
+    value: Any
+    node: Node | None = None
+    under: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """A tuple, list or set; `open` where it may hold more than is listed."""
+
+    kind: str
+    items: tuple[Value, ...]
+    node: Node | None = None
+    open: bool = False
+    element: Value | None = None  # what a comprehension or unrolled builder puts in, however often
+
+
+@dataclass(slots=True, eq=False)
+class Mapping:
+    """A dictionary by constant keys; `open` where it may hold more."""
+
+    items: dict[Any, Value]
+    node: Node | None = None
+    open: bool = False
+    element: Value | None = None
+
+
+@dataclass(slots=True, eq=False)
+class External:
+    """A module, class, function or constant of a library, by its dotted name (`torch.nn.Linear`)."""
+
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """A file of the project, imported."""
+
+    unit: Unit
+
+
+@dataclass(slots=True, eq=False)
+class Free:
+    """A name that nothing in the file defines: a fragment's `model` or `loader`."""
+
+    name: str
+    node: Node
+
+
+@dataclass(slots=True, eq=False)
+class Argument:
+    """A parameter of a function that nobody is seen to call."""
+
+    name: str
+    function: Function
+    default: Value | None = None
+    annotation: Value | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    node: Define | Lambda
+    unit: Unit
+    scope: Any  # the frame it was defined in
+    owner: Class | None = None  # the class whose body holds it
+    decorators: tuple[Value, ...] = ()
+    defaults: tuple[Value | None, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return getattr(self.node, "name", "<lambda>")
+
+
+@dataclass(slots=True, eq=False)
+class Class:
+    node: DefineClass
+    unit: Unit
+    bases: tuple[Value, ...]
+    names: dict[str, Value] = field(default_factory=dict)
+    keywords: dict[str, Value] = field(default_factory=dict)
+    decorators: tuple[Value, ...] = ()
+    lineage: tuple[Class | External | Unknown, ...] | None = None  # this class first, see objects.lineage
+
+
+@dataclass(slots=True, eq=False)
+class Instance:
+    """An object made here: of a class of the project or of a library.
+
+    `arguments` are the constructor's, by name where the class or the tables tell it, else by position.
+    `symbolic`: nobody is seen to make it; it stands for `self` in a class looked at on its own.
+    """
+
+    cls: Class | External
+    node: Node | None
+    arguments: tuple[Value, ...] = ()
+    keywords: dict[str, Value] = field(default_factory=dict)
+    attributes: dict[str, Value] = field(default_factory=dict)
+    symbolic: bool = False
+    loop: Any = None  # the innermost loop region it was made in
+
+
+@dataclass(slots=True, eq=False)
+class Bound:
+    """A method of the project bound to its object."""
+
+    function: Function
+    receiver: Value
+    cls: Class | None = None  # where it was found: `super()` goes on from there
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """An attribute that was not resolved: of a library object, a tensor or something unknown."""
+
+    receiver: Value
+    name: str
+    node: Node | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Super:
+    receiver: Value
+    cls: Class
+
+
+@dataclass(slots=True, eq=False)
+class Partial:
+    function: Value
+    arguments: tuple[Value, ...]
+    keywords: dict[str, Value]
+
+
+@dataclass(slots=True, eq=False)
+class Result:
+    """What a call or operator gave that is not followed inside: `callee` applied to its arguments.
+
+    Operators are calls of `External("operator.+")` and the like. `grad` is the grad mode it ran under
+    (None: not known).
+    """
+
+    callee: Value
+    arguments: tuple[Value, ...]
+    keywords: dict[str, Value]
+    node: Node | None
+    grad: bool | None = True
+    attached: Any = None  # memo of dataflow.attached
+    region: Any = None  # where in the trace it was computed
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """An element of something: what a loop over `source` binds, or `source[key]`."""
+
+    source: Value
+    key: Value | None = None  # None: any element, in turn
+    node: Node | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Choice:
+    """One of several, by path or (for `loop`) by iteration; options are added when the loop closes."""
+
+    options: list[Value]
+    loop: bool = False
+    test: Expression | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Unpacked:
+    """What `**options` or `*args` of unknown content passes."""
+
+    source: Value
+
+
+Value: TypeAlias = Union[
+    Unknown, Constant, Sequence, Mapping, External, Module, Free, Argument, Function, Class, Instance, Bound,
+    Member, Super, Partial, Result, Item, Choice, Unpacked,
+]  # fmt: skip
+
+NONE = Constant(None)
+
+
+def options(value: Value, limit: int = 8) -> list[Value]:
+    """The distinct alternatives of a value, choices opened, at most `limit` of them."""
+    if type(value) is not Choice:
+        return [value]
+    found: list[Value] = []
+    seen: set[int] = set()
+    pending: list[Value] = [value]
+    while pending and len(found) < limit:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if type(current) is Choice:
+            pending.extend(reversed(current.options))
+        else:
+            found.append(current)
+    return _distinct(found)
+
+
+def _distinct(values: list[Value]) -> list[Value]:
+    seen: dict[Any, Value] = {}
+    for value in values:
+        key: Any = id(value)
+        if type(value) is Constant:
+            try:
+                hash(value.value)
+                key = (type(value.value), value.value, value.under)
+            except TypeError:
+                key = id(value)
+        elif type(value) is External:
+            key = value.name
+        seen.setdefault(key, value)
+    return list(seen.values())
+
+
+def one(value: Value) -> Value:
+    """The value itself where a choice has just one alternative, else the choice."""
+    if type(value) is not Choice:
+        return value
+    found = options(value)
+    return found[0] if len(found) == 1 else value
+
+
+def choice(values: list[Value], test: Expression | None = None) -> Value:
+    """The one value that all agree on, or a choice."""
+    flat: list[Value] = []
+    for value in values:
+        if all(value is not f for f in flat):
+            flat.append(value)
+    distinct = _distinct(flat)
+    if len(distinct) == 1:
+        return distinct[0]
+    return Choice(distinct, False, test)
+
+
+def constant(value: Value) -> Any:
+    """The Python value where all alternatives are one hard or soft constant, else `MISSING`."""
+    found = options(value)
+    if len(found) == 1 and type(found[0]) is Constant:
+        return found[0].value
+    return MISSING
+
+
+class _Missing:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Any = _Missing()
