@@ -1,0 +1,93 @@
+"""Gradients are thrown away before the optimizer can use them.
+
+`backward()` fills `.grad`, `zero_grad()` empties it and `step()` reads it. With `zero_grad()` between
+the other two, `step()` finds nothing: no gradient of the loss ever reaches the weights. Nothing raises,
+the loss is printed as always, and it stays where it was.
+
+```python bad
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+data = TensorDataset(torch.randn(512, 20), torch.randint(0, 4, (512,)))
+loader = DataLoader(data, batch_size=32, shuffle=True)
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+for epoch in range(10):
+    for x, y in loader:
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.zero_grad()  # lint: optimizer.zero_grad()
+        optimizer.step()
+```
+
+```python good
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+data = TensorDataset(torch.randn(512, 20), torch.randint(0, 4, (512,)))
+loader = DataLoader(data, batch_size=32, shuffle=True)
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+for epoch in range(10):
+    for x, y in loader:
+        loss = criterion(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+```
+
+## When it is fine
+
+`zero_grad()` of another optimizer or of a part of the model (GANs, frozen branches). Clearing in order
+to skip a batch (the loss is not finite, memory ran out). Gradients that were read before they are
+cleared, as in adversarial training or gradient surgery.
+
+## Fix
+
+Move `zero_grad()` before `backward()`, or after `step()`. If the gradient of the clip or the log is
+needed, take it between `backward()` and `step()`.
+
+## How to see it
+
+Compare any weight before and after `step()`: it is the same. Experiment: no gradient of the loss
+reaches a step; with the fix all do.
+
+## What it costs
+
+The example's network on learnable data, 160 steps of SGD, three seeds, CPU: the weights moved by 0.0
+and the loss stayed at its start, 1.39 to 1.41 for four classes; with the fix it fell to 0.54 to 0.56.
+Since PyTorch 2.0 `zero_grad()` sets `.grad` to None and `step()` skips such parameters. With
+`set_to_none=False` weight decay and old momentum still move the weights, but away from any use. A
+`GradScaler` raises instead: "No inf checks were recorded for this optimizer".
+
+## Sources
+
+PyTorch documentation of `Optimizer.zero_grad` and `Optimizer.step`; cloneofsimo/lora issue 263 and
+patrickloeber/pytorchTutorial issue 19, where people met or feared this order.
+"""
+
+from collections.abc import Iterator
+
+from trainlint import Finding, Needs, Options, Program, Rule
+
+
+def check(program: Program, options: Options) -> Iterator[Finding]:
+    yield from ()
+
+
+rule = Rule(
+    check,
+    None,
+    level="error",
+    fix="unsafe",
+    since="0.1",
+    needs=Needs(steps=8, seeds=1),
+    words=("zero_grad", "grad"),
+    yields_to=("step-before-backward",),
+)
