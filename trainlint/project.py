@@ -1,0 +1,186 @@
+"""Many files: what belongs together, what imports what, and cheap questions about texts, all without a tree.
+
+Everything is found out when first asked and then remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from trainlint.decoding import SourceError
+from trainlint.discovery import DEFAULT_EXCLUDE, Discovery, Excludes, discover, in_order, shown, walk
+from trainlint.ignoring import VCS_FOLDERS
+from trainlint.imports import find_module, imports_in, top_of_package
+from trainlint.source import Source, read_source
+
+__all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]
+
+MOST_FILES = 20_000  # a folder with more is no project; then only the given files are looked at
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_CALL = re.compile(r"(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(")
+
+
+def find_root(path: Path) -> Path:
+    """The folder whose files may belong to the same program as this file or folder.
+
+    The nearest folder upwards with trainlint's configuration or a repository in it; else the folder that
+    holds the outermost package; else the folder itself. Never a person's home.
+    """
+    folder = path if path.is_dir() else path.parent
+    for candidate in (folder, *folder.parents):
+        if _is_no_project(candidate):
+            break
+        if _is_marked(candidate):
+            return candidate
+    top = top_of_package(folder)
+    return folder if _is_no_project(top) else top
+
+
+def _is_no_project(folder: Path) -> bool:
+    return folder == folder.parent or folder == Path.home()
+
+
+def _is_marked(folder: Path) -> bool:
+    if (folder / "trainlint.toml").is_file() or any((folder / name).exists() for name in VCS_FOLDERS):
+        return True
+    try:
+        return b"[tool.trainlint" in (folder / "pyproject.toml").read_bytes()
+    except OSError:
+        return False
+
+
+@dataclass(eq=False)
+class Project:
+    """The files under a root, as texts, sources and imports. `given` files belong to it wherever they are."""
+
+    root: Path
+    cwd: Path
+    excludes: Excludes | None = None
+    given: tuple[Path, ...] = ()
+    _sources: dict[Path, Source | SourceError] = field(default_factory=dict, repr=False)
+    _words: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
+    _calls: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
+    _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
+    _modules: dict[tuple[Path, str, int], Path | None] = field(default_factory=dict, repr=False)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All Python files and notebooks of the project, in a stable order."""
+        return in_order(self._known)
+
+    @cached_property
+    def _known(self) -> set[Path]:
+        return {*self._listed, *self.given}
+
+    @cached_property
+    def _listed(self) -> tuple[Path, ...]:
+        if _is_no_project(self.root):
+            return ()
+        excludes = self.excludes or Excludes(self.root)
+        found = islice(walk(self.root, excludes, self.cwd), MOST_FILES + 1)
+        files = tuple(entry for entry in found if isinstance(entry, Path))
+        return files if len(files) <= MOST_FILES else ()
+
+    def display(self, file: Path) -> str:
+        """The file's name in reports: relative to the working directory where it lies below it."""
+        return shown(file, self.cwd)
+
+    def source(self, file: Path) -> Source:
+        """The file as text and tree; raises `SourceError` if it cannot be read."""
+        known = self._sources.get(file)
+        if known is None:
+            known = self._sources[file] = self._read(file)
+        if isinstance(known, SourceError):
+            raise known
+        return known
+
+    def _read(self, file: Path) -> Source | SourceError:
+        try:
+            return read_source(file, self.display(file))
+        except SourceError as error:
+            return error
+
+    def text(self, file: Path) -> str | None:
+        """The file's text without parsing it; None if it cannot be read."""
+        try:
+            return self.source(file).text
+        except SourceError:
+            return None
+
+    def overlay(self, file: Path, source: Source) -> None:
+        """From now on the file has this text: standard input, an editor's buffer, a fix not yet written."""
+        self._known.add(file)
+        self._sources[file] = source
+        self._words.pop(file, None)
+        self._calls.pop(file, None)
+        self._imports.pop(file, None)
+        self._modules.clear()
+
+    def words(self, file: Path) -> frozenset[str]:
+        """All identifiers in the text, those in strings and comments too."""
+        if file not in self._words:
+            self._words[file] = frozenset(_WORD.findall(self.text(file) or ""))
+        return self._words[file]
+
+    def calls(self, file: Path) -> frozenset[str]:
+        """Identifiers that are followed by a parenthesis and not being defined."""
+        if file not in self._calls:
+            found = _CALL.findall(self.text(file) or "")
+            self._calls[file] = frozenset(name for defined, name in found if not defined)
+        return self._calls[file]
+
+    def resolve(self, importer: Path, dotted: str, level: int = 0) -> Path | None:
+        """The project's file of a module, or of a package its `__init__.py`; None for what is not ours."""
+        key = (importer if not level else importer.parent, dotted, level)
+        if key not in self._modules:
+            self._modules[key] = find_module(importer, dotted, level, self.root, self._has)
+        return self._modules[key]
+
+    def _has(self, file: Path) -> bool:
+        if file in self._known:
+            return True
+        return not self._listed and file.is_relative_to(self.root) and file.is_file()
+
+    def imports(self, file: Path) -> frozenset[Path]:
+        """The project's files that this file imports (a few too many at most)."""
+        if file not in self._imports:
+            self._imports[file] = frozenset(self._imported(file)) - {file}
+        return self._imports[file]
+
+    def _imported(self, file: Path) -> Iterator[Path]:
+        for statement in imports_in(self.text(file) or ""):
+            parts = statement.module.split(".")
+            prefixes = [".".join(parts[: count + 1]) for count in range(len(parts))]
+            inside = [f"{statement.module}.{name}".lstrip(".") for name in statement.names]
+            for dotted in (*prefixes, *inside):
+                module = self.resolve(file, dotted, statement.level)
+                if module is not None:
+                    yield module
+
+    def dependents(self, files: Iterable[Path]) -> frozenset[Path]:
+        """The given files and everything that imports them, directly or not."""
+        reached = set(files)
+        pending = list(reached)
+        while pending and len(reached) < len(self._known):
+            target = pending.pop()
+            for file in self._importers(target):
+                if file not in reached:
+                    reached.add(file)
+                    pending.append(file)
+        return frozenset(reached)
+
+    def _importers(self, target: Path) -> Iterator[Path]:
+        """Files that import the target; only those that name it at all are looked into."""
+        package = target.name == "__init__.py"
+        name = target.parent.name if package else target.stem
+        for file in self._known:
+            text = self.text(file) or ""
+            if name in text or (package and "from ." in text):
+                if target in self.imports(file):
+                    yield file

@@ -1,0 +1,120 @@
+"""One file: its text, its tree, where things are in it, and how edits get back into it.
+
+Nothing here knows what the code means. LibCST is imported when the first tree is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from trainlint.decoding import Encoding, SourceError, decode
+from trainlint.diagnostic import Edit, Failure, Location
+from trainlint.edits import apply_edits, in_newlines_of
+from trainlint.suppressions import Suppressions, find_suppressions
+
+if TYPE_CHECKING:
+    import libcst
+
+    from trainlint.spans import Span
+
+__all__ = ["Source", "SourceError", "read_source", "source_from_text"]
+
+_NEWLINE = re.compile(r"\r\n?|\n")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A Python file or notebook as text and tree. All offsets count code points of `text`.
+
+    `text` is what LibCST sees; `written` is what the author wrote, of the same length: they differ in a
+    notebook's magics, in old Mac newlines and in form feeds.
+    """
+
+    path: str
+    file: Path | None
+    text: str
+    written: str
+    encoding: Encoding = field(default_factory=Encoding)
+
+    @property
+    def notebook(self) -> bool:
+        return False
+
+    @property
+    def is_package(self) -> bool:
+        return PurePosixPath(self.path).name == "__init__.py"
+
+    @cached_property
+    def tree(self) -> libcst.Module:
+        """The syntax tree, parsed once; raises `SourceError`."""
+        from trainlint.parsing import parse
+
+        return parse(self.text, self.path)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Parts of a notebook that could not be parsed and were left out."""
+        return ()
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        return find_suppressions(self)
+
+    @cached_property
+    def _line_starts(self) -> tuple[int, ...]:
+        return (0, *(match.end() for match in _NEWLINE.finditer(self.written)))
+
+    @cached_property
+    def _spans(self) -> dict[libcst.CSTNode, Span]:
+        from trainlint.spans import measure
+
+        return measure(self.tree)[0]
+
+    def span(self, node: libcst.CSTNode) -> Span:
+        """Start and end of a node of this tree, without surrounding whitespace, comments and parentheses."""
+        return self._spans[node]
+
+    def code(self, node: libcst.CSTNode) -> str:
+        start, end = self.span(node)
+        return self.written[start:end]
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        """Both from 1, counted over the whole text (over all code cells of a notebook)."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def location(self, start: int, end: int) -> Location:
+        line, column = self.line_and_column(start)
+        end_line, end_column = self.line_and_column(end)
+        return Location(self.path, line, column, end_line, end_column, start, end)
+
+    def apply(self, edits: Iterable[Edit]) -> bytes:
+        """The new content of the file; every byte outside the edits stays as it was."""
+        fitted = in_newlines_of(self.written, edits)
+        return self.encoding.encode(apply_edits(self.written, fitted))
+
+
+def read_source(file: Path, path: str) -> Source:
+    """Read a file; raises `SourceError` if it cannot be read."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise SourceError(path, None, f"cannot be read: {error.strerror or error}") from None
+    return _source(raw, path, file)
+
+
+def source_from_text(content: str | bytes, path: str) -> Source:
+    """A source that has no file: standard input, an editor's buffer, an example."""
+    raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    return _source(raw, path, None)
+
+
+def _source(raw: bytes, path: str, file: Path | None) -> Source:
+    text, encoding = decode(raw, path)
+    return Source(path, file, text, text, encoding)
