@@ -1,0 +1,181 @@
+"""Which configuration is in force for a file: the nearest one upwards, with the command line on top."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainlint.config import FILE_NAMES, Config, ConfigError, build_config, parse_toml, read_table, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trainlint.diagnostic import Level
+
+COMMAND_LINE = "--config"
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says; None and empty mean that it says nothing about it.
+
+    `table` holds the `key = value` settings given with `--config`.
+    """
+
+    select: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: Level | None = None
+    exclude: tuple[str, ...] | None = None
+    extend_exclude: tuple[str, ...] = ()
+    force_exclude: bool = False
+    rules: tuple[Path, ...] = ()
+    baseline: Path | None = None
+    table: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    @property
+    def selectors(self) -> Config:
+        """These selectors as a configuration of their own, so that the book can check them."""
+        return Config(select=self.select, extend_select=self.extend_select, ignore=self.ignore)
+
+
+def lay_over(config: Config, overrides: Overrides) -> Config:
+    """The configuration with the command line on top: a selector chosen there is no longer ignored."""
+    chosen = {*(overrides.select or ()), *overrides.extend_select}
+    anew = overrides.select is not None
+    return replace(
+        config,
+        select=overrides.select if anew else config.select,
+        extend_select=(*(() if anew else config.extend_select), *overrides.extend_select),
+        ignore=(*(name for name in config.ignore if name not in chosen), *overrides.ignore),
+        levels={rule: level for rule, level in config.levels.items() if level != "off" or rule not in chosen},
+        fail_on=overrides.fail_on or config.fail_on,
+        exclude=config.exclude if overrides.exclude is None else overrides.exclude,
+        extend_exclude=(*config.extend_exclude, *overrides.extend_exclude),
+        force_exclude=config.force_exclude or overrides.force_exclude,
+        rules=(*config.rules, *overrides.rules),
+        baseline=overrides.baseline or config.baseline,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Answers `config_for(file)`. Without `chosen` and `isolated` every folder may have its own file.
+
+    A configuration that was found, not given, may be a stranger's: the rule folders that it names are
+    code, and are refused unless `trust_rules`.
+    """
+
+    overrides: Overrides = field(default_factory=Overrides)
+    chosen: Path | None = None
+    isolated: bool = False
+    trust_rules: bool = False
+    _found: dict[Path, Config] = field(default_factory=dict, repr=False, compare=False)
+
+    def config_for(self, file: Path) -> Config:
+        """The configuration of a file, or of a folder for what lies in it."""
+        path = _absolute(file)
+        return self._of_folder(path if path.is_dir() else path.parent)
+
+    def config_of(self, paths: tuple[Path, ...]) -> Config:
+        """The configuration of a whole run over these paths: that of the folder they share."""
+        folders = [str(path if path.is_dir() else path.parent) for path in map(_absolute, paths)]
+        try:
+            return (
+                self._of_folder(Path(os.path.commonpath(folders))) if folders else self._of_folder(Path.cwd())
+            )
+        except ValueError:  # on different drives
+            return self._of_folder(Path.cwd())
+
+    def _of_folder(self, folder: Path) -> Config:
+        known = self._found.get(folder)
+        if known is None:
+            known = self._found[folder] = self._look_up(folder)
+        return known
+
+    def _look_up(self, folder: Path) -> Config:
+        if self.isolated:
+            return self._finish({}, "", None)
+        if self.chosen is not None:
+            return self._given(self.chosen)
+        for name in FILE_NAMES:
+            file = folder / name
+            table = read_table(file) if file.is_file() else None
+            if table is not None:
+                return self._finish(table, shown(file), file)
+        return self._of_user() if folder.parent == folder else self._of_folder(folder.parent)
+
+    def _given(self, file: Path) -> Config:
+        table = read_table(file)
+        if table is None:
+            raise ConfigError(shown(file), "has no table [tool.trainlint]")
+        return self._finish(table, shown(file), file, trusted=True)
+
+    def _of_user(self) -> Config:
+        file = user_file()
+        return self._given(file) if file.is_file() else self._finish({}, "", None)
+
+    def _finish(
+        self, table: Mapping[str, object], where: str, file: Path | None, trusted: bool = False
+    ) -> Config:
+        config = build_config(table, where, file, _absolute(file).parent if file else None)
+        if config.rules and not (trusted or self.trust_rules):
+            raise ConfigError(
+                where,
+                "key `rules` names code to run; allow it with --trust-rules, or pass the folders with --rules",
+            )
+        if self.overrides.table:
+            build_config(self.overrides.table, COMMAND_LINE, None)  # to blame the right place
+            config = build_config(
+                _merged(table, self.overrides.table), where or COMMAND_LINE, file, config.root
+            )
+        require_version(config, where or COMMAND_LINE)
+        return lay_over(config, self.overrides)
+
+
+def require_version(config: Config, where: str) -> None:
+    """Raise a ConfigError where the configuration wants another trainlint than this one."""
+    if not config.required_version:
+        return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    from trainlint import __version__
+
+    try:
+        wanted = SpecifierSet(config.required_version)
+    except InvalidSpecifier:
+        raise ConfigError(
+            where,
+            f'key `required-version` must be a specifier such as ">=0.1", not `{config.required_version}`',
+        ) from None
+    if not wanted.contains(__version__, prereleases=True):
+        raise ConfigError(where, f"key `required-version` wants `{wanted}`, this is trainlint {__version__}")
+
+
+def inline_table(text: str) -> Mapping[str, object]:
+    """`key = value` from the command line as a table."""
+    return parse_toml(text.encode(), f"{COMMAND_LINE} {text!r}")
+
+
+def user_file() -> Path:
+    """The user's own configuration, for files that no project's configuration is responsible for."""
+    if sys.platform == "win32":
+        home = Path(os.environ.get("APPDATA") or Path.home())
+    else:
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return home / "trainlint" / FILE_NAMES[0]
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - a link is configured where it stands, not where it leads
+
+
+def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
