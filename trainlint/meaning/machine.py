@@ -71,7 +71,7 @@ class Machine:
         inputs: tuple[Value, ...] = (),
         detail: Any = None,
     ) -> None:
-        if self.silent == 0:
+        if self.silent == 0 and not (kind in ("keep", "reset") and self.forwarding):
             event = Event(kind, node, self.region, target, value, inputs, detail, self.grad)
             self.region.items.append(event)
 

@@ -79,10 +79,15 @@ def call_method(
 def _could_do_anything(receiver: Value, name: str) -> bool:
     """Whether an unresolved method may train: its receiver is the user's own or unknown, not a tensor."""
     if isinstance(receiver, Instance):
-        return isinstance(receiver.cls, Class)
+        return isinstance(receiver.cls, Class) and not (is_module(receiver) and name in _MODULE_METHODS)
     return isinstance(receiver, (Argument, Free, Unknown)) and name not in _TENSOR_WORDS
 
 
+_MODULE_METHODS = frozenset(
+    "parameters named_parameters modules named_modules children named_children buffers named_buffers state_dict apply"
+    " register_forward_hook register_forward_pre_hook register_full_backward_hook get_submodule get_parameter type"
+    " log log_dict save_hyperparameters print".split()
+)
 _TENSOR_WORDS = frozenset(
     "size view reshape squeeze unsqueeze item detach cpu numpy mean sum max min argmax to cuda float long dim shape"
     " format join split append items keys values add_scalar log write flush close strip startswith endswith get".split()

@@ -34,6 +34,7 @@ class Reading:
     """What one entry file gave: traces, objects, the file itself."""
 
     entry: Unit
+    project: Project
     roots: list[Region] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
@@ -59,7 +60,7 @@ def read_entry(project: Project, file: Path) -> Reading:
 
     entry = Unit(file, source)
     units[file] = entry
-    reading = Reading(entry)
+    reading = Reading(entry, project)
     machine = Machine(
         load_unit=load_unit,
         resolve=lambda unit, dotted, level: project.resolve(unit.file or file, dotted, level),

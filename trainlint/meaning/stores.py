@@ -28,6 +28,7 @@ def store(machine: Machine, target: s.Expression, value: Value, frame: Frame, no
         case s.Name(id=name):
             if isinstance(node, s.Assign):
                 _note_running_sum(machine, name, value, frame, node)
+                _note_reset(machine, name, value, node)
             home = frame.shared.get(name, frame)
             home.names[name] = value
         case s.Attribute():
@@ -51,6 +52,20 @@ def _note_running_sum(machine: Machine, name: str, value: Value, frame: Frame, n
             return
     if isinstance(value, Result) and len(value.arguments) == 2:
         machine.record("keep", node, value.arguments[1 - index], value.arguments[index], detail="+")
+
+
+def _note_reset(machine: Machine, name: str, value: Value, node: s.Assign) -> None:
+    """`total = 0` or `losses = []` within a loop starts an accumulator anew."""
+    zero = isinstance(value, Constant) and (value.value is None or value.value == 0)
+    empty = isinstance(value, Sequence) and not value.items and value.element is None
+    fresh = isinstance(value, Mapping) and not value.items
+    if (zero or empty or fresh or _is_zeros(value)) and machine.region.loop is not None:
+        machine.record("reset", node, value, value, detail=name)
+
+
+def _is_zeros(value: Value) -> bool:
+    callee = value.callee if isinstance(value, Result) else None
+    return isinstance(callee, External) and callee.name in ("torch.zeros", "torch.tensor", "torch.zeros_like")
 
 
 def _unpack(
@@ -91,6 +106,7 @@ def _store_attribute(
         if isinstance(option, Instance):
             if isinstance(node, s.Assign):
                 _note_attribute_sum(machine, target, value, node)
+                _note_reset(machine, f".{target.name}", value, node)
             machine.write(option.attributes, target.name, value)
 
 

@@ -1,0 +1,133 @@
+"""Evaluation: forwards over batches whose results no backward pass ever uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.flow import of_kind
+from trainlint.meaning.loaders import loaders_behind
+from trainlint.meaning.modes import Mode
+from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.syntax import For, Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import Bound, Function, Item, Result, Sequence, Value
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_JUDGING = frozenset(
+    "argmax max topk eq correct accuracy acc item append extend numpy tolist criterion loss loss_fn auc f1_score"
+    " update metric metrics mse psnr ssim confusion_matrix score dice iou preds predictions".split()
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """One forward pass of an evaluation loop."""
+
+    event: Event
+    loop: Region
+    modes: frozenset[Mode]
+    trained: bool  # the same module is trained, or loaded, in the same program
+    judged: bool  # what it gives is measured or collected
+
+    @property
+    def node(self) -> Node:
+        return self.event.node
+
+    @property
+    def model(self) -> Value:
+        return self.event.target
+
+    @property
+    def mode_dependent(self) -> bool | None:
+        return mode_dependent(self.event.target)
+
+
+def evaluations(program: Program) -> list[Evaluation]:
+    used = _used_by_backwards(program)
+    found = []
+    for root in program.roots:
+        for event in of_kind(root, "forward"):
+            loop = event.loop
+            if loop is None or not _over_batches(event, loop) or _trains(loop, event, used):
+                continue
+            modes = program.modes_of(root).at(event)
+            found.append(Evaluation(event, loop, modes, _is_trained(program, event), _is_judged(event, loop)))
+    return found
+
+
+def _used_by_backwards(program: Program) -> set[int]:
+    """The values that some backward pass goes through."""
+    used: set[int] = set()
+    for backward in program.backwards:
+        if backward.value is not None:
+            used.update(id(v) for v in walk(backward.value) if isinstance(v, (Result, Sequence)))
+    return used
+
+
+def _over_batches(event: Event, loop: Region) -> bool:
+    """Whether the forward's input comes from what a loop around it iterates over."""
+    sources = [r.iterable for r in loop.ancestors() if r.kind == "loop" and r.iterable is not None]
+    for value in event.inputs:
+        for inner in walk(value, lambda v: not isinstance(v, Item)):
+            if isinstance(inner, Item) and any(_serves(source, inner.source) for source in sources):
+                return True
+    return False
+
+
+def _serves(iterable: Value, source: Value) -> bool:
+    return any(same(v, source) for v in walk(iterable, lambda v: not isinstance(v, Item))) or any(
+        f.value is g.value for f in loaders_behind(iterable) for g in loaders_behind(source)
+    )
+
+
+def _trains(loop: Region, event: Event, used: set[int]) -> bool:
+    """Whether the loop trains: a backward or step in it, or the forward's result used by one."""
+    if any(e.kind in ("backward", "step", "grad_write") for e in loop.events()):
+        return True
+    value = event.value
+    if value is None or id(value) in used:
+        return True
+    return any(id(v) in used for v in walk(value, lambda v: v is value or isinstance(v, Sequence)))
+
+
+def _is_trained(program: Program, event: Event) -> bool:
+    for root in program.roots:
+        for other in of_kind(root, "forward", "load_state"):
+            if other is event or same(other.target, event.target) is False:
+                continue
+            if other.kind == "load_state" and same(other.target, event.target):
+                return True
+            if other.kind == "forward" and same(other.target, event.target) and _is_used(program, other):
+                return True
+    return False
+
+
+def _is_used(program: Program, event: Event) -> bool:
+    return event.value is not None and any(
+        b.value is not None and any(v is event.value for v in walk(b.value)) for b in program.backwards
+    )
+
+
+def _is_judged(event: Event, loop: Region) -> bool:
+    """Whether the loop measures or collects the result: a criterion, or words of metrics in its body."""
+    for other in of_kind(loop, "criterion", "keep"):
+        if other.value is not None and event.value is not None:
+            if any(v is event.value for v in walk(other.value)):
+                return True
+    node = loop.node
+    return isinstance(node, For) and not _JUDGING.isdisjoint(node.body.words)
+
+
+def enclosing_function(event: Event) -> Function | None:
+    """The function whose text holds an event."""
+    for region in event.region.ancestors():
+        if region.kind == "call":
+            function = region.function
+            return function.function if isinstance(function, Bound) else function
+    return None
+
+

@@ -1,0 +1,91 @@
+"""Order, guards and loops on the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.trace import Event, EventKind, Region
+from trainlint.meaning.values import Value
+
+
+def of_kind(region: Region, *kinds: EventKind) -> list[Event]:
+    """The events of some kinds below a region, in order."""
+    return [event for event in region.events() if event.kind in kinds]
+
+
+def unguarded(event: Event, outer: Region) -> bool:
+    """Whether an event happens in every iteration of `outer` (inner loops count as entered)."""
+    return not event.guards(outer)
+
+
+def implied(first: Event, second: Event, outer: Region) -> bool:
+    """Whether `first` happens whenever `second` does: all arms around it are around `second` too."""
+    arms = set(map(id, second.guards(outer)))
+    return all(id(arm) in arms for arm in first.guards(outer))
+
+
+def exclusive(first: Event, second: Event) -> bool:
+    """Whether the two stand in different arms of one branch."""
+    arms = {id(r.parent): r for r in first.region.ancestors() if r.kind == "arm"}
+    return any(
+        r.kind == "arm" and id(r.parent) in arms and arms[id(r.parent)] is not r for r in second.region.ancestors()
+    )
+
+
+def enclosing_loops(region: Region) -> list[Region]:
+    """The real loops around (or at) a region, innermost first."""
+    return [r for r in region.ancestors() if r.kind == "loop" and not r.unrolled]
+
+
+def depends_on(value: Value, source: Value) -> bool:
+    """Whether a value was computed from `source`."""
+    return any(found is source for found in walk(value))
+
+
+def matching(events: list[Event], target: Value) -> list[Event]:
+    """The events whose target is, or may be, this one."""
+    return [event for event in events if same(event.target, target) is not False]
+
+
+def key(node: s.Expression | None) -> str:
+    """A text that equal conditions share, without asking the file for its text."""
+    return "" if node is None else "".join(_key(node))
+
+
+def _key(node: s.Expression) -> Iterator[str]:
+    match node:
+        case s.Name(id=name):
+            yield name
+        case s.Attribute(value=value, name=name):
+            yield from _key(value)
+            yield f".{name}"
+        case s.Literal(value=value):
+            yield repr(value)
+        case s.Call(function=function, arguments=arguments):
+            yield from _key(function)
+            yield "("
+            for argument in arguments:
+                yield from _key(argument.value)
+                yield ","
+            yield ")"
+        case s.Binary(operator=operator, left=left, right=right) | s.Boolean(operator=operator, left=left, right=right):
+            yield from _key(left)
+            yield f" {operator} "
+            yield from _key(right)
+        case s.Unary(operator=operator, operand=operand):
+            yield f"{operator} "
+            yield from _key(operand)
+        case s.Comparison(left=left, rest=rest):
+            yield from _key(left)
+            for operator, right in rest:
+                yield f" {operator} "
+                yield from _key(right)
+        case s.Subscript(value=value, indices=indices):
+            yield from _key(value)
+            for index in indices:
+                yield "["
+                yield from _key(index)
+        case _:
+            yield f"?{id(node)}"

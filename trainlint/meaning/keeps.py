@@ -1,0 +1,192 @@
+"""Values that one iteration keeps for the next: accumulators, lists, meters, and the graphs behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import attached, walk
+from trainlint.meaning.flow import of_kind, unguarded
+from trainlint.meaning.syntax import Assign, Attribute, Augment, Call, Expression, Name, Node, Subscript
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import Choice, External, Function, Instance, Result, Sequence, Value, one, options
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keep:
+    """A value with a graph that outlives its iteration.
+
+    `place` is where the author's loop keeps it, `store` the statement that does it (the same, unless a
+    helper such as a meter stands between). `backward`: the pass that already went through the value, if any.
+    """
+
+    event: Event
+    loop: Region
+    place: Node
+    store: Node
+    value: Value
+    backward: Event | None
+
+    @property
+    def expression(self) -> Expression | None:
+        """The kept expression in the author's text at `place`."""
+        match self.place:
+            case Augment(value=value):
+                return value
+            case Call(arguments=arguments) if arguments:
+                return arguments[0].value if len(arguments) < 3 else None
+        return None
+
+
+def keeps(program: Program) -> list[Keep]:
+    found = []
+    for root in program.roots:
+        for event in of_kind(root, "keep"):
+            loop = _iterating(event)
+            if loop is None or event.value is None or event.grad is False or event.detail == "item of one key":
+                continue
+            keep = _keep(program, root, event, loop)
+            if keep is not None:
+                found.append(keep)
+    return found
+
+
+def _iterating(event: Event) -> Region | None:
+    """The innermost loop around the store that computes a new graph in each iteration."""
+    for region in event.region.ancestors():
+        if region.kind == "loop" and not region.unrolled:
+            if any(e.kind in ("forward", "criterion", "backward") for e in region.events()):
+                return region
+    return None
+
+
+def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | None:
+    assert event.value is not None
+    backward = _backward_through(event, loop)
+    if backward is None and attached(event.value) is not True:
+        return None
+    if backward is not None and not _directly(backward, event.value):
+        return None
+    if not _new_in(event.value, loop) or not _outlives(event, loop) or _is_consumed(program, event, loop, backward):
+        return None
+    place = _place(event, loop)
+    return Keep(event, loop, place, event.node, event.value, backward)
+
+
+def _backward_through(event: Event, loop: Region) -> Event | None:
+    """A backward pass of the loop on the very value that is kept (or on what contains it)."""
+    for backward in of_kind(loop, "backward"):
+        if backward.value is not None and any(v is w for v in walk(backward.value) for w in options(event.value or backward.value)):
+            return backward
+    return None
+
+
+def _directly(backward: Event, value: Value) -> bool:
+    """Whether a value that backward goes through has a graph for sure, or by being the loss itself."""
+    return attached(value) is not False
+
+
+def _new_in(value: Value, loop: Region) -> bool:
+    """Whether the kept value is computed anew in each iteration."""
+    for inner in walk(value):
+        if isinstance(inner, Result) and inner.region is not None and inner.region.inside(loop):
+            return True
+    return False
+
+
+def _outlives(event: Event, loop: Region) -> bool:
+    """Whether what keeps the value is not started anew in each iteration (or with each optimizer step)."""
+    if _is_bounded(event.target):
+        return False
+    name = _holder_name(event.node)
+    resets = [e for e in of_kind(loop, "reset") if name and e.detail == name]
+    steps = of_kind(loop, "step")
+    for reset in resets:
+        if unguarded(reset, loop) or any(_same_arms(reset, step, loop) for step in steps):
+            return False
+    if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
+        return isinstance(event.target, Choice) and event.target.loop or _is_outer(event, loop)
+    return True
+
+
+def _same_arms(first: Event, second: Event, loop: Region) -> bool:
+    a, b = first.guards(loop), second.guards(loop)
+    return bool(b) and {id(r) for r in b} <= {id(r) for r in a}
+
+
+def _target_is_name(node: Assign | Augment) -> bool:
+    target = node.target if isinstance(node, Augment) else node.targets[0]
+    return isinstance(target, Name)
+
+
+def _is_outer(event: Event, loop: Region) -> bool:
+    """A global, or a closure's variable."""
+    return event.region.loop is not loop
+
+
+def _holder_name(node: Node) -> str:
+    """The name that a reset would have to set: `total`, `.losses` of an attribute."""
+    target: Expression | None = None
+    match node:
+        case Augment(target=found):
+            target = found
+        case Assign(targets=(found, *_)):
+            target = found
+        case Call(function=Attribute(value=found)):
+            target = found
+    while isinstance(target, Subscript):
+        target = target.value
+    if isinstance(target, Name):
+        return target.id
+    return f".{target.name}" if isinstance(target, Attribute) else ""
+
+
+def _is_bounded(holder: Value) -> bool:
+    found = one(holder)
+    return isinstance(found, Instance) and isinstance(found.cls, External) and (
+        found.cls.name == "collections.deque" and ("maxlen" in found.keywords or len(found.arguments) > 1)
+    )
+
+
+def _is_consumed(program: Program, event: Event, loop: Region, through: Event | None) -> bool:
+    """Whether a backward pass uses what has been kept: a summed loss, an unrolled sequence, returns."""
+    holders = [o for o in options(event.target) if isinstance(o, (Sequence, Instance))]
+    for backward in program.backwards:
+        if backward.value is None:
+            continue
+        for inner in walk(backward.value):
+            if isinstance(inner, Result) and inner.node is event.node:
+                return True
+            if any(inner is holder for holder in holders):
+                return True
+            if backward is not through and not backward.region.inside(loop) and inner is event.value:
+                return True
+    return through is None and _escapes(event, loop)
+
+
+def _escapes(event: Event, loop: Region) -> bool:
+    """Whether the accumulator leaves a function that nobody is seen to call, perhaps to a backward pass."""
+    for region in loop.ancestors():
+        if region.kind == "call" and isinstance(region.function, Function):
+            body = getattr(region.function.node, "body", None)
+            if body is not None and "backward" not in body.words and region.parent is not None:
+                return region.parent.kind == "root" and _name_returned(event, region)
+    return False
+
+
+def _name_returned(event: Event, region: Region) -> bool:
+    return any(getattr(item, "kind", "") == "return" for item in region.items)
+
+
+def _place(event: Event, loop: Region) -> Node:
+    """The store itself, or the call in the loop's own function that leads to it."""
+    place = event.node
+    for region in event.region.ancestors():
+        if region is loop:
+            break
+        if region.kind == "call" and region.node is not None:
+            place = region.node
+    return place

@@ -1,0 +1,153 @@
+"""Loaders by what happens to their batches: which train, which evaluate, in which order they serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.flow import enclosing_loops, of_kind
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.truth import is_none
+from trainlint.meaning.values import External, Instance, Item, Result, Value, constant, one, options
+
+LOADERS = frozenset(
+    "torch.utils.data.DataLoader torch_geometric.loader.DataLoader torch_geometric.data.DataLoader"
+    " torchdata.stateful_dataloader.StatefulDataLoader monai.data.DataLoader".split()
+)
+_POSITIONS = (
+    "dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "num_workers", "collate_fn", "pin_memory",
+    "drop_last",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loader:
+    """A DataLoader seen being made."""
+
+    value: Instance
+
+    @property
+    def node(self) -> Node | None:
+        return self.value.node
+
+    def argument(self, name: str) -> Value | None:
+        """What was given for a parameter; None where nothing was."""
+        if name in self.value.keywords:
+            return self.value.keywords[name]
+        position = _POSITIONS.index(name) if name in _POSITIONS else 99
+        return self.value.arguments[position] if position < len(self.value.arguments) else None
+
+    @property
+    def open(self) -> bool:
+        """Whether `**options` may pass more."""
+        return "**" in self.value.keywords or any(type(a).__name__ == "Unpacked" for a in self.value.arguments)
+
+    @property
+    def dataset(self) -> Value | None:
+        return self.argument("dataset")
+
+    @property
+    def samples_elsewhere(self) -> bool | None:
+        """Whether a sampler decides the order; None where that depends."""
+        answers = []
+        for name in ("sampler", "batch_sampler"):
+            given = self.argument(name)
+            answers.append(False if given is None or is_none(given) else (None if is_none(given) is None else True))
+            if given is not None and is_none(given) is None and isinstance(one(given), Instance):
+                answers[-1] = True
+        return True if True in answers else (None if None in answers else False)
+
+    @property
+    def shuffles(self) -> bool | None:
+        """The value of `shuffle`; None where it is not known for sure."""
+        given = self.argument("shuffle")
+        if given is None:
+            return None if self.open else False
+        found = {bool(v.value) if _is_hard(v) else None for v in options(given)}
+        return found.pop() if len(found) == 1 else None
+
+
+def _is_hard(value: Value) -> bool:
+    """A constant that no flag can change, of the kind `shuffle` takes."""
+    found = constant(value)
+    return isinstance(found, (bool, int, type(None))) and getattr(one(value), "under", None) is None
+
+
+def loader(value: Value) -> Loader | None:
+    """The loader behind what a loop iterates over."""
+    found = underlying(value)
+    if isinstance(found, Instance) and isinstance(found.cls, External) and found.cls.name in LOADERS:
+        return Loader(found)
+    return None
+
+
+def loaders_behind(value: Value) -> list[Loader]:
+    """All loaders that a value draws its batches from: `zip(a, b)`, `next(iter(a))`, choices."""
+    found: list[Loader] = []
+    for inner in walk(value, lambda v: not _is_loader(v)):
+        if isinstance(inner, Instance) and _is_loader(inner) and all(inner is not f.value for f in found):
+            found.append(Loader(inner))
+    return found
+
+
+def _is_loader(value: Value) -> bool:
+    return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name in LOADERS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingLoader:
+    """A loader whose batches reach a backward pass that an optimizer step follows."""
+
+    loader: Loader
+    loop: Region  # the batch loop
+    backward: Event
+    steps: tuple[Event, ...]
+
+    @property
+    def outer_loops(self) -> list[Region]:
+        """The loops around the batch loop, innermost first: epochs, folds, trials."""
+        return enclosing_loops(self.loop)[1:]
+
+
+def training_loaders(roots: list[Region]) -> list[TrainingLoader]:
+    found: list[TrainingLoader] = []
+    seen: set[tuple[int, int]] = set()
+    for root in roots:
+        for backward in of_kind(root, "backward"):
+            loop = backward.loop
+            if loop is None or backward.value is None:
+                continue
+            for region in enclosing_loops(backward.region):
+                for made in _feeding(region, backward):
+                    if (id(made.value), id(region)) not in seen:
+                        seen.add((id(made.value), id(region)))
+                        steps = tuple(of_kind(region, "step"))
+                        found.append(TrainingLoader(made, region, backward, steps))
+    return found
+
+
+def _feeding(region: Region, backward: Event) -> list[Loader]:
+    """The loaders that a loop goes through and whose batches the loss was computed from."""
+    if region.iterable is None:
+        return []
+    candidates = [found for found in _served_by(region.iterable)]
+    if not candidates:
+        return []
+    assert backward.value is not None
+    sources = {id(v.source) for v in walk(backward.value) if isinstance(v, Item)}
+    return [c for c in candidates if id(c.value) in sources]
+
+
+def _served_by(iterable: Value) -> list[Loader]:
+    found = []
+    for option in options(iterable):
+        direct = loader(option)
+        if direct is not None:
+            found.append(direct)
+            continue
+        inner = underlying(option)
+        if isinstance(inner, Result) and isinstance(inner.callee, External) and inner.callee.name == "builtins.zip":
+            found += [f for f in (loader(a) for a in inner.arguments) if f is not None]
+    return found

@@ -1,0 +1,217 @@
+"""Train and eval mode on entry of every forward, along the trace.
+
+A state maps each module to the modes it can be in, each with the event that set it and the conditions
+that event stood under. Loops are gone through twice, so that what one iteration leaves reaches the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+
+from trainlint.meaning.flow import key as condition_key
+from trainlint.meaning.modules import held
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.trace import Event, Leave, Region
+from trainlint.meaning.values import Argument, Constant, Free, Instance, Item, Member, Value, options
+
+Guards = frozenset[tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """`training` is None where the mode is not known; `event` is None where the object was made so."""
+
+    training: bool | None
+    event: Event | None = None
+    guards: Guards = frozenset()
+    pretrained: bool = False
+    untouched: bool = False  # still in the mode it was made in, whichever that is
+
+
+State = dict[Hashable, frozenset[Mode]]
+MADE = frozenset({Mode(True)})
+PRETRAINED = frozenset({Mode(False, pretrained=True)})
+UNKNOWN = frozenset({Mode(None)})
+
+
+@dataclass(slots=True, eq=False)
+class Modes:
+    """The modes that each forward event of a trace can find its module in."""
+
+    entries: dict[int, set[Mode]] = field(default_factory=dict)
+    later: dict[int, set[Mode]] = field(default_factory=dict)  # from the second iteration on
+
+    def at(self, event: Event) -> frozenset[Mode]:
+        return frozenset(self.entries.get(id(event), ()))
+
+
+def identity(value: Value) -> Hashable | None:
+    """A key for one object; None for what may be several."""
+    match value:
+        case Instance():
+            return id(value)
+        case Free(name=name):
+            return ("free", name)
+        case Argument(name=name, function=function):
+            return ("argument", name, id(function.node))
+        case Member(receiver=receiver, name=name):
+            inner = identity(receiver)
+            return None if inner is None else (inner, name)
+        case Item(source=source, key=Constant(value=k)) if isinstance(k, (str, int)):
+            inner = identity(source)
+            return None if inner is None else (inner, "[]", k)
+    return None
+
+
+def initial(value: Value) -> frozenset[Mode]:
+    if isinstance(value, Instance) and not value.symbolic:
+        return PRETRAINED if "*pretrained" in value.attributes else MADE
+    return UNKNOWN
+
+
+def modes_of(root: Region) -> Modes:
+    modes = Modes()
+    _Walk(modes).region(root, {}, frozenset())
+    return modes
+
+
+def parts(module: Value) -> list[Value]:
+    """The modules that switch together with one: itself and all that it registers."""
+    found: list[Value] = [module]
+    for current in found:
+        if isinstance(current, Instance) and len(found) < 200:
+            for name, inner in held(current):
+                if isinstance(inner, Instance) and is_module(inner) and all(inner is not f for f in found):
+                    if not _is_plain(current, name):
+                        found.append(inner)
+    return found
+
+
+def _is_plain(holder: Instance, name: str) -> bool:
+    return name.startswith("*") and name not in ("*layers", "*registered") or not is_module(holder)
+
+
+class _Walk:
+    """One pass over a trace; the state is copied at branches and joined behind them."""
+
+    __slots__ = ("continues", "ended", "modes", "repeat")
+
+    def __init__(self, modes: Modes) -> None:
+        self.modes = modes
+        self.continues: list[list[State]] = []
+        self.ended: list[list[State]] = []
+        self.repeat = 0
+
+    def region(self, region: Region, state: State, guards: Guards) -> State | None:
+        """The state behind a region, None where the flow never gets there."""
+        for item in region.items:
+            if type(item) is Event:
+                self._event(item, state, guards)
+            elif type(item) is Leave:
+                return self._leave(item, state)
+            elif type(item) is Region:
+                after = self._inner(item, state, guards)
+                if after is None:
+                    return None
+                state = after
+        return state
+
+    def _leave(self, item: Leave, state: State) -> None:
+        if item.kind in ("continue", "break") and self.continues:
+            self.continues[-1].append(state)
+        elif item.kind == "return" and self.ended:
+            self.ended[-1].append(state)
+
+    def _inner(self, region: Region, state: State, guards: Guards) -> State | None:
+        if region.kind == "branch":
+            return self._branch(region, state, guards)
+        if region.kind == "loop":
+            return self._loop(region, state, guards)
+        if region.kind in ("call", "closure"):
+            outer = self.continues
+            self.continues = []
+            self.ended.append([])
+            after = self.region(region, state, guards)
+            ends = self.ended.pop() + ([after] if after is not None else [])
+            self.continues = outer
+            return _join(ends) if ends else state
+        return self.region(region, state, guards)
+
+    def _loop(self, region: Region, state: State, guards: Guards) -> State | None:
+        if region.unrolled:
+            self.continues.append([])
+            after = self.region(region, state, guards)
+            ends = self.continues.pop() + ([after] if after is not None else [])
+            return _join(ends) if ends else None
+        for turn in range(2):
+            self.continues.append([])
+            self.repeat += turn
+            after = self.region(region, dict(state), guards)
+            self.repeat -= turn
+            ends = self.continues.pop() + ([after] if after is not None else [])
+            if not ends:
+                return state
+            state = _unguarded(_join(ends), region)
+        return state
+
+    def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
+        ends: list[State] = []
+        arms = [a for a in region.items if type(a) is Region]
+        for arm in arms:
+            guard = (condition_key(arm.test), arm.holds) if arm.test is not None else None
+            inner = guards | {guard} if guard is not None else guards
+            entry = {k: frozenset(m for m in v if not _contradicts(m, guard)) or v for k, v in state.items()}
+            after = self.region(arm, entry, inner)
+            if after is not None:
+                ends.append(after)
+        if len(arms) == 1:
+            ends.append(dict(state))
+        return _join(ends) if ends else None
+
+    def _event(self, event: Event, state: State, guards: Guards) -> None:
+        if event.kind == "mode":
+            mode = Mode(event.detail, event, guards)
+            for target in options(event.target):
+                for part in parts(target):
+                    name = identity(part)
+                    if name is not None:
+                        state[name] = frozenset({mode})
+        elif event.kind == "forward":
+            entries = self.modes.entries.setdefault(id(event), set())
+            found = self._modes_at(event, state)
+            entries |= found
+            if self.repeat:
+                self.modes.later.setdefault(id(event), set()).update(found)
+
+    def _modes_at(self, event: Event, state: State) -> set[Mode]:
+        found: set[Mode] = set()
+        for target in options(event.target):
+            name = identity(target)
+            known = UNKNOWN if name is None else state.get(name, initial(target))
+            found |= {m for m in known if not m.untouched}
+            if any(m.untouched for m in known):
+                found |= initial(target)
+        return found
+
+
+def _contradicts(mode: Mode, guard: tuple[str, bool] | None) -> bool:
+    """Whether a mode was set under the opposite of a condition."""
+    return guard is not None and (guard[0], not guard[1]) in mode.guards
+
+
+def _unguarded(state: State, loop: Region) -> State:
+    """In the next iteration conditions may have changed: what was set under one no longer carries it."""
+    return {k: frozenset(replace(m, guards=frozenset()) for m in v) for k, v in state.items()}
+
+
+def _join(states: list[State]) -> State:
+    if len(states) == 1:
+        return states[0]
+    joined: State = {}
+    for name in {n for state in states for n in state}:
+        joined[name] = frozenset().union(*(state.get(name, _MISSING) for state in states))
+    return joined
+
+
+_MISSING = frozenset({Mode(None, untouched=True)})

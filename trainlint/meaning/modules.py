@@ -1,0 +1,210 @@
+"""Modules as objects: what they hold, whether mode matters to them, what is hidden from their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from trainlint.meaning.facts.layers import (
+    BUILT_IN_DROPOUT,
+    DROPOUT,
+    INSTANCE_NORM,
+    NORMALISATION,
+    OPTIONAL_DROPOUT,
+    WEIGHTED,
+    is_module_class,
+    layer_name,
+)
+from trainlint.meaning.facts.losses import criterion
+from trainlint.meaning.objects import external_bases, has_unknown_base, is_module, lineage
+from trainlint.meaning.syntax import Define, Node
+from trainlint.meaning.values import (
+    Argument,
+    Class,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Item,
+    Mapping,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    constant,
+    one,
+    options,
+)
+
+_LIBRARY_MODELS = ("torchvision.models.", "timm.", "transformers.", "segmentation_models_pytorch.", "efficientnet_pytorch.")
+
+
+def held(instance: Instance) -> Iterator[tuple[str, Value]]:
+    """The attributes of an object and the values they can have; containers are opened."""
+    for name, value in instance.attributes.items():
+        for option in options(value):
+            match option:
+                case Sequence(items=items, element=element):
+                    for item in (*items, *((element,) if element is not None else ())):
+                        for inner in options(item):
+                            yield name, inner
+                case Mapping(items=entries, element=element):
+                    for item in (*entries.values(), *((element,) if element is not None else ())):
+                        for inner in options(item):
+                            yield name, inner
+                case _:
+                    yield name, option
+
+
+def mode_dependent(value: Value, depth: int = 0) -> bool | None:
+    """Whether train and eval mode differ for a module; None where that cannot be told."""
+    answers = {_mode_dependent(option, depth) for option in options(value)}
+    return True if True in answers else (None if None in answers or not answers else False)
+
+
+def _mode_dependent(value: Value, depth: int) -> bool | None:
+    if not isinstance(value, Instance) or depth > 6:
+        return None
+    if isinstance(value.cls, External):
+        return _library_mode(value, depth)
+    if _reads_mode(value.cls):
+        return True
+    answers: set[bool | None] = set()
+    for name, inner in held(value):
+        if isinstance(inner, Instance) and is_module(inner) and inner is not value:
+            answers.add(_mode_dependent(inner, depth + 1))
+        elif isinstance(inner, (Unknown, Argument, Item)) or (isinstance(inner, Result) and _may_be_module(inner)):
+            answers.add(None)
+        elif name == "*dynamic":
+            answers.add(None)
+    if has_unknown_base(value.cls) or not any(is_module_class(n) for n in external_bases(value.cls)):
+        answers.add(None)
+    return True if True in answers else (None if None in answers else False)
+
+
+def _may_be_module(value: Result) -> bool:
+    callee = value.callee
+    return not isinstance(callee, External) or not callee.name.startswith(("torch.", "operator.", "builtins.", "numpy."))
+
+
+def _library_mode(value: Instance, depth: int) -> bool | None:
+    assert isinstance(value.cls, External)
+    name = value.cls.name
+    if name.startswith(_LIBRARY_MODELS):
+        return True
+    layer = layer_name(name)
+    if layer is None:
+        return None
+    if layer in NORMALISATION or layer == "RReLU":
+        return True
+    if layer in DROPOUT:
+        return _rate(value, 0, "p", 0.5)
+    if layer in BUILT_IN_DROPOUT:
+        return _rate(value, 99, "dropout", 0.1)
+    if layer in OPTIONAL_DROPOUT:
+        return _rate(value, 99, "dropout", 0.0)
+    if layer in INSTANCE_NORM:
+        tracked = constant(value.keywords["track_running_stats"]) if "track_running_stats" in value.keywords else False
+        return bool(tracked)
+    if layer in ("Sequential", "ModuleList", "ModuleDict", "TransformerEncoder", "TransformerDecoder"):
+        inner = [*(v for _, v in held(value)), *value.arguments]
+        answers = {_mode_dependent(v, depth + 1) for v in inner if not isinstance(v, (Constant, Sequence, Mapping))}
+        return True if True in answers else (None if None in answers else False)
+    return False
+
+
+def _rate(value: Instance, position: int, keyword: str, default: float) -> bool | None:
+    given = value.keywords.get(keyword)
+    if given is None and len(value.arguments) > position:
+        given = value.arguments[position]
+    if given is None:
+        return default > 0
+    rate = constant(given)
+    return rate > 0 if isinstance(rate, (int, float)) else None
+
+
+def _reads_mode(cls: Class) -> bool:
+    """Whether a class asks for `self.training` or applies a functional dropout."""
+    for base in lineage(cls):
+        for member in base.names.values() if isinstance(base, Class) else ():
+            if isinstance(member, Function) and isinstance(member.node, Define):
+                words = member.node.body.words
+                if member.name != "train" and ("training" in words or ("dropout" in words and "F" in words)):
+                    return True
+    return False
+
+
+def has_weights(value: Value, depth: int = 0) -> bool | None:
+    """Whether a module holds trainable weights; None where that cannot be told."""
+    match one(value):
+        case Instance(cls=External(name=name)) as instance:
+            layer = layer_name(name)
+            if layer in WEIGHTED:
+                return True
+            if layer in ("Sequential", "ModuleList", "ModuleDict"):
+                return any(has_weights(v, depth + 1) for _, v in held(instance)) or None
+            if name.startswith(_LIBRARY_MODELS):
+                return True
+            return False if layer is not None or criterion(name) is not None else None
+        case Instance(cls=Class()) as instance if is_module(instance) and depth < 5:
+            return any(has_weights(v, depth + 1) for _, v in held(instance) if v is not instance) or None
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HiddenModules:
+    """Modules with weights that a module keeps in a plain list, tuple or dictionary."""
+
+    owner: Instance
+    attribute: str
+    container: Sequence | Mapping
+    modules: tuple[Instance, ...]
+    node: Node
+
+
+def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:
+    """Plain containers of modules on module objects, each place once."""
+    found: dict[int, HiddenModules] = {}
+    registered = {id(v) for i in instances for v in _registered(i)}
+    for instance in instances:
+        if not is_module(instance) or not isinstance(instance.cls, Class):
+            continue
+        for name, value in instance.attributes.items():
+            for option in options(value):
+                if name.startswith("*") or not isinstance(option, (Sequence, Mapping)) or option.node is None:
+                    continue
+                if isinstance(option, Sequence) and option.kind == "generator":
+                    continue
+                modules = tuple(m for m in _modules_in(option) if id(m) not in registered and has_weights(m))
+                if modules:
+                    found.setdefault(id(option.node.cst), HiddenModules(instance, name, option, modules, option.node))
+    return list(found.values())
+
+
+def _modules_in(container: Sequence | Mapping) -> Iterator[Instance]:
+    values = container.items if isinstance(container, Sequence) else tuple(container.items.values())
+    pending: list[Value] = [*values, *([container.element] if container.element is not None else [])]
+    for _ in range(40):
+        if not pending:
+            return
+        value = pending.pop()
+        for option in options(value):
+            if isinstance(option, Instance) and is_module(option):
+                yield option
+            elif isinstance(option, (Sequence, Mapping)):
+                inner = option.items if isinstance(option, Sequence) else tuple(option.items.values())
+                pending += [*inner, *([option.element] if option.element is not None else [])]
+
+
+def _registered(instance: Instance) -> Iterator[Value]:
+    """The modules that an object registers: set as attributes, in ModuleLists and Sequentials, by name."""
+    if isinstance(instance.cls, Class) and not is_module(instance):
+        return
+    if isinstance(instance.cls, External) and "*layers" not in instance.attributes:
+        return
+    for name, value in instance.attributes.items():
+        for option in options(value):
+            if name in ("*layers", "*registered"):
+                yield from _modules_in(option) if isinstance(option, (Sequence, Mapping)) else ()
+            elif isinstance(option, Instance) and is_module(option):
+                yield option

@@ -1,0 +1,113 @@
+"""Criteria applied: what goes into each, behind which last operation, and whether it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import attached, operation, peel, walk
+from trainlint.meaning.facts.losses import Criterion, criterion
+from trainlint.meaning.facts.operations import ACTIVATIONS
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import External, Instance, Item, Result, Value, one
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The last operation before a criterion. `layer`: where its module was made, if it is one."""
+
+    operation: str
+    value: Value
+    node: Node | None
+    layer: Instance | None
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """A criterion applied to a prediction and a target."""
+
+    event: Event
+    criterion: Criterion
+    program: Program
+
+    @property
+    def node(self) -> Node:
+        return self.event.node
+
+    @property
+    def prediction(self) -> Value:
+        return self.event.inputs[0]
+
+    @property
+    def target(self) -> Value:
+        return self.event.inputs[1]
+
+    @property
+    def made(self) -> Node | None:
+        """Where the criterion object was made (None for functions)."""
+        callee = one(self.event.target)
+        return callee.node if isinstance(callee, Instance) else None
+
+    @property
+    def name(self) -> str:
+        """The criterion's short name, as its users know it."""
+        callee = one(self.event.target)
+        if isinstance(callee, Instance) and isinstance(callee.cls, External):
+            return callee.cls.name.rpartition(".")[2]
+        return callee.name.rpartition(".")[2] if isinstance(callee, External) else "criterion"
+
+    @cached_property
+    def heads(self) -> tuple[Head, ...]:
+        return tuple(_head(value) for value in peel(self.prediction))
+
+    def all_heads(self, *names: str) -> tuple[Head, ...]:
+        """The heads if each is one of these operations, else nothing: a rule may speak only if all agree."""
+        heads = self.heads
+        return heads if heads and all(head.operation in names for head in heads) else ()
+
+    @cached_property
+    def target_heads(self) -> tuple[Head, ...]:
+        return tuple(_head(value) for value in peel(self.target))
+
+    @property
+    def learns(self) -> bool:
+        """Whether a graph goes through the prediction (a metric under no_grad does not learn)."""
+        return self.event.grad is not False and attached(self.prediction) is not False
+
+    @cached_property
+    def backwards(self) -> tuple[Event, ...]:
+        """The backward passes that this value takes part in."""
+        return tuple(
+            b for b in self.program.backwards if b.value is not None and any(v is self.event.value for v in walk(b.value))
+        )
+
+
+def _head(value: Value) -> Head:
+    name = operation(value)
+    if isinstance(value, Result):
+        layer = value.callee if isinstance(value.callee, Instance) else None
+        return Head(name, value, value.node, layer)
+    return Head("", value, getattr(value, "node", None) if isinstance(value, Item) else None, None)
+
+
+def is_activation(head: Head) -> bool:
+    return head.operation in ACTIVATIONS
+
+
+def objectives(program: Program, roots: list[Region]) -> list[Objective]:
+    found = []
+    for root in roots:
+        for event in root.events():
+            if event.kind != "criterion" or len(event.inputs) < 2:
+                continue
+            callee = one(event.target)
+            name = callee.cls.name if isinstance(callee, Instance) and isinstance(callee.cls, External) else None
+            fact = criterion(name if name is not None else getattr(callee, "name", ""))
+            if fact is not None:
+                found.append(Objective(event, fact, program))
+    return found

@@ -1,0 +1,119 @@
+"""Optimizers and schedules as objects: what they update, at which rate, and who drives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainlint.meaning.dataflow import certainty, walk
+from trainlint.meaning.facts.optimizers import is_optimizer_class
+from trainlint.meaning.methods import role
+from trainlint.meaning.objects import external_bases, is_module
+from trainlint.meaning.values import (
+    Argument,
+
+    Constant,
+    External,
+    Free,
+    Instance,
+    Item,
+    Member,
+    Value,
+    one,
+    options,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimizer:
+    """An optimizer of the program. `known`: how its role is known."""
+
+    value: Value
+    known: str
+
+    @property
+    def kind(self) -> str:
+        """Its class's short name (`SGD`), "" where it is not seen being made."""
+        made = one(self.value)
+        if isinstance(made, Instance):
+            names = [made.cls.name] if isinstance(made.cls, External) else external_bases(made.cls)
+            return names[0].rpartition(".")[2] if names else ""
+        return ""
+
+    @property
+    def rate(self) -> Value | None:
+        """The initial learning rate as given, None where it is the default or unknown."""
+        made = one(self.value)
+        if not isinstance(made, Instance):
+            return None
+        if "lr" in made.keywords:
+            return made.keywords["lr"]
+        return made.arguments[1] if len(made.arguments) > 1 else None
+
+    @property
+    def models(self) -> list[Value]:
+        """The modules whose parameters it was given, as far as they can be told."""
+        made = one(self.value)
+        if not isinstance(made, Instance):
+            return []
+        given = [*made.arguments[:1], *(v for k, v in made.keywords.items() if k in ("params", "model"))]
+        found: list[Value] = []
+        for value in given:
+            for inner in walk(value, lambda v: not (isinstance(v, Instance) and is_module(v))):
+                if isinstance(inner, Instance) and is_module(inner) or isinstance(inner, (Free, Argument)):
+                    if all(inner is not f for f in found):
+                        found.append(inner)
+        return found
+
+
+def optimizer(value: Value) -> Optimizer | None:
+    """The optimizer that a stepped value is; None for engines, schedules, environments and the like."""
+    found = options(value)
+    if found and all(role(o) == "optimizer" for o in found):
+        return Optimizer(value, "constructed")
+    single = one(value)
+    if isinstance(single, Argument) and _annotated(single.annotation):
+        return Optimizer(value, "annotated")
+    if isinstance(single, (Argument, Free)) and _is_conventional(single.name):
+        return Optimizer(value, "conventional")
+    if isinstance(single, Member) and _is_conventional(single.name) and certainty(single.receiver) != "guessed":
+        return Optimizer(value, "guessed")
+    if isinstance(single, Item) and certainty(single) == "guessed":
+        return None
+    return None
+
+
+def _annotated(annotation: Value | None) -> bool:
+    return any(
+        isinstance(o, External) and is_optimizer_class(o.name) and "lr_scheduler" not in o.name
+        for o in (options(annotation) if annotation is not None else ())
+    )
+
+
+def _is_conventional(name: str) -> bool:
+    lowered = name.lower()
+    return lowered in ("opt", "optim") or "optimizer" in lowered or "optimiser" in lowered
+
+
+def is_schedule(value: Value) -> bool:
+    return all(role(o) == "schedule" for o in options(value))
+
+
+def scheduled(value: Value) -> Value | None:
+    """The optimizer that a schedule drives."""
+    made = one(value)
+    if not isinstance(made, Instance):
+        return None
+    for key in ("optimizer", "optim", "opt"):
+        if key in made.keywords:
+            return made.keywords[key]
+    return next((a for a in made.arguments if role(a) == "optimizer"), made.arguments[0] if made.arguments else None)
+
+
+def number(value: Value | None) -> tuple[float, str | None] | None:
+    """A constant number and the flag it stands under."""
+    found = one(value) if value is not None else None
+    if isinstance(found, Constant) and isinstance(found.value, (int, float)) and not isinstance(found.value, bool):
+        return float(found.value), found.under
+    return None
+
+

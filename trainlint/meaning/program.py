@@ -1,0 +1,127 @@
+"""The training program: what rules ask their questions of.
+
+One `Program` is what one entry file means, with all that it imports from its project. Everything is
+computed when first asked for, once, and shared by all rules.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.flow import of_kind
+from trainlint.meaning.modes import Modes, modes_of
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import Instance
+
+if TYPE_CHECKING:
+    from trainlint.meaning.checkpoints import Load
+    from trainlint.meaning.evaluations import Evaluation
+    from trainlint.meaning.keeps import Keep
+    from trainlint.meaning.loaders import TrainingLoader
+    from trainlint.meaning.modules import HiddenModules
+    from trainlint.meaning.objectives import Objective
+    from trainlint.meaning.reading import Reading
+    from trainlint.meaning.unit import Unit
+    from trainlint.meaning.updates import Update
+    from trainlint.project import Project
+
+
+class Program:
+    """The objects and events of one entry file's training program."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self._modes: dict[int, Modes] = {}
+
+    @property
+    def roots(self) -> list[Region]:
+        """The traces: the module's own run, then each function that nobody is seen to call."""
+        return self.reading.roots
+
+    @property
+    def units(self) -> list[Unit]:
+        return self.reading.units
+
+    @property
+    def instances(self) -> list[Instance]:
+        return self.reading.instances
+
+    def words(self, unit: Unit) -> frozenset[str]:
+        """All identifiers of a file's text."""
+        assert unit.file is not None
+        return self.reading.project.words(unit.file)
+
+    def mentions(self, *words: str) -> bool:
+        """Whether any file of the program has one of these identifiers."""
+        return any(not self.words(unit).isdisjoint(words) for unit in self.units)
+
+    def modes_of(self, root: Region) -> Modes:
+        if id(root) not in self._modes:
+            self._modes[id(root)] = modes_of(root)
+        return self._modes[id(root)]
+
+    def events(self, *kinds: str) -> list[Event]:
+        return [e for root in self.roots for e in of_kind(root, *kinds)]  # type: ignore[arg-type]
+
+    @cached_property
+    def backwards(self) -> list[Event]:
+        return self.events("backward")
+
+    @cached_property
+    def objectives(self) -> list[Objective]:
+        """Every criterion applied to a prediction and a target."""
+        from trainlint.meaning.objectives import objectives
+
+        return objectives(self, self.roots)
+
+    @cached_property
+    def updates(self) -> list[Update]:
+        """Every optimizer step within its loop."""
+        from trainlint.meaning.updates import updates
+
+        return updates(self.roots)
+
+    @cached_property
+    def training_loaders(self) -> list[TrainingLoader]:
+        from trainlint.meaning.loaders import training_loaders
+
+        return training_loaders(self.roots)
+
+    @cached_property
+    def evaluations(self) -> list[Evaluation]:
+        from trainlint.meaning.evaluations import evaluations
+
+        return evaluations(self)
+
+    @cached_property
+    def keeps(self) -> list[Keep]:
+        from trainlint.meaning.keeps import keeps
+
+        return keeps(self)
+
+    @cached_property
+    def loads(self) -> list[Load]:
+        from trainlint.meaning.checkpoints import loads
+
+        return loads(self)
+
+    @cached_property
+    def picks_device(self) -> bool:
+        from trainlint.meaning.checkpoints import picks_device
+
+        return picks_device(self)
+
+    @cached_property
+    def hidden_modules(self) -> list[HiddenModules]:
+        from trainlint.meaning.modules import hidden_modules
+
+        return hidden_modules(self.instances)
+
+
+def read(project: Project, entry: Path) -> Program:
+    """The program that an entry file is. Raises `SourceError` only if the entry itself cannot be parsed."""
+    from trainlint.meaning.reading import read_entry
+
+    return Program(read_entry(project, entry))

@@ -1,0 +1,145 @@
+"""Optimizer steps within their loops: which gradients reach them, and where they are cleared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainlint.meaning.dataflow import attached, same, walk
+from trainlint.meaning.flow import exclusive, implied, of_kind
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.optimizers import Optimizer, optimizer
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import Instance, Member, Value, one, options
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """One `optimizer.step()` of a loop, with the events of one iteration around it."""
+
+    event: Event
+    optimizer: Optimizer
+    loop: Region
+    events: tuple[Event, ...]  # of the loop's body, inner loops included, in order
+
+    @property
+    def node(self) -> Node:
+        return self.event.node
+
+    @property
+    def backwards(self) -> list[Event]:
+        """Backward passes in the same iteration whose gradients this step can use."""
+        return [e for e in self.events if e.kind == "backward" and self._feeds(e) and not exclusive(e, self.event)]
+
+    def _feeds(self, backward: Event) -> bool:
+        """Whether the loss can send gradients to this optimizer's parameters."""
+        models = self.optimizer.models
+        if backward.value is None or not models:
+            return True
+        reached = [v for v in walk(backward.value) if isinstance(v, Instance) and is_module(v)]
+        owned = [m for model in models for m in _parts(model)]
+        return not reached or any(r is o for r in reached for o in owned)
+
+    @property
+    def clears(self) -> list[Event]:
+        """What may clear this optimizer's gradients in the iteration, at any place and under any guard."""
+        return [e for e in self.events if self.may_clear(e)]
+
+    def may_clear(self, event: Event) -> bool:
+        if event.kind == "zero_grad":
+            return self.owns(event.target) is not False
+        if event.kind == "grad_write":
+            return event.detail in ("zero", "grad", "autograd.grad", "data")
+        return event.kind == "unresolved" and self._hands_over(event)
+
+    def owns(self, target: Value) -> bool | None:
+        """Whether clearing `target` clears what this optimizer steps."""
+        answer = same(target, self.optimizer.value)
+        if answer:
+            return True
+        models = self.optimizer.models
+        if any(same(target, part) for model in models for part in _parts(model)):
+            return True
+        if optimizer(target) is not None and optimizer(target).known == self.optimizer.known == "constructed":  # type: ignore[union-attr]
+            return answer
+        if models and isinstance(one(target), Instance) and is_module(one(target)):
+            return None if any(same(target, v) is not False for v in models) or _contains(target, models) else False
+        return None
+
+    def _hands_over(self, event: Event) -> bool:
+        """An unresolved call that gets the optimizer or its model, or is a method of the object that holds them."""
+        callee = event.target
+        receiver = one(callee.receiver) if isinstance(callee, Member) else None
+        known = [self.optimizer.value, *self.optimizer.models]
+        given = [*event.inputs, *([receiver] if receiver is not None else [])]
+        if isinstance(receiver, Instance) and isinstance(callee, Member) and _is_logging(callee.name):
+            return False
+        if any(same(value, one(part)) for value in known for part in given):
+            return True
+        return isinstance(receiver, Instance) and any(
+            same(value, held) for value in known for held in receiver.attributes.values()
+        )
+
+    def before(self) -> list[Event]:
+        return list(self.events[: self.events.index(self.event)])
+
+    def after(self) -> list[Event]:
+        return list(self.events[self.events.index(self.event) + 1 :])
+
+    def between(self, first: Event, last: Event) -> list[Event]:
+        events = self.events
+        return list(events[events.index(first) + 1 : events.index(last)])
+
+    @property
+    def is_closure(self) -> bool:
+        return isinstance(self.event.detail, tuple) and self.event.detail[0] in ("closure", "argument")
+
+    def always_with(self, other: Event) -> bool:
+        """Whether `other` happens in every iteration in which this step does."""
+        return implied(other, self.event, self.loop)
+
+
+def _is_logging(name: str) -> bool:
+    return name in ("log", "log_dict", "print", "info", "debug", "save_hyperparameters")
+
+
+def _parts(model: Value) -> list[Value]:
+    """A module and the modules it holds, two levels down."""
+    found: list[Value] = [model]
+    level = [model]
+    for _ in range(3):
+        level = [
+            inner
+            for holder in level
+            if isinstance(holder, Instance)
+            for value in holder.attributes.values()
+            for option in options(value)
+            for inner in (getattr(option, "items", None) or (option,) if not isinstance(option, Instance) else (option,))
+            if isinstance(inner, Instance) and is_module(inner) and all(inner is not f for f in found)
+        ]
+        found += level
+    return found
+
+
+def _contains(holder: Value, models: list[Value]) -> bool:
+    return any(part is model for part in _parts(holder) for model in models)
+
+
+def updates(roots: list[Region]) -> list[Update]:
+    """All optimizer steps that stand in a loop of theirs."""
+    found = []
+    for root in roots:
+        for step in of_kind(root, "step"):
+            owner = optimizer(step.target)
+            loop = step.loop
+            if owner is None or loop is None or owner.known == "guessed":
+                continue
+            found.append(Update(step, owner, loop, tuple(loop.events())))
+    return found
+
+
+def trains(event: Event) -> bool | None:
+    """Whether a backward pass has a graph to work on."""
+    return attached(event.value) if event.value is not None else None
+
+
