@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trainlint.meaning.place import append_text, insert_after, insert_before, remove_statement, replace
+    from trainlint.meaning.place import set_argument, text_of
     from trainlint.meaning.program import Program
     from trainlint.rule import Finding, Needs, Option, Options, Rule
     from trainlint.run import Effect, Event, Run, Runs
@@ -17,6 +19,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Program": "trainlint.meaning.program",
+    "append_text": "trainlint.meaning.place",
+    "insert_after": "trainlint.meaning.place",
+    "insert_before": "trainlint.meaning.place",
+    "remove_statement": "trainlint.meaning.place",
+    "replace": "trainlint.meaning.place",
+    "set_argument": "trainlint.meaning.place",
+    "text_of": "trainlint.meaning.place",
     "Finding": "trainlint.rule",
     "Needs": "trainlint.rule",
     "Option": "trainlint.rule",
