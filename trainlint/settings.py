@@ -170,7 +170,7 @@ def user_file() -> Path:
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - a link is configured where it stands, not where it leads
+    return Path(os.path.abspath(path))
 
 
 def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
