@@ -78,11 +78,24 @@ ultralytics/yolov5 issue 5622.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, set_argument, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for training in program.training_loaders:
+        loader = training.loader
+        if not training.keeps_one_order or loader.node is None:
+            continue
+        ordered = training.class_ordered
+        why = f"{ordered}, so whole batches hold one class" if ordered else "every epoch sees the same batches"
+        yield Finding(
+            loader.node,
+            f"`{text_of(loader.callee)}` serves the training batches unshuffled: {why}",
+            because=[(training.backward.node, "trains on its batches")],
+            fix=[set_argument(loader.node, "shuffle", "True")],
+            title="Shuffle the training loader",
+            level=None if ordered else "warning",
+        )
 
 
 rule = Rule(

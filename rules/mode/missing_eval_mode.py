@@ -85,11 +85,26 @@ princeton-vl/pytorch_stacked_hourglass issue 44.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, insert_before, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for evaluation in program.evaluations:
+        if not evaluation.in_train_mode or not evaluation.trained or not evaluation.judged:
+            continue
+        dependent = evaluation.mode_dependent
+        if dependent is False:
+            continue
+        model = evaluation.model_text
+        yield Finding(
+            evaluation.node,
+            f"`{text_of(evaluation.node)}` evaluates in train mode: dropout stays on and BatchNorm learns from this data",
+            because=[(m.event.node, "last switched the mode") for m in evaluation.modes if m.event is not None][:2],
+            fix=[insert_before(evaluation.loop.node, f"{model}.eval()")] if model else (),
+            title=f"Call `{model}.eval()` before the evaluation loop",
+            level=None if dependent else "warning",
+            known=evaluation.known,
+        )
 
 
 rule = Rule(

@@ -86,11 +86,21 @@ issue 218; chrischoy/FCGF issue 15; facebookarchive/loop issue 57.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for evaluation in program.evaluations:
+        if not evaluation.builds_graph or not evaluation.judged or not evaluation.is_evaluation:
+            continue
+        yield Finding(
+            evaluation.node,
+            f"`{text_of(evaluation.node)}` builds a graph for every batch of an evaluation that no backward uses",
+            because=[(evaluation.loop.node, "runs with gradients on")] if evaluation.loop.node is not None else (),
+            fix=evaluation.without_grad,
+            title="Run the evaluation under `torch.no_grad()`",
+            known=evaluation.known,
+        )
 
 
 rule = Rule(

@@ -84,11 +84,23 @@ issue 4; wkentaro/pytorch-fcn pull request 56; optuna/optuna pull request 1725.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, insert_before, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for stuck in program.stuck_forwards:
+        model = text_of(stuck.model_node)
+        yield Finding(
+            stuck.place,
+            f"`{text_of(stuck.place)}` is never undone: `{text_of(stuck.forward.node)}` goes on training in eval mode"
+            if stuck.switch is not None
+            else f"`{text_of(stuck.place)}` trains a model that `from_pretrained` left in eval mode",
+            because=[(stuck.forward.node, "trains with dropout off and BatchNorm statistics frozen")],
+            fix=[insert_before(stuck.forward.node, f"{model}.train()")] if stuck.fixable else (),
+            title="Switch back to train mode before the training forward",
+            level=None if stuck.mode_dependent else "warning",
+            known=stuck.known,
+        )
 
 
 rule = Rule(

@@ -89,11 +89,18 @@ PyTorch documentation, "Autograd mechanics" and `torch.Tensor.detach`; arcface-p
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for cut in program.cut_losses:
+        yield Finding(
+            cut.backward.node,
+            f"`{text_of(cut.backward.node)}` has no graph to the model: {cut.why}",
+            because=[(cut.node, cut.what)] if cut.node is not None else (),
+            fix=cut.mended,
+            title="Keep the graph",
+        )
 
 
 rule = Rule(

@@ -89,11 +89,21 @@ pytorch issues 1840 and 17568; SSA-SC issue 2.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, append_text, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for keep in program.keeps:
+        kept = text_of(keep.expression) if keep.expression is not None else text_of(keep.place)
+        harm = "the graph of every batch" if keep.backward is None else "a node and its history for every batch"
+        yield Finding(
+            keep.place,
+            f"`{text_of(keep.place)}` keeps `{kept}` with its graph: memory grows by {harm}",
+            because=[(keep.store, "stored here")] if keep.store is not keep.place else (),
+            fix=[append_text(keep.expression, keep.cut)] if keep.expression is not None and keep.cut else (),
+            title=f"Keep the number, not the graph: `{kept}{keep.cut}`",
+            level="warning" if keep.backward is not None else None,
+        )
 
 
 rule = Rule(

@@ -89,11 +89,25 @@ logistic regression; llama-from-scratch issue 5; Deep-learning-activity-recognit
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for objective in program.objectives:
+        if objective.criterion.kind != "cross-entropy":
+            continue
+        soft, log = objective.all_heads("softmax"), objective.all_heads("log_softmax")
+        for head in (soft or log)[:1]:
+            name = "softmax" if soft else "log_softmax"
+            harm = "is squashed twice and cannot get near 0" if soft else "stays the same, the second one is redundant"
+            yield Finding(
+                objective.node,
+                f"`{text_of(objective.node)}` gets {name} output, but {objective.name} applies log_softmax itself: the loss {harm}",
+                because=[(p, f"{name} is applied here") for p in objective.places(head)],
+                fix=objective.without(head),
+                title=f"Drop the {name} before {objective.name}",
+                level=None if soft else "advice",
+            )
 
 
 rule = Rule(

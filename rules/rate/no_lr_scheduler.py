@@ -86,7 +86,16 @@ from trainlint import Finding, Needs, Option, Options, Program, Rule
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for run in program.constant_rates:
+        if run.optimizer.kind in options.words("self-tuning") or run.epochs < options.number("min-epochs"):
+            continue
+        under = f" (`{run.under}` default)" if run.under else ""
+        yield Finding(
+            run.node,
+            f"{run.optimizer.kind} lr={run.rate:g} stays constant over {run.epochs:g} epochs{under}",
+            because=[(run.loop_node, "the epochs, without a change of the rate"), (run.step.node, "the only driver")],
+            control=run.scheduled,
+        )
 
 
 rule = Rule(

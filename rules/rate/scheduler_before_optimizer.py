@@ -77,11 +77,17 @@ issue 51; liuzechun/ReActNet issue 32.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for early in program.early_schedules:
+        yield Finding(
+            early.node,
+            f"`{text_of(early.node)}` comes before the first `{text_of(early.step.node)}`, so the first rate is never used",
+            because=[(early.step.node, "the optimizer steps only after the schedule has moved on")],
+            control=early.moved,
+        )
 
 
 rule = Rule(

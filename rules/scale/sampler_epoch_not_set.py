@@ -78,7 +78,14 @@ from trainlint import Finding, Needs, Options, Program, Rule
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for training in program.fixed_epoch_samplers:
+        yield Finding(
+            training.epoch_node,
+            f"no `set_epoch` in this loop: `{training.sampler_text}` repeats one shuffled order in every epoch",
+            because=[(training.sampler.node, "shuffles by seed and epoch, and the epoch stays 0")],
+            fix=training.fix,
+            title="Tell the sampler the epoch",
+        )
 
 
 rule = Rule(

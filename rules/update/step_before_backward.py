@@ -73,11 +73,26 @@ PyTorch tutorial "Optimizing Model Parameters"; PyTorch documentation, "In-place
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, insert_after, remove_statement, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for update in program.updates:
+        backward = update.late_backward
+        if backward is None:
+            continue
+        lost = update.clears_after(backward)
+        harm = "its gradients are cleared before any step" if lost else "its gradients come one batch late"
+        yield Finding(
+            update.node,
+            f"`{text_of(update.node)}` runs before `{text_of(backward.node)}`: {harm}",
+            because=[(backward.node, "computes this batch's gradients, after the step")]
+            + [(clear.node, "clears them again") for clear in lost[:1]],
+            fix=[remove_statement(update.node), insert_after(backward.node, text_of(update.node))],
+            title="Step after the backward pass",
+            level=None if lost else "warning",
+            known=update.optimizer.known,
+        )
 
 
 rule = Rule(

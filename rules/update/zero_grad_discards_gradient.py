@@ -74,11 +74,20 @@ patrickloeber/pytorchTutorial issue 19, where people met or feared this order.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, insert_before, remove_statement, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for update in program.updates:
+        for clear, backward in update.discards:
+            yield Finding(
+                clear.node,
+                f"`{text_of(clear.node)}` throws away the gradients before `{text_of(update.node)}` can use them",
+                because=[(backward.node, "computes the gradients"), (update.node, "steps without them")],
+                fix=[insert_before(backward.node, text_of(clear.node)), remove_statement(clear.node)],
+                title="Clear the gradients before the backward pass",
+                known=update.optimizer.known,
+            )
 
 
 rule = Rule(

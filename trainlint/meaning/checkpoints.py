@@ -41,6 +41,15 @@ class Load:
         return "**" in self.event.detail
 
     @property
+    def is_checkpoint(self) -> bool:
+        """Whether it goes into a module or optimizer, or is a module itself: data sets are no checkpoints."""
+        return self.is_state or any(
+            any(v is self.event.value for v in walk(e.target))
+            for root in self.program.roots
+            for e in of_kind(root, "mode", "forward")
+        )
+
+    @property
     def is_state(self) -> bool:
         """Whether what is loaded goes into some `load_state_dict`."""
         return any(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import same, walk
+from trainlint.diagnostic import Certainty
+from trainlint.meaning.dataflow import attached, certainty, same, walk
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent
-from trainlint.meaning.syntax import For, Node
+from trainlint.meaning.place import Change, text_of, wrap_statement
+from trainlint.meaning.syntax import Attribute, Call, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Bound, Function, Item, Result, Sequence, Value
 
@@ -40,6 +42,42 @@ class Evaluation:
     @property
     def model(self) -> Value:
         return self.event.target
+
+    @property
+    def model_text(self) -> str:
+        """The model's expression in the author's text, "" where it is no plain name."""
+        call = self.event.node
+        if isinstance(call, Call) and isinstance(call.function, (Name, Attribute)):
+            return text_of(call.function)
+        return ""
+
+    @property
+    def known(self) -> Certainty:
+        return certainty(self.event.target)  # type: ignore[return-value]  # one of the certainties
+
+    @property
+    def in_train_mode(self) -> bool:
+        """Whether the module is in train mode here on every path."""
+        return bool(self.modes) and all(mode.training is True for mode in self.modes)
+
+    @property
+    def in_eval_mode(self) -> bool:
+        return bool(self.modes) and all(mode.training is False for mode in self.modes)
+
+    @property
+    def builds_graph(self) -> bool:
+        return self.event.grad is True and self.event.value is not None and attached(self.event.value) is not False
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether it evaluates for sure: in eval mode, or with a module that is trained elsewhere."""
+        return self.in_eval_mode or (self.trained and self.judged)
+
+    @property
+    def without_grad(self) -> list[Change]:
+        """The edit that runs the loop without gradients."""
+        node = self.loop.node
+        return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
 
     @property
     def mode_dependent(self) -> bool | None:

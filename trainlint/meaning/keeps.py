@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import attached, walk
+from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import of_kind, unguarded
 from trainlint.meaning.syntax import Assign, Attribute, Augment, Call, Expression, Name, Node, Subscript
 from trainlint.meaning.trace import Event, Region
@@ -31,6 +32,16 @@ class Keep:
     backward: Event | None
 
     @property
+    def cut(self) -> str:
+        """What takes the number, or the tensor without its graph, out of the kept expression."""
+        if not isinstance(self.expression, (Name, Attribute, Subscript, Call)):
+            return ""
+        is_loss = self.backward is not None or any(
+            isinstance(v, Result) and _is_criterion(v) for o in options(self.value) for v in (o,)
+        )
+        return ".item()" if is_loss else ".detach()"
+
+    @property
     def expression(self) -> Expression | None:
         """The kept expression in the author's text at `place`."""
         match self.place:
@@ -39,6 +50,12 @@ class Keep:
             case Call(arguments=arguments) if arguments:
                 return arguments[0].value if len(arguments) < 3 else None
         return None
+
+
+def _is_criterion(value: Result) -> bool:
+    callee = value.callee
+    name = callee.cls.name if isinstance(callee, Instance) and isinstance(callee.cls, External) else ""
+    return criterion(name or (callee.name if isinstance(callee, External) else "")) is not None
 
 
 def keeps(program: Program) -> list[Keep]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.iteration import underlying
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import External, Instance, Item, Result, Value, constant, one, options
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
 
 LOADERS = frozenset(
     "torch.utils.data.DataLoader torch_geometric.loader.DataLoader torch_geometric.data.DataLoader"
@@ -38,6 +42,13 @@ class Loader:
             return self.value.keywords[name]
         position = _POSITIONS.index(name) if name in _POSITIONS else 99
         return self.value.arguments[position] if position < len(self.value.arguments) else None
+
+    @property
+    def callee(self) -> Node:
+        """The expression that is called to make it."""
+        node = self.value.node
+        assert node is not None
+        return node.function if isinstance(node, Call) else node
 
     @property
     def open(self) -> bool:
@@ -104,6 +115,20 @@ class TrainingLoader:
     loop: Region  # the batch loop
     backward: Event
     steps: tuple[Event, ...]
+    program: Program
+
+    @property
+    def keeps_one_order(self) -> bool:
+        from trainlint.meaning.order import keeps_one_order
+
+        return keeps_one_order(self.program, self)
+
+    @property
+    def class_ordered(self) -> str:
+        """Why the data is evidently ordered by class, "" where it is not."""
+        from trainlint.meaning.order import class_ordered
+
+        return class_ordered(self)
 
     @property
     def outer_loops(self) -> list[Region]:
@@ -111,7 +136,7 @@ class TrainingLoader:
         return enclosing_loops(self.loop)[1:]
 
 
-def training_loaders(roots: list[Region]) -> list[TrainingLoader]:
+def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoader]:
     found: list[TrainingLoader] = []
     seen: set[tuple[int, int]] = set()
     for root in roots:
@@ -124,7 +149,7 @@ def training_loaders(roots: list[Region]) -> list[TrainingLoader]:
                     if (id(made.value), id(region)) not in seen:
                         seen.add((id(made.value), id(region)))
                         steps = tuple(of_kind(region, "step"))
-                        found.append(TrainingLoader(made, region, backward, steps))
+                        found.append(TrainingLoader(made, region, backward, steps, program))
     return found
 
 

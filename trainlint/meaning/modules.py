@@ -16,6 +16,7 @@ from trainlint.meaning.facts.layers import (
     layer_name,
 )
 from trainlint.meaning.facts.losses import criterion
+from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.objects import external_bases, has_unknown_base, is_module, lineage
 from trainlint.meaning.syntax import Define, Node
 from trainlint.meaning.values import (
@@ -160,6 +161,28 @@ class HiddenModules:
     container: Sequence | Mapping
     modules: tuple[Instance, ...]
     node: Node
+
+    @property
+    def kind(self) -> str:
+        return "dict" if isinstance(self.container, Mapping) else self.container.kind
+
+    @property
+    def container_class(self) -> str:
+        return "ModuleDict" if isinstance(self.container, Mapping) else "ModuleList"
+
+    @property
+    def registered(self) -> list[Change]:
+        """The edit that puts the container into a registering one."""
+        scope = self.node.unit.scope
+        names = scope.names if scope is not None else {}
+        nn = "nn" if isinstance(names.get("nn"), External) else ("torch.nn" if "torch" in names else "nn")
+        return [replace(self.node, f"{nn}.{self.container_class}({text_of(self.node)})")] if self._is_plain else []
+
+    @property
+    def _is_plain(self) -> bool:
+        if isinstance(self.container, Mapping):
+            return bool(self.container.items) and all(isinstance(k, str) for k in self.container.items)
+        return True
 
 
 def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import attached, operation, peel, walk
+from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS
 from trainlint.meaning.syntax import Node
@@ -14,6 +15,9 @@ from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import External, Instance, Item, Result, Value, one
 
 if TYPE_CHECKING:
+    from trainlint.meaning.bounds import Bound
+    from trainlint.meaning.classes import Exclusive
+    from trainlint.meaning.place import Change
     from trainlint.meaning.program import Program
 
 
@@ -85,6 +89,79 @@ class Objective:
         return tuple(
             b for b in self.program.backwards if b.value is not None and any(v is self.event.value for v in walk(b.value))
         )
+
+
+    # What is wrong with the pair of criterion and prediction
+
+    def places(self, head: Head) -> list[Node]:
+        """Where a head is applied and its layer made, other than the criterion call itself."""
+        made = head.layer.node if head.layer is not None else None
+        found: list[Node] = []
+        for node in (head.node, made):
+            if node is not None and node is not self.node and all(node is not f for f in found):
+                found.append(node)
+        return found
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether every alternative of the prediction is the raw output of a layer, so outside [0, 1]."""
+        return bool(self.heads) and all(_is_raw(head, _UNBOUNDED) for head in self.heads)
+
+    @property
+    def raw_scores(self) -> bool:
+        """Whether every alternative of the prediction is no log-probability for sure."""
+        return bool(self.heads) and all(_is_raw(head, _UNBOUNDED | {"sigmoid"}) for head in self.heads)
+
+    def without(self, head: Head) -> list[Change]:
+        from trainlint.meaning.rewrites import without
+
+        return without(head) if len(self.heads) == 1 else []
+
+    def as_log_softmax(self, head: Head) -> list[Change]:
+        from trainlint.meaning.rewrites import as_log_softmax
+
+        return as_log_softmax(head) if len(self.heads) == 1 else []
+
+    def wrapped(self, template: str) -> list[Change]:
+        from trainlint.meaning.rewrites import wrapped
+
+        return wrapped(self, template)
+
+    @property
+    def with_logits(self) -> list[Change]:
+        from trainlint.meaning.rewrites import with_logits
+
+        return with_logits(self)
+
+    def as_cross_entropy(self, exclusive: Exclusive) -> list[Change]:
+        from trainlint.meaning.rewrites import as_cross_entropy
+
+        return as_cross_entropy(self, exclusive.indices)
+
+    @cached_property
+    def exclusive_classes(self) -> Exclusive | None:
+        from trainlint.meaning.classes import exclusive_classes
+
+        return exclusive_classes(self)
+
+    @cached_property
+    def bound(self) -> Bound | None:
+        from trainlint.meaning.bounds import bound
+
+        return bound(self)
+
+
+_UNBOUNDED = frozenset("relu leaky_relu elu gelu silu prelu operator.@ matmul mm bmm linear addmm conv2d tanh".split())
+
+
+def _is_raw(head: Head, operations: frozenset[str]) -> bool:
+    if head.operation in operations:
+        return True
+    layer = head.layer
+    if layer is None or not isinstance(layer.cls, External):
+        return False
+    short = layer_name(layer.cls.name)
+    return short in WEIGHTED and short not in ("Embedding",) or layer.cls.name.startswith("torchvision.models.resnet")
 
 
 def _head(value: Value) -> Head:

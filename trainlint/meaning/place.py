@@ -56,6 +56,16 @@ def append_text(node: Place, text: str) -> Change:
     return Change(node, "append", text)
 
 
+def append_to_body(loop: Place, line: str) -> Change:
+    """A new last line in the body of a loop."""
+    return Change(loop, "end", line)
+
+
+def wrap_statement(node: Place, header: str) -> Change:
+    """The statement at `node` indented under `header`, such as `with torch.no_grad():`."""
+    return Change(node, "wrap", header)
+
+
 def text_of(node: Place) -> str:
     """The author's own text of a node, on one line."""
     source = node.unit.source
@@ -216,6 +226,38 @@ def _removed(change: Change) -> Edit | None:
     return _edit(source, line, stop + 1 if stop >= 0 else len(source.text), "")
 
 
+def _ended(change: Change) -> Edit | None:
+    node = change.node
+    body = getattr(node, "body", None)
+    if not isinstance(node, (s.For, s.While)) or body is None or not body.statements:
+        return None
+    source = node.unit.source
+    _, end = source.span(node.cst.body.body[-1]) if hasattr(node.cst, "body") else (0, 0)
+    first, _ = source.span(body.statements[0].cst)
+    line = source.text.rfind("\n", 0, first) + 1
+    indent = source.text[line:first]
+    if indent.strip() or not indent:
+        return None
+    stop = source.text.find("\n", end)
+    at = stop + 1 if stop >= 0 else len(source.text)
+    return _edit(source, at, at, f"{'' if stop >= 0 else chr(10)}{indent}{change.text}\n")
+
+
+def _wrapped(change: Change) -> Edit | None:
+    source = change.node.unit.source
+    statement = change.node.cst if isinstance(change.node, (s.For, s.While, s.With)) else _own_line(change.node)
+    if statement is None:
+        return None
+    start, end = source.span(statement)
+    line = source.text.rfind("\n", 0, start) + 1
+    indent = source.text[line:start]
+    text = source.text[start:end]
+    if indent.strip() or '"""' in text or "'''" in text:
+        return None
+    body = "".join(f"    {row}" if row.strip() else row for row in (indent + text).splitlines(keepends=True))
+    return _edit(source, line, end, f"{indent}{change.text}\n{body}")
+
+
 def _is_alone(node: Place, statement: Any) -> bool:
     """Whether a suite would be empty without the statement."""
     path = _path_to(node)
@@ -270,4 +312,6 @@ _EDITS = {
     "after": _after,
     "remove": _removed,
     "argument": _argument,
+    "end": _ended,
+    "wrap": _wrapped,
 }

@@ -17,12 +17,16 @@ from trainlint.meaning.values import Instance
 
 if TYPE_CHECKING:
     from trainlint.meaning.checkpoints import Load
+    from trainlint.meaning.cuts import CutLoss
     from trainlint.meaning.evaluations import Evaluation
     from trainlint.meaning.keeps import Keep
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.modules import HiddenModules
     from trainlint.meaning.objectives import Objective
+    from trainlint.meaning.order import FixedEpochSampler
     from trainlint.meaning.reading import Reading
+    from trainlint.meaning.schedules import ConstantRate, EarlySchedule
+    from trainlint.meaning.stuck import StuckForward
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.updates import Update
     from trainlint.project import Project
@@ -87,7 +91,7 @@ class Program:
     def training_loaders(self) -> list[TrainingLoader]:
         from trainlint.meaning.loaders import training_loaders
 
-        return training_loaders(self.roots)
+        return training_loaders(self, self.roots)
 
     @cached_property
     def evaluations(self) -> list[Evaluation]:
@@ -118,6 +122,36 @@ class Program:
         from trainlint.meaning.modules import hidden_modules
 
         return hidden_modules(self.instances)
+
+    @cached_property
+    def early_schedules(self) -> list[EarlySchedule]:
+        from trainlint.meaning.schedules import early_schedules
+
+        return early_schedules(self)
+
+    @cached_property
+    def constant_rates(self) -> list[ConstantRate]:
+        from trainlint.meaning.schedules import constant_rates
+
+        return constant_rates(self)
+
+    @cached_property
+    def stuck_forwards(self) -> list[StuckForward]:
+        from trainlint.meaning.stuck import stuck_forwards
+
+        return stuck_forwards(self)
+
+    @cached_property
+    def fixed_epoch_samplers(self) -> list[FixedEpochSampler]:
+        from trainlint.meaning.order import fixed_epoch_samplers
+
+        return fixed_epoch_samplers(self)
+
+    @cached_property
+    def cut_losses(self) -> list[CutLoss]:
+        from trainlint.meaning.cuts import cut_losses
+
+        return cut_losses(self)
 
 
 def read(project: Project, entry: Path) -> Program:

@@ -8,7 +8,7 @@ from trainlint.meaning.dataflow import attached, same, walk
 from trainlint.meaning.flow import exclusive, implied, of_kind
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Instance, Member, Value, one, options
 
@@ -25,6 +25,68 @@ class Update:
     @property
     def node(self) -> Node:
         return self.event.node
+
+    @property
+    def optimizer_node(self) -> Node:
+        """The optimizer's expression in the author's text."""
+        call = self.event.node
+        if isinstance(call, Call):
+            if isinstance(self.event.detail, tuple) and self.event.detail[0] == "scaler" and call.arguments:
+                return call.arguments[0].value
+            if isinstance(call.function, Attribute):
+                return call.function.value
+        return call
+
+    @property
+    def discards(self) -> list[tuple[Event, Event]]:
+        """Clears that stand between a backward pass and this step, each with that pass."""
+        if any(e.kind == "grad_write" for e in self.events) or self.is_closure:
+            return []
+        before = self.before()
+        for index in range(len(before) - 1, -1, -1):
+            event = before[index]
+            if event.kind == "backward" or (event.kind == "step" and same(event.target, self.optimizer.value) is not False):
+                return []
+            if event.kind == "zero_grad" and self.owns(event.target) and self.always_with(event):
+                earlier = [b for b in before[:index] if b in self.backwards]
+                return [(event, earlier[-1])] if earlier and not self._stepped(earlier[-1], event) else []
+        return []
+
+    def _stepped(self, first: Event, last: Event) -> bool:
+        between = self.between(first, last)
+        return any(e.kind in ("step", "unresolved") and same(e.target, self.optimizer.value) is not False for e in between)
+
+    @property
+    def late_backward(self) -> Event | None:
+        """The backward pass of this iteration that only the next iteration's step can use."""
+        feeding = self.backwards
+        position = {id(e): i for i, e in enumerate(self.events)}
+        here = position[id(self.event)]
+        if self.is_closure or not feeding or any(position[id(b)] < here for b in feeding):
+            return None
+        first = feeding[0]
+        if not implied(self.event, first, self.loop) or not implied(first, self.event, self.loop):
+            return None
+        others = [e for e in self.events[position[id(first)] :] if e.kind == "step"]
+        if any(same(e.target, self.optimizer.value) is not False for e in others):
+            return None
+        if others and not self.optimizer.models:
+            return None
+        return None if self._fed_before_loop() else first
+
+    def _fed_before_loop(self) -> bool:
+        """A backward pass before the loop: a pipeline that steps with the batch before on purpose."""
+        for outer in list(self.loop.ancestors())[-1:]:
+            for event in outer.events():
+                if event.kind == "backward":
+                    return not event.region.inside(self.loop)
+        return False
+
+    def clears_after(self, backward: Event) -> list[Event]:
+        """What clears the gradients between a late backward pass and the next iteration's step."""
+        index = self.events.index(backward)
+        around = [*self.events[index + 1 :], *self.before()]
+        return [e for e in around if e.kind == "zero_grad" and self.owns(e.target) and self.always_with(e)]
 
     @property
     def backwards(self) -> list[Event]:

@@ -1,0 +1,70 @@
+"""Regression outputs that an activation keeps from reaching their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainlint.meaning.dataflow import operands, peel
+from trainlint.meaning.facts.layers import layer_name
+from trainlint.meaning.facts.operations import BOUNDED
+from trainlint.meaning.objectives import Head, Objective
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.targets import evident_range
+from trainlint.meaning.values import External, Instance, Result, Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """The last operation's bounds and what the targets need; `evident`: they leave the bounds for sure."""
+
+    head: Head
+    reach: str
+    targets: str
+    target_node: Node | None
+    evident: bool
+
+
+def bound(objective: Objective) -> Bound | None:
+    heads = objective.all_heads(*BOUNDED)
+    if not heads or len({h.operation for h in heads}) > 1 or not objective.learns:
+        return None
+    head = heads[0]
+    low, high = BOUNDED[head.operation]
+    reach = "is never negative" if high > 1e9 else f"stays within {low:g} and {high:g}"
+    known = evident_range(objective.target)
+    if known is not None:
+        slack = 1e-6 * max(1.0, abs(known.low), abs(known.high))
+        if known.low < low - slack or known.high > high + slack:
+            return Bound(head, reach, known.why, known.node, True)
+        return None
+    if head.operation == "relu" and _on_vectors(head) and not _is_known_non_negative(objective):
+        return Bound(head, reach, "a target below zero can never be reached", None, False)
+    return None
+
+
+def _on_vectors(head: Head) -> bool:
+    """Whether the activation sits on a linear layer of few outputs: images have pixels, which are not negative."""
+    if not isinstance(head.value, Result):
+        return False
+    return any(_is_linear(inner) for source in operands(head.value)[:1] for inner in peel(source))
+
+
+def _is_linear(value: Value) -> bool:
+    callee = value.callee if isinstance(value, Result) else None
+    return (
+        isinstance(callee, Instance)
+        and isinstance(callee.cls, External)
+        and layer_name(callee.cls.name) in ("Linear", "LazyLinear")
+    )
+
+
+_NON_NEGATIVE = (
+    "depth", "count", "counts", "distance", "price", "prices", "age", "heatmap", "heatmaps", "density", "rating", "ratings",
+    "demand", "sales", "disparity", "duration", "speed", "MinMaxScaler", "autoencoder", "AutoEncoder", "Autoencoder",
+    "decoder", "reconstruction", "recon",
+)  # fmt: skip
+
+
+def _is_known_non_negative(objective: Objective) -> bool:
+    """A weak hint by words: where a guess at the target's sign is wrong, nothing is said."""
+    return objective.program.mentions(*_NON_NEGATIVE)

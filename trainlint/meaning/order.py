@@ -1,0 +1,252 @@
+"""The order in which a training loader serves its samples, epoch after epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.facts.layers import layer_name
+from trainlint.meaning.loaders import Loader, TrainingLoader
+from trainlint.meaning.objects import external_bases, find_member
+from trainlint.meaning.place import Change, insert_before, text_of
+from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node
+from trainlint.meaning.truth import truth
+from trainlint.meaning.values import (
+    Class,
+    External,
+    Function,
+    Instance,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    one,
+    options,
+)
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_FOLDERS = ("torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFolder")
+_RANDOM_WORDS = frozenset("random randint rand randn choice randperm shuffle sample uniform default_rng".split())
+_SERIES_WORDS = (
+    "TimeSeriesSplit", "bptt", "batchify", "stateful", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
+    "sequence_length", "lookback", "look_back", "window_size", "rolling",
+)  # fmt: skip
+
+
+def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
+    """Whether every epoch gets the same batches in the same order, and nobody evidently wants that."""
+    loader = training.loader
+    if loader.shuffles is not False or loader.samples_elsewhere is not False or not training.steps or loader.open:
+        return False
+    if _serves_itself(loader.dataset) or _is_whole(loader) or _stops_at_once(training):
+        return False
+    return not (_is_series(program) or _shuffled_by_hand(program, loader))
+
+
+def _serves_itself(dataset: Value | None) -> bool:
+    """A data set that decides its order itself, or draws at random whatever the index."""
+    for option in options(dataset) if dataset is not None else ():
+        match option:
+            case Instance(cls=Class() as cls):
+                if any(name.endswith("IterableDataset") for name in external_bases(cls)):
+                    return True
+                found = find_member(cls, "__iter__") or find_member(cls, "__getitem__")
+                if found is not None and isinstance(found[0], Function) and isinstance(found[0].node, Define):
+                    if found[0].name == "__iter__" or not _RANDOM_WORDS.isdisjoint(found[0].node.body.words):
+                        return True
+                if _shuffles_itself(cls):
+                    return True
+            case Instance(cls=External(name=name)) if name.endswith(("IterableDataset", "WebDataset")):
+                return True
+            case Result(callee=Member(name="shuffle")):
+                return True
+    return any(
+        isinstance(v, Result) and isinstance(v.callee, Member) and v.callee.name == "shuffle"
+        for v in (walk(dataset) if dataset is not None else ())
+    )
+
+
+def _shuffles_itself(cls: Class) -> bool:
+    for member in cls.names.values():
+        if isinstance(member, Function) and isinstance(member.node, Define):
+            if not {"shuffle", "randperm", "permutation"}.isdisjoint(member.node.body.words):
+                return True
+    return False
+
+
+def _is_whole(loader: Loader) -> bool:
+    """One batch that holds the whole data set."""
+    size = loader.argument("batch_size")
+    found = one(size) if size is not None else None
+    return isinstance(found, Result) and isinstance(found.callee, External) and found.callee.name == "builtins.len"
+
+
+def _stops_at_once(training: TrainingLoader) -> bool:
+    """Overfitting one batch: an unguarded break at the end of the body."""
+    return any(getattr(i, "kind", "") == "break" for i in training.loop.items)
+
+
+def _is_series(program: Program) -> bool:
+    """Recurrent models over windows of a series, whose order may be wanted: silent, a missed report costs less."""
+    recurrent = any(
+        isinstance(i.cls, External) and layer_name(i.cls.name) in ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
+        for i in program.instances
+    )
+    return program.mentions(*_SERIES_WORDS) or (recurrent and program.mentions("hidden", "h0", "init_hidden", "series"))
+
+
+def _shuffled_by_hand(program: Program, loader: Loader) -> bool:
+    """Whether something shuffles the data set's contents itself."""
+    dataset = loader.dataset
+    for event in program.events("unresolved"):
+        if isinstance(event.target, Member) and event.target.name in ("shuffle", "on_epoch_end", "resample"):
+            return True
+    return dataset is not None and any(
+        isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name in _SHUFFLING for v in walk(dataset)
+    )
+
+
+_SHUFFLING = frozenset(
+    "numpy.random.permutation torch.randperm sklearn.utils.shuffle random.sample sklearn.model_selection.train_test_split"
+    " torch.randn torch.rand torch.randint numpy.random.randn numpy.random.rand numpy.random.randint numpy.random.normal"
+    " torch.utils.data.random_split_ sklearn.datasets.make_classification sklearn.datasets.make_moons".split()
+)
+
+
+def class_ordered(training: TrainingLoader) -> str:
+    """Why the data set is evidently in class order, "" where that is not evident."""
+    dataset = training.loader.dataset
+    for option in options(dataset) if dataset is not None else ():
+        match option:
+            case Instance(cls=External(name=name)) if name in _FOLDERS:
+                return f"{name.rpartition('.')[2]} lists class after class"
+            case Instance(cls=Class() as cls) if any(n in _FOLDERS for n in external_bases(cls)):
+                return "ImageFolder lists class after class"
+            case Instance(cls=External(name="torch.utils.data.ConcatDataset"), arguments=[Sequence(items=items)]):
+                if len(items) > 1:
+                    return ""
+    return _sorted_labels(dataset)
+
+
+def _sorted_labels(dataset: Value | None) -> str:
+    match one(dataset) if dataset is not None else None:
+        case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if len(arguments) > 1:
+            for inner in walk(arguments[-1]):
+                if isinstance(inner, Result) and _makes_runs(inner):
+                    return "the labels come in runs of one class"
+    return ""
+
+
+def _makes_runs(value: Result) -> bool:
+    """Labels laid out class after class: `arange(k).repeat_interleave(n)`, `cat([zeros, ones])`, sorted."""
+    callee = value.callee
+    name = callee.name.rpartition(".")[2] if isinstance(callee, (External, Member)) else ""
+    if name in ("repeat_interleave", "sort", "sorted"):
+        return True
+    if name in ("cat", "concatenate", "concat", "hstack") and value.arguments:
+        parts = one(value.arguments[0])
+        if isinstance(parts, Sequence) and len(parts.items) > 1:
+            return all(_is_constant_fill(one(part)) for part in parts.items)
+    return False
+
+
+def _is_constant_fill(value: Value) -> bool:
+    callee = value.callee if isinstance(value, Result) else None
+    name = callee.name.rpartition(".")[2] if isinstance(callee, External) else ""
+    return name in ("zeros", "ones", "full", "zeros_like", "ones_like", "full_like")
+
+
+# Distributed samplers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FixedEpochSampler:
+    """A shuffling DistributedSampler of a training loader whose epoch nobody sets."""
+
+    training: TrainingLoader
+    sampler: Instance
+    epoch_loop: For
+
+    @property
+    def epoch_node(self) -> Node:
+        return self.epoch_loop
+
+    @property
+    def sampler_text(self) -> str:
+        node = self.sampler.node
+        return text_of(node) if node is not None else "the sampler"
+
+    @property
+    def fix(self) -> list[Change]:
+        """The edit that sets the epoch at the top of the epoch loop, where loader and epoch have names."""
+        batches = self.training.loop.node
+        if not isinstance(batches, For) or not isinstance(self.epoch_loop.target, Name) or not self.epoch_loop.body.statements:
+            return []
+        path = _loader_path(batches)
+        if path is None or batches.unit is not self.epoch_loop.unit:
+            return []
+        line = f"{path}.sampler.set_epoch({self.epoch_loop.target.id})"
+        return [insert_before(self.epoch_loop.body.statements[0], line)]
+
+
+def _loader_path(loop: For) -> str | None:
+    """The loader's name or attribute path as the loop writes it, behind enumerate and tqdm."""
+    node = loop.iterable
+    while isinstance(node, Call) and node.arguments:
+        node = node.arguments[0].value
+    return text_of(node) if isinstance(node, (Name, Attribute)) else None
+
+
+def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
+    found: dict[int, FixedEpochSampler] = {}
+    set_events = program.events("set_epoch")
+    for training in program.training_loaders:
+        sampler = _distributed(training.loader)
+        loop = _epoch_loop(training)
+        if sampler is None or loop is None or _is_prepared(program):
+            continue
+        if any(_may_set(e.target, sampler, training.loader) for e in set_events):
+            continue
+        found.setdefault(id(sampler), FixedEpochSampler(training, sampler, loop))
+    return list(found.values())
+
+
+def _may_set(target: Value, sampler: Instance, loader: Loader) -> bool:
+    for option in options(target):
+        if option is sampler or same(option, sampler) is None:
+            return True
+        if isinstance(option, Member) and (one(option.receiver) is loader.value or same(option.receiver, loader.value) is None):
+            return True
+        if isinstance(option, Instance) and option is loader.value:
+            return True
+    return False
+
+
+def _distributed(loader: Loader) -> Instance | None:
+    given = loader.argument("sampler")
+    for option in options(given) if given is not None else ():
+        if not isinstance(option, Instance):
+            continue
+        names = [option.cls.name] if isinstance(option.cls, External) else external_bases(option.cls)
+        if "torch.utils.data.DistributedSampler" in names:
+            shuffle = option.keywords.get("shuffle") or (option.arguments[3] if len(option.arguments) > 3 else None)
+            if shuffle is None or truth(shuffle) is True:
+                return option
+    return None
+
+
+def _epoch_loop(training: TrainingLoader) -> For | None:
+    for region in training.outer_loops:
+        if isinstance(region.node, For):
+            return region.node
+    return None
+
+
+def _is_prepared(program: Program) -> bool:
+    """Frameworks that take the loader over set the epoch themselves."""
+    return program.mentions("Accelerator", "LightningModule", "Fabric", "Trainer") and program.mentions("prepare", "setup_dataloaders", "fit")
+
+

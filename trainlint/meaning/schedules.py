@@ -1,0 +1,176 @@
+"""Learning rates over a run: schedules that start too early, rates that never change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import same
+from trainlint.meaning.flow import enclosing_loops, key
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.optimizers import Optimizer, is_schedule, number, scheduled
+from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
+from trainlint.meaning.syntax import For, Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.updates import Update
+from trainlint.meaning.values import External, Instance, Result, Value, one
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+DEFAULT_RATES = {"Adam": 1e-3, "AdamW": 1e-3, "SGD": 1e-3, "RMSprop": 1e-2, "NAdam": 2e-3, "RAdam": 1e-3, "Adamax": 2e-3}
+_SCHEDULING = (
+    "lr_scheduler", "param_groups", "scheduler", "adjust_learning_rate", "warmup", "get_scheduler", "lr_lambda",
+    "LRScheduler", "OneCycleLR", "StepLR", "adjust_lr", "lr_decay", "decay_lr", "update_lr", "set_lr",
+)  # fmt: skip
+_OTHER_FIELDS = ("gym", "gymnasium", "federated", "meta_optimizer", "higher", "learn2learn", "stable_baselines3")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EarlySchedule:
+    """A schedule stepped in a loop before its optimizer has stepped at all."""
+
+    event: Event
+    step: Event
+
+    @property
+    def node(self) -> Node:
+        return self.event.node
+
+    @property
+    def moved(self) -> list[Change]:
+        """The edit that steps the schedule at the end of its loop's body."""
+        loop = self.event.loop
+        if loop is None or not isinstance(loop.node, For):
+            return []
+        return [remove_statement(self.node), append_to_body(loop.node, text_of(self.node))]
+
+
+def early_schedules(program: Program) -> list[EarlySchedule]:
+    found = []
+    for root in program.roots:
+        events = list(root.events())
+        seen: list[Value] = []
+        for index, event in enumerate(events):
+            if event.kind != "schedule" or any(same(event.target, s) for s in seen):
+                continue
+            seen.append(event.target)
+            step = _first_step_after(events, index, event)
+            if step is not None:
+                found.append(EarlySchedule(event, step))
+    return found
+
+
+def _first_step_after(events: list[Event], index: int, event: Event) -> Event | None:
+    loop, driven = event.loop, scheduled(event.target)
+    if loop is None or driven is None or event.inputs or event.detail or not _is_torch(event.target):
+        return None
+    if any(_depends_on_time(arm) for arm in event.guards(loop)):
+        return None
+    for earlier in events[:index]:
+        if earlier.kind == "step" and same(earlier.target, driven) is not False:
+            return None
+        if earlier.kind == "unresolved" and any(same(v, driven) for v in earlier.inputs):
+            return None
+    later = [e for e in events[index:] if e.kind == "step" and same(e.target, driven)]
+    return later[0] if later and later[0].region.inside(loop) else None
+
+
+def _depends_on_time(arm: Region) -> bool:
+    text = key(arm.test)
+    return any(sign in text for sign in ("%", "<", ">", "epoch", "step", "==", "!="))
+
+
+def _is_torch(value: Value) -> bool:
+    made = one(value)
+    if not isinstance(made, Instance) or not isinstance(made.cls, External):
+        return False
+    name = made.cls.name
+    return name.startswith(("torch.optim.lr_scheduler.", "transformers.")) and not name.endswith("ReduceLROnPlateau")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConstantRate:
+    """An optimizer whose rate nothing changes over the epochs of its loop."""
+
+    update: Update
+    rate: float
+    epochs: float
+    under: str | None  # the flag whose default the number of epochs (or the rate) is
+    loop_node: Node
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return self.update.optimizer
+
+    @property
+    def step(self) -> Event:
+        return self.update.event
+
+    @property
+    def node(self) -> Node:
+        made = one(self.update.optimizer.value)
+        assert isinstance(made, Instance) and made.node is not None
+        return made.node
+
+    @property
+    def scheduled(self) -> list[Change]:
+        """The edit that adds a cosine schedule, for the experiment."""
+        if self.node.unit is not self.loop_node.unit:
+            return []
+        text = text_of(self.update.optimizer_node)
+        line = f"_schedule = torch.optim.lr_scheduler.CosineAnnealingLR({text}, T_max={int(self.epochs)})"
+        return [insert_after(self.node, line), append_to_body(self.loop_node, "_schedule.step()")]
+
+
+def constant_rates(program: Program) -> list[ConstantRate]:
+    candidates = [u for u in program.updates if u.optimizer.known == "constructed" and not u.is_closure]
+    if not candidates or program.events("lr_write", "schedule") or program.mentions(*_SCHEDULING, *_OTHER_FIELDS):
+        return []
+    if any(is_schedule(i) for i in program.instances):
+        return []
+    found: dict[int, ConstantRate] = {}
+    for update in candidates:
+        run = _constant_rate(program, update)
+        if run is not None:
+            found.setdefault(id(one(update.optimizer.value)), run)
+    return list(found.values())
+
+
+def _constant_rate(program: Program, update: Update) -> ConstantRate | None:
+    made = one(update.optimizer.value)
+    others = [u for u in program.updates if not same(u.optimizer.value, update.optimizer.value)]
+    loops = enclosing_loops(update.loop)
+    if not isinstance(made, Instance) or made.node is None or others or len(loops) < 2 or not update.backwards:
+        return None
+    if any(isinstance(m, Instance) and "*pretrained" in m.attributes for m in update.optimizer.models):
+        return None
+    rate = number(update.optimizer.rate) if update.optimizer.rate is not None else None
+    if update.optimizer.rate is None and update.optimizer.kind in DEFAULT_RATES:
+        rate = (DEFAULT_RATES[update.optimizer.kind], None)
+    count = iterations(loops[1])
+    if rate is None or count is None or loops[1].node is None or _is_remade(made, loops[1]):
+        return None
+    return ConstantRate(update, rate[0], count[0], count[1], loops[1].node)
+
+
+def _is_remade(made: Instance, loop: Region) -> bool:
+    """Whether the optimizer is made within the loop, each time anew."""
+    return made.loop is not None and made.loop.inside(loop)
+
+
+def iterations(loop: Region) -> tuple[float, str | None] | None:
+    """How often a loop over a `range` of known bounds runs, and the flag that can change it."""
+    if loop.iterable is None:
+        return None
+    source = underlying(loop.iterable)
+    if not isinstance(source, Result) or not isinstance(source.callee, External) or source.callee.name != "builtins.range":
+        return None
+    bounds = [number(a) for a in source.arguments[:2]]
+    if len(bounds) == 1 and bounds[0] is not None:
+        return bounds[0]
+    if len(bounds) == 2 and bounds[0] is not None and bounds[1] is not None:
+        return bounds[1][0] - bounds[0][0], bounds[1][1] or bounds[0][1]
+    return None
+
+

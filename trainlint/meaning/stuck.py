@@ -1,0 +1,82 @@
+"""Training that goes on in eval mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainlint.diagnostic import Certainty
+from trainlint.meaning.dataflow import certainty, walk
+from trainlint.meaning.flow import of_kind
+from trainlint.meaning.modes import Mode
+from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.syntax import Attribute, Call, Name, Node
+from trainlint.meaning.trace import Event, Region
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StuckForward:
+    """A training forward that some path enters in eval mode; `switch` is the `.eval()` behind it."""
+
+    forward: Event
+    switch: Event | None
+
+    @property
+    def place(self) -> Node:
+        return self.forward.node if self.switch is None else self.switch.node
+
+    @property
+    def model_node(self) -> Node:
+        call = self.forward.node
+        return call.function if isinstance(call, Call) else call
+
+    @property
+    def fixable(self) -> bool:
+        return isinstance(self.model_node, (Name, Attribute))
+
+    @property
+    def mode_dependent(self) -> bool | None:
+        return mode_dependent(self.forward.target)
+
+    @property
+    def known(self) -> Certainty:
+        return certainty(self.forward.target)  # type: ignore[return-value]  # one of the certainties
+
+
+def stuck_forwards(program: Program) -> list[StuckForward]:
+    found: dict[int, StuckForward] = {}
+    for root in program.roots:
+        for event in of_kind(root, "forward"):
+            loop = _training_loop(event)
+            if loop is None or mode_dependent(event.target) is False:
+                continue
+            for mode in sorted(program.modes_of(root).at(event), key=lambda m: m.training is None):
+                if mode.training is False and not _is_deliberate(mode, event, loop):
+                    found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
+    return list(found.values())
+
+
+def _training_loop(event: Event) -> Region | None:
+    """The loop in which a forward's result reaches a backward pass and an optimizer steps."""
+    loop = event.loop
+    if loop is None or event.value is None or event.grad is False:
+        return None
+    backwards = [b for b in of_kind(loop, "backward") if b.value is not None]
+    if not any(v is event.value for b in backwards for v in walk(b.value or event.value)):
+        return None
+    return loop if of_kind(loop, "step") else None
+
+
+def _is_deliberate(mode: Mode, event: Event, loop: Region) -> bool:
+    """Eval mode right at the forward in the same iteration: somebody wants it there."""
+    switch = mode.event
+    if switch is None:
+        return False
+    if not switch.region.inside(loop) or switch.region.loop is not loop:
+        return False
+    events = list(loop.events())
+    before = events.index(switch) < events.index(event)
+    return before and not any(e.kind == "forward" for e in events[events.index(switch) : events.index(event)])

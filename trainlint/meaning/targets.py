@@ -1,0 +1,277 @@
+"""What the targets of a criterion are: where they come from, their range, whether they are classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainlint.meaning.dataflow import operands, operation, peel, walk
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.loaders import LOADERS
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.values import (
+    Choice,
+    Constant,
+    External,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+)
+
+_SAME_VALUES = frozenset(
+    "astype values to_numpy copy reshape_ tensor from_numpy as_tensor FloatTensor Tensor asarray array float32 to_tensor"
+    " unsqueeze_ flatten ravel ascontiguousarray detach cpu".split()
+)
+_NORMAL = frozenset(
+    "torch.randn torch.randn_like torch.normal numpy.random.randn numpy.random.normal numpy.random.standard_normal"
+    " sklearn.datasets.make_regression sklearn.preprocessing.scale scipy.stats.zscore".split()
+)
+_UNIT = frozenset("torch.rand torch.rand_like numpy.random.rand numpy.random.random numpy.random.random_sample".split())
+_WAVES = frozenset("sin cos".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What is evident about a value's range; `why` says it in words."""
+
+    low: float
+    high: float
+    why: str
+    node: Node | None = None
+
+
+def origins(value: Value, depth: int = 0) -> list[Value]:
+    """Where a batch's part comes from: through loaders, tensor data sets, splits, slices and conversions."""
+    found: list[Value] = []
+    for part in peel(value):
+        inner = _source(part)
+        if inner is None or depth > 12:
+            found.append(part)
+        else:
+            found += origins(inner, depth + 1)
+    return found[:8]
+
+
+def _source(value: Value) -> Value | None:
+    match value:
+        case Item(source=source, key=key):
+            return _part(source, key)
+        case Member(receiver=receiver, name=name) if name in _SAME_VALUES:
+            return receiver
+        case Result(callee=Member(name=name, receiver=receiver)) if name in _SAME_VALUES:
+            return receiver
+        case Result(callee=External(name=name), arguments=[first, *_]) if name.rpartition(".")[2] in _SAME_VALUES:
+            return first
+    return None
+
+
+def _part(source: Value, key: Value | None) -> Value | None:
+    index = constant(key) if key is not None else None
+    source = one(source)
+    match source:
+        case Item(source=inner, key=None) if isinstance(index, int):
+            columns = _columns(underlying(inner))
+            return columns[index] if columns is not None and -len(columns) <= index < len(columns) else None
+        case Result(callee=External(name="sklearn.model_selection.train_test_split"), arguments=arguments):
+            if isinstance(index, int) and 0 <= index < 2 * len(arguments):
+                return arguments[index // 2]
+        case Instance(cls=External(name=name)) if name in LOADERS:
+            return None
+        case Result() | Member():
+            return source if not isinstance(index, str) else None
+    return None
+
+
+def _columns(source: Value) -> tuple[Value, ...] | None:
+    """The tensors of a TensorDataset behind a loader, a subset or a split."""
+    source = one(source)
+    for _ in range(6):
+        match source:
+            case Instance(cls=External(name=name)) if name in LOADERS:
+                source = one(source.arguments[0] if source.arguments else source.keywords.get("dataset", Constant(None)))
+            case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=tensors):
+                return tensors
+            case Instance(cls=External(name="torch.utils.data.Subset"), arguments=[inner, *_]):
+                source = one(inner)
+            case Item(source=Result(callee=External(name="torch.utils.data.random_split"), arguments=[inner, *_])):
+                source = one(inner)
+            case Result(callee=External(name="builtins.zip"), arguments=parts):
+                return parts
+            case Instance(cls=External(name=name), arguments=[inner, *_]) if name.startswith("tqdm"):
+                source = one(inner)
+            case _:
+                return None
+    return None
+
+
+def evident_range(value: Value) -> Range | None:
+    """The range that a target's origin evidently covers, where all its origins agree; else None."""
+    found = [_range(origin, 0) for origin in origins(value)]
+    if not found or any(r is None for r in found):
+        return None
+    known = [r for r in found if r is not None]
+    return Range(min(r.low for r in known), max(r.high for r in known), known[0].why, known[0].node)
+
+
+def _range(value: Value, depth: int) -> Range | None:
+    if depth > 8:
+        return None
+    match value:
+        case Constant(value=number, node=node) if isinstance(number, (int, float)):
+            return Range(float(number), float(number), f"the value {number}", node)
+        case Sequence():
+            return _literal_range(value)
+        case Choice():
+            return None
+        case Result(callee=External(name=name), node=node) if name in _NORMAL:
+            return Range(-3.0, 3.0, f"the targets are normal draws of both signs (`{name}`)", node)
+        case Result(callee=External(name=name), node=node) if name in _UNIT:
+            return Range(0.0, 1.0, "the targets lie in [0, 1]", node)
+        case Item(source=Result(callee=External(name=name), node=node)) if name in _NORMAL:
+            return Range(-3.0, 3.0, f"the targets have both signs (`{name}`)", node)
+        case Result(callee=Member(receiver=receiver, name="fit_transform" | "transform"), node=node):
+            return _scaled(one(receiver), node)
+        case Result(callee=External(name=name), arguments=[first, *_]) if _wraps(name):
+            inner = [_range(o, depth + 1) for o in origins(first)]
+            return inner[0] if len(inner) == 1 else None
+        case Result() if operation(value) in _WAVES:
+            return Range(-1.0, 1.0, "the targets are a sine of both signs", value.node)
+        case Result():
+            return _arithmetic(value, depth)
+    return None
+
+
+def _wraps(name: str) -> bool:
+    return name.rpartition(".")[2] in ("tensor", "Tensor", "FloatTensor", "as_tensor", "from_numpy", "array", "asarray")
+
+
+def _literal_range(value: Sequence) -> Range | None:
+    numbers: list[float] = []
+    pending: list[Value] = [value]
+    while pending and len(numbers) < 400:
+        current = pending.pop()
+        match current:
+            case Sequence(items=items, open=False, element=None):
+                pending += items
+            case Constant(value=number) if isinstance(number, (int, float)) and not isinstance(number, bool):
+                numbers.append(float(number))
+            case _:
+                return None
+    if not numbers:
+        return None
+    low, high = min(numbers), max(numbers)
+    return Range(low, high, f"the targets run from {low:g} to {high:g}", value.node)
+
+
+def _scaled(scaler: Value, node: Node | None) -> Range | None:
+    if not isinstance(scaler, Instance) or not isinstance(scaler.cls, External):
+        return None
+    match scaler.cls.name.rpartition(".")[2]:
+        case "StandardScaler" | "RobustScaler" | "PowerTransformer":
+            return Range(-3.0, 3.0, "the targets are standardised, so half of them are negative", node)
+        case "MinMaxScaler":
+            given = scaler.keywords.get("feature_range")
+            bounds = [constant(i) for i in given.items] if isinstance(given, Sequence) else [0, 1]
+            if len(bounds) == 2 and all(isinstance(b, (int, float)) for b in bounds):
+                return Range(float(bounds[0]), float(bounds[1]), f"the targets are scaled to {bounds}", node)
+    return None
+
+
+def _arithmetic(value: Result, depth: int) -> Range | None:
+    """Sums and products of what is known; `(y - mean) / std` is standardised whatever `y` is."""
+    name, parts = operation(value), [one(v) for v in value.arguments]
+    if name == "operator./" and len(parts) == 2 and _is_centred(parts[0]) and _is_statistic(parts[1], ("std", "var", "sqrt")):
+        return Range(-3.0, 3.0, "the targets are standardised, so half of them are negative", value.node)
+    if name not in ("operator.+", "operator.-", "operator.*", "operator./", "operator.unary-") or len(parts) > 2:
+        return None
+    ranges = [_single_origin(part, depth) for part in parts]
+    if any(r is None for r in ranges):
+        return None
+    a, b = ranges[0], ranges[-1]
+    assert a is not None
+    assert b is not None
+    if name == "operator./" and (b.low <= 0 <= b.high):
+        return None
+    corners = [_apply(name, x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
+    return Range(min(corners), max(corners), f"the targets run to about {min(corners):g} .. {max(corners):g}", value.node)
+
+
+def _single_origin(value: Value, depth: int) -> Range | None:
+    found = [_range(o, depth + 1) for o in origins(value)]
+    return found[0] if len(found) == 1 else None
+
+
+def _apply(name: str, x: float, y: float) -> float:
+    match name:
+        case "operator.+":
+            return x + y
+        case "operator.-":
+            return x - y
+        case "operator.*":
+            return x * y
+        case "operator./":
+            return x / y
+    return -x
+
+
+def _is_centred(value: Value) -> bool:
+    match value:
+        case Result(callee=External(name="operator.-"), arguments=[_, second]):
+            return _is_statistic(one(second), ("mean", "median"))
+    return False
+
+
+def _is_statistic(value: Value, names: tuple[str, ...]) -> bool:
+    if operation(value) in names:
+        return True
+    if isinstance(value, Result) and operation(value) in ("operator.+", "clamp") and value.arguments:
+        return any(_is_statistic(one(v), names) for v in operands(value))
+    match value:
+        case Result(callee=External(name=name)):
+            return name.rpartition(".")[2] in names
+        case Item(source=source):
+            return _is_statistic(one(source), names)
+    return False
+
+
+# Classes
+
+
+def one_hot_of(value: Value) -> tuple[Value, Node | None] | None:
+    """The integer labels that a one-hot target was made from."""
+    for origin in origins(value):
+        if not isinstance(origin, Result):
+            return None
+        match origin:
+            case Result(callee=External(name=name), arguments=[labels, *_], node=node) if name.endswith(".one_hot"):
+                return labels, node
+            case Result(callee=Member(name="scatter_" | "scatter"), arguments=[_, labels, *_], node=node):
+                return labels, node
+            case Result(callee=External(name=name), node=node) if name.endswith(".to_categorical"):
+                return origin, node
+        return None
+    return None
+
+
+def eye_rows(value: Value) -> tuple[Value, Node | None] | None:
+    """The labels of `torch.eye(n)[labels]`."""
+    for part in _unpeeled(value):
+        match part:
+            case Item(source=Result(callee=External(name="torch.eye" | "numpy.eye"), node=node), key=labels):
+                return (labels, node) if labels is not None else None
+    return None
+
+
+def _unpeeled(value: Value) -> list[Value]:
+    found = []
+    for inner in walk(value, lambda v: not isinstance(v, Item)):
+        found.append(inner)
+        if len(found) > 30:
+            break
+    return found
+
+
