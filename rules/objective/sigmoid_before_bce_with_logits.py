@@ -1,4 +1,4 @@
-"""Training stalls and nothing is ever predicted as clearly negative, because the sigmoid is applied twice.
+"""Training stalls: the sigmoid is applied twice, so that the loss never sees a clear answer.
 
 `BCEWithLogitsLoss` wants raw scores: it applies the sigmoid itself. Given sigmoid (or softmax) output,
 all of its "scores" lie between 0 and 1, which its own sigmoid turns into probabilities between 0.5 and
@@ -47,12 +47,12 @@ probabilities.
 ## Fix
 
 Remove the sigmoid from the model and apply it where probabilities are read (or compare the scores with
-0 instead of 0.5). Going back to `BCELoss` also works, but is less stable and not allowed under autocast.
+0 instead of 0.5). Going back to `BCELoss` also works, but is less stable and raises under CUDA autocast.
 
 ## How to see it
 
-The loss stays near 0.5 to 0.7 and the predicted probabilities never fall below one half. Its floor is
-0.31 for a positive target, 0.69 for a negative one.
+The loss stays near 0.5 to 0.7: its floor is 0.31 for a positive target and 0.69 for a negative one. The
+smallest value of `torch.sigmoid(output)`, which is what the loss sees, is never below one half.
 
 ## What it costs
 
