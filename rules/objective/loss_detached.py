@@ -94,9 +94,10 @@ from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for cut in program.cut_losses:
+        harm = "does not train all that it should" if cut.part else "has no graph to the model"
         yield Finding(
             cut.backward.node,
-            f"`{text_of(cut.backward.node)}` has no graph to the model: {cut.why}",
+            f"`{text_of(cut.backward.node)}` {harm}: {cut.why}",
             because=[(cut.node, cut.what)] if cut.node is not None else (),
             fix=cut.mended,
             title="Keep the graph",

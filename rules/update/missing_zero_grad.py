@@ -82,7 +82,7 @@ from trainlint import Finding, Needs, Options, Program, Rule, insert_before, tex
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for update in program.updates:
         backwards = update.backwards
-        if not backwards or update.is_closure or update.clears:
+        if not backwards or update.is_closure or update.clears or update.starts_anew:
             continue
         optimizer = text_of(update.optimizer_node)
         yield Finding(
@@ -91,7 +91,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             because=[(b.node, "adds to the gradients that are there") for b in backwards[:3]],
             fix=[insert_before(backwards[0].node, f"{optimizer}.zero_grad()")],
             title=f"Clear the gradients before `{text_of(backwards[0].node)}`",
-            known=update.optimizer.known,
+            known=update.known,
         )
 
 

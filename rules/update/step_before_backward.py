@@ -91,7 +91,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             fix=[remove_statement(update.node), insert_after(backward.node, text_of(update.node))],
             title="Step after the backward pass",
             level=None if lost else "warning",
-            known=update.optimizer.known,
+            known=update.known,
         )
 
 

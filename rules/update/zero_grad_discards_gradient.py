@@ -86,7 +86,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 because=[(backward.node, "computes the gradients"), (update.node, "steps without them")],
                 fix=[insert_before(backward.node, text_of(clear.node)), remove_statement(clear.node)],
                 title="Clear the gradients before the backward pass",
-                known=update.optimizer.known,
+                known=update.known,
             )
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import attached, operation, walk
+from trainlint.meaning.facts.layers import WEIGHTED, layer_name
+from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
+from trainlint.meaning.modes import parts
+from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import External, Instance, Member, Result, Value, options
+from trainlint.meaning.updates import Update
+from trainlint.meaning.values import Argument, Constant, External, Free, Instance, Member, Result, Value, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -18,10 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutLoss:
-    """A backward pass whose loss has no graph, and the operation that cut it."""
+    """A backward pass whose loss (or a term of it) has no graph, and the operation that cut it."""
 
     backward: Event
-    cut: Result
+    cut: Result | Member
+    part: str = ""  # which part of the loss is cut, where it is not the whole
 
     @property
     def node(self) -> Node | None:
@@ -29,25 +36,32 @@ class CutLoss:
 
     @property
     def _name(self) -> str:
+        if isinstance(self.cut, Member):
+            return f".{self.cut.name}"
         callee = self.cut.callee
         if isinstance(callee, Member):
-            return f".{callee.name}"
+            return f".{callee.name}()"
         return callee.name.removeprefix("builtins.").removeprefix("operator.") if isinstance(callee, External) else ""
 
     @property
+    def _ran_without(self) -> bool:
+        return isinstance(self.cut, Result) and self.cut.grad is False
+
+    @property
     def why(self) -> str:
-        if self.cut.grad is False:
-            return "the forward pass ran without gradients"
-        return f"`{self._name}` has cut it"
+        cause = "the forward pass ran without gradients" if self._ran_without else f"`{self._name}` has cut it"
+        return f"{self.part}: {cause}" if self.part else cause
 
     @property
     def what(self) -> str:
-        return "computed under no_grad" if self.cut.grad is False else "cuts the graph here"
+        return "computed under no_grad" if self._ran_without else "cuts the graph here"
 
     @property
     def mended(self) -> list[Change]:
         """The edit that keeps the graph, where the cut is a call around or behind the value."""
         node = self.cut.node
+        if isinstance(self.cut, Member):
+            return [replace(node, text_of(node.value))] if isinstance(node, Attribute) else []
         if self.cut.grad is False or not isinstance(node, Call):
             return []
         if isinstance(self.cut.callee, Member) and isinstance(node.function, Attribute):
@@ -61,28 +75,122 @@ class CutLoss:
 
 
 def cut_losses(program: Program) -> list[CutLoss]:
-    found = []
+    found: dict[int, CutLoss] = {}
     for backward in program.backwards:
-        value = backward.value
-        if value is None or attached(value) is not False or backward.grad is False:
-            continue
-        if not all(isinstance(o, Result) for o in options(value)):
-            continue
-        cut = _cut_in(value)
+        cut = _whole(program, backward) or _term(backward)
         if cut is not None:
-            found.append(CutLoss(backward, cut))
-    return found
+            found.setdefault(id(backward.node.cst), cut)
+    for update in program.updates:
+        cut = _other_parameters(update)
+        if cut is not None:
+            found.setdefault(id(cut.backward.node.cst), cut)
+    return list(found.values())
 
 
-def _cut_in(value: Value) -> Result | None:
+def _whole(program: Program, backward: Event) -> CutLoss | None:
+    value = backward.value
+    if value is None or attached(value) is not False or backward.grad is False:
+        return None
+    if not all(isinstance(o, Result) for o in options(value)) or _has_own_leaf(program, value):
+        return None
+    cut = _cut_in(value)
+    return CutLoss(backward, cut) if cut is not None else None
+
+
+def _has_own_leaf(program: Program, value: Value) -> bool:
+    """A leaf made on purpose (`x.detach().requires_grad_()`) whose `.grad` is read."""
+    patched = any(isinstance(v, Result) and operation(v) in ("requires_grad_", "retain_grad") for v in walk(value))
+    return patched and program.uses("grad")
+
+
+def _term(backward: Event) -> CutLoss | None:
+    """A summand of the loss that is only a number, beside others that have a graph."""
+    value = backward.value
+    if value is None or attached(value) is not True:
+        return None
+    for term in _terms(value):
+        if not isinstance(term, Result) or attached(term) is not False or not _is_loss_term(term):
+            continue
+        cut = _cut_in(term)
+        if cut is not None:
+            return CutLoss(backward, cut, "one of its terms is only a number")
+    return None
+
+
+def _terms(value: Value, depth: int = 0) -> list[Value]:
+    """The summands of a loss, their constant factors dropped."""
+    value = one(value)
+    if not isinstance(value, Result) or depth > 12:
+        return [value]
+    name = operation(value)
+    if name in ("operator.+", "operator.-") and len(value.arguments) == 2:
+        return [t for a in value.arguments for t in _terms(a, depth + 1)]
+    if name in ("operator.*", "operator./") and len(value.arguments) == 2:
+        left, right = (one(a) for a in value.arguments)
+        if isinstance(left, Constant):
+            return _terms(right, depth + 1)
+        if isinstance(right, Constant):
+            return _terms(left, depth + 1)
+    return [value]
+
+
+def _is_loss_term(term: Result) -> bool:
+    """A criterion's value, or a plain number taken out of the graph."""
+    callee = term.callee
+    name = callee.name if isinstance(callee, External) else ""
+    if isinstance(callee, Instance) and isinstance(callee.cls, External):
+        name = callee.cls.name
+    return criterion(name) is not None or operation(term) == "item" or name == "builtins.float"
+
+
+def _other_parameters(update: Update) -> CutLoss | None:
+    """A backward pass before a step whose loss reaches the stepped modules only behind a cut."""
+    models = [m for m in update.optimizer.models if isinstance(m, Instance)]
+    before = [e for e in update.before() if e.kind in ("backward", "step")]
+    if not models or not before or before[-1].kind != "backward" or before[-1].value is None or len(models) > 1:
+        return None
+    backward = before[-1]
+    if len([e for e in update.events if e.kind == "step"]) < 2 or attached(backward.value) is not True:
+        return None
+    assert backward.value is not None
+    reached = _modules(walk(backward.value, lambda v: not _stops(v)))
+    everything = _modules(walk(backward.value))
+    owned = {id(p) for m in models for p in parts(m)}
+    if owned & reached or not owned & everything or len(before) > 1 and before[-2].kind == "backward":
+        return None
+    for inner in walk(backward.value):
+        if isinstance(inner, Result) and _is_cut(inner) and owned & _modules(walk(inner)):
+            return CutLoss(backward, inner, "nothing of it reaches the parameters that are stepped")
+    return None
+
+
+def _stops(value: Value) -> bool:
+    return isinstance(value, Result) and (_is_cut(value) or value.grad is False)
+
+
+def _modules(values: Iterable[Value]) -> set[int]:
+    return {id(v.callee) for v in values if isinstance(v, Result) and isinstance(v.callee, Instance)}
+
+
+def _cut_in(value: Value) -> Result | Member | None:
     """The operation nearest to the loss that has a graph before it and none behind it."""
     for inner in walk(value):
+        if isinstance(inner, Member) and inner.name == "data" and attached(inner.receiver) is True:
+            return inner
         if isinstance(inner, Result) and inner.attached is not True:
-            if _is_cut(inner) and any(attached(part) is True for part in _inputs(inner)):
+            if _is_cut(inner) and any(_had_graph(part) for part in _inputs(inner)):
                 return inner
             if inner.grad is False and _would_attach(inner):
                 return inner
     return None
+
+
+def _had_graph(value: Value) -> bool:
+    """Whether a value has a graph, or is what an unknown model made of a batch."""
+    found = one(value)
+    if isinstance(found, Result) and isinstance(found.callee, (Free, Argument)) and found.grad:
+        return attached(found) is not False
+    return attached(value) is True
 
 
 def _inputs(value: Result) -> list[Value]:
@@ -100,10 +208,9 @@ def _is_cut(value: Result) -> bool:
 
 
 def _would_attach(value: Result) -> bool:
-    """Whether only the grad mode keeps a layer's output from having a graph."""
-    from trainlint.meaning.facts.layers import WEIGHTED, layer_name
-
+    """Whether only the grad mode keeps a module's output from having a graph."""
     callee = value.callee
     if isinstance(callee, Instance) and isinstance(callee.cls, External):
-        return layer_name(callee.cls.name) in WEIGHTED and operation(value) == ""
+        layer = layer_name(callee.cls.name)
+        return layer in WEIGHTED or (layer is None and is_module(callee))
     return False

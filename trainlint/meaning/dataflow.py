@@ -119,6 +119,8 @@ def _attached(value: Value, seen: set[int]) -> bool | None:
         case Choice(options=values):
             seen.add(id(value))
             return _any(values, seen)
+        case Item(source=Free() | Argument(), key=None):
+            return False  # a loop over what came from outside: batches, not graphs
         case Item(source=source):
             seen.add(id(value))
             return _attached(source, seen)
@@ -132,6 +134,9 @@ def _attached(value: Value, seen: set[int]) -> bool | None:
             return _any([*entries.values(), *([element] if element is not None else [])], seen)
         case Instance(cls=External(name="torch.nn.Parameter" | "torch.nn.parameter.Parameter")):
             return True
+        case Instance(cls=External(), arguments=arguments, keywords=keywords) if not is_module(value):
+            seen.add(id(value))
+            return _any([*arguments, *keywords.values()], seen)
         case Argument() | Free() | Unknown() | Unpacked():
             return None
     return False
@@ -157,14 +162,18 @@ def _callee_attached(value: Result, seen: set[int]) -> bool | None:
                 return False
             if criterion(name) is not None and value.arguments:
                 return _attached(value.arguments[0], seen) or _any(list(value.arguments[1:2]), seen)
-            return _any(inputs, seen) if name.startswith(("torch", "operator.", "builtins.", "einops")) else None
+            found = _any(inputs, seen)
+            return found if name.startswith(("torch", "operator.", "builtins.", "einops")) or found is False else None
         case Member(receiver=receiver, name=name):
             if name in CUTTING:
                 return False
             own = _attached(receiver, seen)
-            if own or isinstance(receiver, (Instance, External)):
-                return True if own else (None if is_module(one(receiver)) else _any(inputs, seen) or None)
-            return own if own is not False else _any(inputs, seen)
+            if is_module(one(receiver)):
+                return True if name in ("forward", "__call__") else None
+            found = _any(inputs, seen)
+            if isinstance(one(receiver), Instance) and isinstance(one(receiver).cls, Class):  # type: ignore[union-attr]
+                return None
+            return True if own or found else (None if own is None or found is None else False)
         case Instance(cls=External(name=name)):
             if criterion(name) is not None:
                 return _any(inputs, seen)
@@ -176,7 +185,19 @@ def _callee_attached(value: Result, seen: set[int]) -> bool | None:
             return True if is_module(value.callee) else None
         case Instance() as instance if is_module(instance):
             return True
+        case Free() | Argument() if _is_criterion_like(value):
+            return _any(inputs, seen)
     return None
+
+
+def _is_criterion_like(value: Result) -> bool:
+    """Whether an unknown callable gets what another one made of a batch: a criterion has no weights."""
+    if len(value.arguments) < 2:
+        return False
+    return any(
+        isinstance(inner, Result) and isinstance(inner.callee, (Free, Argument, Instance)) and inner is not value
+        for inner in walk(value.arguments[0])
+    )
 
 
 def walk(value: Value, enter: Callable[[Value], bool] = lambda value: True) -> Iterator[Value]:

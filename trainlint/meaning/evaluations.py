@@ -77,6 +77,8 @@ class Evaluation:
     def without_grad(self) -> list[Change]:
         """The edit that runs the loop without gradients."""
         node = self.loop.node
+        if any(e.kind == "backward" for e in self.loop.events()):
+            return [wrap_statement(self.node, "with torch.no_grad():")]
         return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
 
     @property
@@ -90,11 +92,31 @@ def evaluations(program: Program) -> list[Evaluation]:
     for root in program.roots:
         for event in of_kind(root, "forward"):
             loop = event.loop
-            if loop is None or not _over_batches(event, loop) or _trains(loop, event, used):
+            if loop is None:
+                continue
+            if event.detail == "unknown" and _takes_an_output(event, loop):
                 continue
             modes = program.modes_of(root).at(event)
+            if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(event, modes, used):
+                continue
             found.append(Evaluation(event, loop, modes, _is_trained(program, event), _is_judged(event, loop)))
     return found
+
+
+def _takes_an_output(event: Event, loop: Region) -> bool:
+    """Whether an unknown callable gets what another forward of the loop gave: a criterion or metric."""
+    outputs = {id(e.value) for e in of_kind(loop, "forward") if e is not event and e.value is not None}
+    return any(id(v) in outputs for value in event.inputs for v in walk(value))
+
+
+def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
+    """A forward in a training loop that an explicit `eval()` sets apart, unused by any backward pass."""
+    explicit = bool(modes) and all(m.training is False and m.event is not None for m in modes)
+    return explicit and event.value is not None and not _reaches(event.value, used)
+
+
+def _reaches(value: Value, used: set[int]) -> bool:
+    return any(id(v) in used for v in walk(value, lambda v: v is value or isinstance(v, Sequence)))
 
 
 def _used_by_backwards(program: Program) -> set[int]:
@@ -109,11 +131,8 @@ def _used_by_backwards(program: Program) -> set[int]:
 def _over_batches(event: Event, loop: Region) -> bool:
     """Whether the forward's input comes from what a loop around it iterates over."""
     sources = [r.iterable for r in loop.ancestors() if r.kind == "loop" and r.iterable is not None]
-    for value in event.inputs:
-        for inner in walk(value, lambda v: not isinstance(v, Item)):
-            if isinstance(inner, Item) and any(_serves(source, inner.source) for source in sources):
-                return True
-    return False
+    items = [v for value in event.inputs for v in walk(value) if isinstance(v, Item)]
+    return any(_serves(source, item.source) for item in items for source in sources)
 
 
 def _serves(iterable: Value, source: Value) -> bool:
@@ -126,10 +145,7 @@ def _trains(loop: Region, event: Event, used: set[int]) -> bool:
     """Whether the loop trains: a backward or step in it, or the forward's result used by one."""
     if any(e.kind in ("backward", "step", "grad_write") for e in loop.events()):
         return True
-    value = event.value
-    if value is None or id(value) in used:
-        return True
-    return any(id(v) in used for v in walk(value, lambda v: v is value or isinstance(v, Sequence)))
+    return event.value is None or _reaches(event.value, used)
 
 
 def _is_trained(program: Program, event: Event) -> bool:

@@ -11,6 +11,7 @@ from trainlint.meaning.imports import submodule
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.values import (
     MISSING,
+    Argument,
     Bound,
     Choice,
     Class,
@@ -99,6 +100,8 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
         case Choice():
             found = [get_attribute(machine, option, name, node) for option in options(holder, 4)]
             return choice(found) if found else Unknown(name, node)
+        case Argument(default=Instance() as default):
+            return get_attribute(machine, default, name, node)
         case Mapping(items=items) if name in items and name not in ("items", "keys", "values", "get", "update"):
             return items[name]  # attribute dictionaries (EasyDict, Box)
     return Member(holder, name, node)

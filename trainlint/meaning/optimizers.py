@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, walk
 from trainlint.meaning.facts.optimizers import is_optimizer_class
 from trainlint.meaning.methods import role
@@ -28,7 +29,7 @@ class Optimizer:
     """An optimizer of the program. `known`: how its role is known."""
 
     value: Value
-    known: str
+    known: Certainty
 
     @property
     def kind(self) -> str:
@@ -112,6 +113,8 @@ def scheduled(value: Value) -> Value | None:
 def number(value: Value | None) -> tuple[float, str | None] | None:
     """A constant number and the flag it stands under."""
     found = one(value) if value is not None else None
+    if isinstance(found, Argument) and isinstance(found.default, Constant):
+        found = Constant(found.default.value, None, f"{found.name}=")
     if isinstance(found, Constant) and isinstance(found.value, (int, float)) and not isinstance(found.value, bool):
         return float(found.value), found.under
     return None

@@ -61,6 +61,10 @@ class Program:
         """Whether any file of the program has one of these identifiers."""
         return any(not self.words(unit).isdisjoint(words) for unit in self.units)
 
+    def uses(self, *words: str) -> bool:
+        """Whether the code of any file uses one of these names or attributes; imports and comments do not count."""
+        return any(not unit.code_words.isdisjoint(words) for unit in self.units)
+
     def modes_of(self, root: Region) -> Modes:
         if id(root) not in self._modes:
             self._modes[id(root)] = modes_of(root)

@@ -15,7 +15,7 @@ from trainlint.meaning.objects import find_member
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import Class, Constant, Function, Instance, Value
+from trainlint.meaning.values import Class, Constant, Function, Instance, Mapping, Value, options
 
 if TYPE_CHECKING:
     from trainlint.project import Project
@@ -132,7 +132,17 @@ def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[s
         arguments = standalone_arguments(machine, method)
         first = method.node.parameters[0].name if method.node.parameters else ""
         arguments.pop(first, None)
-        _root(machine, reading, lambda m=method, a=arguments: call_function(machine, m, (made,), a, None, made, cls))
+        _root(machine, reading, lambda m=method, a=arguments: _run_method(machine, m, made, a, cls))
+
+
+def _run_method(machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class) -> None:
+    result = call_function(machine, method, (made,), arguments, None, made, cls)
+    if method.name == "training_step" and _is_framework_class(cls):
+        for option in options(result):  # Lightning calls backward on what training_step returns
+            loss = option.items.get("loss", option) if isinstance(option, Mapping) else option
+            node = getattr(loss, "node", None)
+            if node is not None:
+                machine.record("backward", node, loss, loss, detail="returned")
 
 
 def _is_framework_class(cls: Class) -> bool:

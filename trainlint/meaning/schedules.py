@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import same
 from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.iteration import underlying
-from trainlint.meaning.optimizers import Optimizer, is_schedule, number, scheduled
+from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
 from trainlint.meaning.syntax import For, Node
 from trainlint.meaning.trace import Event, Region
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RATES = {"Adam": 1e-3, "AdamW": 1e-3, "SGD": 1e-3, "RMSprop": 1e-2, "NAdam": 2e-3, "RAdam": 1e-3, "Adamax": 2e-3}
 _SCHEDULING = (
-    "lr_scheduler", "param_groups", "scheduler", "adjust_learning_rate", "warmup", "get_scheduler", "lr_lambda",
+    "lr_scheduler", "scheduler", "AveragedModel", "update_bn", "adjust_learning_rate", "warmup", "get_scheduler", "lr_lambda",
     "LRScheduler", "OneCycleLR", "StepLR", "adjust_lr", "lr_decay", "decay_lr", "update_lr", "set_lr",
 )  # fmt: skip
 _OTHER_FIELDS = ("gym", "gymnasium", "federated", "meta_optimizer", "higher", "learn2learn", "stable_baselines3")
@@ -67,6 +67,8 @@ def _first_step_after(events: list[Event], index: int, event: Event) -> Event | 
         return None
     if any(_depends_on_time(arm) for arm in event.guards(loop)):
         return None
+    if event.guards(loop) and any(e.kind == "schedule" and same(e.target, event.target) for e in events[index + 1 :]):
+        return None  # one of two places, by version or by setting
     for earlier in events[:index]:
         if earlier.kind == "step" and same(earlier.target, driven) is not False:
             return None
@@ -125,9 +127,9 @@ class ConstantRate:
 
 def constant_rates(program: Program) -> list[ConstantRate]:
     candidates = [u for u in program.updates if u.optimizer.known == "constructed" and not u.is_closure]
-    if not candidates or program.events("lr_write", "schedule") or program.mentions(*_SCHEDULING, *_OTHER_FIELDS):
+    if not candidates or program.events("lr_write", "schedule") or program.uses(*_SCHEDULING):
         return []
-    if any(is_schedule(i) for i in program.instances):
+    if any(is_schedule(i) for i in program.instances) or _is_reinforcement(program):
         return []
     found: dict[int, ConstantRate] = {}
     for update in candidates:
@@ -135,6 +137,15 @@ def constant_rates(program: Program) -> list[ConstantRate]:
         if run is not None:
             found.setdefault(id(one(update.optimizer.value)), run)
     return list(found.values())
+
+
+def _is_reinforcement(program: Program) -> bool:
+    """Whether an environment is stepped with actions, or the field has practices of its own."""
+    steps = program.events("step")
+    return program.mentions(*_OTHER_FIELDS) or any(
+        e.inputs and isinstance(e.detail, tuple) and e.detail[0] in ("plain", "argument") and optimizer(e.target) is None
+        for e in steps
+    )
 
 
 def _constant_rate(program: Program, update: Update) -> ConstantRate | None:

