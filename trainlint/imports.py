@@ -1,6 +1,6 @@
-"""Which modules a text imports, read without a tree: a regular expression and a search for files.
+"""Which modules a text imports, read without a tree: a search for the word, then for files.
 
-It may see too much (an import in a docstring); it is only used to find out which files could matter.
+It may see too much (an import in a docstring); it only serves to find out which files could matter.
 """
 
 from __future__ import annotations
@@ -8,17 +8,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from os.path import dirname, join
 
-_IMPORT = re.compile(
-    r"""^[^\S\n]*(?:[\w ()]*:[^\S\n]*|.*;[^\S\n]*)?  # `try:`, `else:` or another statement before it on the line
-    (?:from\b\s*(?P<dots>[. ]*)\s*(?P<module>[\w.]*)\s*\bimport\b\s*(?P<names>\([^)]*\)|(?:\\\r?\n|[^\n#;])*)
-    |import\b(?P<modules>(?:\\\r?\n|[^\n#;])*))""",
-    re.MULTILINE | re.VERBOSE,
-)
+_IMPORT = re.compile(r"\bimport\b[ \t]*(\([^)]*\)|(?:\\\r?\n|[^\r\n;])*)")
+_FROM = re.compile(r"(?:.*[;:])?[ \t\f]*from\b[ \t]*([. ]*)[ \t]*([\w.]*)[ \t]*\\?")
+_PLAIN = re.compile(r"(?:.*[;:])?[ \t\f]*")
 _COMMENT = re.compile(r"#.*")
-_NAME = re.compile(r"[^\W\d][\w.]*|\*")
+_NAME = re.compile(r"[^\W\d][\w.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,80 +26,96 @@ class Import:
     level: int = 0
     names: tuple[str, ...] = ()
 
+    def modules(self) -> Iterator[str]:
+        """All modules that this may load: the packages on the way, the module, its submodules."""
+        parts = self.module.split(".")
+        for count in range(1, len(parts) + 1):
+            yield ".".join(parts[:count])
+        for name in self.names:
+            yield f"{self.module}.{name}".lstrip(".")
+
 
 def imports_in(text: str) -> Iterator[Import]:
-    if "import" not in text:
-        return
     for match in _IMPORT.finditer(text):
-        if match["modules"] is not None:
-            for part in match["modules"].split(","):
-                name = _NAME.search(part)
-                if name is not None:
-                    yield Import(name[0])
-        else:
-            yield Import(match["module"], match["dots"].count("."), _names(match["names"]))
+        before = _line_before(text, match.start())
+        source = _FROM.fullmatch(before)
+        if source is not None:
+            yield Import(source[2], source[1].count("."), _names(match[1]))
+        elif _PLAIN.fullmatch(before):
+            for name in _names(match[1]):
+                yield Import(name)
+
+
+def _line_before(text: str, end: int) -> str:
+    """What stands before an offset on its line, the line that a backslash joins to it included."""
+    start = text.rfind("\n", 0, end) + 1
+    if start > 1 and text[start - 2] == "\\":
+        above = text.rfind("\n", 0, start - 1) + 1
+        return text[above : start - 2] + text[start:end]
+    return text[start:end]
 
 
 def _names(listed: str) -> tuple[str, ...]:
-    parts = _COMMENT.sub("", listed).split(",")
-    found = (_NAME.search(part) for part in parts)
-    return tuple(name[0] for name in found if name is not None and name[0] != "*")
+    found = (_NAME.search(part) for part in _COMMENT.sub("", listed).split(","))
+    return tuple(name[0] for name in found if name is not None)
 
 
-def search_path(importer: Path, root: Path) -> Iterator[Path]:
-    """The folders in which an absolute import of this file may be found, the likeliest first."""
-    folder = importer.parent
-    top = top_of_package(folder)
-    if top != folder:
-        yield top
-    else:
-        yield folder
-    yield root
-    yield root / "src"
-    for above in (top, *top.parents):
-        if not above.is_relative_to(root):
-            break
-        yield above
-        yield above / "src"
-    yield from _inside(folder, top)
+@dataclass(slots=True)
+class Finder:
+    """Finds the file of a module among the files that `exists` knows, and remembers where it looked."""
 
+    root: str
+    exists: Callable[[str], bool]
+    _folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _tops: dict[str, str] = field(default_factory=dict)
 
-def _inside(folder: Path, top: Path) -> Iterator[Path]:
-    while folder != top:
-        yield folder
-        folder = folder.parent
-
-
-def top_of_package(folder: Path) -> Path:
-    """The folder that holds the outermost package around this folder; the folder itself outside of packages."""
-    while (folder / "__init__.py").is_file() and folder != folder.parent:
-        folder = folder.parent
-    return folder
-
-
-def find_module(
-    importer: Path, dotted: str, level: int, root: Path, exists: Callable[[Path], bool]
-) -> Path | None:
-    """The file of a module as this importer would find it: `a/b.py` or `a/b/__init__.py`."""
-    if level:
-        above = importer.parents[min(level, len(importer.parents)) - 1]
-        return _module_in(above, dotted, exists)
-    if not dotted:
+    def find(self, importer: str, dotted: str, level: int) -> str | None:
+        """The file of a module as this importer would find it: `a/b.py` or `a/b/__init__.py`."""
+        folder = dirname(importer)
+        if level:
+            for _ in range(level - 1):
+                folder = dirname(folder)
+            return self._module_in(folder, dotted)
+        for place in self._search_path(folder) if dotted else ():
+            found = self._module_in(place, dotted)
+            if found is not None and found != importer and not self._hides_python(place, folder, dotted):
+                return found
         return None
-    packaged = top_of_package(importer.parent) != importer.parent
-    for folder in search_path(importer, root):
-        if packaged and folder == importer.parent and dotted.split(".", maxsplit=1)[0] in sys.stdlib_module_names:
-            continue  # inside a package a module called `types` does not hide Python's own
-        found = _module_in(folder, dotted, exists)
-        if found is not None and found != importer:
-            return found
-    return None
 
+    def _module_in(self, folder: str, dotted: str) -> str | None:
+        place = join(folder, *dotted.split(".")) if dotted else folder
+        for file in (join(place, "__init__.py"), f"{place}.py" if dotted else ""):
+            if file and self.exists(file):
+                return file
+        return None
 
-def _module_in(folder: Path, dotted: str, exists: Callable[[Path], bool]) -> Path | None:
-    place = folder.joinpath(*dotted.split(".")) if dotted else folder
-    package = place / "__init__.py"
-    if exists(package):
-        return package
-    module = place.with_name(place.name + ".py")
-    return module if dotted and exists(module) else None
+    def _hides_python(self, place: str, folder: str, dotted: str) -> bool:
+        """Inside a package a module called `types` does not stand in the way of Python's own."""
+        packaged = place == folder and self.top_of_package(folder) != folder
+        return packaged and dotted.partition(".")[0] in sys.stdlib_module_names
+
+    def _search_path(self, folder: str) -> tuple[str, ...]:
+        """Where an absolute import may be found, the likeliest first: as a package, as a script, else."""
+        known = self._folders.get(folder)
+        if known is None:
+            top = self.top_of_package(folder)
+            above = tuple(self._upwards(top))
+            sources = tuple(join(place, "src") for place in above)
+            inside = tuple(self._upwards(folder))
+            found = dict.fromkeys((top, self.root, join(self.root, "src"), *above, *sources, *inside))
+            known = self._folders[folder] = tuple(found)
+        return known
+
+    def _upwards(self, folder: str) -> Iterator[str]:
+        while folder == self.root or folder.startswith(join(self.root, "")):
+            yield folder
+            if folder in (self.root, dirname(folder)):
+                break
+            folder = dirname(folder)
+
+    def top_of_package(self, folder: str) -> str:
+        """The folder that holds the outermost package around this one; itself outside of packages."""
+        if folder not in self._tops:
+            packaged = self.exists(join(folder, "__init__.py")) and folder != dirname(folder)
+            self._tops[folder] = self.top_of_package(dirname(folder)) if packaged else folder
+        return self._tops[folder]

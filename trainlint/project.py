@@ -15,7 +15,7 @@ from pathlib import Path
 from trainlint.decoding import SourceError
 from trainlint.discovery import DEFAULT_EXCLUDE, Discovery, Excludes, discover, in_order, shown, walk
 from trainlint.ignoring import VCS_FOLDERS
-from trainlint.imports import find_module, imports_in, top_of_package
+from trainlint.imports import Finder, imports_in
 from trainlint.source import Source, read_source
 
 __all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]
@@ -38,7 +38,7 @@ def find_root(path: Path) -> Path:
             break
         if _is_marked(candidate):
             return candidate
-    top = top_of_package(folder)
+    top = Path(Finder(str(folder), lambda file: Path(file).is_file()).top_of_package(str(folder)))
     return folder if _is_no_project(top) else top
 
 
@@ -67,7 +67,6 @@ class Project:
     _words: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _calls: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
-    _modules: dict[tuple[Path, str, int], Path | None] = field(default_factory=dict, repr=False)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -120,7 +119,8 @@ class Project:
         self._words.pop(file, None)
         self._calls.pop(file, None)
         self._imports.pop(file, None)
-        self._modules.clear()
+        for derived in ("_finder", "_paths", "_importers"):
+            self.__dict__.pop(derived, None)
 
     def words(self, file: Path) -> frozenset[str]:
         """All identifiers in the text, those in strings and comments too."""
@@ -137,15 +137,21 @@ class Project:
 
     def resolve(self, importer: Path, dotted: str, level: int = 0) -> Path | None:
         """The project's file of a module, or of a package its `__init__.py`; None for what is not ours."""
-        key = (importer if not level else importer.parent, dotted, level)
-        if key not in self._modules:
-            self._modules[key] = find_module(importer, dotted, level, self.root, self._has)
-        return self._modules[key]
+        found = self._finder.find(str(importer), dotted, level)
+        return None if found is None else self._paths.get(found) or Path(found)
 
-    def _has(self, file: Path) -> bool:
-        if file in self._known:
-            return True
-        return not self._listed and file.is_relative_to(self.root) and file.is_file()
+    @cached_property
+    def _finder(self) -> Finder:
+        return Finder(str(self.root), self._has)
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        return {str(file): file for file in self._known}
+
+    def _has(self, file: str) -> bool:
+        if self._listed:
+            return file in self._paths
+        return file in self._paths or (Path(file).is_relative_to(self.root) and Path(file).is_file())
 
     def imports(self, file: Path) -> frozenset[Path]:
         """The project's files that this file imports (a few too many at most)."""
@@ -155,32 +161,27 @@ class Project:
 
     def _imported(self, file: Path) -> Iterator[Path]:
         for statement in imports_in(self.text(file) or ""):
-            parts = statement.module.split(".")
-            prefixes = [".".join(parts[: count + 1]) for count in range(len(parts))]
-            inside = [f"{statement.module}.{name}".lstrip(".") for name in statement.names]
-            for dotted in (*prefixes, *inside):
+            for dotted in statement.modules():
                 module = self.resolve(file, dotted, statement.level)
                 if module is not None:
                     yield module
 
+    @cached_property
+    def _importers(self) -> dict[Path, tuple[Path, ...]]:
+        importers: dict[Path, list[Path]] = {}
+        for file in self.files:
+            for module in self.imports(file):
+                importers.setdefault(module, []).append(file)
+        return {module: tuple(files) for module, files in importers.items()}
+
     def dependents(self, files: Iterable[Path]) -> frozenset[Path]:
         """The given files and everything that imports them, directly or not."""
         reached = set(files)
+        if reached >= self._known:
+            return frozenset(reached)
         pending = list(reached)
-        while pending and len(reached) < len(self._known):
-            target = pending.pop()
-            for file in self._importers(target):
-                if file not in reached:
-                    reached.add(file)
-                    pending.append(file)
+        while pending:
+            new = set(self._importers.get(pending.pop(), ())) - reached
+            reached |= new
+            pending.extend(new)
         return frozenset(reached)
-
-    def _importers(self, target: Path) -> Iterator[Path]:
-        """Files that import the target; only those that name it at all are looked into."""
-        package = target.name == "__init__.py"
-        name = target.parent.name if package else target.stem
-        for file in self._known:
-            text = self.text(file) or ""
-            if name in text or (package and "from ." in text):
-                if target in self.imports(file):
-                    yield file
