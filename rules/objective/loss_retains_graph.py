@@ -95,14 +95,14 @@ from trainlint import Finding, Needs, Options, Program, Rule, append_text, text_
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for keep in program.keeps:
         kept = text_of(keep.expression) if keep.expression is not None else text_of(keep.place)
-        harm = "the graph of every batch" if keep.backward is None else "a node and its history for every batch"
+        harm = "the graph of every batch" if not keep.frees else "a node and its history for every batch"
         yield Finding(
             keep.place,
             f"`{text_of(keep.place)}` keeps `{kept}` with its graph: memory grows by {harm}",
             because=[(keep.store, "stored here")] if keep.store is not keep.place else (),
             fix=[append_text(keep.expression, keep.cut)] if keep.expression is not None and keep.cut else (),
             title=f"Keep the number, not the graph: `{kept}{keep.cut}`",
-            level="warning" if keep.backward is not None else None,
+            level="warning" if keep.frees else None,
         )
 
 

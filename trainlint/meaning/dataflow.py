@@ -178,6 +178,8 @@ def _callee_attached(value: Result, seen: set[int]) -> bool | None:
             if criterion(name) is not None:
                 return _any(inputs, seen)
             layer = layer_name(name)
+            if "*frozen" in value.callee.attributes:  # type: ignore[union-attr]
+                return None
             if layer in WEIGHTED:
                 return True
             if layer is not None:

@@ -12,7 +12,7 @@ from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.place import Change, text_of, wrap_statement
-from trainlint.meaning.syntax import Attribute, Call, For, Name, Node, While
+from trainlint.meaning.syntax import Attribute, Call, Comprehension, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Bound, Function, Item, Result, Sequence, Value
 
@@ -97,6 +97,8 @@ def evaluations(program: Program) -> list[Evaluation]:
             if event.detail == "unknown" and _takes_an_output(event, loop):
                 continue
             modes = program.modes_of(root).at(event)
+            if event.detail == "unknown" and not _is_trained(program, event) and not any(m.event for m in modes):
+                continue
             if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(event, modes, used):
                 continue
             found.append(Evaluation(event, loop, modes, _is_trained(program, event), _is_judged(event, loop)))
@@ -122,8 +124,11 @@ def _reaches(value: Value, used: set[int]) -> bool:
 def _used_by_backwards(program: Program) -> set[int]:
     """The values that some backward pass goes through."""
     used: set[int] = set()
-    for backward in program.backwards:
-        if backward.value is not None:
+    inner = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
+    for backward in [*program.backwards, *inner]:
+        if backward.kind == "grad_write":
+            used.update(id(v) for v in walk(backward.target) if isinstance(v, (Result, Sequence)))
+        elif backward.value is not None:
             used.update(id(v) for v in walk(backward.value) if isinstance(v, (Result, Sequence)))
     return used
 
@@ -173,6 +178,8 @@ def _is_judged(event: Event, loop: Region) -> bool:
             if any(v is event.value for v in walk(other.value)):
                 return True
     node = loop.node
+    if isinstance(node, Comprehension):
+        return True
     return isinstance(node, For) and not _JUDGING.isdisjoint(node.body.words)
 
 

@@ -293,7 +293,11 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
             value = evaluate(machine, node.element, frame)
             items = {key: value} if isinstance(key, str) else {}
             return Mapping(items, node, True, value)
-        return Sequence(node.kind, (), node, True, evaluate(machine, node.element, frame))
+        element = evaluate(machine, node.element, frame)
+        made = Sequence(node.kind, (), node, True, element)
+        if node.kind == "list":
+            machine.record("keep", node, made, element, detail="comprehension")
+        return made
     generator = node.generators[depth]
     iterable = evaluate(machine, generator.iterable, frame)
     with machine.within("loop", node, iterable=iterable):

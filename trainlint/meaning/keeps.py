@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import attached, walk
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.flow import of_kind, unguarded
+from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
 from trainlint.meaning.syntax import Assign, Attribute, Augment, Call, Expression, Name, Node, Subscript
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Choice, External, Function, Instance, Result, Sequence, Value, one, options
+from trainlint.meaning.values import Choice, External, Function, Instance, Result, Sequence, Value, constant, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -30,6 +30,13 @@ class Keep:
     store: Node
     value: Value
     backward: Event | None
+
+    @property
+    def frees(self) -> bool:
+        """Whether a backward pass has freed what the graph had saved before it is kept."""
+        keywords = self.backward.detail[1] if self.backward is not None and isinstance(self.backward.detail, tuple) else {}
+        retained = constant(keywords["retain_graph"]) if "retain_graph" in keywords else False
+        return self.backward is not None and retained is not True
 
     @property
     def cut(self) -> str:
@@ -65,6 +72,8 @@ def keeps(program: Program) -> list[Keep]:
             loop = _iterating(event)
             if loop is None or event.value is None or event.grad is False or event.detail == "item of one key":
                 continue
+            if event.detail == "comprehension" and any(e.kind == "backward" for r in enclosing_loops(loop) for e in r.events()):
+                continue
             keep = _keep(program, root, event, loop)
             if keep is not None:
                 found.append(keep)
@@ -95,10 +104,27 @@ def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | 
 
 def _backward_through(event: Event, loop: Region) -> Event | None:
     """A backward pass of the loop on the very value that is kept (or on what contains it)."""
+    assert event.value is not None
+    kept = _elements(event.value)
+    behind = {id(v) for value in kept for v in walk(value) if isinstance(v, Result)}
     for backward in of_kind(loop, "backward"):
-        if backward.value is not None and any(v is w for v in walk(backward.value) for w in options(event.value or backward.value)):
+        if backward.value is None:
+            continue
+        if any(id(v) in behind for v in options(backward.value)):
+            return backward
+        if any(v is w for v in walk(backward.value) for w in kept):
             return backward
     return None
+
+
+def _elements(value: Value) -> list[Value]:
+    """The kept value's alternatives; of a list that is added, its items."""
+    return [
+        inner
+        for option in options(value)
+        for item in (option.items if isinstance(option, Sequence) and option.items else (option,))
+        for inner in options(item)
+    ]
 
 
 def _directly(backward: Event, value: Value) -> bool:
@@ -121,12 +147,23 @@ def _outlives(event: Event, loop: Region) -> bool:
     name = _holder_name(event.node)
     resets = [e for e in of_kind(loop, "reset") if name and e.detail == name]
     steps = of_kind(loop, "step")
+    if _is_reset_around(loop, name):
+        return False
     for reset in resets:
         if unguarded(reset, loop) or any(_same_arms(reset, step, loop) for step in steps):
             return False
     if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
         return isinstance(event.target, Choice) and event.target.loop or _is_outer(event, loop)
     return True
+
+
+def _is_reset_around(loop: Region, name: str) -> bool:
+    """Whether an outer loop starts the accumulator anew for each of its own optimizer steps."""
+    for outer in enclosing_loops(loop)[1:]:
+        steps = [s for s in of_kind(outer, "step") if not s.region.inside(loop)]
+        if name and steps and any(e.detail == name and not e.region.inside(loop) for e in of_kind(outer, "reset")):
+            return True
+    return False
 
 
 def _same_arms(first: Event, second: Event, loop: Region) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
@@ -15,6 +16,7 @@ from trainlint.meaning.truth import truth
 from trainlint.meaning.values import (
     NONE,
     Choice,
+    Class,
     Constant,
     External,
     Function,
@@ -35,7 +37,7 @@ from trainlint.meaning.values import (
 Arguments = tuple[Value, ...]
 Keywords = dict[str, Value]
 _NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace", "easydict.EasyDict", "addict.Dict", "munch.Munch", "box.Box")
-_CLASS_LIKE = frozenset("torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled tqdm.tqdm".split())
+_CLASS_LIKE = frozenset("torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled tqdm.tqdm collections.deque".split())
 
 
 def call_external(
@@ -129,9 +131,23 @@ def call_library_object(
         result = _chain(machine, instance, arguments[0], node)
     else:
         result = _result(machine, instance, arguments, keywords, node)
-    if node is not None and machine.forwarding == 0 and is_model_like(instance):
-        machine.record("forward", node, instance, result, (*arguments, *keywords.values()))
+    replaced = next((instance.attributes[n] for n in _HEADS if n in instance.attributes), None)
+    if replaced is not None and name.startswith(("torchvision.models.", "timm.")):
+        machine.forwarding += 1
+        try:
+            result = machine.call(machine, replaced, (result,), {}, node, None)
+        finally:
+            machine.forwarding -= 1
+    if node is not None and machine.forwarding == 0:
+        known = is_model_like(instance)
+        if known or not name.startswith(_NO_MODELS):
+            given = (*arguments, *keywords.values())
+            machine.record("forward", node, instance, result, given, detail=None if known else "unknown")
     return result
+
+
+_HEADS = ("fc", "classifier", "head", "heads")
+_NO_MODELS = ("torch.", "torchvision.transforms", "builtins.", "tqdm", "numpy.", "collections.", "sklearn.", "torchmetrics.")
 
 
 def is_model_like(instance: Instance) -> bool:
@@ -326,6 +342,36 @@ def _vars(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
     return Mapping(dict(inner.attributes), node, True) if isinstance(inner, Instance) else None
 
 
+def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """`isinstance(x, torch.Tensor)` and `hasattr(x, "item")` of what carries a graph."""
+    if len(arguments) != 2 or attached(arguments[0]) is not True:
+        return None
+    kind = one(arguments[1])
+    tensor = isinstance(kind, External) and kind.name in ("torch.Tensor", "torch.autograd.Variable")
+    named = isinstance(kind, Constant) and kind.value in ("item", "detach", "cpu", "data")
+    return Constant(True, node) if tensor or named else None
+
+
+def _skorch(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """skorch builds module and criterion itself and applies one to the other's output."""
+    cls = one(arguments[0]) if arguments else one(keywords.get("module", NONE))
+    given = one(keywords.get("criterion", arguments[1] if len(arguments) > 1 else NONE))
+    if not isinstance(cls, (Class, Instance)) or not isinstance(given, External) or criterion(given.name) is None:
+        return None
+    if given.name == "torch.nn.NLLLoss":
+        return None  # skorch takes the logarithm itself
+    model = machine.call(machine, cls, (), {}, node, None) if isinstance(cls, Class) else cls
+    batch = Item(Unknown("data", node), None, node)
+    machine.forwarding += 1
+    try:
+        output = machine.call(machine, model, (batch,), {}, node, None)
+    finally:
+        machine.forwarding -= 1
+    made = Instance(given, node)
+    apply_criterion(machine, made, (output, Unknown("target", node)), {}, node)
+    return None
+
+
 def _map(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     if len(arguments) == 2 and isinstance(arguments[0], Function):
         element = element_of(machine, arguments[1], node)
@@ -346,6 +392,14 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "builtins.list": _copy_sequence,
     "builtins.tuple": _copy_sequence,
     "builtins.vars": _vars,
+    "builtins.isinstance": _is_tensor,
+    "builtins.hasattr": _is_tensor,
+    "skorch.NeuralNetClassifier": _skorch,
+    "skorch.NeuralNet": _skorch,
+    "skorch.classifier.NeuralNetClassifier": _skorch,
+    "skorch.classifier.NeuralNetBinaryClassifier": _skorch,
+    "skorch.NeuralNetBinaryClassifier": _skorch,
+    "skorch.net.NeuralNet": _skorch,
     "builtins.map": _map,
     "copy.deepcopy": _deepcopy,
     "copy.copy": _deepcopy,

@@ -67,13 +67,22 @@ def call_method(
         value = handler(machine, callee, arguments, keywords, node)
         if value is not None:
             return value
-    if name in _SELF_RETURNING and is_module(one(receiver)):
+    if name in _SELF_RETURNING and (is_module(one(receiver)) or _is_made_elsewhere(one(receiver))):
         return receiver
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     if node is not None and _could_do_anything(receiver, name):
         machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
     return result
+
+
+def _is_made_elsewhere(value: Value) -> bool:
+    """An object of a class that is not at hand: `Net()` in a fragment, a class of an unknown package."""
+    if isinstance(value, Instance) and isinstance(value.cls, External):
+        return not value.cls.name.startswith(("torch.", "numpy."))
+    if isinstance(value, Result) and isinstance(value.callee, Free):
+        return value.callee.name[:1].isupper()
+    return False
 
 
 def _could_do_anything(receiver: Value, name: str) -> bool:

@@ -13,7 +13,7 @@ from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.modules import held
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Argument, Constant, Free, Instance, Item, Member, Value, options
+from trainlint.meaning.values import Argument, Constant, External, Free, Instance, Item, Member, Result, Unknown, Value, options
 
 Guards = frozenset[tuple[str, bool]]
 
@@ -51,6 +51,8 @@ def identity(value: Value) -> Hashable | None:
     match value:
         case Instance():
             return id(value)
+        case Result(callee=Free() | External() | Unknown()):
+            return ("made", id(value))
         case Free(name=name):
             return ("free", name)
         case Argument(name=name, function=function):
@@ -67,7 +69,13 @@ def identity(value: Value) -> Hashable | None:
 def initial(value: Value) -> frozenset[Mode]:
     if isinstance(value, Instance) and not value.symbolic:
         return PRETRAINED if "*pretrained" in value.attributes else MADE
+    if isinstance(value, Result) and isinstance(value.callee, (Free, External)) and _is_class_like(value.callee.name):
+        return MADE
     return UNKNOWN
+
+
+def _is_class_like(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
 
 
 def modes_of(root: Region) -> Modes:

@@ -10,7 +10,9 @@ from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.loaders import Loader, TrainingLoader
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.place import Change, insert_before, text_of
-from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node
+from trainlint.meaning.schedules import iterations
+from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While
+from trainlint.meaning.trace import Region
 from trainlint.meaning.truth import truth
 from trainlint.meaning.values import (
     Class,
@@ -168,7 +170,7 @@ class FixedEpochSampler:
 
     training: TrainingLoader
     sampler: Instance
-    epoch_loop: For
+    epoch_loop: For | While
 
     @property
     def epoch_node(self) -> Node:
@@ -183,7 +185,9 @@ class FixedEpochSampler:
     def fix(self) -> list[Change]:
         """The edit that sets the epoch at the top of the epoch loop, where loader and epoch have names."""
         batches = self.training.loop.node
-        if not isinstance(batches, For) or not isinstance(self.epoch_loop.target, Name) or not self.epoch_loop.body.statements:
+        if not isinstance(batches, For) or not isinstance(self.epoch_loop, For):
+            return []
+        if not isinstance(self.epoch_loop.target, Name) or not self.epoch_loop.body.statements:
             return []
         path = _loader_path(batches)
         if path is None or batches.unit is not self.epoch_loop.unit:
@@ -206,11 +210,15 @@ def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
     for training in program.training_loaders:
         sampler = _distributed(training.loader)
         loop = _epoch_loop(training)
-        if sampler is None or loop is None or _is_prepared(program):
+        if sampler is None or loop is None or _is_prepared(program) or _counts_itself(sampler):
             continue
-        if any(_may_set(e.target, sampler, training.loader) for e in set_events):
+        node = loop.node
+        if not isinstance(node, (For, While)) or (sampler.loop is not None and sampler.loop.inside(loop)):
             continue
-        found.setdefault(id(sampler), FixedEpochSampler(training, sampler, loop))
+        within = [e for e in set_events if e.region.inside(loop) or list(e.region.ancestors())[-1] is not _top(loop)]
+        if any(_may_set(e.target, sampler, training.loader) for e in within):
+            continue
+        found.setdefault(id(sampler), FixedEpochSampler(training, sampler, node))
     return list(found.values())
 
 
@@ -238,10 +246,22 @@ def _distributed(loader: Loader) -> Instance | None:
     return None
 
 
-def _epoch_loop(training: TrainingLoader) -> For | None:
+def _top(region: Region) -> Region:
+    return list(region.ancestors())[-1]
+
+
+def _counts_itself(sampler: Instance) -> bool:
+    """A sampler of the project's own order, or one whose epoch is set as an attribute."""
+    if "epoch" in sampler.attributes:
+        return True
+    return isinstance(sampler.cls, Class) and find_member(sampler.cls, "__iter__") is not None
+
+
+def _epoch_loop(training: TrainingLoader) -> Region | None:
+    """The loop of several epochs around a training loop."""
     for region in training.outer_loops:
-        if isinstance(region.node, For):
-            return region.node
+        count = iterations(region)
+        return region if count is None or count[0] > 1 else None
     return None
 
 

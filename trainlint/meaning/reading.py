@@ -136,8 +136,20 @@ def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[s
 
 
 def _run_method(machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class) -> None:
+    if not (_is_framework_class(cls) and method.name in _STEPS):
+        call_function(machine, method, (made,), arguments, None, made, cls)
+        return
+    machine.grad = method.name == "training_step"  # Lightning evaluates without gradients
+    with machine.within("loop", method.node):
+        _step(machine, method, made, arguments, cls)
+
+
+_STEPS = ("training_step", "validation_step", "test_step", "predict_step")
+
+
+def _step(machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class) -> None:
     result = call_function(machine, method, (made,), arguments, None, made, cls)
-    if method.name == "training_step" and _is_framework_class(cls):
+    if method.name == "training_step":
         for option in options(result):  # Lightning calls backward on what training_step returns
             loss = option.items.get("loss", option) if isinstance(option, Mapping) else option
             node = getattr(loss, "node", None)

@@ -13,6 +13,7 @@ from trainlint.meaning.values import (
     Instance,
     Item,
     Mapping,
+    Member,
     Result,
     Sequence,
     Unknown,
@@ -48,10 +49,63 @@ def _note_running_sum(machine: Machine, name: str, value: Value, frame: Frame, n
             index = 1
         case s.Binary(operator="+", left=_, right=s.Name(id=right)) if right == name:
             index = 0
+        case s.Binary(operator="+" | "-") | s.Call() if _mentions(node.value, name):
+            _note_chain(machine, name, value, frame, node)
+            return
         case _:
             return
     if isinstance(value, Result) and len(value.arguments) == 2:
         machine.record("keep", node, value.arguments[1 - index], value.arguments[index], detail="+")
+
+
+def _mentions(node: s.Expression, name: str) -> bool:
+    """Whether an arithmetic expression, or a `cat` of a list, has the name among its operands."""
+    match node:
+        case s.Name(id=found):
+            return found == name
+        case s.Binary(left=left, right=right):
+            return _mentions(left, name) or _mentions(right, name)
+        case s.Call(function=s.Attribute(name="cat" | "hstack" | "concat" | "stack"), arguments=(first, *_)):
+            return isinstance(first.value, s.Display) and any(_mentions(i, name) for i in first.value.items)
+    return False
+
+
+def _note_chain(machine: Machine, name: str, value: Value, frame: Frame, node: s.Assign) -> None:
+    """`smooth = 0.9 * smooth + 0.1 * loss` and `history = cat([history, loss])` keep what is put in."""
+    old = frame.names.get(name)
+    if old is None or not isinstance(value, Result) or not isinstance(old, Choice):
+        return
+    parts = value.arguments
+    if len(parts) == 1 and isinstance(one(parts[0]), Sequence):
+        inner = one(parts[0])
+        parts = inner.items if isinstance(inner, Sequence) else parts
+    for part_ in parts:
+        if part_ is not old and not _reaches(part_, old):
+            machine.record("keep", node, old, part_, detail="+")
+
+
+def _reaches(value: Value, old: Value, depth: int = 0) -> bool:
+    if value is old:
+        return True
+    return depth < 5 and isinstance(value, Result) and any(_reaches(a, old, depth + 1) for a in value.arguments)
+
+
+def _note_frozen(holder: Value, value: Value) -> None:
+    """`for p in model.parameters(): p.requires_grad = False` freezes the model."""
+    inner: Value = holder
+    for _ in range(6):
+        inner = one(inner)
+        match inner:
+            case Item(source=source):
+                inner = source
+            case Result(callee=Member(receiver=receiver)):
+                inner = receiver
+            case Instance():
+                if constant(value) is False:
+                    inner.attributes["*frozen"] = Constant(True)
+                return
+            case _:
+                return
 
 
 def _note_reset(machine: Machine, name: str, value: Value, node: s.Assign) -> None:
@@ -101,6 +155,7 @@ def _store_attribute(
         return
     if target.name == "requires_grad":
         machine.record("requires_grad", node, holder, value)
+        _note_frozen(holder, value)
         return
     for option in options(holder):
         if isinstance(option, Instance):
