@@ -1,4 +1,4 @@
-"""Training stops with an error, or on luck goes on with a wrong loss: `BCELoss` gets scores, not probabilities.
+"""Training stops with an error or goes on with a wrong loss: `BCELoss` gets scores, not probabilities.
 
 `BCELoss` takes the logarithm of p and of 1 - p, so its input has to lie between 0 and 1. The output of a
 linear or convolutional layer does not. PyTorch raises as soon as one value leaves the range: "all
