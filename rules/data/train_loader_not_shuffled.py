@@ -92,7 +92,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             loader.node,
             f"`{text_of(loader.callee)}` serves the training batches unshuffled: {why}",
             because=[(training.backward.node, "trains on its batches")],
-            fix=[set_argument(loader.node, "shuffle", "True")],
+            fix=[] if loader.is_sequential else [set_argument(loader.node, "shuffle", "True")],
             title="Shuffle the training loader",
             level=None if ordered else "warning",
         )

@@ -90,7 +90,7 @@ from trainlint import Finding, Needs, Options, Program, Rule, insert_before, tex
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for evaluation in program.evaluations:
-        if not evaluation.in_train_mode or not evaluation.trained or not evaluation.judged:
+        if not evaluation.in_train_mode or not evaluation.trained or not evaluation.judged or evaluation.repeats:
             continue
         dependent = evaluation.mode_dependent
         if dependent is False:
@@ -98,9 +98,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         model = evaluation.model_text
         yield Finding(
             evaluation.node,
-            f"`{text_of(evaluation.node)}` evaluates in train mode: dropout stays on and BatchNorm learns from this data",
+            f"`{text_of(evaluation.node)}` evaluates in train mode: dropout stays on, BatchNorm learns from this data",
             because=[(m.event.node, "last switched the mode") for m in evaluation.modes if m.event is not None][:2],
-            fix=[insert_before(evaluation.loop.node, f"{model}.eval()")] if model else (),
+            fix=[insert_before(evaluation.loop_node, f"{model}.eval()")] if model else (),
             title=f"Call `{model}.eval()` before the evaluation loop",
             level=None if dependent else "warning",
             known=evaluation.known,

@@ -96,7 +96,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             evaluation.node,
             f"`{text_of(evaluation.node)}` builds a graph for every batch of an evaluation that no backward uses",
-            because=[(evaluation.loop.node, "runs with gradients on")] if evaluation.loop.node is not None else (),
+            because=[(evaluation.loop_node, "runs with gradients on")],
             fix=evaluation.without_grad,
             title="Run the evaluation under `torch.no_grad()`",
             known=evaluation.known,

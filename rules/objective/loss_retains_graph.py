@@ -98,7 +98,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         harm = "the graph of every batch" if not keep.frees else "a node and its history for every batch"
         yield Finding(
             keep.place,
-            f"`{text_of(keep.place)}` keeps `{kept}` with its graph: memory grows by {harm}",
+            f"`{keep.text}` keeps `{kept}` with its graph: memory grows by {harm}",
             because=[(keep.store, "stored here")] if keep.store is not keep.place else (),
             fix=[append_text(keep.expression, keep.cut)] if keep.expression is not None and keep.cut else (),
             title=f"Keep the number, not the graph: `{kept}{keep.cut}`",

@@ -171,6 +171,7 @@ def standalone_arguments(machine: Machine, function: Function) -> Keywords:
     found: Keywords = {}
     for parameter, default in zip(function.node.parameters, function.defaults, strict=True):
         if parameter.star:
+            found["**"] = Unpacked(Unknown("caller"))
             continue
         annotation = None
         if parameter.annotation is not None and isinstance(function.scope, Frame):

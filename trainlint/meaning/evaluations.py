@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, certainty, same, walk
 from trainlint.meaning.flow import of_kind
+from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.place import Change, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Comprehension, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Bound, Function, Item, Result, Sequence, Value
+from trainlint.meaning.values import Bound, Choice, External, Function, Instance, Item, Mapping, Result, Sequence, Value, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -40,6 +41,10 @@ class Evaluation:
         return self.event.node
 
     @property
+    def loop_node(self) -> Node:
+        return self.loop.node if self.loop.node is not None else self.event.node
+
+    @property
     def model(self) -> Value:
         return self.event.target
 
@@ -61,12 +66,21 @@ class Evaluation:
         return bool(self.modes) and all(mode.training is True for mode in self.modes)
 
     @property
+    def repeats(self) -> bool:
+        """Several draws for one batch: an innermost loop over a range that gives the forward nothing."""
+        source = underlying(self.loop.iterable) if self.loop.iterable is not None else None
+        if not isinstance(source, Result) or operation_name(source) != "builtins.range":
+            return False
+        return not any(isinstance(v, Item) and v.source is source for i in self.event.inputs for v in walk(i))
+
+    @property
     def in_eval_mode(self) -> bool:
         return bool(self.modes) and all(mode.training is False for mode in self.modes)
 
     @property
     def builds_graph(self) -> bool:
-        return self.event.grad is True and self.event.value is not None and attached(self.event.value) is not False
+        frozen = isinstance(one(self.model), Instance) and "*frozen" in one(self.model).attributes  # type: ignore[union-attr]
+        return self.event.grad is True and not frozen and self.event.value is not None and attached(self.event.value) is not False
 
     @property
     def is_evaluation(self) -> bool:
@@ -84,6 +98,10 @@ class Evaluation:
     @property
     def mode_dependent(self) -> bool | None:
         return mode_dependent(self.event.target)
+
+
+def operation_name(value: Result) -> str:
+    return value.callee.name if isinstance(value.callee, External) else ""
 
 
 def evaluations(program: Program) -> list[Evaluation]:
@@ -118,7 +136,7 @@ def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
 
 
 def _reaches(value: Value, used: set[int]) -> bool:
-    return any(id(v) in used for v in walk(value, lambda v: v is value or isinstance(v, Sequence)))
+    return any(id(v) in used for v in walk(value, lambda v: isinstance(v, (Choice, Mapping, Sequence))))
 
 
 def _used_by_backwards(program: Program) -> set[int]:
@@ -136,6 +154,9 @@ def _used_by_backwards(program: Program) -> set[int]:
 def _over_batches(event: Event, loop: Region) -> bool:
     """Whether the forward's input comes from what a loop around it iterates over."""
     sources = [r.iterable for r in loop.ancestors() if r.kind == "loop" and r.iterable is not None]
+    served = {id(v) for source in sources for v in walk(source) if isinstance(v, Result)}
+    if any(id(v) in served for value in event.inputs for v in walk(value)):
+        return True  # a literal list of batches
     items = [v for value in event.inputs for v in walk(value) if isinstance(v, Item)]
     return any(_serves(source, item.source) for item in items for source in sources)
 

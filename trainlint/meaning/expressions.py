@@ -10,7 +10,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.definitions import define
 from trainlint.meaning.facts.names import CONVENTIONAL
 from trainlint.meaning.imports import star_member
-from trainlint.meaning.iteration import element_of
+from trainlint.meaning.iteration import element_of, unrolled_items
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, get_item
 from trainlint.meaning.stores import fold, store
@@ -32,6 +32,7 @@ from trainlint.meaning.values import (
     choice,
     constant,
     one,
+    options,
 )
 
 _BUILTINS = frozenset(dir(builtins))
@@ -256,12 +257,12 @@ def _spread(value: Value) -> list[Value]:
 
 
 def _spread_keywords(value: Value, keywords: dict[str, Value]) -> None:
-    inner = one(value)
-    if isinstance(inner, Mapping):
-        keywords.update({k: v for k, v in inner.items.items() if isinstance(k, str)})
-        if not inner.open:
-            return
-    keywords["**"] = Unpacked(value)
+    found = options(value)
+    for inner in found:
+        if isinstance(inner, Mapping):
+            keywords.update({k: v for k, v in inner.items.items() if isinstance(k, str)})
+    if not all(isinstance(inner, Mapping) and not inner.open for inner in found):
+        keywords["**"] = Unpacked(value)
 
 
 def _super(machine: Machine, node: s.Call, frame: Frame) -> Value:
@@ -300,12 +301,31 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
         return made
     generator = node.generators[depth]
     iterable = evaluate(machine, generator.iterable, frame)
+    phases = unrolled_items(iterable, 4) if len(node.generators) == 1 and node.kind == "dict" else None
+    if phases is not None:
+        return _unrolled(machine, node, generator, phases, frame)
     with machine.within("loop", node, iterable=iterable):
         element = element_of(machine, iterable, generator.iterable)
         store(machine, generator.target, element, frame, s.Evaluate(node.cst, node.unit, node))
         for test in generator.tests:
             evaluate(machine, test, frame)
         return _comprehended(machine, node, frame, depth + 1)
+
+
+def _unrolled(
+    machine: Machine, node: s.Comprehension, generator: s.Generator, phases: list[Value], frame: Frame
+) -> Value:
+    """`{phase: loader(phase) for phase in ["train", "val"]}` with each phase on its own."""
+    mapping = Mapping({}, node)
+    for phase in phases:
+        store(machine, generator.target, phase, frame, s.Evaluate(node.cst, node.unit, node))
+        key = constant(evaluate(machine, node.key, frame)) if node.key is not None else None
+        value = evaluate(machine, node.element, frame)
+        if isinstance(key, (str, bool)):
+            mapping.items[key] = value
+        else:
+            mapping.open, mapping.element = True, value
+    return mapping
 
 
 def _star(machine: Machine, node: s.Star, frame: Frame) -> Value:

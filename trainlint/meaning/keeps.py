@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import attached, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
-from trainlint.meaning.syntax import Assign, Attribute, Augment, Call, Expression, Name, Node, Subscript
+from trainlint.meaning.place import statement_text, text_of
+from trainlint.meaning.syntax import Assign, Attribute, Augment, Call, Comprehension, Define, Expression, Name, Node, Subscript
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Choice, External, Function, Instance, Result, Sequence, Value, constant, one, options
+from trainlint.meaning.values import Argument, Choice, External, Free, Function, Instance, Result, Sequence, Value, constant, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -30,6 +31,11 @@ class Keep:
     store: Node
     value: Value
     backward: Event | None
+
+    @property
+    def text(self) -> str:
+        """The statement, or the call, that keeps the value."""
+        return statement_text(self.place) if isinstance(self.place, Comprehension) else text_of(self.place)
 
     @property
     def frees(self) -> bool:
@@ -54,6 +60,8 @@ class Keep:
         match self.place:
             case Augment(value=value):
                 return value
+            case Comprehension(element=element):
+                return element
             case Call(arguments=arguments) if arguments:
                 return arguments[0].value if len(arguments) < 3 else None
         return None
@@ -92,7 +100,7 @@ def _iterating(event: Event) -> Region | None:
 def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | None:
     assert event.value is not None
     backward = _backward_through(event, loop)
-    if backward is None and attached(event.value) is not True:
+    if backward is None and attached(event.value) is not True and not _is_trained_on(program, event.value):
         return None
     if backward is not None and not _directly(backward, event.value):
         return None
@@ -115,6 +123,16 @@ def _backward_through(event: Event, loop: Region) -> Event | None:
         if any(v is w for v in walk(backward.value) for w in kept):
             return backward
     return None
+
+
+def _is_trained_on(program: Program, value: Value) -> bool:
+    """Whether a value comes from what an unknown model gave and a backward pass goes through."""
+    if attached(value) is False:
+        return False
+    unknown = {id(v) for v in walk(value) if isinstance(v, Result) and isinstance(v.callee, (Argument, Free)) and v.grad}
+    return bool(unknown) and any(
+        id(v) in unknown for b in program.backwards if b.value is not None for v in walk(b.value)
+    )
 
 
 def _elements(value: Value) -> list[Value]:
@@ -160,7 +178,7 @@ def _outlives(event: Event, loop: Region) -> bool:
 def _is_reset_around(loop: Region, name: str) -> bool:
     """Whether an outer loop starts the accumulator anew for each of its own optimizer steps."""
     for outer in enclosing_loops(loop)[1:]:
-        steps = [s for s in of_kind(outer, "step") if not s.region.inside(loop)]
+        steps = [s for s in of_kind(outer, "step") if s.loop is outer]
         if name and steps and any(e.detail == name and not e.region.inside(loop) for e in of_kind(outer, "reset")):
             return True
     return False
@@ -227,7 +245,7 @@ def _escapes(event: Event, loop: Region) -> bool:
         if region.kind == "call" and isinstance(region.function, Function):
             body = getattr(region.function.node, "body", None)
             if body is not None and "backward" not in body.words and region.parent is not None:
-                return region.parent.kind == "root" and _name_returned(event, region)
+                return isinstance(region.node, Define) and _name_returned(event, region)
     return False
 
 
@@ -241,6 +259,6 @@ def _place(event: Event, loop: Region) -> Node:
     for region in event.region.ancestors():
         if region is loop:
             break
-        if region.kind == "call" and region.node is not None:
+        if region.kind == "call" and region.node is not None and not isinstance(region.node, Define):
             place = region.node
     return place

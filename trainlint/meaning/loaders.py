@@ -66,9 +66,15 @@ class Loader:
         for name in ("sampler", "batch_sampler"):
             given = self.argument(name)
             answers.append(False if given is None or is_none(given) else (None if is_none(given) is None else True))
-            if given is not None and is_none(given) is None and isinstance(one(given), Instance):
-                answers[-1] = True
+            if given is not None and isinstance(one(given), Instance):
+                answers[-1] = not _is_sequential(one(given))
         return True if True in answers else (None if None in answers else False)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether a SequentialSampler fixes the order."""
+        given = self.argument("sampler")
+        return given is not None and _is_sequential(one(given))
 
     @property
     def shuffles(self) -> bool | None:
@@ -78,6 +84,10 @@ class Loader:
             return None if self.open else False
         found = {bool(v.value) if _is_hard(v) else None for v in options(given)}
         return found.pop() if len(found) == 1 else None
+
+
+def _is_sequential(value: Value) -> bool:
+    return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name.endswith(".SequentialSampler")
 
 
 def _is_hard(value: Value) -> bool:

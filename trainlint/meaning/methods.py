@@ -12,6 +12,7 @@ from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     NONE,
     Argument,
+    Choice,
     Class,
     Constant,
     External,
@@ -28,6 +29,7 @@ from trainlint.meaning.values import (
     choice,
     constant,
     one,
+    options,
 )
 
 Arguments = tuple[Value, ...]
@@ -43,6 +45,9 @@ _SCALERS = frozenset("torch.cuda.amp.GradScaler torch.amp.GradScaler torch.GradS
 def role(value: Value) -> str:
     """What a library object is to training: optimizer, schedule, scaler, engine, module or nothing."""
     value = one(value)
+    if isinstance(value, Choice):
+        roles = {role(option) for option in options(value) if not _is_nothing(option)}
+        return roles.pop() if len(roles) == 1 else ""
     if not isinstance(value, Instance):
         return ""
     names = [value.cls.name] if isinstance(value.cls, External) else external_bases(value.cls)
@@ -56,6 +61,10 @@ def role(value: Value) -> str:
         if name in _ENGINES:
             return "engine"
     return "module" if is_module(value) else ""
+
+
+def _is_nothing(value: Value) -> bool:
+    return isinstance(value, Constant) and value.value is None
 
 
 def call_method(
@@ -87,8 +96,10 @@ def _is_made_elsewhere(value: Value) -> bool:
 
 def _could_do_anything(receiver: Value, name: str) -> bool:
     """Whether an unresolved method may train: its receiver is the user's own or unknown, not a tensor."""
+    if name in _MODULE_METHODS:
+        return False
     if isinstance(receiver, Instance):
-        return isinstance(receiver.cls, Class) and not (is_module(receiver) and name in _MODULE_METHODS)
+        return isinstance(receiver.cls, Class)
     return isinstance(receiver, (Argument, Free, Unknown)) and name not in _TENSOR_WORDS
 
 
@@ -244,7 +255,10 @@ def _requires_grad(machine: Machine, callee: Member, arguments: Arguments, keywo
     value = arguments[0] if arguments else keywords.get("requires_grad", Constant(True))
     if node is not None:
         machine.record("requires_grad", node, callee.receiver, value)
-    if is_module(one(callee.receiver)):
+    owner = one(callee.receiver)
+    if isinstance(owner, Instance) and is_module(owner):
+        if constant(value) is False:
+            owner.attributes["*frozen"] = Constant(True)
         return callee.receiver
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region

@@ -110,7 +110,7 @@ class Objective:
     @property
     def raw_scores(self) -> bool:
         """Whether every alternative of the prediction is no log-probability for sure."""
-        return bool(self.heads) and all(_is_raw(head, _UNBOUNDED | {"sigmoid"}) for head in self.heads)
+        return bool(self.heads) and all(_is_raw(head, (_UNBOUNDED - {"log_softmax", "logsigmoid"}) | {"sigmoid"}) for head in self.heads)
 
     def without(self, head: Head) -> list[Change]:
         from trainlint.meaning.rewrites import without
@@ -151,7 +151,7 @@ class Objective:
         return bound(self)
 
 
-_UNBOUNDED = frozenset("relu leaky_relu elu gelu silu prelu operator.@ matmul mm bmm linear addmm conv2d tanh".split())
+_UNBOUNDED = frozenset("relu leaky_relu elu gelu silu prelu operator.@ matmul mm bmm linear addmm conv2d tanh log_softmax logsigmoid".split())
 
 
 def _is_raw(head: Head, operations: frozenset[str]) -> bool:

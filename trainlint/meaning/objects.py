@@ -99,6 +99,8 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
             return _super_attribute(receiver, cls, name, node)
         case Choice():
             found = [get_attribute(machine, option, name, node) for option in options(holder, 4)]
+            if all(isinstance(f, Member) for f in found):
+                return Member(holder, name, node)  # a loop may still add to what it can be
             return choice(found) if found else Unknown(name, node)
         case Argument(default=Instance() as default):
             return get_attribute(machine, default, name, node)
@@ -250,6 +252,8 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             return element
         case Mapping(items=items) if index is not MISSING and _in(index, items):
             return items[index]
+        case Mapping(element=element) if index is not MISSING and element is not None:
+            return element
         case Mapping(items=items, element=element) if index is MISSING and (items or element is not None):
             if len(items) <= 4:
                 return choice([*items.values(), *([element] if element is not None else [])])

@@ -69,6 +69,7 @@ class Optimizer:
 def optimizer(value: Value) -> Optimizer | None:
     """The optimizer that a stepped value is; None for engines, schedules, environments and the like."""
     found = options(value)
+    found = [o for o in found if not (isinstance(o, Constant) and o.value is None)]
     if found and all(role(o) == "optimizer" for o in found):
         return Optimizer(value, "constructed")
     single = one(value)

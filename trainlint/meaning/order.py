@@ -15,6 +15,7 @@ from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, W
 from trainlint.meaning.trace import Region
 from trainlint.meaning.truth import truth
 from trainlint.meaning.values import (
+    Choice,
     Class,
     External,
     Function,
@@ -34,7 +35,7 @@ _FOLDERS = ("torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFol
 _RANDOM_WORDS = frozenset("random randint rand randn choice randperm shuffle sample uniform default_rng".split())
 _SERIES_WORDS = (
     "TimeSeriesSplit", "bptt", "batchify", "stateful", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
-    "sequence_length", "lookback", "look_back", "window_size", "rolling",
+    "sequence_length", "lookback", "parse_dates", "to_datetime", "date_range", "look_back", "window_size", "rolling",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         return False
     if _serves_itself(loader.dataset) or _is_whole(loader) or _stops_at_once(training):
         return False
-    return not (_is_series(program) or _shuffled_by_hand(program, loader))
+    return not (_is_series(program) or _carries_state(training) or _shuffled_by_hand(program, loader))
 
 
 def _serves_itself(dataset: Value | None) -> bool:
@@ -100,6 +101,17 @@ def _is_series(program: Program) -> bool:
     return program.mentions(*_SERIES_WORDS) or (recurrent and program.mentions("hidden", "h0", "init_hidden", "series"))
 
 
+def _carries_state(training: TrainingLoader) -> bool:
+    """Whether a recurrent layer gets the state of the batch before: then the order is wanted."""
+    assert training.backward.value is not None
+    for value in walk(training.backward.value):
+        if isinstance(value, Result) and isinstance(value.callee, Instance) and isinstance(value.callee.cls, External):
+            recurrent = layer_name(value.callee.cls.name) in ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
+            if recurrent and len(value.arguments) > 1 and isinstance(value.arguments[1], Choice):
+                return True
+    return False
+
+
 def _shuffled_by_hand(program: Program, loader: Loader) -> bool:
     """Whether something shuffles the data set's contents itself."""
     dataset = loader.dataset
@@ -112,9 +124,7 @@ def _shuffled_by_hand(program: Program, loader: Loader) -> bool:
 
 
 _SHUFFLING = frozenset(
-    "numpy.random.permutation torch.randperm sklearn.utils.shuffle random.sample sklearn.model_selection.train_test_split"
-    " torch.randn torch.rand torch.randint numpy.random.randn numpy.random.rand numpy.random.randint numpy.random.normal"
-    " torch.utils.data.random_split_ sklearn.datasets.make_classification sklearn.datasets.make_moons".split()
+    "numpy.random.permutation torch.randperm sklearn.utils.shuffle random.sample".split()
 )
 
 
@@ -128,9 +138,16 @@ def class_ordered(training: TrainingLoader) -> str:
             case Instance(cls=Class() as cls) if any(n in _FOLDERS for n in external_bases(cls)):
                 return "ImageFolder lists class after class"
             case Instance(cls=External(name="torch.utils.data.ConcatDataset"), arguments=[Sequence(items=items)]):
-                if len(items) > 1:
-                    return ""
+                if len(items) > 1 and all(_is_one_class(one(item)) for item in items):
+                    return "the classes stand one behind the other"
     return _sorted_labels(dataset)
+
+
+def _is_one_class(value: Value) -> bool:
+    match value:
+        case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if len(arguments) > 1:
+            return _is_constant_fill(one(arguments[-1]))
+    return False
 
 
 def _sorted_labels(dataset: Value | None) -> str:

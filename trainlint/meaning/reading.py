@@ -97,12 +97,34 @@ def _root(machine: Machine, reading: Reading, run: object) -> None:
 def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
     assert reading.entry.scope is not None
     called = _called_elsewhere(project, reading.entry)
-    for value in list(reading.entry.scope.names.values()):
-        if isinstance(value, Function) and value.unit is reading.entry and isinstance(value.node, s.Define):
-            if value.node not in machine.entered and value.node.name not in called and _matters(value):
-                _root(machine, reading, lambda f=value: call_function(machine, f, (), standalone_arguments(machine, f), None))
-        elif isinstance(value, Class) and value.unit is reading.entry:
+    values = list(reading.entry.scope.names.values())
+    functions = {
+        v.name: v
+        for v in values
+        if isinstance(v, Function) and v.unit is reading.entry and isinstance(v.node, s.Define)
+    }
+    for function in _callers_first(functions):
+        if function.node not in machine.entered and function.name not in called:
+            _root(machine, reading, lambda f=function: call_function(machine, f, (), standalone_arguments(machine, f), None))
+    for value in values:
+        if isinstance(value, Class) and value.unit is reading.entry:
             _methods(machine, reading, value, called)
+
+
+def _callers_first(functions: dict[str, Function]) -> list[Function]:
+    """The functions that matter, those that others of them call last: by then they have been entered."""
+    words = {name: _code(f) for name, f in functions.items()}
+    matter = {name for name, f in functions.items() if not TRIGGERS.isdisjoint(words[name])}
+    for _ in range(4):
+        matter |= {name for name in functions if not matter.isdisjoint(words[name])}
+    calls = {name: sum(1 for other in matter if other != name and name in words[other]) for name in matter}
+    return [functions[name] for name in functions if name in matter and not calls[name]] + [
+        functions[name] for name in functions if name in matter and calls[name]
+    ]
+
+
+def _code(function: Function) -> frozenset[str]:
+    return function.node.body.words if isinstance(function.node, s.Define) else frozenset()
 
 
 def _called_elsewhere(project: Project, entry: Unit) -> frozenset[str]:
@@ -116,13 +138,9 @@ def _called_elsewhere(project: Project, entry: Unit) -> frozenset[str]:
     return frozenset(found)
 
 
-def _matters(function: Function) -> bool:
-    return isinstance(function.node, s.Define) and not TRIGGERS.isdisjoint(function.node.body.words)
-
-
 def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[str]) -> None:
     """The methods of a class that nobody was seen to call, on a stand-in for `self`."""
-    pending = [m for m in _own_methods(cls) if m.node not in machine.entered and _matters(m)]
+    pending = [m for m in _callers_first({m.name: m for m in _own_methods(cls)}) if m.node not in machine.entered]
     if not pending or (cls.node.name in called and not _is_framework_class(cls)):
         return
     made = _symbolic(machine, reading, cls)

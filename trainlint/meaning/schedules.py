@@ -127,9 +127,9 @@ class ConstantRate:
 
 def constant_rates(program: Program) -> list[ConstantRate]:
     candidates = [u for u in program.updates if u.optimizer.known == "constructed" and not u.is_closure]
-    if not candidates or program.events("lr_write", "schedule") or program.uses(*_SCHEDULING):
+    if not candidates or program.events("lr_write") or _schedules_otherwise(program):
         return []
-    if any(is_schedule(i) for i in program.instances) or _is_reinforcement(program):
+    if _is_reinforcement(program):
         return []
     found: dict[int, ConstantRate] = {}
     for update in candidates:
@@ -137,6 +137,20 @@ def constant_rates(program: Program) -> list[ConstantRate]:
         if run is not None:
             found.setdefault(id(one(update.optimizer.value)), run)
     return list(found.values())
+
+
+def _schedules_otherwise(program: Program) -> bool:
+    """Whether the code speaks of schedules that are not seen being made for an optimizer."""
+    made = [i for i in program.instances if is_schedule(i)]
+    return not made and program.uses(*_SCHEDULING)
+
+
+def _is_scheduled(program: Program, value: Value) -> bool:
+    for made in program.instances:
+        driven = scheduled(made) if is_schedule(made) else None
+        if is_schedule(made) and (driven is None or same(driven, value) is not False):
+            return True
+    return False
 
 
 def _is_reinforcement(program: Program) -> bool:
@@ -150,8 +164,14 @@ def _is_reinforcement(program: Program) -> bool:
 
 def _constant_rate(program: Program, update: Update) -> ConstantRate | None:
     made = one(update.optimizer.value)
-    others = [u for u in program.updates if not same(u.optimizer.value, update.optimizer.value)]
     loops = enclosing_loops(update.loop)
+    others = [
+        u
+        for u in program.updates
+        if not same(u.optimizer.value, update.optimizer.value) and u.loop.inside(loops[-1])
+    ]
+    if _is_scheduled(program, update.optimizer.value):
+        return None
     if not isinstance(made, Instance) or made.node is None or others or len(loops) < 2 or not update.backwards:
         return None
     if any(isinstance(m, Instance) and "*pretrained" in m.attributes for m in update.optimizer.models):
