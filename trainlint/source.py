@@ -89,6 +89,10 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def lines(self, start: int, end: int) -> tuple[int, int]:
+        """First and last line of a range, counted as suppressions count them: over the whole text."""
+        return self.line_and_column(start)[0], self.line_and_column(max(start, end - 1))[0]
+
     def location(self, start: int, end: int) -> Location:
         line, column = self.line_and_column(start)
         end_line, end_column = self.line_and_column(end)

@@ -1,0 +1,22 @@
+"""Where the comments of a Python text are, found without a tree and in texts that have none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_STRING_OR_COMMENT = re.compile(
+    r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:"""|\Z)'''
+    r"""|\'\'\'[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*(?:'''|\Z)"""
+    r"""|"[^"\\\r\n]*(?:\\(?:\r\n|.)[^"\\\r\n]*)*"?"""
+    r"""|'[^'\\\r\n]*(?:\\(?:\r\n|.)[^'\\\r\n]*)*'?"""
+    r"""|\#[^\r\n]*""",
+    re.DOTALL,
+)
+
+
+def comments_in(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every comment, in order."""
+    for match in _STRING_OR_COMMENT.finditer(text):
+        if text[match.start()] == "#":
+            yield match.span()
