@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainlint.diagnostic import Diagnostic, Level
+from trainlint.book import Book
+from trainlint.config import Config
+from trainlint.diagnostic import Diagnostic, Level, Report
+from trainlint.lint import Effort, lint
 from trainlint.page import Example, Page, read_examples
 
 HERE = Path(__file__).parent
@@ -49,7 +52,8 @@ class Case:
     marks: tuple[Mark, ...]
 
     def write(self, folder: Path) -> Path:
-        for name, text in self.files:
+        """Lay the files out in a folder that is a project of its own."""
+        for name, text in (("trainlint.toml", ""), *self.files):
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
@@ -95,10 +99,21 @@ def _marks(file: str, text: str) -> Iterator[Mark]:
             yield Mark(file, number, wanted, kind == "lint-todo")
 
 
-def complaints(case: Case, findings: Sequence[Diagnostic]) -> Iterator[str]:
-    """What differs between what the example expects of its rule and what the linter found."""
+def lint_folder(folder: Path, book: Book, *select: str) -> Report:
+    """What the selected rules (or families, or ALL) say about a folder, at their defaults, in this process."""
+    config = Config(root=folder, select=select)
+    return lint([folder], config, book, cwd=folder, effort=Effort(jobs=0))
+
+
+def complaints(case: Case, report: Report) -> Iterator[str]:
+    """What differs between what the example expects of its rule and what the linter said."""
+    yield from (f"{failure.path}:{failure.line}: {failure.message}" for failure in report.failures)
+    yield from _misjudgements(case, report.diagnostics)
+
+
+def _misjudgements(case: Case, findings: Sequence[Diagnostic]) -> Iterator[str]:
     if case.kind == "good":
-        yield from (f"false alarm in {_at(finding)}" for finding in findings)
+        yield from (f"false alarm in {show(finding)}" for finding in findings)
         return
     expected = [mark for mark in case.marks if not mark.known_miss]
     if not case.marks:
@@ -111,7 +126,7 @@ def complaints(case: Case, findings: Sequence[Diagnostic]) -> Iterator[str]:
             continue
         left.remove(finding)
         if case.level and finding.level != case.level:
-            yield f"is {finding.level}, expected {case.level}: {_at(finding)}"
+            yield f"is {finding.level}, expected {case.level}: {show(finding)}"
     yield from _surplus(case, left)
 
 
@@ -119,10 +134,10 @@ def _surplus(case: Case, findings: Iterable[Diagnostic]) -> Iterator[str]:
     misses = [mark for mark in case.marks if mark.known_miss]
     for finding in findings:
         if any(miss.fits(finding) for miss in misses):
-            yield f"a known miss is found now, make its mark `# lint:`: {_at(finding)}"
+            yield f"a known miss is found now, make its mark `# lint:`: {show(finding)}"
         else:
-            yield f"not expected: {_at(finding)}"
+            yield f"not expected: {show(finding)}"
 
 
-def _at(finding: Diagnostic) -> str:
+def show(finding: Diagnostic) -> str:
     return f"{finding.where.path}:{finding.where.line}: {finding.level}[{finding.name}] {finding.message}"
