@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from trainlint.decoding import SourceError
 from trainlint.discovery import DEFAULT_EXCLUDE, Discovery, Excludes, discover, in_order, shown, walk
@@ -67,6 +68,7 @@ class Project:
     _words: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _calls: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
+    units: dict[Path, Any] = field(default_factory=dict, repr=False)  # what `meaning` has lowered of each file
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -95,7 +95,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{text_of(stuck.place)}` is never undone: `{text_of(stuck.forward.node)}` goes on training in eval mode"
             if stuck.switch is not None
             else f"`{text_of(stuck.place)}` trains a model that `from_pretrained` left in eval mode",
-            because=[(stuck.forward.node, "trains with dropout off and BatchNorm statistics frozen")],
+            because=[(stuck.forward.node, "trains with dropout off and BatchNorm statistics frozen")]
+            + [(call, "leads there") for call in stuck.calls[:3]],
             fix=[insert_before(stuck.forward.node, f"{model}.train()")] if stuck.fixable else (),
             title="Switch back to train mode before the training forward",
             level=None if stuck.mode_dependent else "warning",

@@ -110,7 +110,7 @@ def call_function(
 ) -> Value:
     if len(machine.stack) >= DEPTH or any(running.node is function.node for running in machine.stack):
         return call_unknown(machine, function, arguments, keywords, node)
-    names = bind(function, arguments, keywords)
+    names = bind(machine, function, arguments, keywords)
     frame = Frame(function.unit, names, function.scope, function, receiver, cls or function.owner)
     machine.stack.append(function)
     machine.entered.add(function.node)
@@ -140,7 +140,18 @@ def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None
     return choice(frame.returned)  # falling off the end counts only where nothing is returned
 
 
-def bind(function: Function, arguments: Arguments, keywords: Keywords) -> dict[str, Value]:
+def defaults_of(machine: Machine, function: Function) -> tuple[Value | None, ...]:
+    """The default of each parameter, evaluated in the scope of the definition."""
+    if function.defaults is None:
+        function.defaults = tuple(None for _ in function.node.parameters)  # stops a default that calls its function
+        scope = function.scope
+        function.defaults = tuple(
+            None if p.default is None else machine.evaluate(machine, p.default, scope) for p in function.node.parameters
+        )
+    return function.defaults
+
+
+def bind(machine: Machine, function: Function, arguments: Arguments, keywords: Keywords) -> dict[str, Value]:
     """The names a call binds, by Python's rules; what cannot be told is Unknown."""
     names: dict[str, Value] = {}
     position = 0
@@ -148,7 +159,7 @@ def bind(function: Function, arguments: Arguments, keywords: Keywords) -> dict[s
     rest = dict(keywords)
     rest.pop("**", None)
     parameters = function.node.parameters
-    for parameter, default in zip(parameters, function.defaults, strict=True):
+    for parameter, default in zip(parameters, defaults_of(machine, function), strict=True):
         if parameter.star == "*":
             names[parameter.name] = Sequence("tuple", arguments[position:], None, unpacked is not None)
             position = len(arguments)
@@ -169,7 +180,7 @@ def bind(function: Function, arguments: Arguments, keywords: Keywords) -> dict[s
 def standalone_arguments(machine: Machine, function: Function) -> Keywords:
     """Arguments for a function that nobody is seen to call."""
     found: Keywords = {}
-    for parameter, default in zip(function.node.parameters, function.defaults, strict=True):
+    for parameter, default in zip(function.node.parameters, defaults_of(machine, function), strict=True):
         if parameter.star:
             found["**"] = Unpacked(Unknown("caller"))
             continue

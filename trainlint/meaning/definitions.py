@@ -12,13 +12,10 @@ def define(machine: Machine, node: s.Define | s.Lambda, frame: Frame) -> Functio
     decorators: tuple[Value, ...] = ()
     if isinstance(node, s.Define):
         decorators = tuple(machine.evaluate(machine, d, frame) for d in node.decorators)
-    defaults = tuple(
-        None if p.default is None else machine.evaluate(machine, p.default, frame) for p in node.parameters
-    )
     scope = frame
     while scope.is_class and scope.outer is not None:
         scope = scope.outer
-    return Function(node, frame.unit, scope, None, decorators, defaults)
+    return Function(node, frame.unit, scope, None, decorators)
 
 
 def define_class(machine: Machine, node: s.DefineClass, frame: Frame) -> Class:

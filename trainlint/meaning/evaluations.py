@@ -112,8 +112,8 @@ def evaluations(program: Program) -> list[Evaluation]:
             loop = event.loop
             if loop is None:
                 continue
-            if event.detail == "unknown" and _takes_an_output(event, loop):
-                continue
+            if _takes_an_output(event, loop) or any(f.loop is loop for f in found):
+                continue  # a criterion, or a further module of the same pass
             modes = program.modes_of(root).at(event)
             if event.detail == "unknown" and not _is_trained(program, event) and not any(m.event for m in modes):
                 continue
@@ -124,7 +124,7 @@ def evaluations(program: Program) -> list[Evaluation]:
 
 
 def _takes_an_output(event: Event, loop: Region) -> bool:
-    """Whether an unknown callable gets what another forward of the loop gave: a criterion or metric."""
+    """Whether a callable gets what another forward of the loop gave: a criterion, a metric, a further module."""
     outputs = {id(e.value) for e in of_kind(loop, "forward") if e is not event and e.value is not None}
     return any(id(v) in outputs for value in event.inputs for v in walk(value))
 

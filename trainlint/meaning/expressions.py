@@ -9,7 +9,7 @@ from typing import Any
 from trainlint.meaning import syntax as s
 from trainlint.meaning.definitions import define
 from trainlint.meaning.facts.names import CONVENTIONAL
-from trainlint.meaning.imports import star_member
+from trainlint.meaning.imports import look_up, star_member
 from trainlint.meaning.iteration import element_of, unrolled_items
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, get_item
@@ -20,6 +20,7 @@ from trainlint.meaning.values import (
     Choice,
     Class,
     Constant,
+    Deferred,
     External,
     Free,
     Mapping,
@@ -47,13 +48,13 @@ def evaluate(machine: Machine, node: s.Expression, frame: Frame) -> Value:
 def _name(machine: Machine, node: s.Name, frame: Frame) -> Value:
     name = node.id
     if name in frame.shared:
-        value = frame.shared[name].names.get(name)
+        value = look_up(machine, frame.shared[name], name)
         return value if value is not None else Free(name, node)
     scope: Frame | None = frame
     while scope is not None:
         value = scope.names.get(name)
         if value is not None and (scope is frame or not scope.is_class):
-            return value
+            return look_up(machine, scope, name) or value if type(value) is Deferred else value
         scope = scope.outer
     starred = star_member(frame.module, name)
     if starred is not None:

@@ -9,7 +9,7 @@ from trainlint.meaning.facts.names import canonical
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import External, Module, Sequence, Unknown, Value
+from trainlint.meaning.values import Deferred, External, Module, Sequence, Unknown, Value
 
 
 def import_module(machine: Machine, node: s.Import, frame: Frame) -> bool:
@@ -26,20 +26,50 @@ def import_module(machine: Machine, node: s.Import, frame: Frame) -> bool:
 
 
 def import_from(machine: Machine, node: s.ImportFrom, frame: Frame) -> bool:
-    home = _module(machine, frame.unit, node.module, node.level)
+    unit = frame.unit
     if node.names is None:
-        _star(home, frame)
+        _star(machine, _module(machine, unit, node.module, node.level), frame)
         return True
+    file = machine.resolve(unit, node.module, node.level)
     for name, alias in node.names:
-        frame.names[alias or name] = _member(machine, frame.unit, node, home, name)
+        if file is None:
+            home = _module(machine, unit, node.module, node.level)
+            frame.names[alias or name] = _member(machine, unit, node, home, name)
+        else:
+            frame.names[alias or name] = _deferred(machine, unit, node, name)
     return True
+
+
+def _deferred(machine: Machine, unit: Unit, node: s.ImportFrom, name: str) -> Deferred:
+    def resolve() -> Value:
+        return _member(machine, unit, node, _module(machine, unit, node.module, node.level), name)
+
+    return Deferred(resolve)
+
+
+def look_up(machine: Machine, scope: Frame, name: str) -> Value | None:
+    """A name of a scope; what was imported is looked for now."""
+    value = scope.names.get(name)
+    if type(value) is Deferred:
+        scope.names[name] = Unknown(f"{name} imports itself")  # stops two files that import each other's names
+        value = value.resolve()
+        scope.names[name] = value
+    return value
+
+
+def scope_of(machine: Machine, unit: Unit) -> Frame | None:
+    """The module scope of a file, which is run on first use."""
+    if unit.state == "new":
+        run_module(machine, unit)
+    return unit.scope
 
 
 def _member(machine: Machine, unit: Unit, node: s.ImportFrom, home: Value, name: str) -> Value:
     if isinstance(home, Module):
-        scope = home.unit.scope
-        if scope is not None and name in scope.names:
-            return scope.names[name]
+        scope = scope_of(machine, home.unit)
+        found = look_up(machine, scope, name) if scope is not None else None
+        if found is not None:
+            return found
         dotted = f"{node.module}.{name}" if node.module else name
         file = machine.resolve(unit, dotted, node.level)
         if file is not None:
@@ -72,11 +102,7 @@ def submodule(machine: Machine, module: Module, name: str) -> Value | None:
 
 def _run(machine: Machine, file: Path) -> Module | None:
     unit = machine.load_unit(file)
-    if unit is None:
-        return None
-    if unit.state == "new":
-        run_module(machine, unit)
-    return Module(unit)
+    return Module(unit) if unit is not None else None
 
 
 def run_module(machine: Machine, unit: Unit) -> None:
@@ -96,9 +122,10 @@ def run_module(machine: Machine, unit: Unit) -> None:
         machine.writes = writes
 
 
-def _star(home: Value, frame: Frame) -> None:
-    if isinstance(home, Module) and home.unit.scope is not None:
-        for name, value in home.unit.scope.names.items():
+def _star(machine: Machine, home: Value, frame: Frame) -> None:
+    scope = scope_of(machine, home.unit) if isinstance(home, Module) else None
+    if scope is not None:
+        for name, value in scope.names.items():
             if not name.startswith("_") or name == "*":
                 frame.names.setdefault(name, value)
     elif isinstance(home, External):

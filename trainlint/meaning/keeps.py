@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import attached, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
+from trainlint.meaning.iteration import underlying
 from trainlint.meaning.place import statement_text, text_of
 from trainlint.meaning.syntax import Assign, Attribute, Augment, Call, Comprehension, Define, Expression, Name, Node, Subscript
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Argument, Choice, External, Free, Function, Instance, Result, Sequence, Value, constant, one, options
+from trainlint.meaning.values import Argument, Choice, External, Free, Function, Instance, Item, Result, Sequence, Value, constant, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -92,9 +93,24 @@ def _iterating(event: Event) -> Region | None:
     """The innermost loop around the store that computes a new graph in each iteration."""
     for region in event.region.ancestors():
         if region.kind == "loop" and not region.unrolled:
-            if any(e.kind in ("forward", "criterion", "backward") for e in region.events()):
-                return region
+            if any(e.kind in ("forward", "backward") for e in region.events()):
+                return None if _is_within_a_batch(region) else region
     return None
+
+
+def _is_within_a_batch(loop: Region) -> bool:
+    """Whether a loop goes through parts of one batch or of an output: what it sums lives for one batch only."""
+    if loop.iterable is None:
+        return False
+    outer = [r.iterable for r in enclosing_loops(loop)[1:] if r.iterable is not None]
+    for value in walk(loop.iterable, lambda v: not isinstance(v, Instance)):
+        if isinstance(value, Result) and attached(value) is True:
+            return True
+        if isinstance(value, Item) and any(value.source is o or underlying(o) is value.source for o in outer):
+            source = underlying(value.source)
+            if not (isinstance(source, Result) and isinstance(source.callee, External)):
+                return True
+    return False
 
 
 def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | None:

@@ -147,7 +147,7 @@ def call_library_object(
 
 
 _HEADS = ("fc", "classifier", "head", "heads")
-_NO_MODELS = ("torch.", "torchvision.transforms", "builtins.", "tqdm", "numpy.", "collections.", "sklearn.", "torchmetrics.")
+_NO_MODELS = ("transformers.", "torch.", "torchvision.transforms", "builtins.", "tqdm", "numpy.", "collections.", "sklearn.", "torchmetrics.")
 
 
 def is_model_like(instance: Instance) -> bool:
@@ -159,7 +159,7 @@ def is_model_like(instance: Instance) -> bool:
     layer = layer_name(name)
     if layer is not None:
         return layer == "Sequential" or layer in WEIGHTED
-    return is_module_class(name) or name.startswith(("torchvision.models.", "timm.create_model", "transformers."))
+    return is_module_class(name)
 
 
 def _chain(machine: Machine, instance: Instance, value: Value, node: Node | None) -> Value:

@@ -237,12 +237,12 @@ def _import_from(self: Lowering, node: Any) -> s.Statement:
 
 def _define(self: Lowering, node: Any) -> s.Statement:
     self.assigned.add(node.name.value)
-    unit, body = self.unit, node.body
+    unit, body, parameters = self.unit, node.body, node.params
     return s.Define(
         node,
         unit,
         node.name.value,
-        self.parameters(node.params),
+        lambda: Lowering(unit).parameters(parameters),
         tuple(self.expression(d.decorator) for d in node.decorators),
         lambda: Lowering(unit).suite(body),
         node.asynchronous is not None,

@@ -89,6 +89,7 @@ class Machine:
             yield region
         finally:
             self.region = outer
+            region.closed = True
             if self.silent == 0 and _is_empty(region):
                 _forget(outer, region)
 

@@ -7,7 +7,7 @@ from typing import Any
 from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
 from trainlint.meaning.facts.names import canonical
-from trainlint.meaning.imports import submodule
+from trainlint.meaning.imports import look_up, scope_of, submodule
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.values import (
     MISSING,
@@ -90,9 +90,9 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
         case Instance():
             return _library_attribute(machine, holder, name, node)
         case Module(unit=unit):
-            if unit.scope is not None and name in unit.scope.names:
-                return unit.scope.names[name]
-            return submodule(machine, holder, name) or Unknown(f"{name} of {unit.path}", node)
+            scope = scope_of(machine, unit)
+            held = look_up(machine, scope, name) if scope is not None else None
+            return held or submodule(machine, holder, name) or Unknown(f"{name} of {unit.path}", node)
         case Class():
             return _class_attribute(holder, name, node)
         case Super(receiver=receiver, cls=cls):

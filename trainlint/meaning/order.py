@@ -20,10 +20,12 @@ from trainlint.meaning.values import (
     External,
     Function,
     Instance,
+    Item,
     Member,
     Result,
     Sequence,
     Value,
+    constant,
     one,
     options,
 )
@@ -131,6 +133,8 @@ _SHUFFLING = frozenset(
 def class_ordered(training: TrainingLoader) -> str:
     """Why the data set is evidently in class order, "" where that is not evident."""
     dataset = training.loader.dataset
+    if not _uses_labels(training):
+        return ""
     for option in options(dataset) if dataset is not None else ():
         match option:
             case Instance(cls=External(name=name)) if name in _FOLDERS:
@@ -141,6 +145,17 @@ def class_ordered(training: TrainingLoader) -> str:
                 if len(items) > 1 and all(_is_one_class(one(item)) for item in items):
                     return "the classes stand one behind the other"
     return _sorted_labels(dataset)
+
+
+def _uses_labels(training: TrainingLoader) -> bool:
+    """Whether the loss needs the second part of a batch: without labels the order of classes matters less."""
+    assert training.backward.value is not None
+    keys = {
+        constant(v.key)
+        for v in walk(training.backward.value)
+        if isinstance(v, Item) and v.key is not None and isinstance(v.source, Item)
+    }
+    return not keys or keys != {0}
 
 
 def _is_one_class(value: Value) -> bool:

@@ -19,6 +19,7 @@ from trainlint.meaning.values import Class, Constant, Function, Instance, Mappin
 
 if TYPE_CHECKING:
     from trainlint.project import Project
+    from trainlint.source import Source
 
 # A function that nobody calls is looked at on its own only if it holds one of these.
 TRIGGERS = frozenset(
@@ -55,10 +56,10 @@ def read_entry(project: Project, file: Path) -> Reading:
                 _ = found.tree
             except SourceError:
                 return None
-            units[path] = Unit(path, found)
+            units[path] = _fresh(project, path, found)
         return units[path]
 
-    entry = Unit(file, source)
+    entry = _fresh(project, file, source)
     units[file] = entry
     reading = Reading(entry, project)
     machine = Machine(
@@ -82,6 +83,22 @@ def read_entry(project: Project, file: Path) -> Reading:
     return reading
 
 
+def _fresh(project: Project, path: Path, source: Source) -> Unit:
+    """The unit of a file for a new reading; the lowered syntax of an earlier one is used again."""
+    known = _lowered(project).get(path)
+    unit = Unit(path, source)
+    if known is not None and known.source is source:
+        known.scope, known.state = None, "new"
+        return known
+    _lowered(project)[path] = unit
+    return unit
+
+
+def _lowered(project: Project) -> dict[Path, Unit]:
+    """Units by file, kept with the project that they belong to."""
+    return project.units
+
+
 def _root(machine: Machine, reading: Reading, run: object) -> None:
     region = Region("root", None, None)
     machine.region, machine.stack, machine.grad = region, [], True
@@ -91,6 +108,7 @@ def _root(machine: Machine, reading: Reading, run: object) -> None:
         run()  # type: ignore[operator]  # a thunk
     except Exhausted:
         reading.exhausted = True
+    region.closed = True
     reading.roots.append(region)
 
 

@@ -29,6 +29,14 @@ class StuckForward:
         return self.forward.node if self.switch is None else self.switch.node
 
     @property
+    def calls(self) -> list[Node]:
+        """The calls that lead from the training loop to the switch, outermost first."""
+        if self.switch is None:
+            return []
+        calls = [r.node for r in self.switch.region.ancestors() if r.kind == "call" and isinstance(r.node, Call)]
+        return calls[::-1]
+
+    @property
     def model_node(self) -> Node:
         call = self.forward.node
         return call.function if isinstance(call, Call) else call

@@ -351,16 +351,23 @@ class ImportFrom:
 
 @dataclass(slots=True, eq=False)
 class Define:
-    """A function; its body is lowered on first use."""
+    """A function; its parameters and body are lowered on first use."""
 
     cst: libcst.CSTNode
     unit: Unit
     name: str
-    parameters: tuple[Parameter, ...]
+    lower_parameters: Callable[[], tuple[Parameter, ...]]
     decorators: tuple[Expression, ...]
     lower_body: Callable[[], Block]
     asynchronous: bool
     lowered: Block | None = field(default=None)
+    known_parameters: tuple[Parameter, ...] | None = field(default=None)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        if self.known_parameters is None:
+            self.known_parameters = self.lower_parameters()
+        return self.known_parameters
 
     @property
     def body(self) -> Block:

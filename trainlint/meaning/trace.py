@@ -36,7 +36,8 @@ class Region:
     function: Any = None  # of a call: the function value
     grad: bool | None = True  # the grad mode on entry
     unrolled: bool = False  # a loop over a few constants, its iterations one after the other
-    reenters: str = ""  # why the region may end early: "break", "continue", "return" or "raise" inside
+    closed: bool = False  # nothing is added any more
+    flat: tuple[Event, ...] | None = None  # memo of events()
 
     def ancestors(self) -> Iterator[Region]:
         """This region and all around it, innermost first."""
@@ -45,13 +46,19 @@ class Region:
             yield region
             region = region.parent
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> tuple[Event, ...]:
         """All events below, in the order they are written."""
+        if self.flat is not None:
+            return self.flat
+        found: list[Event] = []
         for item in self.items:
             if type(item) is Event:
-                yield item
+                found.append(item)
             elif type(item) is Region:
-                yield from item.events()
+                found += item.events()
+        if self.closed:
+            self.flat = tuple(found)
+        return tuple(found)
 
     def loops(self) -> Iterator[Region]:
         """All loops below, outermost first."""

@@ -7,6 +7,7 @@ where paths or loop iterations meet; a rule may speak only if its options agree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -68,6 +69,13 @@ class Module:
 
 
 @dataclass(slots=True, eq=False)
+class Deferred:
+    """A name imported from a file of the project that nobody has asked for yet."""
+
+    resolve: Callable[[], Value]
+
+
+@dataclass(slots=True, eq=False)
 class Free:
     """A name that nothing in the file defines: a fragment's `model` or `loader`."""
 
@@ -92,7 +100,7 @@ class Function:
     scope: Any  # the frame it was defined in
     owner: Class | None = None  # the class whose body holds it
     decorators: tuple[Value, ...] = ()
-    defaults: tuple[Value | None, ...] = ()
+    defaults: tuple[Value | None, ...] | None = None  # evaluated when it is first called, see calls.defaults_of
 
     @property
     def name(self) -> str:
@@ -201,7 +209,7 @@ class Unpacked:
 
 
 Value: TypeAlias = Union[
-    Unknown, Constant, Sequence, Mapping, External, Module, Free, Argument, Function, Class, Instance, Bound,
+    Unknown, Constant, Sequence, Mapping, External, Module, Deferred, Free, Argument, Function, Class, Instance, Bound,
     Member, Super, Partial, Result, Item, Choice, Unpacked,
 ]  # fmt: skip
 
