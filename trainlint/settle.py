@@ -34,12 +34,13 @@ def settle(scope: Scope, outcomes: Iterable[Outcome]) -> Report:
         by_path[diagnostic.where.path].append(diagnostic)
     kept: list[Diagnostic] = []
     suppressed = 0
-    for file in scope.requested:
-        path = scope.project.display(file)
+    files = {scope.project.display(file): file for file in scope.requested}
+    for path, file in files.items():
         silenced = silence(scope, file, by_path[path], failures, ignored.get(path, frozenset()))
         kept += silenced.kept
         suppressed += silenced.suppressed
-    return Report(in_order(kept), failures, len(scope.requested), suppressed)
+    names = tuple(page.name for page in scope.pages)
+    return Report(in_order(kept), failures, len(files), suppressed, paths=tuple(sorted(files)), rules=names)
 
 
 def join(reports: Iterable[Report]) -> Report:
@@ -51,6 +52,9 @@ def join(reports: Iterable[Report]) -> Report:
         sum(report.files for report in reports),
         sum(report.suppressed for report in reports),
         sum(report.baselined for report in reports),
+        sum(report.stale for report in reports),
+        tuple(sorted(path for report in reports for path in report.paths)),
+        tuple(dict.fromkeys(name for report in reports for name in report.rules)),
     )
 
 
