@@ -302,7 +302,7 @@ def test_single_files_ignore_rules_of_their_own(book: Book, tmp_path: Path) -> N
             "key `select`: unknown rule `stop-early`; did you mean `stops-early`?",
         ),
         (Config(ignore=("alpa",)), "key `ignore`: unknown rule `alpa`; did you mean `alpha`?"),
-        (Config(extend_select=("all",)), "key `extend-select`: unknown rule `all`"),
+        (Config(extend_select=("all",)), "key `extend-select`: unknown rule `all`; did you mean `ALL`?"),
         (Config(select=("stops_early",)), "did you mean `stops-early`?"),
         (
             Config(per_file_ignores={"a.py": ("x-y-z",)}),

@@ -104,7 +104,8 @@ class Configurations(Protocol):
 
 def suggest(name: str, known: Sequence[str]) -> str:
     """`; did you mean ...?` for the nearest known name, empty where none is near."""
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    near = [other for other in known if other.lower() == name.lower()]
+    near = near or get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean `{near[0]}`?" if near else ""
 
 
@@ -162,8 +163,8 @@ def build_config(
             raise ConfigError(where, f"unknown key `{key}`{suggest(key, tuple(READERS))}")
         values[key.replace("-", "_")] = _read(read, value, where, key)
     values["rules"] = tuple(root / Path(folder).expanduser() for folder in _strings(values.get("rules", ())))
-    if "baseline" in values:
-        values["baseline"] = root / Path(str(values["baseline"])).expanduser()
+    if "baseline" in values:  # an empty one on the command line takes back what a file says
+        values["baseline"] = root / Path(str(values["baseline"])).expanduser() if values["baseline"] else None
     return Config(file=file, root=root, **values)  # type: ignore[arg-type]  # READERS holds the types
 
 

@@ -164,3 +164,23 @@ def _toml(value: object) -> str:
 
 def _key(key: str) -> str:
     return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
+
+
+def statistics(rows: Sequence[tuple[int, Page]]) -> str:
+    """How often each rule found something, most often first."""
+    if not rows:
+        return ""
+    digits, width = len(str(rows[0][0])), max(len(page.name) for _, page in rows)
+    lines = (
+        f"{count:>{digits}}  {page.name:{width}}  {page.rule.level:7}  {page.title}" for count, page in rows
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def statistics_as_json(rows: Sequence[tuple[int, Page]]) -> str:
+    """The same as a JSON array."""
+    facts = [
+        {"name": page.name, "family": page.family, "count": count, "title": page.title}
+        for count, page in rows
+    ]
+    return json.dumps(facts, indent=2) + "\n"

@@ -53,12 +53,28 @@ def lay_over(config: Config, overrides: Overrides) -> Config:
         ignore=(*(name for name in config.ignore if name not in chosen), *overrides.ignore),
         levels={rule: level for rule, level in config.levels.items() if level != "off" or rule not in chosen},
         fail_on=overrides.fail_on or config.fail_on,
-        exclude=config.exclude if overrides.exclude is None else overrides.exclude,
-        extend_exclude=(*config.extend_exclude, *overrides.extend_exclude),
+        exclude=config.exclude if overrides.exclude is None else _moved(overrides.exclude, config.root),
+        extend_exclude=(*config.extend_exclude, *_moved(overrides.extend_exclude, config.root)),
         force_exclude=config.force_exclude or overrides.force_exclude,
         rules=(*config.rules, *overrides.rules),
         baseline=overrides.baseline or config.baseline,
     )
+
+
+def _moved(patterns: tuple[str, ...], root: Path) -> tuple[str, ...]:
+    """Patterns that a person wrote in the working directory, as they read in a configuration's folder."""
+    return tuple(_moved_pattern(pattern, root) for pattern in patterns)
+
+
+def _moved_pattern(pattern: str, root: Path) -> str:
+    plain = pattern.removeprefix("./")
+    if "/" not in plain.rstrip("/") or plain.startswith(("**/", "!")):
+        return plain
+    absolute = Path(plain) if plain.startswith(str(root)) else Path.cwd() / plain.lstrip("/")
+    inside = os.path.relpath(absolute, root)
+    if inside.startswith(os.pardir):
+        return plain
+    return f"/{Path(inside).as_posix()}{'/' * plain.endswith('/')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,7 @@ class Settings:
         if self.overrides.table:
             build_config(self.overrides.table, COMMAND_LINE, None)  # to blame the right place
             config = build_config(
-                _merged(table, self.overrides.table), where or COMMAND_LINE, file, config.root
+                merged(table, self.overrides.table), where or COMMAND_LINE, file, config.root
             )
         require_version(config, where or COMMAND_LINE)
         return lay_over(config, self.overrides)
@@ -173,9 +189,10 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))
 
 
-def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
-    merged = dict(below)
+def merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
+    """Two tables as one, the second on top."""
+    both = dict(below)
     for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
+        old = both.get(key)
+        both[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return both

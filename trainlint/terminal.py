@@ -22,10 +22,13 @@ def wants_color(choice: str, stream: TextIO, environment: Mapping[str, str]) -> 
     return stream.isatty() and environment.get("TERM") != "dumb"
 
 
-def write(text: str, stream: TextIO) -> None:
-    """Write all of a text; a reader that went away is no error of ours."""
+def write(content: str | bytes, stream: TextIO) -> None:
+    """Write all of it, bytes as they are; a reader that went away is no error of ours."""
     try:
-        stream.write(text)
+        if isinstance(content, bytes):
+            stream.buffer.write(content)
+        else:
+            stream.write(content)
         stream.flush()
     except BrokenPipeError:
         os.dup2(
