@@ -75,11 +75,23 @@ ProteomicsML pull request 203 (a dead ReLU); discuss.pytorch.org 185199 and 4104
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for objective in program.objectives:
+        bound = objective.bound
+        if objective.criterion.kind != "regression" or bound is None:
+            continue
+        yield Finding(
+            objective.node,
+            f"`{text_of(objective.node)}` trains a {bound.head.operation} output, which {bound.reach}: {bound.targets}",
+            because=[(p, f"{bound.head.operation} is the last operation") for p in objective.places(bound.head)]
+            + ([(bound.target_node, "where the targets come from")] if bound.target_node is not None else []),
+            fix=objective.without(bound.head),
+            title=f"Drop the {bound.head.operation} from the output",
+            level=None if bound.evident else "warning",
+        )
 
 
 rule = Rule(

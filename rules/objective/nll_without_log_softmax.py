@@ -85,11 +85,26 @@ ACGAN-PyTorch issue 3; Text-Classification-Models-Pytorch issue 9; Pointnet_Poin
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    for objective in program.objectives:
+        if objective.criterion.kind != "nll":
+            continue
+        soft = objective.all_heads("softmax")
+        if not soft and not objective.raw_scores:
+            continue
+        head = (soft or objective.heads)[0]
+        given = "probabilities" if soft else "raw scores"
+        yield Finding(
+            objective.node,
+            f"`{text_of(objective.node)}` gets {given}, but {objective.name} takes log-probabilities (log_softmax output)",
+            because=[(p, f"{head.operation or 'the last layer'} gives {given}") for p in objective.places(head)],
+            fix=objective.as_log_softmax(head) if soft else (),
+            control=() if soft else objective.wrapped("torch.log_softmax({}, dim=1)"),
+            title="Give it log-probabilities",
+        )
 
 
 rule = Rule(

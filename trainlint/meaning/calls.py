@@ -6,7 +6,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.library import call_external, call_library_object, make_library_object
-from trainlint.meaning.machine import DEPTH, Machine
+from trainlint.meaning.machine import DEPTH, STEPS_PER_CALL, STEPS_PER_MODULE, Allowance, Exhausted, Machine
 from trainlint.meaning.methods import call_method
 from trainlint.meaning.objects import (
     external_bases,
@@ -14,6 +14,7 @@ from trainlint.meaning.objects import (
     has_unknown_base,
     is_module,
 )
+from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     NONE,
@@ -110,6 +111,8 @@ def call_function(
 ) -> Value:
     if len(machine.stack) >= DEPTH or any(running.node is function.node for running in machine.stack):
         return call_unknown(machine, function, arguments, keywords, node)
+    if function.node in machine.heavy:
+        return call_unknown(machine, function, arguments, keywords, node)
     names = bind(machine, function, arguments, keywords)
     frame = Frame(function.unit, names, function.scope, function, receiver, cls or function.owner)
     machine.stack.append(function)
@@ -128,10 +131,12 @@ def call_function(
 
 def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None) -> Value:
     definition = function.node
-    with machine.within("call", node if node is not None else definition, function=function):
+    with machine.within("call", node if node is not None else definition, function=function) as region:
         if isinstance(definition, s.Lambda):
             return machine.evaluate(machine, definition.value, frame)
-        machine.execute(machine, definition.body, frame)
+        if not _within_allowance(machine, function, frame, region):
+            machine.heavy.add(definition)
+            return choice(frame.returned) if frame.returned else Unknown(f"{function.name} goes too far", node)
     if frame.yielded or "yield" in definition.body.words:
         element = choice(frame.yielded) if frame.yielded else Unknown("yielded", node)
         return Sequence("generator", (), node, True, element)
@@ -190,6 +195,33 @@ def standalone_arguments(machine: Machine, function: Function) -> Keywords:
                 annotation = machine.evaluate(machine, parameter.annotation, function.scope)
         found[parameter.name] = Argument(parameter.name, function, default, annotation)
     return found
+
+
+def _within_allowance(machine: Machine, function: Function, frame: Frame, region: Region) -> bool:
+    """Run a body as far as the call may go; whether it came to its end."""
+    is_part = machine.forwarding > 0 or is_module(frame.receiver or NONE)
+    if node_is_root(machine):
+        machine.execute(machine, function.node.body, frame)  # type: ignore[union-attr]  # a lambda has returned before
+        return True
+    more = STEPS_PER_MODULE if is_part else STEPS_PER_CALL
+    allowance = Allowance(machine.steps + more, region, more)
+    machine.allowances.append(allowance)
+    machine.renew()
+    try:
+        machine.execute(machine, function.node.body, frame)  # type: ignore[union-attr]
+    except Exhausted as stop:
+        if stop.args[0] is not allowance:
+            raise
+        return False
+    finally:
+        del machine.allowances[machine.allowances.index(allowance) :]
+        machine.renew()
+    return True
+
+
+def node_is_root(machine: Machine) -> bool:
+    """Whether the call at hand is the trace's own function."""
+    return len(machine.stack) <= 1 and machine.region.parent is not None and machine.region.parent.kind == "root"
 
 
 # Objects of the project's classes

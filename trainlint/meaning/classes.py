@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainlint.meaning.dataflow import operation, peel, same, walk
+from trainlint.meaning.dataflow import operation, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.syntax import Node
-from trainlint.meaning.targets import eye_rows, one_hot_of, origins
-from trainlint.meaning.values import Constant, External, Instance, Item, Member, Result, Value, constant, one
-
-# Data sets whose targets are one class index each.
-_SINGLE_LABEL = frozenset(
-    "MNIST FashionMNIST KMNIST EMNIST QMNIST CIFAR10 CIFAR100 SVHN STL10 ImageFolder ImageNet Caltech101 Caltech256"
-    " Flowers102 Food101 GTSRB DTD EuroSAT StanfordCars OxfordIIITPet".split()
-)
+from trainlint.meaning.targets import class_count, eye_rows, one_hot_of
+from trainlint.meaning.values import External, Instance, Member, Result, Value, constant
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,18 +23,24 @@ class Exclusive:
 
 
 def exclusive_classes(objective: Objective) -> Exclusive | None:
-    width = output_width(objective.prediction)
-    if (width is not None and width <= 2) or _is_mixed(objective):
+    width, count = output_width(objective.prediction), class_count(objective.target)
+    if _is_mixed(objective) or _is_weighted_by_hand(objective):
         return None
+    if count is not None and count > 2:
+        outputs = f" and the model has {width} output{'s' if width != 1 else ''}" if width is not None else ""
+        return Exclusive(f"the targets are the indices of {count} classes{outputs}", "one class index", None, True)
     hot = one_hot_of(objective.target) or eye_rows(objective.target)
-    if hot is not None and (width is not None or _is_compared(objective)):
-        count = f"{width} classes" if width is not None else "the classes"
-        return Exclusive(f"the targets are one-hot rows of integer labels, {count} exclude each other",
-                         "turns one label per sample into a row", hot[1], False)  # fmt: skip
-    if width is not None and _is_class_index(objective.target):
-        return Exclusive(f"the targets are class indices and the model has {width} outputs",
-                         "one class index per sample", None, True)  # fmt: skip
-    return None
+    if hot is None or (width is not None and width <= 2) or not (width is not None or _is_compared(objective)):
+        return None
+    number = f"{width} classes" if width is not None else "the classes"
+    why = f"the targets are one-hot rows of integer labels, {number} exclude each other"
+    return Exclusive(why, "turns one label per sample into a row", hot[1], False)
+
+
+def _is_weighted_by_hand(objective: Objective) -> bool:
+    """A loss of single entries that is weighted further (focal, detection): no plain classification."""
+    detail = objective.event.detail
+    return isinstance(detail, dict) and "reduction" in detail and constant(detail["reduction"]) == "none"
 
 
 def _is_mixed(objective: Objective) -> bool:
@@ -78,28 +78,4 @@ def _size(layer: Instance, position: int, keyword: str) -> int | None:
 
 def _is_compared(objective: Objective) -> bool:
     """Whether the same prediction is judged by its largest entry."""
-    return objective.program.mentions("argmax") and any(
-        isinstance(v, Constant) or same(v, objective.prediction) for v in (objective.prediction,)
-    )
-
-
-def _is_class_index(target: Value) -> bool:
-    """Whether targets are the labels of a data set with one class per sample."""
-    for origin in origins(target):
-        if operation(origin) in ("float", "long"):
-            return False
-        match origin:
-            case Item(source=Item(source=loader, key=None), key=Constant(value=1)):
-                if not _serves_labels(one(loader)):
-                    return False
-            case _:
-                return False
-    return bool(origins(target))
-
-
-def _serves_labels(loader: Value) -> bool:
-    return any(
-        isinstance(v, Instance) and isinstance(v.cls, External) and v.cls.name.startswith("torchvision.datasets.")
-        and v.cls.name.rpartition(".")[2] in _SINGLE_LABEL and "target_transform" not in v.keywords
-        for v in walk(loader)
-    )  # fmt: skip
+    return objective.program.uses("argmax", "max", "topk")

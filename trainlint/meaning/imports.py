@@ -30,7 +30,7 @@ def import_from(machine: Machine, node: s.ImportFrom, frame: Frame) -> bool:
     if node.names is None:
         _star(machine, _module(machine, unit, node.module, node.level), frame)
         return True
-    file = machine.resolve(unit, node.module, node.level)
+    file = _resolve(machine, unit, node.module, node.level)
     for name, alias in node.names:
         if file is None:
             home = _module(machine, unit, node.module, node.level)
@@ -85,8 +85,19 @@ def _member(machine: Machine, unit: Unit, node: s.ImportFrom, home: Value, name:
     return Unknown(name, node)
 
 
+# Libraries whose meaning is in the tables: they are taken from there even in their own repositories.
+_KNOWN_LIBRARIES = frozenset("torch torchvision accelerate transformers pytorch_lightning lightning ignite skorch".split())
+
+
+def _resolve(machine: Machine, unit: Unit, dotted: str, level: int) -> Path | None:
+    top = dotted.partition(".")[0]
+    if level == 0 and top in _KNOWN_LIBRARIES and unit.file is not None and top not in unit.file.parts[-8:]:
+        return None
+    return machine.resolve(unit, dotted, level)
+
+
 def _module(machine: Machine, unit: Unit, dotted: str, level: int) -> Value:
-    file = machine.resolve(unit, dotted, level)
+    file = _resolve(machine, unit, dotted, level)
     if file is not None:
         return _run(machine, file) or Unknown(f"{dotted} could not be read")
     return External(canonical(dotted)) if level == 0 else Unknown(f"relative import of {dotted}")

@@ -42,6 +42,17 @@ def unrolled_items(iterable: Value, limit: int) -> list[Value] | None:
     return None
 
 
+def unrolled_layers(iterable: Value) -> list[Value] | None:
+    """The modules of a short list, in order: `for layer in self.layers: x = layer(x)`."""
+    iterable = one(iterable)
+    if isinstance(iterable, Instance):
+        iterable = iterable.attributes.get("*layers", iterable)
+    if not isinstance(iterable, Sequence) or iterable.element is not None or not 0 < len(iterable.items) <= 8:
+        return None
+    found = [o for item in iterable.items for o in options(item)]
+    return list(iterable.items) if all(isinstance(o, Instance) for o in found) else None
+
+
 def underlying(iterable: Value) -> Value:
     """What is really iterated over, behind tqdm, iter, enumerate's argument and the like."""
     for _ in range(12):

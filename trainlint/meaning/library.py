@@ -11,6 +11,7 @@ from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute
+from trainlint.meaning.samples import note_sample
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
 from trainlint.meaning.values import (
@@ -86,6 +87,8 @@ def make_library_object(
         instance.attributes["*layers"] = _layers(name, arguments, keywords)
     elif name in _NAMESPACES:
         _fill_namespace(instance, arguments, keywords)
+    elif name.endswith(".DataLoader"):
+        note_sample(machine, instance)
     machine.instances.append(instance)
     return instance
 

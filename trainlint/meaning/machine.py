@@ -15,15 +15,31 @@ from typing import Any
 from trainlint.meaning.syntax import Expression, Node
 from trainlint.meaning.trace import Event, EventKind, Leave, Region, RegionKind
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import MISSING, Function, Instance, Sequence, Value, choice
+from trainlint.meaning.values import MISSING, Choice, External, Function, Instance, Sequence, Value, choice
 
-STEPS_PER_ENTRY = 60_000  # evaluated nodes per entry file, after which the answer is "unknown"
-STEPS_PER_ROOT = 25_000
+# The budget, in evaluated expressions and statements. What goes beyond it is "unknown".
+STEPS_PER_ROOT = 30_000  # of one trace
+STEPS_PER_CALL = 600  # of one call that brings no event of training
+STEPS_PER_MODULE = 6_000  # of making a module, or of its forward
 DEPTH = 12  # calls followed into each other
+_EVENTS = frozenset("forward backward step zero_grad schedule criterion mode load set_epoch".split())
 
 
 class Exhausted(Exception):
     """The budget is spent: what was learnt so far stands, the rest stays unknown."""
+
+
+@dataclass(slots=True, eq=False)
+class Allowance:
+    """How far a call may go; one that brings events may go on."""
+
+    limit: int
+    region: Region
+    more: int
+
+    @property
+    def is_productive(self) -> bool:
+        return any(event.kind in _EVENTS for event in self.region.events())
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +61,10 @@ class Machine:
     entry: Unit | None = None
     grad: bool | None = True
     steps: int = 0
-    limit: int = STEPS_PER_ENTRY
+    limit: int = STEPS_PER_ROOT
+    allowances: list[Allowance] = field(default_factory=list)
+    heavy: set[Any] = field(default_factory=set)  # functions that used up their allowance for nothing
+    root_limit: int = STEPS_PER_ROOT
     silent: int = 0  # above 0: nothing is recorded
     stack: list[Function] = field(default_factory=list)
     writes: list[Writes] = field(default_factory=list)
@@ -58,7 +77,21 @@ class Machine:
     def spend(self) -> None:
         self.steps += 1
         if self.steps > self.limit:
-            raise Exhausted
+            self._overrun()
+
+    def _overrun(self) -> None:
+        """Let calls that bring events go on; stop the others, or the whole trace."""
+        for allowance in self.allowances:
+            if allowance.limit < self.steps:
+                if not allowance.is_productive:
+                    raise Exhausted(allowance)
+                allowance.limit = self.steps + allowance.more
+        if self.steps > self.root_limit:
+            raise Exhausted(None)
+        self.renew()
+
+    def renew(self) -> None:
+        self.limit = min([self.root_limit, *(a.limit for a in self.allowances)])
 
     # The trace
 
@@ -79,19 +112,9 @@ class Machine:
         if self.silent == 0:
             self.region.items.append(Leave(kind, node, self.region))
 
-    @contextmanager
-    def within(self, kind: RegionKind, node: Node | None, **facts: Any) -> Iterator[Region]:
-        region = Region(kind, node, self.region, grad=self.grad, **facts)
-        if self.silent == 0:
-            self.region.items.append(region)
-        outer, self.region = self.region, region
-        try:
-            yield region
-        finally:
-            self.region = outer
-            region.closed = True
-            if self.silent == 0 and _is_empty(region):
-                _forget(outer, region)
+    def within(self, kind: RegionKind, node: Node | None, **facts: Any) -> Within:
+        """A context in which events go to a new region of the trace."""
+        return Within(self, Region(kind, node, self.region, grad=self.grad, **facts))
 
     @contextmanager
     def grad_mode(self, grad: bool | None) -> Iterator[None]:
@@ -122,14 +145,9 @@ class Machine:
             self.writes[-1].before.setdefault((id(sequence), "items"), (sequence, "items", sequence.items))
         sequence.items = items
 
-    @contextmanager
-    def branch(self) -> Iterator[Writes]:
-        writes = Writes()
-        self.writes.append(writes)
-        try:
-            yield writes
-        finally:
-            self.writes.pop()
+    def branch(self) -> Branch:
+        """A context that notes what is written to shared objects."""
+        return Branch(self)
 
     def join(self, arms: list[tuple[Writes, dict[Any, Any] | None]]) -> None:
         """Merge what the arms wrote; each comes with the values it left, None if it never got here."""
@@ -144,6 +162,42 @@ class Machine:
                 self.writes[-1].before.setdefault(key, (holder, name, before))
             if merged is not MISSING:
                 put(holder, name, merged)
+
+
+@dataclass(slots=True, eq=False)
+class Within:
+    """Entered and left for every call, branch and loop, so a class: generators cost three times as much."""
+
+    machine: Machine
+    region: Region
+
+    def __enter__(self) -> Region:
+        machine, region = self.machine, self.region
+        if machine.silent == 0 and region.parent is not None:
+            region.parent.items.append(region)
+        machine.region = region
+        return region
+
+    def __exit__(self, *failure: object) -> None:
+        region = self.region
+        assert region.parent is not None
+        self.machine.region = region.parent
+        region.closed = True
+        if self.machine.silent == 0 and _is_empty(region):
+            _forget(region.parent, region)
+
+
+@dataclass(slots=True, eq=False)
+class Branch:
+    machine: Machine
+    writes: Writes = field(default_factory=Writes)
+
+    def __enter__(self) -> Writes:
+        self.machine.writes.append(self.writes)
+        return self.writes
+
+    def __exit__(self, *failure: object) -> None:
+        self.machine.writes.pop()
 
 
 def collect(writes: Writes) -> dict[tuple[int, Any], Any]:
@@ -167,9 +221,16 @@ def put(holder: Any, name: Any, value: Any) -> None:
 def _merge(values: list[Any]) -> Any:
     if not values:
         return MISSING
-    if isinstance(values[0], tuple):  # a list's items: the longest, the rest is on some path only
-        return max(values, key=len)
+    if isinstance(values[0], tuple):  # a list's items: what not all paths have put in may be missing
+        shared = min(len(items) for items in values)
+        longest = max(values, key=len)
+        return (*longest[:shared], *(_perhaps(item) for item in longest[shared:]))
     return choice(values)
+
+
+def _perhaps(item: Value) -> Value:
+    """A layer that only some path adds to a list: there, or nothing."""
+    return Choice([item, Instance(External("torch.nn.Identity"), None)]) if isinstance(item, Instance) else item
 
 
 def _is_empty(region: Region) -> bool:

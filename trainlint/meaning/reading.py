@@ -103,7 +103,8 @@ def _root(machine: Machine, reading: Reading, run: object) -> None:
     region = Region("root", None, None)
     machine.region, machine.stack, machine.grad = region, [], True
     machine.writes, machine.forwarding, machine.silent = [], 0, 0
-    machine.limit = machine.steps + STEPS_PER_ROOT
+    machine.allowances = []
+    machine.root_limit = machine.limit = machine.steps + STEPS_PER_ROOT
     try:
         run()  # type: ignore[operator]  # a thunk
     except Exhausted:

@@ -12,12 +12,12 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.contexts import enter_context
 from trainlint.meaning.definitions import define, define_class
 from trainlint.meaning.imports import import_from, import_module
-from trainlint.meaning.iteration import element_of, unrolled_items
+from trainlint.meaning.iteration import element_of, unrolled_items, unrolled_layers
 from trainlint.meaning.machine import Machine, collect, merge_names
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
-from trainlint.meaning.values import Choice, Constant, Unknown, Value, choice
+from trainlint.meaning.values import Choice, Constant, Member, Result, Unknown, Value, choice
 
 _UNROLL = 3  # loops over that many constants are run once for each
 
@@ -48,7 +48,11 @@ def _augment(machine: Machine, node: s.Augment, frame: Frame) -> bool:
 
 
 def _evaluate(machine: Machine, node: s.Evaluate, frame: Frame) -> bool:
-    machine.evaluate(machine, node.value, frame)
+    value = machine.evaluate(machine, node.value, frame)
+    match node.value, value:
+        case s.Call(function=s.Attribute(value=s.Name(id=name), name=method)), Result(callee=Member()):
+            if method.endswith("_") and not method.endswith("__") and name in frame.names:
+                frame.names[name] = value  # `x.scatter_(...)` changes what `x` holds
     return not _exits(node.value)
 
 
@@ -106,7 +110,7 @@ def branch(
 
 def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
     iterable = machine.evaluate(machine, node.iterable, frame)
-    items = unrolled_items(iterable, _UNROLL)
+    items = unrolled_items(iterable, _UNROLL) or (unrolled_layers(iterable) if machine.forwarding else None)
     if items is not None:
         return _unrolled(machine, node, items, iterable, frame)
 

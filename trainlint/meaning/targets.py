@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trainlint.meaning.dataflow import operands, operation, peel, walk
+from trainlint.meaning.facts.datasets import CLASSES, RANGES, SINGLE_LABEL
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import LOADERS
+from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     Choice,
@@ -24,7 +26,7 @@ from trainlint.meaning.values import (
 
 _SAME_VALUES = frozenset(
     "astype values to_numpy copy reshape_ tensor from_numpy as_tensor FloatTensor Tensor asarray array float32 to_tensor"
-    " unsqueeze_ flatten ravel ascontiguousarray detach cpu".split()
+    " unsqueeze_ flatten ravel ascontiguousarray detach cpu dropna fillna ffill bfill squeeze".split()
 )
 _NORMAL = frozenset(
     "torch.randn torch.randn_like torch.normal numpy.random.randn numpy.random.normal numpy.random.standard_normal"
@@ -32,6 +34,7 @@ _NORMAL = frozenset(
 )
 _UNIT = frozenset("torch.rand torch.rand_like numpy.random.rand numpy.random.random numpy.random.random_sample".split())
 _WAVES = frozenset("sin cos".split())
+_NON_NEGATIVE = frozenset("log1p exp abs sqrt square relu softplus".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ def _part(source: Value, key: Value | None) -> Value | None:
                 return arguments[index // 2]
         case Instance(cls=External(name=name)) if name in LOADERS:
             return None
+        case Result(callee=External(name=name)) if name in RANGES or name in CLASSES:
+            return None
         case Result() | Member():
             return source if not isinstance(index, str) else None
     return None
@@ -91,6 +96,9 @@ def _columns(source: Value) -> tuple[Value, ...] | None:
     source = one(source)
     for _ in range(6):
         match source:
+            case Instance(cls=External(name=name), attributes=attributes) if name in LOADERS and SAMPLE in attributes:
+                sample = one(attributes[SAMPLE])
+                return sample.items if isinstance(sample, Sequence) else None
             case Instance(cls=External(name=name)) if name in LOADERS:
                 source = one(source.arguments[0] if source.arguments else source.keywords.get("dataset", Constant(None)))
             case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=tensors):
@@ -127,6 +135,21 @@ def _range(value: Value, depth: int) -> Range | None:
             return _literal_range(value)
         case Choice():
             return None
+        case Item(source=Item(source=loader, key=None), key=Constant(value=0)):
+            return _image_range(one(underlying(loader)))
+        case Item(source=Result(callee=External(name=name), node=node)) | Member(
+            receiver=Result(callee=External(name=name), node=node), name="target"
+        ) if name in RANGES:
+            low, high = RANGES[name]
+            return Range(low, high, f"the targets run from {low:g} to {high:g} (`{name.rpartition('.')[2]}`)", node)
+        case Result(callee=Member(name="pct_change" | "diff"), node=node):
+            return Range(-3.0, 3.0, "the targets are changes, of both signs", node)
+        case Result(callee=External(name="torch.linspace" | "torch.arange" | "numpy.linspace" | "numpy.arange")):
+            return _steps_range(value)
+        case Result() if operation(value) in _NON_NEGATIVE:
+            return Range(0.0, 20.0, f"the targets come from {operation(value)}", value.node)
+        case Result(callee=External(name=name), node=node) if name.rpartition(".")[2] in _NON_NEGATIVE:
+            return Range(0.0, 20.0, "the targets are not negative", node)
         case Result(callee=External(name=name), node=node) if name in _NORMAL:
             return Range(-3.0, 3.0, f"the targets are normal draws of both signs (`{name}`)", node)
         case Result(callee=External(name=name), node=node) if name in _UNIT:
@@ -143,6 +166,38 @@ def _range(value: Value, depth: int) -> Range | None:
         case Result():
             return _arithmetic(value, depth)
     return None
+
+
+def _steps_range(value: Result) -> Range | None:
+    """`linspace(a, b)` and `arange(n)`."""
+    bounds = [constant(a) for a in value.arguments[:2]]
+    if not bounds or not all(isinstance(b, (int, float)) for b in bounds):
+        return None
+    low, high = (0.0, float(bounds[0])) if len(bounds) == 1 else (float(bounds[0]), float(bounds[1]))
+    return Range(low, high, f"the targets run from {low:g} to {high:g}", value.node)
+
+
+def _image_range(loader: Value) -> Range | None:
+    """The range of normalised images: what `Normalize` makes of [0, 1]."""
+    for inner in walk(loader):
+        if not isinstance(inner, Instance) or not isinstance(inner.cls, External):
+            continue
+        if inner.cls.name.startswith("torchvision.transforms") and inner.cls.name.endswith(".Normalize"):
+            given = [*inner.arguments[:2], *(inner.keywords[k] for k in ("mean", "std") if k in inner.keywords)]
+            numbers = [_numbers(g) for g in given]
+            if len(numbers) != 2 or not numbers[0] or len(numbers[0]) != len(numbers[1]) or 0 in numbers[1]:
+                return None
+            low = min((0 - m) / d for m, d in zip(*numbers, strict=True))
+            high = max((1 - m) / d for m, d in zip(*numbers, strict=True))
+            return Range(low, high, f"the targets are images normalised to {low:.2g} .. {high:.2g}", inner.node)
+    return None
+
+
+def _numbers(value: Value) -> list[float]:
+    found = one(value)
+    items = found.items if isinstance(found, Sequence) else (found,)
+    numbers = [constant(i) for i in items]
+    return [float(n) for n in numbers] if all(isinstance(n, (int, float)) for n in numbers) else []
 
 
 def _wraps(name: str) -> bool:
@@ -184,6 +239,15 @@ def _scaled(scaler: Value, node: Node | None) -> Range | None:
 def _arithmetic(value: Result, depth: int) -> Range | None:
     """Sums and products of what is known; `(y - mean) / std` is standardised whatever `y` is."""
     name, parts = operation(value), [one(v) for v in value.arguments]
+    if name == "pow" and isinstance(value.callee, Member):
+        name, parts = "operator.**", [one(value.callee.receiver), *parts]
+    if name == "operator.**" and len(parts) == 2 and isinstance(parts[1], Constant) and parts[1].value in (2, 3):
+        inner = _single_origin(parts[0], depth)
+        if inner is None:
+            return None
+        ends = [inner.low ** parts[1].value, inner.high ** parts[1].value]
+        low = 0.0 if parts[1].value == 2 and inner.low < 0 < inner.high else min(ends)
+        return Range(low, max(ends), f"the targets run to about {low:g} .. {max(ends):g}", value.node)
     if name == "operator./" and len(parts) == 2 and _is_centred(parts[0]) and _is_statistic(parts[1], ("std", "var", "sqrt")):
         return Range(-3.0, 3.0, "the targets are standardised, so half of them are negative", value.node)
     if name not in ("operator.+", "operator.-", "operator.*", "operator./", "operator.unary-") or len(parts) > 2:
@@ -241,6 +305,37 @@ def _is_statistic(value: Value, names: tuple[str, ...]) -> bool:
 # Classes
 
 
+def class_count(value: Value) -> int | None:
+    """How many classes a target of class indices has; None where it is not evidently one."""
+    found = {_classes(origin) for origin in origins(value)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _classes(value: Value) -> int | None:
+    match value:
+        case Result(callee=External(name="torch.randint" | "numpy.random.randint"), arguments=arguments):
+            bounds = [constant(a) for a in arguments[:2]]
+            if len(bounds) > 1 and isinstance(bounds[1], int) and isinstance(bounds[0], int):
+                return bounds[1] - bounds[0]
+            return bounds[0] if bounds and isinstance(bounds[0], int) else None
+        case Item(source=Result(callee=External(name=name)), key=Constant(value=1)) if name in CLASSES:
+            return CLASSES[name]
+        case Member(receiver=Result(callee=External(name=name)), name="target") if name in CLASSES:
+            return CLASSES[name]
+        case Item(source=Item(source=loader, key=None), key=Constant(value=1)):
+            return _labelled(one(loader))
+    return None
+
+
+def _labelled(loader: Value) -> int | None:
+    for inner in walk(loader):
+        if isinstance(inner, Instance) and isinstance(inner.cls, External):
+            name = inner.cls.name
+            if name.startswith("torchvision.datasets.") and "target_transform" not in inner.keywords:
+                return SINGLE_LABEL.get(name.rpartition(".")[2])
+    return None
+
+
 def one_hot_of(value: Value) -> tuple[Value, Node | None] | None:
     """The integer labels that a one-hot target was made from."""
     for origin in origins(value):
@@ -249,6 +344,12 @@ def one_hot_of(value: Value) -> tuple[Value, Node | None] | None:
         match origin:
             case Result(callee=External(name=name), arguments=[labels, *_], node=node) if name.endswith(".one_hot"):
                 return labels, node
+            case Result(callee=Member(receiver=Instance(cls=External(name=name)), name="fit_transform"), node=node) if (
+                name.endswith((".LabelBinarizer", ".OneHotEncoder"))
+            ):
+                return origin, node
+            case Result(callee=External(name="pandas.get_dummies"), node=node):
+                return origin, node
             case Result(callee=Member(name="scatter_" | "scatter"), arguments=[_, labels, *_], node=node):
                 return labels, node
             case Result(callee=External(name=name), node=node) if name.endswith(".to_categorical"):

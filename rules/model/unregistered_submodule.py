@@ -1,0 +1,112 @@
+"""Layers are never trained, saved or moved, because a plain list hides them from the model.
+
+`nn.Module` notices a layer only when the layer itself is assigned as an attribute. A Python list, tuple
+or dict of layers is just a value to it: `parameters()`, `state_dict()`, `.to(device)`, `.train()` and
+`.eval()` all pass them by. The forward pass works, so the network trains around layers that keep their
+random weights, and a model loaded from a checkpoint gets new random ones.
+
+```python bad
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, depth=3):
+        super().__init__()
+        self.layers = [nn.Linear(16, 16) for _ in range(depth)]  # lint: layers
+        self.out = nn.Linear(16, 2)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+        return self.out(x)
+
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(4):
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(model(torch.randn(8, 16)), torch.randint(2, (8,)))
+    loss.backward()
+    optimizer.step()
+```
+
+```python good
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, depth=3):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(16, 16) for _ in range(depth)])
+        self.out = nn.Linear(16, 2)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+        return self.out(x)
+
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(4):
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(model(torch.randn(8, 16)), torch.randint(2, (8,)))
+    loss.backward()
+    optimizer.step()
+```
+
+## When it is fine
+
+When the same layers are registered as well (`add_module`, `nn.Sequential(*self.blocks)`, an attribute
+each), when they have no weights, when their parameters are handed to the optimizer by hand, and when a
+frozen teacher is hidden on purpose.
+
+## Fix
+
+`nn.ModuleList` for a list or tuple, `nn.ModuleDict` for a dict, `nn.Sequential` where they simply run
+in order. The automatic fix wraps the list. Old checkpoints lack the layers: load them with care.
+
+## How to see it
+
+`print(model)` does not show the layers; their `weight.grad` grows but `weight` never changes. After
+`model.cuda()` the forward pass raises "Expected all tensors to be on the same device".
+
+## What it costs
+
+The model above trains 2 of its 8 parameter tensors and saves as many (counted on the CPU). Where every
+layer is in the list, the optimizer raises "optimizer got an empty parameter list".
+
+## Sources
+
+PyTorch documentation of `torch.nn.ModuleList`; pytorch issues 666, 1053, 38639 and 59925;
+pytorch-meta-optimizer issue 11 (LSTM cells that never trained).
+"""
+
+from collections.abc import Iterator
+
+from trainlint import Finding, Needs, Options, Program, Rule
+
+
+def check(program: Program, options: Options) -> Iterator[Finding]:
+    for hidden in program.hidden_modules:
+        yield Finding(
+            hidden.node,
+            f"`self.{hidden.attribute}` keeps modules in a plain {hidden.kind}: their weights are not in parameters(), "
+            "so they are not trained, moved or saved",
+            because=[(m.node, "a module with weights") for m in hidden.modules[:2] if m.node is not None],
+            fix=hidden.registered,
+            title=f"Keep them in an nn.{hidden.container_class}",
+        )
+
+
+rule = Rule(
+    check,
+    None,
+    level="error",
+    fix="unsafe",
+    since="0.1",
+    needs=Needs(steps=2),
+    words=("Module", "LightningModule", "nn", "forward"),
+)

@@ -1,0 +1,37 @@
+"""What one sample of a project's own data set is: its `__getitem__`, run once and unheard for its loader."""
+
+from __future__ import annotations
+
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.objects import find_member
+from trainlint.meaning.values import Bound, Class, External, Function, Instance, Item, Result, Unknown, Value, one
+
+SAMPLE = "*sample"
+
+
+def note_sample(machine: Machine, loader: Instance) -> None:
+    """Keep with a loader what `dataset[i]` gives."""
+    given = loader.arguments[0] if loader.arguments else loader.keywords.get("dataset")
+    dataset = _whole(given)
+    if not isinstance(dataset, Instance) or not isinstance(dataset.cls, Class):
+        return
+    found = find_member(dataset.cls, "__getitem__")
+    if found is None or not isinstance(found[0], Function):
+        return
+    with machine.unrecorded():
+        method = Bound(found[0], dataset, found[1])
+        loader.attributes[SAMPLE] = machine.call(machine, method, (Unknown("index"),), {}, loader.node, None)
+
+
+def _whole(value: Value | None) -> Value | None:
+    """The data set that a subset or a random split was taken from."""
+    for _ in range(4):
+        value = one(value) if value is not None else None
+        match value:
+            case Instance(cls=External(name="torch.utils.data.Subset"), arguments=[inner, *_]):
+                value = inner
+            case Item(source=Result(callee=External(name="torch.utils.data.random_split"), arguments=[inner, *_])):
+                value = inner
+            case _:
+                return value
+    return value
