@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_STRING_OR_COMMENT = re.compile(
+STRING_OR_COMMENT = (
     r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:"""|\Z)'''
     r"""|\'\'\'[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*(?:'''|\Z)"""
     r"""|"[^"\\\r\n]*(?:\\(?:\r\n|.)[^"\\\r\n]*)*"?"""
     r"""|'[^'\\\r\n]*(?:\\(?:\r\n|.)[^'\\\r\n]*)*'?"""
-    r"""|\#[^\r\n]*""",
-    re.DOTALL,
+    r"""|\#[^\r\n]*"""
 )
+
+_TOKEN = re.compile(STRING_OR_COMMENT, re.DOTALL)
 
 
 def comments_in(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of every comment, in order."""
-    for match in _STRING_OR_COMMENT.finditer(text):
+    for match in _TOKEN.finditer(text):
         if text[match.start()] == "#":
             yield match.span()

@@ -99,8 +99,8 @@ def examine(scope: Scope, entry: Entry) -> Outcome:
         _ = source.tree
     except SourceError as error:
         failure = Failure(error.path, error.line, error.message, _kind(error))
-        return Outcome(failures=(failure,) if entry.judged else ())
-    failures = source.failures if entry.judged else ()
+        return Outcome(failures=(failure,) if _is_to_be_named(scope, entry) else ())
+    failures = source.failures if _is_to_be_named(scope, entry) else ()
     if not entry.rules:
         return Outcome(failures=failures)
     try:
@@ -109,6 +109,14 @@ def examine(scope: Scope, entry: Entry) -> Outcome:
         return Outcome(failures=(*failures, _internal(path, "meaning", error)))
     found, broken = _ask_rules(scope, entry, program, path)
     return Outcome(tuple(found), (*failures, *broken))
+
+
+def _is_to_be_named(scope: Scope, entry: Entry) -> bool:
+    """Whether a failure to parse is to be reported: not where the author wants the file to be skipped."""
+    try:
+        return entry.judged and not scope.project.source(entry.file).suppressions.skip_file
+    except SourceError:  # it cannot even be read
+        return entry.judged
 
 
 def _kind(error: SourceError) -> Any:
@@ -149,7 +157,7 @@ def _describe(scope: Scope, page: Page, finding: Finding) -> Diagnostic:
     from trainlint.meaning.place import locate, qualified_name, statement_text
 
     where = locate(finding.place)
-    root_path = _path_in_project(where.path, scope.project)
+    root_path = path_in_project(where.path, scope.project)
     return Diagnostic(
         page.name,
         page.family,
@@ -164,7 +172,7 @@ def _describe(scope: Scope, page: Page, finding: Finding) -> Diagnostic:
     )
 
 
-def _path_in_project(path: str, project: Project) -> str:
+def path_in_project(path: str, project: Project) -> str:
     """From the project's root, so that it is the same in whatever folder the linter is started."""
     absolute = project.cwd / path
     inside = absolute.is_relative_to(project.root)

@@ -1,115 +1,31 @@
-"""Fixes of findings, tried together and, where that fails, in ever smaller groups, until nothing changes.
+"""Fixes of findings, applied until nothing changes.
 
-Nothing is written here but by `write`; what it writes has been parsed and linted again.
+A fix that leaves its own finding, breaks the file or brings another finding is refused. Nothing is written here:
+`rewrite` does that with what comes back.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from difflib import unified_diff
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainlint.attempt import Standing, attempt, stand
+from trainlint.attempt import Standing, stand
 from trainlint.diagnostic import Diagnostic, Edit, Failure, Report
-from trainlint.edits import write_atomically
 from trainlint.lint import USUAL, Effort, open_scopes, open_text
-from trainlint.source import Source
+from trainlint.repair import Fixed, Refused, Repair, Rewritten
+from trainlint.rewrite import diff, write
 
 if TYPE_CHECKING:
     from trainlint.book import Book
     from trainlint.config import Configurations
 
-MOST_ROUNDS = 10  # beyond those that end with a refusal
+__all__ = ["Fixed", "Refused", "Rewritten", "diff", "fix", "fix_source", "write"]
 
 Wanted = Callable[[Diagnostic], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A fix that was not applied, and why."""
-
-    diagnostic: Diagnostic
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """A file with its content before and after, as bytes and as people read it."""
-
-    file: Path
-    path: str
-    before: bytes
-    after: bytes
-    encoding: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """What fixing comes to: what remains to be said, what was resolved, what was refused, what to write."""
-
-    report: Report
-    fixed: tuple[Diagnostic, ...] = ()
-    refused: tuple[Refused, ...] = ()
-    rewritten: tuple[Rewritten, ...] = ()
-
-
-@dataclass(slots=True)
-class _Repair:
-    """Fixing in progress: how things stand, and what happened so far."""
-
-    standing: Standing
-    effort: Effort
-    fixed: list[Diagnostic] = field(default_factory=list)
-    refused: dict[tuple[str, str, str], Refused] = field(default_factory=dict)
-    originals: dict[Path, Source] = field(default_factory=dict)
-
-    def refuse(self, diagnostic: Diagnostic, reason: str) -> None:
-        self.refused[_key(diagnostic)] = Refused(diagnostic, reason)
-
-    def candidates(self, wanted: Wanted) -> Iterator[Diagnostic]:
-        """What can be fixed now, no two at the same place."""
-        claimed: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for diagnostic in self.standing.report.diagnostics:
-            if diagnostic.fix is None or _key(diagnostic) in self.refused or not wanted(diagnostic):
-                continue
-            edits = diagnostic.fix.edits
-            reason = _unfit(edits, self.standing.files)
-            if reason:
-                self.refuse(diagnostic, reason)
-            elif not any(_touches(edit, claimed[edit.where.path]) for edit in edits):
-                for edit in edits:
-                    claimed[edit.where.path].append((edit.where.start, edit.where.end))
-                yield diagnostic
-
-    def advance(self, batch: Sequence[Diagnostic]) -> None:
-        """Apply as many of these as go together; if not even the first goes alone, refuse it."""
-        while True:
-            edits = _edits_by_file(batch, self.standing.files)
-            before = {file: self.standing.source(file) for file in edits}
-            outcome = attempt(self.standing, edits, batch, self.effort)
-            if isinstance(outcome, Standing):
-                self.standing = outcome
-                self.fixed += batch
-                self.originals = {**before, **self.originals}
-                return
-            if len(batch) == 1:
-                self.refuse(batch[0], outcome)
-                return
-            batch = batch[: len(batch) // 2]
-
-    def result(self) -> Fixed:
-        pairs = ((file, old, self.standing.source(file)) for file, old in sorted(self.originals.items()))
-        rewritten = (
-            Rewritten(file, old.path, old.apply(()), new.apply(()), old.encoding.name)
-            for file, old, new in pairs
-        )
-        changed = tuple(change for change in rewritten if change.before != change.after)
-        return Fixed(self.standing.report, tuple(self.fixed), tuple(self.refused.values()), changed)
 
 
 def fix(
@@ -146,53 +62,31 @@ def fix_source(
 
 
 def _fix_all(standing: Standing, unsafe: bool, wanted: Wanted | None, effort: Effort) -> Fixed:
-    repair = _Repair(standing, replace(effort, progress=None))
+    repair = Repair(standing, replace(effort, progress=None))
+    files = standing.files
 
-    def chosen(diagnostic: Diagnostic) -> bool:
-        allowed = unsafe or (diagnostic.fix is not None and diagnostic.fix.applicability == "safe")
-        return allowed and (wanted is None or wanted(diagnostic))
+    def is_chosen(diagnostic: Diagnostic) -> bool:
+        if diagnostic.fix is None or (wanted is not None and not wanted(diagnostic)):
+            return False
+        return unsafe or diagnostic.fix.applicability == "safe"
 
-    rounds = 0
-    while rounds < MOST_ROUNDS + len(repair.refused):
-        batch = tuple(repair.candidates(chosen))
-        if not batch:
-            break
-        repair.advance(batch)
-        rounds += 1
-    return repair.result()
-
-
-def write(rewritten: Iterable[Rewritten]) -> tuple[Failure, ...]:
-    """Write what was rewritten; a file that changed meanwhile or cannot be written stays, and is named."""
-    return tuple(failure for failure in map(_write_one, rewritten) if failure is not None)
-
-
-def _write_one(change: Rewritten) -> Failure | None:
-    try:
-        if change.file.read_bytes() != change.before:
-            return Failure(change.path, None, "not written: it was changed by somebody else meanwhile")
-        write_atomically(change.file, change.after)
-    except OSError as error:
-        return Failure(change.path, None, f"not written: {error.strerror or error}")
-    return None
-
-
-def diff(rewritten: Iterable[Rewritten]) -> str:
-    """What would be written, as a patch."""
-    return "".join(line for change in rewritten for line in _diff_lines(change))
-
-
-def _diff_lines(change: Rewritten) -> Iterator[str]:
-    before, after = (
-        re.findall(r"[^\n]*\n|[^\n]+", content.decode(change.encoding, "replace"))
-        for content in (change.before, change.after)
+    return repair.run(
+        lambda: _apart(repair, filter(is_chosen, repair.open())), lambda batch: _edits_by_file(batch, files)
     )
-    for line in unified_diff(before, after, change.path, change.path):
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
-def _key(diagnostic: Diagnostic) -> tuple[str, str, str]:
-    return diagnostic.name, diagnostic.where.path, diagnostic.fingerprint
+def _apart(repair: Repair, diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Those that can be fixed together: no two change the same place. The others' turn comes later."""
+    claimed: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for diagnostic in diagnostics:
+        edits = diagnostic.fix.edits if diagnostic.fix else ()
+        reason = _unfit(edits, repair.standing.files)
+        if reason:
+            repair.refuse(diagnostic, reason)
+        elif not any(_touches(edit, claimed[edit.where.path]) for edit in edits):
+            for edit in edits:
+                claimed[edit.where.path].append((edit.where.start, edit.where.end))
+            yield diagnostic
 
 
 def _unfit(edits: Sequence[Edit], files: Mapping[str, Path]) -> str:

@@ -29,18 +29,35 @@ def settle(scope: Scope, outcomes: Iterable[Outcome]) -> Report:
     ignored = _ignored_rules(scope)
     said = numbered(gravest_of_equals(d for outcome in outcomes for d in outcome.diagnostics))
     wanted = [d for d in said if d.name not in ignored.get(d.where.path, ())]
-    by_path: dict[str, list[Diagnostic]] = defaultdict(list)
-    for diagnostic in absorb(wanted, {page.name: page.rule.yields_to for page in scope.pages}):
-        by_path[diagnostic.where.path].append(diagnostic)
+    speaking = _by_path(absorb(wanted, {page.name: page.rule.yields_to for page in scope.pages}))
+    everything = _by_path(said)
+    unclear = _unclear(failures)
     kept: list[Diagnostic] = []
     suppressed = 0
     files = {scope.project.display(file): file for file in scope.requested}
     for path, file in files.items():
-        silenced = silence(scope, file, by_path[path], failures, ignored.get(path, frozenset()))
+        judge = unclear is not None and path not in unclear
+        silenced = silence(
+            scope, file, speaking[path], everything[path], judge, ignored.get(path, frozenset())
+        )
         kept += silenced.kept
         suppressed += silenced.suppressed
     names = tuple(page.name for page in scope.pages)
     return Report(in_order(kept), failures, len(files), suppressed, paths=tuple(sorted(files)), rules=names)
+
+
+def _unclear(failures: Iterable[Failure]) -> frozenset[str] | None:
+    """The files of which too little is known to call a comment unused; None: all of them."""
+    if any(failure.kind == "internal-error" for failure in failures):
+        return None
+    return frozenset(failure.path for failure in failures)
+
+
+def _by_path(diagnostics: Iterable[Diagnostic]) -> defaultdict[str, list[Diagnostic]]:
+    found: defaultdict[str, list[Diagnostic]] = defaultdict(list)
+    for diagnostic in diagnostics:
+        found[diagnostic.where.path].append(diagnostic)
+    return found
 
 
 def join(reports: Iterable[Report]) -> Report:
