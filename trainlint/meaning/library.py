@@ -10,7 +10,7 @@ from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import get_attribute
+from trainlint.meaning.objects import get_attribute, register_unnamed
 from trainlint.meaning.samples import note_sample
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
@@ -230,7 +230,7 @@ def _setattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: N
         if isinstance(name, str):
             machine.write(holder.attributes, name, arguments[2])
         else:
-            holder.attributes["*dynamic"] = Constant(True)
+            register_unnamed(machine, holder, arguments[2])
     return NONE
 
 

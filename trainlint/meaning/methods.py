@@ -7,7 +7,7 @@ from collections.abc import Callable
 from trainlint.meaning.arguments import add_argument, parsed_arguments
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import external_bases, is_module
+from trainlint.meaning.objects import external_bases, is_module, register_unnamed
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     NONE,
@@ -71,6 +71,8 @@ def call_method(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value:
     receiver, name = callee.receiver, callee.name
+    if name in ("forward", "__call__") and is_module(one(receiver)):
+        return machine.call(machine, one(receiver), arguments, keywords, node, None)
     handler = _HANDLERS.get(name)
     if handler is not None:
         value = handler(machine, callee, arguments, keywords, node)
@@ -302,11 +304,7 @@ def _register(machine: Machine, callee: Member, arguments: Arguments, keywords: 
     if isinstance(name, str):
         machine.write(receiver.attributes, name, arguments[1])
     else:
-        receiver.attributes["*dynamic"] = Constant(True)
-        receiver.attributes.setdefault("*registered", Sequence("list", ()))
-        known = receiver.attributes["*registered"]
-        assert isinstance(known, Sequence)
-        machine.extend(known, (*known.items, arguments[1]))
+        register_unnamed(machine, receiver, arguments[1])
     return NONE
 
 

@@ -15,10 +15,12 @@ from trainlint.meaning.facts.layers import (
     is_module_class,
     layer_name,
 )
+from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.losses import criterion
+from trainlint.meaning.facts.optimizers import is_optimizer_class
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.objects import external_bases, has_unknown_base, is_module, lineage
-from trainlint.meaning.syntax import Define, Node
+from trainlint.meaning.syntax import Assign, Define, Node
 from trainlint.meaning.values import (
     Argument,
     Class,
@@ -176,7 +178,10 @@ class HiddenModules:
         scope = self.node.unit.scope
         names = scope.names if scope is not None else {}
         nn = "nn" if isinstance(names.get("nn"), External) else ("torch.nn" if "torch" in names else "nn")
-        return [replace(self.node, f"{nn}.{self.container_class}({text_of(self.node)})")] if self._is_plain else []
+        node = self.node.value if isinstance(self.node, Assign) and self.node.value is not None else self.node
+        if not self._is_plain or isinstance(node, Assign):
+            return []
+        return [replace(node, f"{nn}.{self.container_class}({text_of(node)})")]
 
     @property
     def _is_plain(self) -> bool:
@@ -188,7 +193,7 @@ class HiddenModules:
 def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:
     """Plain containers of modules on module objects, each place once."""
     found: dict[int, HiddenModules] = {}
-    registered = {id(v) for i in instances for v in _registered(i)}
+    registered = {id(v) for i in instances for v in _registered(i)} | _optimised(instances)
     for instance in instances:
         if not is_module(instance) or not isinstance(instance.cls, Class):
             continue
@@ -198,10 +203,25 @@ def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:
                     continue
                 if isinstance(option, Sequence) and option.kind == "generator":
                     continue
-                modules = tuple(m for m in _modules_in(option) if id(m) not in registered and has_weights(m))
+                modules = tuple(m for m in _modules_in(option) if id(m) not in registered and _is_trainable(m))
                 if modules:
-                    found.setdefault(id(option.node.cst), HiddenModules(instance, name, option, modules, option.node))
+                    place = instance.places.get(name, option.node)
+                    found.setdefault(id(place.cst), HiddenModules(instance, name, option, modules, place))
     return list(found.values())
+
+
+def _is_trainable(module: Instance) -> bool:
+    return has_weights(module) is True and "*frozen" not in module.attributes
+
+
+def _optimised(instances: list[Instance]) -> set[int]:
+    """Modules whose parameters some optimizer is given by hand."""
+    found: set[int] = set()
+    for instance in instances:
+        if isinstance(instance.cls, External) and is_optimizer_class(instance.cls.name):
+            for value in (*instance.arguments[:1], *instance.keywords.values()):
+                found.update(id(v) for v in walk(value) if isinstance(v, Instance))
+    return found
 
 
 def _modules_in(container: Sequence | Mapping) -> Iterator[Instance]:

@@ -233,6 +233,14 @@ def _library_attribute(machine: Machine, holder: Instance, name: str, node: s.No
     return Member(holder, name, node)
 
 
+def register_unnamed(machine: Machine, holder: Instance, value: Value) -> None:
+    """A module set under a name that is only known at run time."""
+    holder.attributes["*dynamic"] = Constant(True)
+    known = holder.attributes.setdefault("*registered", Sequence("list", ()))
+    assert isinstance(known, Sequence)
+    machine.extend(known, (*known.items, value))
+
+
 def get_item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> Value:
     found = [_item(machine, option, key, node) for option in options(holder, 4)]
     return choice(found) if found else Item(holder, key, node)

@@ -162,6 +162,7 @@ def _store_attribute(
             if isinstance(node, s.Assign):
                 _note_attribute_sum(machine, target, value, node)
                 _note_reset(machine, f".{target.name}", value, node)
+                option.places[target.name] = node
             machine.write(option.attributes, target.name, value)
 
 

@@ -146,10 +146,10 @@ def _range(value: Value, depth: int) -> Range | None:
             return Range(-3.0, 3.0, "the targets are changes, of both signs", node)
         case Result(callee=External(name="torch.linspace" | "torch.arange" | "numpy.linspace" | "numpy.arange")):
             return _steps_range(value)
-        case Result() if operation(value) in _NON_NEGATIVE:
-            return Range(0.0, 20.0, f"the targets come from {operation(value)}", value.node)
-        case Result(callee=External(name=name), node=node) if name.rpartition(".")[2] in _NON_NEGATIVE:
-            return Range(0.0, 20.0, "the targets are not negative", node)
+        case Result() if depth == 0 and operation(value) in _NON_NEGATIVE:
+            return Range(0.0, 0.0, "the targets are not negative", value.node)
+        case Result(callee=External(name=name), node=node) if depth == 0 and name.rpartition(".")[2] in _NON_NEGATIVE:
+            return Range(0.0, 0.0, "the targets are not negative", node)
         case Result(callee=External(name=name), node=node) if name in _NORMAL:
             return Range(-3.0, 3.0, f"the targets are normal draws of both signs (`{name}`)", node)
         case Result(callee=External(name=name), node=node) if name in _UNIT:

@@ -133,6 +133,7 @@ class Instance:
     attributes: dict[str, Value] = field(default_factory=dict)
     symbolic: bool = False
     loop: Any = None  # the innermost loop region it was made in
+    places: dict[str, Node] = field(default_factory=dict)  # where each attribute was last assigned
 
 
 @dataclass(slots=True, eq=False)
