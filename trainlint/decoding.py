@@ -45,10 +45,12 @@ class Encoding:
         return self.mark + text.encode(self.name)
 
 
-def decode(raw: bytes, path: str) -> tuple[str, Encoding]:
+def decode(raw: bytes, path: str, largest: int = LARGEST) -> tuple[str, Encoding]:
     """The text of a Python file without its byte-order mark, and how to write it back."""
-    if len(raw) > LARGEST:
-        raise SourceError(path, None, f"too large ({len(raw) / 1e6:.1f} MB, the limit is {LARGEST / 1e6:.0f} MB)")
+    if len(raw) > largest:
+        raise SourceError(
+            path, None, f"too large ({len(raw) / 1e6:.1f} MB, the limit is {largest / 1e6:.0f} MB)"
+        )
     mark, name = _declared(raw, path)
     body = raw[len(mark) :]
     text = _decoded(body, name, path)
@@ -74,7 +76,9 @@ def _declared(raw: bytes, path: str) -> tuple[bytes, str]:
 
 def _codec(declared: str, path: str, line: int) -> str:
     name = declared.lower().replace("_", "-")
-    if name == "utf-8" or name.startswith("utf-8-"):  # as Python reads it, "utf-8-*-" and "utf-8-unix" included
+    if name == "utf-8" or name.startswith(
+        "utf-8-"
+    ):  # as Python reads it, "utf-8-*-" and "utf-8-unix" included
         return "utf-8"
     try:
         return codecs.lookup(name).name

@@ -14,40 +14,11 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from trainlint.config import DEFAULT_EXCLUDE
 from trainlint.diagnostic import Failure
 from trainlint.ignoring import Ignores, ignored, ignores_above, with_ignores_in
 
 SUFFIXES = (".py", ".ipynb")
-DEFAULT_EXCLUDE = (
-    ".bzr",
-    ".direnv",
-    ".eggs",
-    ".git",
-    ".git-rewrite",
-    ".hg",
-    ".ipynb_checkpoints",
-    ".jj",
-    ".mypy_cache",
-    ".nox",
-    ".pants.d",
-    ".pyenv",
-    ".pytest_cache",
-    ".pytype",
-    ".ruff_cache",
-    ".svn",
-    ".tox",
-    ".venv",
-    ".vscode",
-    "__pycache__",
-    "__pypackages__",
-    "_build",
-    "buck-out",
-    "build",
-    "dist",
-    "node_modules",
-    "site-packages",
-    "venv",
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +49,9 @@ class Excludes:
 
     def match_above(self, path: Path) -> bool:
         """Whether the entry or a folder above it, up to the base, is excluded."""
-        above = (folder for folder in path.parents if folder != self.base and folder.is_relative_to(self.base))
+        above = (
+            folder for folder in path.parents if folder != self.base and folder.is_relative_to(self.base)
+        )
         return self.match(path, path.is_dir()) or any(self.match(folder, True) for folder in above)
 
 
@@ -161,16 +134,18 @@ def walk(folder: Path, excludes: Excludes, cwd: Path) -> Iterator[Path | Failure
             yield Failure(shown(current, cwd), None, f"cannot be read: {error.strerror}")
             continue
         for entry in entries:
-            path = current / entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if not excludes.match(path, True) and not ignored(ignores, path, True):
-                    pending.append((path, ignores))
-            elif entry.name.endswith(SUFFIXES) and not excludes.match(path, False):
-                if not ignored(ignores, path, False):
-                    yield from _file(path, entry, folder, cwd)
+            path, is_folder = current / entry.name, entry.is_dir(follow_symlinks=False)
+            if not is_folder and not entry.name.endswith(SUFFIXES):
+                continue
+            if excludes.match(path, is_folder) or ignored(ignores, path, is_folder):
+                continue
+            if is_folder:
+                pending.append((path, ignores))
+            else:
+                yield from _file(path, entry, cwd)
 
 
-def _file(path: Path, entry: os.DirEntry[str], folder: Path, cwd: Path) -> Iterator[Path | Failure]:
+def _file(path: Path, entry: os.DirEntry[str], cwd: Path) -> Iterator[Path | Failure]:
     if entry.is_file(follow_symlinks=False):
         yield path
     elif entry.is_symlink() and not entry.name.startswith(".#") and not path.exists():  # .#: an editor's lock

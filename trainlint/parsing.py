@@ -2,20 +2,98 @@
 
 from __future__ import annotations
 
+import ast
+import re
+import warnings
 from typing import TYPE_CHECKING
 
 from trainlint.decoding import SourceError
+from trainlint.diagnostic import Failure
+from trainlint.magics import blank
+from trainlint.nesting import too_deep
 
 if TYPE_CHECKING:
     import libcst
 
+    from trainlint.notebook import Notebook
+
+_NEWLINE = re.compile(r"\r\n?|\n")
+_PYTHON_2 = (
+    (re.compile(r"\bprint\b\s*(?:[\"'\w%`]|>>|$)"), "print statement"),
+    (re.compile(r"\bexcept\b[^:#]+,\s*\w+\s*:"), "except clause"),
+    (re.compile(r"\braise\b[^(#]+,"), "raise statement"),
+    (re.compile(r"\bexec\b\s+[\"'\w]"), "exec statement"),
+    (re.compile(r"<>"), "<> operator"),
+    (re.compile(r"`"), "backquotes"),
+    (re.compile(r"\b(?:0[0-7]+|\d+[lL]|0[xX][\da-fA-F]+[lL])\b"), "number"),
+    (re.compile(r"\b[uU][rR][\"']"), "ur string"),
+    (re.compile(r"\b(?:def|lambda)\b[^#]*[(,]\s*\("), "tuple parameter"),
+)
+
 
 def parse(text: str, path: str) -> libcst.Module:
+    """The tree of a Python text; raises `SourceError` and nothing else."""
+    deep = too_deep(text)
+    if deep is not None:
+        raise SourceError(path, _line(text, deep[0]), f"nests too deeply to be parsed: {deep[1]}", "syntax")
     import libcst
 
     try:
         return libcst.parse_module(text)
     except libcst.ParserSyntaxError as error:
-        raise SourceError(path, error.raw_line, "syntax error", "syntax") from None
-    except Exception as error:
-        raise SourceError(path, None, f"cannot be parsed: {error}", "syntax") from None
+        line, message = _fault(text, error.raw_line)
+        raise SourceError(path, line, message, "syntax") from None
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of LibCST's parser is no Exception
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise SourceError(path, None, f"cannot be parsed: {first}", "syntax") from None
+
+
+def parse_cells(notebook: Notebook, path: str) -> tuple[libcst.Module, tuple[Failure, ...]]:
+    """The tree of all cells that can be parsed, and one failure for each that cannot."""
+    try:
+        return parse(notebook.text, path), ()
+    except SourceError:
+        pieces, failures = _cells_that_parse(notebook, path)
+        return parse("\n".join(pieces), path), failures
+
+
+def _cells_that_parse(notebook: Notebook, path: str) -> tuple[tuple[str, ...], tuple[Failure, ...]]:
+    pieces, failures = [], []
+    for cell in notebook.cells:
+        code = notebook.text[cell.start : cell.end]
+        try:
+            parse(code, path)
+        except SourceError as error:
+            message = f"cell {cell.number}: {error.message}; the cell is left out"
+            failures.append(Failure(path, error.line, message, "syntax"))
+            code = blank(code)
+        pieces.append(code)
+    return tuple(pieces), tuple(failures)
+
+
+def _line(text: str, offset: int) -> int:
+    return len(_NEWLINE.findall(text, 0, offset)) + 1
+
+
+def _fault(text: str, known_line: int) -> tuple[int, str]:
+    """Where and why a text is no Python; Python's own parser says it best."""
+    line, reason = _python_fault(text)
+    line = line or known_line
+    lines = _NEWLINE.split(text)
+    written = lines[line - 1] if line <= len(lines) else ""
+    old = next((name for pattern, name in _PYTHON_2 if pattern.search(written)), None)
+    return line, f"Python 2 syntax ({old})" if old else f"syntax error: {reason}"
+
+
+def _python_fault(text: str) -> tuple[int | None, str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        return error.lineno, error.msg
+    except (ValueError, RecursionError, MemoryError):
+        return None, "invalid syntax"
+    return None, "the parser does not know this syntax"

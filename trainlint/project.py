@@ -68,7 +68,9 @@ class Project:
     _words: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _calls: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
-    units: dict[Path, Any] = field(default_factory=dict, repr=False)  # what `meaning` has lowered of each file
+    units: dict[Path, Any] = field(
+        default_factory=dict, repr=False
+    )  # what `meaning` has lowered of each file
 
     @property
     def files(self) -> tuple[Path, ...]:

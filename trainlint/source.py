@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 from trainlint.decoding import Encoding, SourceError, decode
 from trainlint.diagnostic import Edit, Failure, Location
 from trainlint.edits import apply_edits, in_newlines_of
+from trainlint.notebook import LARGEST as LARGEST_NOTEBOOK
+from trainlint.notebook import Notebook, read_notebook
+from trainlint.notebook_edits import edited_notebook
 from trainlint.suppressions import Suppressions, find_suppressions
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Source", "SourceError", "read_source", "source_from_text"]
 
 _NEWLINE = re.compile(r"\r\n?|\n")
+_LONE_RETURN = re.compile(r"\r(?!\n)")
+_LEADING_FEEDS = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +46,11 @@ class Source:
     text: str
     written: str
     encoding: Encoding = field(default_factory=Encoding)
+    cells: Notebook | None = None
 
     @property
     def notebook(self) -> bool:
-        return False
+        return self.cells is not None
 
     @property
     def is_package(self) -> bool:
@@ -53,14 +59,18 @@ class Source:
     @cached_property
     def tree(self) -> libcst.Module:
         """The syntax tree, parsed once; raises `SourceError`."""
-        from trainlint.parsing import parse
-
-        return parse(self.text, self.path)
+        return self._parsed[0]
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Parts of a notebook that could not be parsed and were left out."""
-        return ()
+        """Cells of a notebook that cannot be parsed and are left out of the tree. Parses."""
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[libcst.Module, tuple[Failure, ...]]:
+        from trainlint.parsing import parse, parse_cells
+
+        return parse_cells(self.cells, self.path) if self.cells else (parse(self.text, self.path), ())
 
     @cached_property
     def suppressions(self) -> Suppressions:
@@ -96,10 +106,21 @@ class Source:
     def location(self, start: int, end: int) -> Location:
         line, column = self.line_and_column(start)
         end_line, end_column = self.line_and_column(end)
-        return Location(self.path, line, column, end_line, end_column, start, end)
+        cell = self.cells.cell_at(start) if self.cells else None
+        if cell is None:
+            return Location(self.path, line, column, end_line, end_column, start, end)
+        end_line, end_column = self.line_and_column(min(end, cell.end))
+        above = self.line_and_column(cell.start)[0] - 1
+        return Location(
+            self.path, line - above, column, end_line - above, end_column, start, end, cell.number
+        )
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """The new content of the file; every byte outside the edits stays as it was."""
+        if not self.encoding.exact:
+            raise SourceError(self.path, None, f"cannot be rewritten in {self.encoding.name} without changes")
+        if self.cells is not None:
+            return self.encoding.encode(edited_notebook(self.cells, edits))
         fitted = in_newlines_of(self.written, edits)
         return self.encoding.encode(apply_edits(self.written, fitted))
 
@@ -120,5 +141,23 @@ def source_from_text(content: str | bytes, path: str) -> Source:
 
 
 def _source(raw: bytes, path: str, file: Path | None) -> Source:
-    text, encoding = decode(raw, path)
-    return Source(path, file, text, text, encoding)
+    if path.endswith(".ipynb"):
+        content, encoding = decode(raw, path, LARGEST_NOTEBOOK)
+        cells = read_notebook(content, path)
+        return Source(path, file, cells.text, cells.written, encoding, cells)
+    written, encoding = decode(raw, path)
+    return Source(path, file, _for_parsing(written), written, encoding)
+
+
+def _for_parsing(written: str) -> str:
+    """The text with the same meaning and length that LibCST reads and reproduces.
+
+    LibCST knows no lone carriage returns and drops form feeds before a line's first word, where Python
+    counts columns afresh, as after a newline.
+    """
+    text = written
+    if "\f" in text:
+        text = _LEADING_FEEDS.sub(lambda match: match[0].replace("\f", "\n"), text)
+    if "\r" in text:
+        text = _LONE_RETURN.sub("\n", text)
+    return text

@@ -99,7 +99,7 @@ def _unused(
     for comment in comments:
         used = {finding[0] for finding in said if comment.silences(*finding)}
         idle = tuple(name for name in comment.names if name in selected and name not in used)
-        if comment.line is None or used and not comment.names:
+        if comment.line is None or (used and not comment.names):
             continue
         if len(idle) == len(comment.names):
             if comment.names or complete:
