@@ -1,4 +1,4 @@
-"""The checkpoint goes to the device it was saved from, which may be missing here or belong to another process.
+"""The checkpoint goes to the device it was saved from, which may be missing or belong to another process.
 
 `torch.save` notes the device of every tensor and `torch.load` puts it back there. A script that chooses
 its own device and loads without `map_location` works only where the two agree. On a machine without a GPU
@@ -56,11 +56,21 @@ pytorch/examples pull request 935; the snapshot of the DDP tutorial series, whic
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Finding, Needs, Options, Program, Rule, set_argument, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    yield from ()
+    if not program.picks_device:
+        return
+    for load in program.loads:
+        if load.open or load.argument("map_location", 1) is not None or not load.is_checkpoint:
+            continue
+        yield Finding(
+            load.node,
+            f"`{text_of(load.node)}` has no map_location: every tensor goes back to the device it was saved from",
+            fix=[set_argument(load.node, "map_location", '"cpu"')],
+            title='Load to the CPU, then move: map_location="cpu"',
+        )
 
 
 rule = Rule(

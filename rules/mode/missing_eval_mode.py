@@ -85,7 +85,7 @@ princeton-vl/pytorch_stacked_hourglass issue 44.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, insert_before, text_of
+from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             evaluation.node,
             f"`{text_of(evaluation.node)}` evaluates in train mode: dropout stays on, BatchNorm learns from this data",
             because=[(m.event.node, "last switched the mode") for m in evaluation.modes if m.event is not None][:2],
-            fix=[insert_before(evaluation.loop_node, f"{model}.eval()")] if model else (),
+            fix=evaluation.switched(model) if model else (),
             title=f"Call `{model}.eval()` before the evaluation loop",
             level=None if dependent else "warning",
             known=evaluation.known,

@@ -111,7 +111,7 @@ rule = Rule(
     check,
     None,
     level="error",
-    fix="unsafe",
+    fix=None,
     since="0.1",
     needs=Needs(steps=60, seeds=3, targets="classes"),
     words=(

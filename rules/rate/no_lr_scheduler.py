@@ -94,7 +94,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             run.node,
             f"{run.optimizer.kind} lr={run.rate:g} stays constant over {run.epochs:g} epochs{under}",
             because=[(run.loop_node, "the epochs, without a change of the rate"), (run.step.node, "the only driver")],
-            control=run.scheduled,
+            fix=run.scheduled,
+            title="Anneal the rate with a cosine schedule",
         )
 
 

@@ -86,7 +86,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             early.node,
             f"`{text_of(early.node)}` comes before the first `{text_of(early.step.node)}`, so the first rate is never used",
             because=[(early.step.node, "the optimizer steps only after the schedule has moved on")],
-            control=early.moved,
+            fix=early.moved,
+            title="Step the schedule at the end of the loop",
         )
 
 

@@ -12,7 +12,7 @@ from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent
-from trainlint.meaning.place import Change, text_of, wrap_statement
+from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Comprehension, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Bound, Choice, External, Function, Instance, Item, Mapping, Result, Sequence, Value, one
@@ -64,6 +64,13 @@ class Evaluation:
     def in_train_mode(self) -> bool:
         """Whether the module is in train mode here on every path."""
         return bool(self.modes) and all(mode.training is True for mode in self.modes)
+
+    def switched(self, model: str) -> list[Change]:
+        """The edit that evaluates in eval mode and goes back to train mode behind the loop."""
+        node = self.loop.node
+        if isinstance(node, (For, While)):
+            return [insert_before(node, f"{model}.eval()"), insert_after(node, f"{model}.train()")]
+        return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
 
     @property
     def repeats(self) -> bool:

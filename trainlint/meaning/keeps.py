@@ -116,8 +116,10 @@ def _is_within_a_batch(loop: Region) -> bool:
 def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | None:
     assert event.value is not None
     backward = _backward_through(event, loop)
-    if backward is None and attached(event.value) is not True and not _is_trained_on(program, event.value):
-        return None
+    if backward is None and attached(event.value) is not True:
+        backward = _trained_by(program, event.value)
+        if backward is None:
+            return None
     if backward is not None and not _directly(backward, event.value):
         return None
     if not _new_in(event.value, loop) or not _outlives(event, loop) or _is_consumed(program, event, loop, backward):
@@ -141,14 +143,15 @@ def _backward_through(event: Event, loop: Region) -> Event | None:
     return None
 
 
-def _is_trained_on(program: Program, value: Value) -> bool:
-    """Whether a value comes from what an unknown model gave and a backward pass goes through."""
+def _trained_by(program: Program, value: Value) -> Event | None:
+    """The backward pass through what an unknown model gave, where the value comes from that too."""
     if attached(value) is False:
-        return False
+        return None
     unknown = {id(v) for v in walk(value) if isinstance(v, Result) and isinstance(v.callee, (Argument, Free)) and v.grad}
-    return bool(unknown) and any(
-        id(v) in unknown for b in program.backwards if b.value is not None for v in walk(b.value)
-    )
+    for backward in program.backwards if unknown else ():
+        if backward.value is not None and any(id(v) in unknown for v in walk(backward.value)):
+            return backward
+    return None
 
 
 def _elements(value: Value) -> list[Value]:

@@ -168,10 +168,20 @@ def _is_one_class(value: Value) -> bool:
 def _sorted_labels(dataset: Value | None) -> str:
     match one(dataset) if dataset is not None else None:
         case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if len(arguments) > 1:
-            for inner in walk(arguments[-1]):
-                if isinstance(inner, Result) and _makes_runs(inner):
+            parts = list(walk(arguments[-1]))
+            columns = {constant(v.key) for v in parts if isinstance(v, Item) and v.key is not None}
+            for inner in parts:
+                if isinstance(inner, Result) and (_makes_runs(inner) or _sorts_by(inner, columns)):
                     return "the labels come in runs of one class"
     return ""
+
+
+def _sorts_by(value: Result, columns: set[object]) -> bool:
+    """`frame.sort_values("label")` of the very column that is the target."""
+    if not isinstance(value.callee, Member) or value.callee.name != "sort_values":
+        return False
+    by = value.arguments[0] if value.arguments else value.keywords.get("by")
+    return by is not None and isinstance(constant(by), str) and constant(by) in columns
 
 
 def _makes_runs(value: Result) -> bool:

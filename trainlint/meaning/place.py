@@ -200,10 +200,14 @@ def _before(change: Change) -> Edit | None:
 def _after(change: Change) -> Edit | None:
     source = change.node.unit.source
     statement = _own_line(change.node)
-    if statement is None or type(statement).__name__ != "SimpleStatementLine":
+    if isinstance(change.node, (s.For, s.While)):
+        statement = change.node.cst
+    elif statement is None or type(statement).__name__ != "SimpleStatementLine":
         return None
     start, end = source.span(statement)
     line = source.text.rfind("\n", 0, start) + 1
+    if source.text[line:start].strip():
+        return None
     stop = source.text.find("\n", end)
     if stop < 0:
         return _edit(source, len(source.text), len(source.text), f"\n{source.text[line:start]}{change.text}")

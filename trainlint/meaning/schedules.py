@@ -117,12 +117,14 @@ class ConstantRate:
 
     @property
     def scheduled(self) -> list[Change]:
-        """The edit that adds a cosine schedule, for the experiment."""
-        if self.node.unit is not self.loop_node.unit:
+        """The edit that adds a cosine schedule over the epochs."""
+        scope = self.node.unit.scope
+        known = scope is not None and isinstance(scope.names.get("torch"), External)
+        if self.node.unit is not self.loop_node.unit or not known:
             return []
         text = text_of(self.update.optimizer_node)
-        line = f"_schedule = torch.optim.lr_scheduler.CosineAnnealingLR({text}, T_max={int(self.epochs)})"
-        return [insert_after(self.node, line), append_to_body(self.loop_node, "_schedule.step()")]
+        line = f"scheduler = torch.optim.lr_scheduler.CosineAnnealingLR({text}, T_max={int(self.epochs)})"
+        return [insert_after(self.node, line), append_to_body(self.loop_node, "scheduler.step()")]
 
 
 def constant_rates(program: Program) -> list[ConstantRate]:
