@@ -63,7 +63,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
     if not program.picks_device:
         return
     for load in program.loads:
-        if load.open or load.argument("map_location", 1) is not None or not load.is_checkpoint:
+        if load.open or load.argument("map_location", 1) is not None or not load.is_checkpoint or load.is_own:
             continue
         yield Finding(
             load.node,
