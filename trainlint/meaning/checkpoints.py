@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import walk
+from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import of_kind
-from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Value
+from trainlint.meaning.place import text_of
+from trainlint.meaning.syntax import Binary, Call, Format, Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.truth import is_none
+from trainlint.meaning.values import MISSING, Item, Member, Value, constant, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -31,9 +33,26 @@ class Load:
     def argument(self, name: str, position: int = 99) -> Value | None:
         keywords = self.event.detail
         if name in keywords:
-            found = keywords[name]
-            return found if found is None or not isinstance(found, dict) else None
+            return None if is_none(keywords[name]) else keywords[name]
         return self.event.inputs[position] if position < len(self.event.inputs) else None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the same run has written the file, or another path of the code loads with care."""
+        given = self.event.inputs[0] if self.event.inputs else self.event.detail.get("f")
+        for saved in self.program.events("save"):
+            target = saved.inputs[1] if len(saved.inputs) > 1 else None
+            if given is not None and target is not None and _same_file(given, target):
+                return True
+        return self._is_one_of_two()
+
+    def _is_one_of_two(self) -> bool:
+        """One arm of a choice by device: the other arm loads too."""
+        for arm in self.event.guards(list(self.event.region.ancestors())[-1]):
+            siblings = arm.parent.items if arm.parent is not None else []
+            if any(type(s) is Region and s is not arm and of_kind(s, "load") for s in siblings):
+                return True
+        return False
 
     @property
     def open(self) -> bool:
@@ -44,7 +63,7 @@ class Load:
     def is_checkpoint(self) -> bool:
         """Whether it goes into a module or optimizer, or is a module itself: data sets are no checkpoints."""
         return self.is_state or any(
-            any(v is self.event.value for v in walk(e.target))
+            any(_origin(o) is self.event.value for o in options(e.target))
             for root in self.program.roots
             for e in of_kind(root, "mode", "forward")
         )
@@ -57,6 +76,24 @@ class Load:
             for root in self.program.roots
             for e in of_kind(root, "load_state")
         )
+
+
+def _origin(value: Value) -> Value:
+    """What an attribute or item was taken from."""
+    while isinstance(value, (Member, Item)):
+        value = value.receiver if isinstance(value, Member) else value.source
+    return value
+
+
+def _same_file(first: Value, second: Value) -> bool:
+    a, b = constant(first), constant(second)
+    return (a is not MISSING and a == b) or same(first, second) is True or _spelled(first) == _spelled(second) != ""
+
+
+def _spelled(value: Value) -> str:
+    """The expression of a computed path (`os.path.join(folder, "best.pt")`), as text."""
+    node = getattr(one(value), "node", None)
+    return text_of(node) if isinstance(node, (Call, Format, Binary)) else ""
 
 
 def picks_device(program: Program) -> bool:

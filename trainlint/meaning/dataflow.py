@@ -40,6 +40,7 @@ from trainlint.meaning.values import (
     options,
 )
 
+_WITH_INDICES = frozenset("max min topk sort kthvalue median mode cummax cummin aminmax".split())
 _LIMIT = 600  # values looked at for one question
 
 
@@ -121,6 +122,8 @@ def _attached(value: Value, seen: set[int]) -> bool | None:
             return _any(values, seen)
         case Item(source=Free() | Argument(), key=None):
             return False  # a loop over what came from outside: batches, not graphs
+        case Item(source=Result() as source, key=Constant(value=1)) if operation(source) in _WITH_INDICES:
+            return False  # the positions, not the values
         case Item(source=source):
             seen.add(id(value))
             return _attached(source, seen)

@@ -35,6 +35,7 @@ class Evaluation:
     modes: frozenset[Mode]
     trained: bool  # the same module is trained, or loaded, in the same program
     judged: bool  # what it gives is measured or collected
+    trains_too: bool  # the same loop trains when it is called from elsewhere
 
     @property
     def node(self) -> Node:
@@ -68,6 +69,8 @@ class Evaluation:
     def switched(self, model: str) -> list[Change]:
         """The edit that evaluates in eval mode and goes back to train mode behind the loop."""
         node = self.loop.node
+        if self.trains_too:
+            return []
         if isinstance(node, (For, While)):
             return [insert_before(node, f"{model}.eval()"), insert_after(node, f"{model}.train()")]
         return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
@@ -126,8 +129,12 @@ def evaluations(program: Program) -> list[Evaluation]:
                 continue
             if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(event, modes, used):
                 continue
-            found.append(Evaluation(event, loop, modes, _is_trained(program, event), _is_judged(event, loop)))
+            found.append(Evaluation(event, loop, modes, _is_trained(program, event), _is_judged(event, loop), _trains_too(program, loop)))
     return found
+
+
+def _trains_too(program: Program, loop: Region) -> bool:
+    return any(r.node is loop.node for b in program.backwards for r in b.region.ancestors() if r.kind == "loop")
 
 
 def _takes_an_output(event: Event, loop: Region) -> bool:
