@@ -64,7 +64,7 @@ def too_deep(text: str) -> tuple[int, str] | None:
         if len(depth.outer) > MOST_BRACKETS or (len(token) > _DEEP_STRING and _is_deep_string(text, match)):
             return match.start(), f"more than {MOST_BRACKETS} nested brackets"
         if depth.total > LONGEST_CHAIN:
-            return match.start(), f"an expression with more than {LONGEST_CHAIN} links"
+            return match.start(), f"an expression of more than {LONGEST_CHAIN} operators, calls and strings"
     return _too_many_branches(text)
 
 

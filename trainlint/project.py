@@ -13,8 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from trainlint.config import DEFAULT_EXCLUDE
 from trainlint.decoding import SourceError
-from trainlint.discovery import DEFAULT_EXCLUDE, Discovery, Excludes, discover, in_order, shown, walk
+from trainlint.discovery import Discovery, Excludes, discover, in_order, shown, walk
 from trainlint.ignoring import VCS_FOLDERS
 from trainlint.imports import Finder, imports_in
 from trainlint.source import Source, read_source

@@ -6,8 +6,6 @@ span is syntactic: no surrounding whitespace or comments, no parentheses around 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,22 +54,42 @@ class Ruler:
         if node not in self.spans:
             self.spans[node] = (start, self.offset)
 
-    @contextmanager
     def record_syntactic_position(
         self,
         node: libcst.CSTNode,
         *,
         start_node: libcst.CSTNode | None = None,
         end_node: libcst.CSTNode | None = None,
-    ) -> Iterator[None]:
-        start = self.offset
-        yield
-        end = self.offset
-        if start_node is not None:
-            start = self.spans[start_node][0]
-        if end_node is not None:
-            end = self.spans[end_node][1]
-        self.spans[node] = (start, end)
+    ) -> Mark:
+        return Mark(self, node, start_node, end_node)
+
+
+class Mark:
+    """The stretch of code generation that writes a node itself, from one of its children to another."""
+
+    __slots__ = ("_end_node", "_node", "_ruler", "_start", "_start_node")
+
+    def __init__(
+        self,
+        ruler: Ruler,
+        node: libcst.CSTNode,
+        start_node: libcst.CSTNode | None,
+        end_node: libcst.CSTNode | None,
+    ) -> None:
+        self._ruler, self._node = ruler, node
+        self._start_node, self._end_node = start_node, end_node
+        self._start = ruler.offset
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *raised: object) -> None:
+        spans, start, end = self._ruler.spans, self._start, self._ruler.offset
+        if self._start_node is not None:
+            start = spans[self._start_node][0]
+        if self._end_node is not None:
+            end = spans[self._end_node][1]
+        spans[self._node] = (start, end)
 
 
 def measure(module: libcst.Module) -> tuple[dict[libcst.CSTNode, Span], str]:
