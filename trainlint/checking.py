@@ -33,6 +33,8 @@ def check(arguments: Namespace) -> Answer:
     """Lint, or whatever else the arguments ask `check` for."""
     _refuse_contradictions(arguments)
     desk = open_desk(arguments)
+    if desk.stdin is not None and (arguments.add_ignores or arguments.write_baseline):
+        raise UsageError("standard input (-) has no file to write ignore comments or a baseline for")
     if arguments.show_settings:
         return _show_settings(desk)
     if arguments.show_files:
@@ -135,18 +137,33 @@ def _changed_text(desk: Desk, fixed: Fixed, arguments: Namespace) -> Answer:
 
 
 def _fix(desk: Desk, arguments: Namespace) -> Fixed:
+    """What fixing, or silencing, everything that is not in the baseline comes to."""
+    known = _baseline(desk)
+
+    def wanted(diagnostic: Diagnostic) -> bool:
+        return known is None or not known.knows(diagnostic, desk.cwd)
+
+    effort, unsafe = _effort(arguments), arguments.unsafe_fixes
+    if arguments.add_ignores:
+        from trainlint.adopt import add_ignores
+
+        return add_ignores(desk.paths, desk.settings, desk.book, wanted=wanted, cwd=desk.cwd, effort=effort)
     from trainlint.fix import fix, fix_source
 
-    known = _baseline(desk)
-    asked = {
-        "unsafe": arguments.unsafe_fixes,
-        "wanted": (lambda diagnostic: not known.knows(diagnostic, desk.cwd)) if known else None,
-        "cwd": desk.cwd,
-        "effort": _effort(arguments),
-    }
-    if desk.stdin is not None:
-        return fix_source(desk.stdin, desk.paths[0], desk.settings, desk.book, **asked)
-    return fix(desk.paths, desk.settings, desk.book, **asked)
+    if desk.stdin is None:
+        return fix(
+            desk.paths, desk.settings, desk.book, unsafe=unsafe, wanted=wanted, cwd=desk.cwd, effort=effort
+        )
+    return fix_source(
+        desk.stdin,
+        desk.paths[0],
+        desk.settings,
+        desk.book,
+        unsafe=unsafe,
+        wanted=wanted,
+        cwd=desk.cwd,
+        effort=effort,
+    )
 
 
 def _tell(desk: Desk, report: Report, arguments: Namespace, notes: tuple[str, ...] = ()) -> Answer:

@@ -63,17 +63,18 @@ def lay_over(config: Config, overrides: Overrides) -> Config:
 
 def _moved(patterns: tuple[str, ...], root: Path) -> tuple[str, ...]:
     """Patterns that a person wrote in the working directory, as they read in a configuration's folder."""
-    return tuple(_moved_pattern(pattern, root) for pattern in patterns)
+    return tuple(moved for pattern in patterns if (moved := _moved_pattern(pattern, root)))
 
 
 def _moved_pattern(pattern: str, root: Path) -> str:
+    """Empty where the pattern means something outside the folder."""
     plain = pattern.removeprefix("./")
     if "/" not in plain.rstrip("/") or plain.startswith(("**/", "!")):
         return plain
     absolute = Path(plain) if plain.startswith(str(root)) else Path.cwd() / plain.lstrip("/")
     inside = os.path.relpath(absolute, root)
     if inside.startswith(os.pardir):
-        return plain
+        return plain if "*" in plain else ""
     return f"/{Path(inside).as_posix()}{'/' * plain.endswith('/')}"
 
 
