@@ -9,11 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trainlint.meaning.place import append_text, insert_after, insert_before, remove_statement, replace
-    from trainlint.meaning.place import set_argument, text_of
-    from trainlint.meaning.program import Program
-    from trainlint.rule import Finding, Needs, Option, Options, Rule
-    from trainlint.run import Effect, Event, Run, Runs
+    from trainlint.meaning.place import append_text as append_text
+    from trainlint.meaning.place import insert_after as insert_after
+    from trainlint.meaning.place import insert_before as insert_before
+    from trainlint.meaning.place import remove_statement as remove_statement
+    from trainlint.meaning.place import replace as replace
+    from trainlint.meaning.place import set_argument as set_argument
+    from trainlint.meaning.place import text_of as text_of
+    from trainlint.meaning.program import Program as Program
+    from trainlint.rule import Finding as Finding
+    from trainlint.rule import Needs as Needs
+    from trainlint.rule import Option as Option
+    from trainlint.rule import Options as Options
+    from trainlint.rule import Rule as Rule
+    from trainlint.run import Effect as Effect
+    from trainlint.run import Event as Event
+    from trainlint.run import Run as Run
+    from trainlint.run import Runs as Runs
 
 __version__ = "0.1.0"
 

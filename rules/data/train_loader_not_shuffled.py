@@ -87,7 +87,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         if not training.keeps_one_order or loader.node is None:
             continue
         ordered = training.class_ordered
-        why = f"{ordered}, so whole batches hold one class" if ordered else "every epoch sees the same batches"
+        why = (
+            f"{ordered}, so whole batches hold one class" if ordered else "every epoch sees the same batches"
+        )
         yield Finding(
             loader.node,
             f"`{text_of(loader.callee)}` serves the training batches unshuffled: {why}",

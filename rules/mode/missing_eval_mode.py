@@ -90,7 +90,12 @@ from trainlint import Finding, Needs, Options, Program, Rule, text_of
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for evaluation in program.evaluations:
-        if not evaluation.in_train_mode or not evaluation.trained or not evaluation.judged or evaluation.repeats:
+        if (
+            not evaluation.in_train_mode
+            or not evaluation.trained
+            or not evaluation.judged
+            or evaluation.repeats
+        ):
             continue
         dependent = evaluation.mode_dependent
         if dependent is False:
@@ -99,7 +104,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             evaluation.node,
             f"`{text_of(evaluation.node)}` evaluates in train mode: dropout stays on, BatchNorm learns from this data",
-            because=[(m.event.node, "last switched the mode") for m in evaluation.modes if m.event is not None][:2],
+            because=[
+                (m.event.node, "last switched the mode") for m in evaluation.modes if m.event is not None
+            ][:2],
             fix=evaluation.switched(model) if model else (),
             title=f"Call `{model}.eval()` before the evaluation loop",
             level=None if dependent else "warning",

@@ -86,7 +86,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             objective.node,
             f"`{text_of(objective.node)}` trains a {bound.head.operation} output, which {bound.reach}: {bound.targets}",
-            because=[(p, f"{bound.head.operation} is the last operation") for p in objective.places(bound.head)]
+            because=[
+                (p, f"{bound.head.operation} is the last operation") for p in objective.places(bound.head)
+            ]
             + ([(bound.target_node, "where the targets come from")] if bound.target_node is not None else []),
             fix=objective.without(bound.head),
             title=f"Drop the {bound.head.operation} from the output",

@@ -99,7 +99,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         soft, log = objective.all_heads("softmax"), objective.all_heads("log_softmax")
         for head in (soft or log)[:1]:
             name = "softmax" if soft else "log_softmax"
-            harm = "is squashed twice and cannot get near 0" if soft else "stays the same, the second one is redundant"
+            harm = (
+                "is squashed twice and cannot get near 0"
+                if soft
+                else "stays the same, the second one is redundant"
+            )
             yield Finding(
                 objective.node,
                 f"`{text_of(objective.node)}` gets {name} output, but {objective.name} applies log_softmax itself: the loss {harm}",

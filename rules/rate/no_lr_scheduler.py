@@ -93,7 +93,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             run.node,
             f"{run.optimizer.kind} lr={run.rate:g} stays constant over {run.epochs:g} epochs{under}",
-            because=[(run.loop_node, "the epochs, without a change of the rate"), (run.step.node, "the only driver")],
+            because=[
+                (run.loop_node, "the epochs, without a change of the rate"),
+                (run.step.node, "the only driver"),
+            ],
             fix=run.scheduled,
             title="Anneal the rate with a cosine schedule",
         )

@@ -82,7 +82,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             training.epoch_node,
             f"no `set_epoch` in this loop: `{training.sampler_text}` repeats one shuffled order in every epoch",
-            because=[(training.sampler.node, "shuffles by seed and epoch, and the epoch stays 0")],
+            because=[(training.sampler_node, "shuffles by seed and epoch, and the epoch stays 0")],
             fix=training.fix,
             title="Tell the sampler the epoch",
         )

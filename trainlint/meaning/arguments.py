@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.syntax import Node
-from trainlint.meaning.values import Constant, External, Instance, Member, Sequence, Unknown, Value, constant, one
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Member,
+    Sequence,
+    Unknown,
+    Value,
+    constant,
+    one,
+)
 
 _PARSED = "*options"
 
 
 def _is_parser(value: Value) -> bool:
-    return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name.endswith("ArgumentParser")
+    return (
+        isinstance(value, Instance)
+        and isinstance(value.cls, External)
+        and value.cls.name.endswith("ArgumentParser")
+    )
 
 
 def add_argument(
-    machine: Machine, callee: Member, arguments: tuple[Value, ...], keywords: dict[str, Value], node: Node | None
+    machine: Machine,
+    callee: Member,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: Node | None,
 ) -> Value | None:
     """`parser.add_argument("--lr", type=float, default=0.1)`; groups belong to their parser."""
     parser = _parser_of(callee.receiver)
@@ -39,7 +57,10 @@ def _parser_of(value: Value) -> Instance | None:
         if isinstance(value, Instance) and _is_parser(value):
             return value
         callee = getattr(value, "callee", None)
-        if isinstance(callee, Member) and callee.name in ("add_argument_group", "add_mutually_exclusive_group"):
+        if isinstance(callee, Member) and callee.name in (
+            "add_argument_group",
+            "add_mutually_exclusive_group",
+        ):
             value = one(callee.receiver)
         else:
             return None
@@ -73,7 +94,11 @@ def _typed(value: object, kind: Value | None) -> object:
 
 
 def parsed_arguments(
-    machine: Machine, callee: Member, arguments: tuple[Value, ...], keywords: dict[str, Value], node: Node | None
+    machine: Machine,
+    callee: Member,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: Node | None,
 ) -> Value | None:
     parser = _parser_of(callee.receiver)
     if parser is None:

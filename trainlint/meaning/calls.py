@@ -46,7 +46,12 @@ Keywords = dict[str, Value]
 
 
 def call(
-    machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: s.Node | None, frame: Frame | None
+    machine: Machine,
+    callee: Value,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: s.Node | None,
+    frame: Frame | None,
 ) -> Value:
     match callee:
         case Function():
@@ -78,15 +83,26 @@ def call_unknown(
     """A call whose callee nobody can tell: perhaps a model, perhaps a criterion, perhaps neither."""
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
-    if node is not None and machine.forwarding == 0 and isinstance(callee, (Free, Argument, Item, Unknown, Result)):
+    if (
+        node is not None
+        and machine.forwarding == 0
+        and isinstance(callee, (Free, Argument, Item, Unknown, Result))
+    ):
         machine.record("forward", node, callee, result, arguments, detail="unknown")
     return result
 
 
 def _call_each(
-    machine: Machine, callee: Choice, arguments: Arguments, keywords: Keywords, node: s.Node | None, frame: Frame | None
+    machine: Machine,
+    callee: Choice,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: s.Node | None,
+    frame: Frame | None,
 ) -> Value:
-    found = [option for option in options(callee, 4) if not (isinstance(option, Constant) and option.value is None)]
+    found = [
+        option for option in options(callee, 4) if not (isinstance(option, Constant) and option.value is None)
+    ]
     if len(found) == 1:
         return call(machine, found[0], arguments, keywords, node, frame)
     results = []
@@ -136,7 +152,9 @@ def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None
             return machine.evaluate(machine, definition.value, frame)
         if not _within_allowance(machine, function, frame, region):
             machine.heavy.add(definition)
-            return choice(frame.returned) if frame.returned else Unknown(f"{function.name} goes too far", node)
+            return (
+                choice(frame.returned) if frame.returned else Unknown(f"{function.name} goes too far", node)
+            )
     if frame.yielded or "yield" in definition.body.words:
         element = choice(frame.yielded) if frame.yielded else Unknown("yielded", node)
         return Sequence("generator", (), node, True, element)
@@ -148,10 +166,13 @@ def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None
 def defaults_of(machine: Machine, function: Function) -> tuple[Value | None, ...]:
     """The default of each parameter, evaluated in the scope of the definition."""
     if function.defaults is None:
-        function.defaults = tuple(None for _ in function.node.parameters)  # stops a default that calls its function
+        function.defaults = tuple(
+            None for _ in function.node.parameters
+        )  # stops a default that calls its function
         scope = function.scope
         function.defaults = tuple(
-            None if p.default is None else machine.evaluate(machine, p.default, scope) for p in function.node.parameters
+            None if p.default is None else machine.evaluate(machine, p.default, scope)
+            for p in function.node.parameters
         )
     return function.defaults
 
@@ -170,7 +191,11 @@ def bind(machine: Machine, function: Function, arguments: Arguments, keywords: K
             position = len(arguments)
         elif parameter.star == "**":
             names[parameter.name] = Mapping(rest, None, unpacked is not None)
-        elif position < len(arguments) and not parameter.keyword_only and not isinstance(arguments[position], Unpacked):
+        elif (
+            position < len(arguments)
+            and not parameter.keyword_only
+            and not isinstance(arguments[position], Unpacked)
+        ):
             names[parameter.name] = arguments[position]
             position += 1
         elif parameter.name in rest:
@@ -178,7 +203,9 @@ def bind(machine: Machine, function: Function, arguments: Arguments, keywords: K
         elif unpacked is not None:
             names[parameter.name] = Unknown(f"passed on as {parameter.name}")
         else:
-            names[parameter.name] = default if default is not None else Unknown(f"{parameter.name} is not given")
+            names[parameter.name] = (
+                default if default is not None else Unknown(f"{parameter.name} is not given")
+            )
     return names
 
 
@@ -221,18 +248,24 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
 
 def node_is_root(machine: Machine) -> bool:
     """Whether the call at hand is the trace's own function."""
-    return len(machine.stack) <= 1 and machine.region.parent is not None and machine.region.parent.kind == "root"
+    return (
+        len(machine.stack) <= 1 and machine.region.parent is not None and machine.region.parent.kind == "root"
+    )
 
 
 # Objects of the project's classes
 
 
-def make(machine: Machine, cls: Class, arguments: Arguments, keywords: Keywords, node: s.Node | None) -> Value:
+def make(
+    machine: Machine, cls: Class, arguments: Arguments, keywords: Keywords, node: s.Node | None
+) -> Value:
     instance = Instance(cls, node, arguments, dict(keywords), loop=machine.region.loop)
     machine.instances.append(instance)
     initialiser = find_member(cls, "__init__")
     if initialiser is not None and isinstance(initialiser[0], Function):
-        call_function(machine, initialiser[0], (instance, *arguments), keywords, node, instance, initialiser[1])
+        call_function(
+            machine, initialiser[0], (instance, *arguments), keywords, node, instance, initialiser[1]
+        )
     else:
         _fill_fields(cls, instance, arguments, keywords)
     return instance
@@ -258,13 +291,15 @@ def call_object(
             continue
         if name == "forward" and not (is_module(instance) or has_unknown_base(instance.cls)):
             break
-        method, home = found
+        method, home = found[0], found[1]
         if name == "__call__" and not is_module(instance):
             return call_function(machine, method, (instance, *arguments), keywords, node, instance, home)
         return forward(machine, instance, method, home, arguments, keywords, node)
     library = next((b for b in external_bases(instance.cls) if is_module_class(b)), None)
     if library is not None:  # a subclass of nn.Sequential or of a loss that only sets things up
-        stand_in = Instance(External(library), instance.node, instance.arguments, instance.keywords, instance.attributes)
+        stand_in = Instance(
+            External(library), instance.node, instance.arguments, instance.keywords, instance.attributes
+        )
         result = call_library_object(machine, stand_in, arguments, keywords, node)
         if node is not None and machine.forwarding == 0:
             machine.record("forward", node, instance, result, arguments)
@@ -293,7 +328,12 @@ def forward(
 
 
 def _call_base(
-    machine: Machine, sup: Super, member: Member, arguments: Arguments, keywords: Keywords, node: s.Node | None
+    machine: Machine,
+    sup: Super,
+    member: Member,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: s.Node | None,
 ) -> Value:
     """`super().method(...)` that leaves the project: the library's base class does it."""
     receiver = sup.receiver
@@ -305,10 +345,16 @@ def _call_base(
                 if isinstance(made, Instance) and "*layers" in made.attributes:
                     receiver.attributes["*layers"] = made.attributes["*layers"]
         return NONE
-    if member.name in ("forward", "__call__") and isinstance(receiver, Instance) and isinstance(receiver.cls, Class):
+    if (
+        member.name in ("forward", "__call__")
+        and isinstance(receiver, Instance)
+        and isinstance(receiver.cls, Class)
+    ):
         base = next((b for b in external_bases(receiver.cls) if is_module_class(b)), None)
         if base is not None:
-            stand_in = Instance(External(base), receiver.node, receiver.arguments, receiver.keywords, receiver.attributes)
+            stand_in = Instance(
+                External(base), receiver.node, receiver.arguments, receiver.keywords, receiver.attributes
+            )
             return call_library_object(machine, stand_in, arguments, keywords, node)
     return call_method(machine, Member(receiver, member.name, member.node), arguments, keywords, node)
 
@@ -324,4 +370,3 @@ def iterate(machine: Machine, instance: Instance, node: s.Node | None) -> Value 
     if isinstance(result, Sequence):
         return result
     return None
-

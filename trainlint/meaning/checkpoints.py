@@ -11,7 +11,7 @@ from trainlint.meaning.place import text_of
 from trainlint.meaning.syntax import Binary, Call, Format, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.values import MISSING, Item, Member, Value, constant, one, options
+from trainlint.meaning.values import MISSING, Item, Member, Result, Value, constant, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -80,14 +80,21 @@ class Load:
 
 def _origin(value: Value) -> Value:
     """What an attribute or item was taken from."""
-    while isinstance(value, (Member, Item)):
-        value = value.receiver if isinstance(value, Member) else value.source
-    return value
+    while True:
+        match value:
+            case Member(receiver=inner) | Item(source=inner) | Result(callee=Member(receiver=inner)):
+                value = inner
+            case _:
+                return value
 
 
 def _same_file(first: Value, second: Value) -> bool:
     a, b = constant(first), constant(second)
-    return (a is not MISSING and a == b) or same(first, second) is True or _spelled(first) == _spelled(second) != ""
+    return (
+        (a is not MISSING and a == b)
+        or same(first, second) is True
+        or _spelled(first) == _spelled(second) != ""
+    )
 
 
 def _spelled(value: Value) -> str:

@@ -28,9 +28,15 @@ def exclusive_classes(objective: Objective) -> Exclusive | None:
         return None
     if count is not None and count > 2:
         outputs = f" and the model has {width} output{'s' if width != 1 else ''}" if width is not None else ""
-        return Exclusive(f"the targets are the indices of {count} classes{outputs}", "one class index", None, True)
+        return Exclusive(
+            f"the targets are the indices of {count} classes{outputs}", "one class index", None, True
+        )
     hot = one_hot_of(objective.target) or eye_rows(objective.target)
-    if hot is None or (width is not None and width <= 2) or not (width is not None or _is_compared(objective)):
+    if (
+        hot is None
+        or (width is not None and width <= 2)
+        or not (width is not None or _is_compared(objective))
+    ):
         return None
     number = f"{width} classes" if width is not None else "the classes"
     why = f"the targets are one-hot rows of integer labels, {number} exclude each other"
@@ -45,7 +51,9 @@ def _is_weighted_by_hand(objective: Objective) -> bool:
 
 def _is_mixed(objective: Objective) -> bool:
     """Mixed or smoothed labels are no longer exclusive."""
-    return objective.program.mentions("mixup", "cutmix", "Mixup", "CutMix", "focal", "FocalLoss", "label_smoothing", "smoothing")
+    return objective.program.mentions(
+        "mixup", "cutmix", "Mixup", "CutMix", "focal", "FocalLoss", "label_smoothing", "smoothing"
+    )
 
 
 def output_width(value: Value) -> int | None:
@@ -61,7 +69,11 @@ def output_width(value: Value) -> int | None:
                         return None
                     current = next(iter(peel(current.arguments[0])), current)
                 case Result() if operation(current) in ("sigmoid", "softmax", "relu", "tanh", "dropout"):
-                    source = current.callee.receiver if isinstance(current.callee, Member) else current.arguments[0]
+                    source = (
+                        current.callee.receiver
+                        if isinstance(current.callee, Member)
+                        else current.arguments[0]
+                    )
                     current = next(iter(peel(source)), current)
                 case _:
                     return None

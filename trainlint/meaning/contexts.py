@@ -20,7 +20,7 @@ _GRAD_FREE_WORDS = {"no_grad", "inference_mode", "set_grad_enabled"}
 UNCHANGED = object()
 
 
-def grad_effect(value: Value) -> bool | None | object:
+def grad_effect(value: Value) -> bool | object | None:
     """The grad mode that a context manager (or decorator) sets; UNCHANGED where it sets none."""
     found = {_effect(option) for option in options(value)}
     if len(found) == 1:
@@ -28,7 +28,7 @@ def grad_effect(value: Value) -> bool | None | object:
     return None  # one path changes it, another does not
 
 
-def _effect(value: Value) -> bool | None | object:
+def _effect(value: Value) -> bool | object | None:
     match value:
         case External(name=name) if name in _OFF:
             return False
@@ -43,7 +43,11 @@ def _effect(value: Value) -> bool | None | object:
             return truth(switch) if switch is not None else None
         case Sequence(kind="generator") | Result(callee=Function()):
             function = value.callee if isinstance(value, Result) else None
-            words = function.node.body.words if isinstance(function, Function) and hasattr(function.node, "body") else ()
+            words = (
+                function.node.body.words
+                if isinstance(function, Function) and hasattr(function.node, "body")
+                else ()
+            )
             return None if _GRAD_FREE_WORDS.intersection(words) else UNCHANGED
     return UNCHANGED
 

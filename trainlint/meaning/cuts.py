@@ -16,7 +16,19 @@ from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event
 from trainlint.meaning.updates import Update
-from trainlint.meaning.values import Argument, Constant, External, Free, Instance, Member, Result, Value, one, options
+from trainlint.meaning.values import (
+    Argument,
+    Constant,
+    External,
+    Free,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Value,
+    one,
+    options,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -41,7 +53,11 @@ class CutLoss:
         callee = self.cut.callee
         if isinstance(callee, Member):
             return f".{callee.name}()"
-        return callee.name.removeprefix("builtins.").removeprefix("operator.") if isinstance(callee, External) else ""
+        return (
+            callee.name.removeprefix("builtins.").removeprefix("operator.")
+            if isinstance(callee, External)
+            else ""
+        )
 
     @property
     def _ran_without(self) -> bool:
@@ -49,7 +65,9 @@ class CutLoss:
 
     @property
     def why(self) -> str:
-        cause = "the forward pass ran without gradients" if self._ran_without else f"`{self._name}` has cut it"
+        cause = (
+            "the forward pass ran without gradients" if self._ran_without else f"`{self._name}` has cut it"
+        )
         return f"{self.part}: {cause}" if self.part else cause
 
     @property
@@ -99,7 +117,9 @@ def _whole(program: Program, backward: Event) -> CutLoss | None:
 
 def _has_own_leaf(program: Program, value: Value) -> bool:
     """A leaf made on purpose (`x.detach().requires_grad_()`) whose `.grad` is read."""
-    patched = any(isinstance(v, Result) and operation(v) in ("requires_grad_", "retain_grad") for v in walk(value))
+    patched = any(
+        isinstance(v, Result) and operation(v) in ("requires_grad_", "retain_grad") for v in walk(value)
+    )
     return patched and program.uses("grad")
 
 
@@ -147,16 +167,23 @@ def _other_parameters(update: Update) -> CutLoss | None:
     """A backward pass before a step whose loss reaches the stepped modules only behind a cut."""
     models = [m for m in update.optimizer.models if isinstance(m, Instance)]
     before = [e for e in update.before() if e.kind in ("backward", "step")]
-    if not models or not before or before[-1].kind != "backward" or before[-1].value is None or len(models) > 1:
+    if (
+        not models
+        or not before
+        or before[-1].kind != "backward"
+        or before[-1].value is None
+        or len(models) > 1
+    ):
         return None
     backward = before[-1]
-    if len([e for e in update.events if e.kind == "step"]) < 2 or attached(backward.value) is not True:
+    if backward.value is None or attached(backward.value) is not True:
         return None
-    assert backward.value is not None
+    if len([e for e in update.events if e.kind == "step"]) < 2:
+        return None
     reached = _modules(walk(backward.value, lambda v: not _stops(v)))
     everything = _modules(walk(backward.value))
     owned = {id(p) for m in models for p in parts(m)}
-    if owned & reached or not owned & everything or len(before) > 1 and before[-2].kind == "backward":
+    if owned & reached or not owned & everything or (len(before) > 1 and before[-2].kind == "backward"):
         return None
     for inner in walk(backward.value):
         if isinstance(inner, Result) and _is_cut(inner) and owned & _modules(walk(inner)):
@@ -177,6 +204,9 @@ def _cut_in(value: Value) -> Result | Member | None:
     for inner in walk(value):
         if isinstance(inner, Member) and inner.name == "data" and attached(inner.receiver) is True:
             return inner
+        if isinstance(inner, Item) and isinstance(inner.source, Result) and attached(inner) is False:
+            if attached(inner.source) is True:
+                return inner.source  # the positions that `max` and the like give beside the values
         if isinstance(inner, Result) and inner.attached is not True:
             if _is_cut(inner) and any(_had_graph(part) for part in _inputs(inner)):
                 return inner

@@ -74,7 +74,8 @@ def operands(value: Result) -> tuple[Value, ...]:
 def peel(value: Value) -> list[Value]:
     """The values behind operations that only change shape, type or device, for every alternative."""
     found: list[Value] = []
-    pending, seen = [value], set()
+    pending: list[Value] = [value]
+    seen: set[int] = set()
     while pending and len(seen) < _LIMIT:
         current = pending.pop(0)
         if id(current) in seen:
@@ -97,7 +98,9 @@ def peel(value: Value) -> list[Value]:
 
 def _is_tensor_like(value: Value) -> bool:
     """Whether indexing it selects part of a tensor (and not of an unknown tuple)."""
-    return any(bool(operation(o)) or isinstance(o, Item) and _is_tensor_like(o.source) for o in options(value))
+    return any(
+        bool(operation(o)) or (isinstance(o, Item) and _is_tensor_like(o.source)) for o in options(value)
+    )
 
 
 def attached(value: Value) -> bool | None:
@@ -166,7 +169,11 @@ def _callee_attached(value: Result, seen: set[int]) -> bool | None:
             if criterion(name) is not None and value.arguments:
                 return _attached(value.arguments[0], seen) or _any(list(value.arguments[1:2]), seen)
             found = _any(inputs, seen)
-            return found if name.startswith(("torch", "operator.", "builtins.", "einops")) or found is False else None
+            return (
+                found
+                if name.startswith(("torch", "operator.", "builtins.", "einops")) or found is False
+                else None
+            )
         case Member(receiver=receiver, name=name):
             if name in CUTTING:
                 return False
@@ -181,7 +188,7 @@ def _callee_attached(value: Result, seen: set[int]) -> bool | None:
             if criterion(name) is not None:
                 return _any(inputs, seen)
             layer = layer_name(name)
-            if "*frozen" in value.callee.attributes:  # type: ignore[union-attr]
+            if "*frozen" in value.callee.attributes:
                 return None
             if layer in WEIGHTED:
                 return True
@@ -200,14 +207,17 @@ def _is_criterion_like(value: Result) -> bool:
     if len(value.arguments) < 2:
         return False
     return any(
-        isinstance(inner, Result) and isinstance(inner.callee, (Free, Argument, Instance)) and inner is not value
+        isinstance(inner, Result)
+        and isinstance(inner.callee, (Free, Argument, Instance))
+        and inner is not value
         for inner in walk(value.arguments[0])
     )
 
 
 def walk(value: Value, enter: Callable[[Value], bool] = lambda value: True) -> Iterator[Value]:
     """A value and all that it was computed from; `enter` says whether to go on below one."""
-    pending, seen = [value], set()
+    pending: list[Value] = [value]
+    seen: set[int] = set()
     while pending and len(seen) < _LIMIT:
         current = pending.pop()
         if id(current) in seen:

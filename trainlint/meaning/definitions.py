@@ -27,8 +27,13 @@ def define_class(machine: Machine, node: s.DefineClass, frame: Frame) -> Class:
     for name, value in inner.names.items():
         if isinstance(value, Function) and value.owner is None:
             value.owner = cls
-        elif isinstance(value, Constant) and value.under is None:
-            value = Constant(value.value, value.node, f"{node.name}.{name}")  # a subclass or caller may change it
-        cls.names[name] = value
+        cls.names[name] = _changeable(value, f"{node.name}.{name}")
     cls.decorators = tuple(machine.evaluate(machine, d, frame) for d in node.decorators)
     return cls
+
+
+def _changeable(value: Value, name: str) -> Value:
+    """A class attribute's constant stands under its name: a subclass or a caller may change it."""
+    if isinstance(value, Constant) and value.under is None:
+        return Constant(value.value, value.node, name)
+    return value

@@ -15,7 +15,19 @@ from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Comprehension, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Bound, Choice, External, Function, Instance, Item, Mapping, Result, Sequence, Value, one
+from trainlint.meaning.values import (
+    Bound,
+    Choice,
+    External,
+    Function,
+    Instance,
+    Item,
+    Mapping,
+    Result,
+    Sequence,
+    Value,
+    one,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -90,7 +102,12 @@ class Evaluation:
     @property
     def builds_graph(self) -> bool:
         frozen = isinstance(one(self.model), Instance) and "*frozen" in one(self.model).attributes  # type: ignore[union-attr]
-        return self.event.grad is True and not frozen and self.event.value is not None and attached(self.event.value) is not False
+        return (
+            self.event.grad is True
+            and not frozen
+            and self.event.value is not None
+            and attached(self.event.value) is not False
+        )
 
     @property
     def is_evaluation(self) -> bool:
@@ -116,7 +133,7 @@ def operation_name(value: Result) -> str:
 
 def evaluations(program: Program) -> list[Evaluation]:
     used = _used_by_backwards(program)
-    found = []
+    found: list[Evaluation] = []
     for root in program.roots:
         for event in of_kind(root, "forward"):
             loop = event.loop
@@ -125,16 +142,33 @@ def evaluations(program: Program) -> list[Evaluation]:
             if _takes_an_output(event, loop) or any(f.loop is loop for f in found):
                 continue  # a criterion, or a further module of the same pass
             modes = program.modes_of(root).at(event)
-            if event.detail == "unknown" and not _is_trained(program, event) and not any(m.event for m in modes):
+            if (
+                event.detail == "unknown"
+                and not _is_trained(program, event)
+                and not any(m.event for m in modes)
+            ):
                 continue
-            if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(event, modes, used):
+            if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(
+                event, modes, used
+            ):
                 continue
-            found.append(Evaluation(event, loop, modes, _is_trained(program, event), _is_judged(event, loop), _trains_too(program, loop)))
+            found.append(
+                Evaluation(
+                    event,
+                    loop,
+                    modes,
+                    _is_trained(program, event),
+                    _is_judged(event, loop),
+                    _trains_too(program, loop),
+                )
+            )
     return found
 
 
 def _trains_too(program: Program, loop: Region) -> bool:
-    return any(r.node is loop.node for b in program.backwards for r in b.region.ancestors() if r.kind == "loop")
+    return any(
+        r.node is loop.node for b in program.backwards for r in b.region.ancestors() if r.kind == "loop"
+    )
 
 
 def _takes_an_output(event: Event, loop: Region) -> bool:
@@ -225,5 +259,3 @@ def enclosing_function(event: Event) -> Function | None:
             function = region.function
             return function.function if isinstance(function, Bound) else function
     return None
-
-

@@ -149,7 +149,11 @@ def _boolean(machine: Machine, node: s.Boolean, frame: Frame) -> Value:
         return right
     if node.operator == "or" and truth(right) is True and isinstance(right, Constant):
         return right if right.value is True else Choice([left, right])
-    return Choice([left, right]) if node.operator == "or" else _result(machine, "operator.and", (left, right), node)
+    return (
+        Choice([left, right])
+        if node.operator == "or"
+        else _result(machine, "operator.and", (left, right), node)
+    )
 
 
 def _unary(machine: Machine, node: s.Unary, frame: Frame) -> Value:
@@ -198,7 +202,9 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
             return Constant(found == (operator == "in"), None, left.under)
     if isinstance(left, Constant) and isinstance(right, Constant) and operator in _COMPARE:
         try:
-            return Constant(bool(_COMPARE[operator](left.value, right.value)), None, left.under or right.under)
+            return Constant(
+                bool(_COMPARE[operator](left.value, right.value)), None, left.under or right.under
+            )
         except TypeError:
             return None
     return None
@@ -225,10 +231,9 @@ def _subscript(machine: Machine, node: s.Subscript, frame: Frame) -> Value:
 
 
 def _slice(machine: Machine, node: s.Slice, frame: Frame) -> Value:
-    bounds: list[Value] = []
-    for bound in (node.lower, node.upper, node.step):
-        bounds.append(Constant(None) if bound is None else evaluate(machine, bound, frame))
-    return Result(External("builtins.slice"), tuple(bounds), {}, node, machine.grad)
+    given = (node.lower, node.upper, node.step)
+    bounds = tuple(Constant(None) if bound is None else evaluate(machine, bound, frame) for bound in given)
+    return Result(External("builtins.slice"), bounds, {}, node, machine.grad)
 
 
 def _call(machine: Machine, node: s.Call, frame: Frame) -> Value:

@@ -30,7 +30,8 @@ def exclusive(first: Event, second: Event) -> bool:
     """Whether the two stand in different arms of one branch."""
     arms = {id(r.parent): r for r in first.region.ancestors() if r.kind == "arm"}
     return any(
-        r.kind == "arm" and id(r.parent) in arms and arms[id(r.parent)] is not r for r in second.region.ancestors()
+        r.kind == "arm" and id(r.parent) in arms and arms[id(r.parent)] is not r
+        for r in second.region.ancestors()
     )
 
 
@@ -70,7 +71,10 @@ def _key(node: s.Expression) -> Iterator[str]:
                 yield from _key(argument.value)
                 yield ","
             yield ")"
-        case s.Binary(operator=operator, left=left, right=right) | s.Boolean(operator=operator, left=left, right=right):
+        case (
+            s.Binary(operator=operator, left=left, right=right)
+            | s.Boolean(operator=operator, left=left, right=right)
+        ):
             yield from _key(left)
             yield f" {operator} "
             yield from _key(right)

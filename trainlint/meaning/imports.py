@@ -51,7 +51,9 @@ def look_up(machine: Machine, scope: Frame, name: str) -> Value | None:
     """A name of a scope; what was imported is looked for now."""
     value = scope.names.get(name)
     if type(value) is Deferred:
-        scope.names[name] = Unknown(f"{name} imports itself")  # stops two files that import each other's names
+        scope.names[name] = Unknown(
+            f"{name} imports itself"
+        )  # stops two files that import each other's names
         value = value.resolve()
         scope.names[name] = value
     return value
@@ -86,7 +88,9 @@ def _member(machine: Machine, unit: Unit, node: s.ImportFrom, home: Value, name:
 
 
 # Libraries whose meaning is in the tables: they are taken from there even in their own repositories.
-_KNOWN_LIBRARIES = frozenset("torch torchvision accelerate transformers pytorch_lightning lightning ignite skorch".split())
+_KNOWN_LIBRARIES = frozenset(
+    "torch torchvision accelerate transformers pytorch_lightning lightning ignite skorch".split()
+)
 
 
 def _resolve(machine: Machine, unit: Unit, dotted: str, level: int) -> Path | None:
@@ -121,7 +125,12 @@ def run_module(machine: Machine, unit: Unit) -> None:
     unit.state = "running"
     unit.scope = Frame(unit, {"__name__": External(f"module {unit.path}")})
     region, grad, stack, forwarding = machine.region, machine.grad, machine.stack, machine.forwarding
-    machine.region, machine.stack, machine.grad, machine.forwarding = Region("import", None, None), [], True, 0
+    machine.region, machine.stack, machine.grad, machine.forwarding = (
+        Region("import", None, None),
+        [],
+        True,
+        0,
+    )
     machine.silent += 1
     writes, machine.writes = machine.writes, []
     try:

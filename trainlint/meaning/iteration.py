@@ -100,7 +100,9 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
         case Mapping(items=items, element=element):
             keys: list[Value] = [Constant(key) for key in items]
             return choice(keys) if keys and element is None and len(keys) <= 6 else Unknown("key", node)
-        case Instance(cls=External(name="torch.nn.ModuleList" | "torch.nn.Sequential"), attributes=attributes):
+        case Instance(
+            cls=External(name="torch.nn.ModuleList" | "torch.nn.Sequential"), attributes=attributes
+        ):
             layers = attributes.get("*layers")
             if isinstance(layers, Sequence):
                 return element_of(machine, layers, node)
@@ -109,12 +111,21 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
         case Instance():
             yielded = machine.iterate(machine, iterable, node)
             if yielded is not None:
-                return element_of(machine, yielded, node) if isinstance(yielded, Sequence) else Item(yielded, None, node)
+                return (
+                    element_of(machine, yielded, node)
+                    if isinstance(yielded, Sequence)
+                    else Item(yielded, None, node)
+                )
     return Item(source, None, node)
 
 
 def _method_element(
-    machine: Machine, whole: Value, receiver: Value, name: str, arguments: tuple[Value, ...], node: s.Node | None
+    machine: Machine,
+    whole: Value,
+    receiver: Value,
+    name: str,
+    arguments: tuple[Value, ...],
+    node: s.Node | None,
 ) -> Value:
     receiver = one(receiver)
     if isinstance(receiver, Mapping) and name in ("items", "values", "keys"):
@@ -128,4 +139,3 @@ def _method_element(
     if name in ("named_parameters", "named_modules", "named_children", "items"):
         return Sequence("tuple", (Unknown("name", node), Item(whole, None, node)), node)
     return Item(whole, None, node)
-

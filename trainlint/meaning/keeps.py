@@ -10,9 +10,34 @@ from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.place import statement_text, text_of
-from trainlint.meaning.syntax import Assign, Attribute, Augment, Call, Comprehension, Define, Expression, Name, Node, Subscript
+from trainlint.meaning.syntax import (
+    Assign,
+    Attribute,
+    Augment,
+    Call,
+    Comprehension,
+    Define,
+    Expression,
+    Name,
+    Node,
+    Subscript,
+)
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Argument, Choice, External, Free, Function, Instance, Item, Result, Sequence, Value, constant, one, options
+from trainlint.meaning.values import (
+    Argument,
+    Choice,
+    External,
+    Free,
+    Function,
+    Instance,
+    Item,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+    options,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -41,7 +66,11 @@ class Keep:
     @property
     def frees(self) -> bool:
         """Whether a backward pass has freed what the graph had saved before it is kept."""
-        keywords = self.backward.detail[1] if self.backward is not None and isinstance(self.backward.detail, tuple) else {}
+        keywords = (
+            self.backward.detail[1]
+            if self.backward is not None and isinstance(self.backward.detail, tuple)
+            else {}
+        )
         retained = constant(keywords["retain_graph"]) if "retain_graph" in keywords else False
         return self.backward is not None and retained is not True
 
@@ -79,9 +108,16 @@ def keeps(program: Program) -> list[Keep]:
     for root in program.roots:
         for event in of_kind(root, "keep"):
             loop = _iterating(event)
-            if loop is None or event.value is None or event.grad is False or event.detail == "item of one key":
+            if (
+                loop is None
+                or event.value is None
+                or event.grad is False
+                or event.detail == "item of one key"
+            ):
                 continue
-            if event.detail == "comprehension" and any(e.kind == "backward" for r in enclosing_loops(loop) for e in r.events()):
+            if event.detail == "comprehension" and any(
+                e.kind == "backward" for r in enclosing_loops(loop) for e in r.events()
+            ):
                 continue
             keep = _keep(program, root, event, loop)
             if keep is not None:
@@ -122,7 +158,11 @@ def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | 
             return None
     if backward is not None and not _directly(backward, event.value):
         return None
-    if not _new_in(event.value, loop) or not _outlives(event, loop) or _is_consumed(program, event, loop, backward):
+    if (
+        not _new_in(event.value, loop)
+        or not _outlives(event, loop)
+        or _is_consumed(program, event, loop, backward)
+    ):
         return None
     place = _place(event, loop)
     return Keep(event, loop, place, event.node, event.value, backward)
@@ -147,7 +187,11 @@ def _trained_by(program: Program, value: Value) -> Event | None:
     """The backward pass through what an unknown model gave, where the value comes from that too."""
     if attached(value) is False:
         return None
-    unknown = {id(v) for v in walk(value) if isinstance(v, Result) and isinstance(v.callee, (Argument, Free)) and v.grad}
+    unknown = {
+        id(v)
+        for v in walk(value)
+        if isinstance(v, Result) and isinstance(v.callee, (Argument, Free)) and v.grad
+    }
     for backward in program.backwards if unknown else ():
         if backward.value is not None and any(id(v) in unknown for v in walk(backward.value)):
             return backward
@@ -190,7 +234,7 @@ def _outlives(event: Event, loop: Region) -> bool:
         if unguarded(reset, loop) or any(_same_arms(reset, step, loop) for step in steps):
             return False
     if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
-        return isinstance(event.target, Choice) and event.target.loop or _is_outer(event, loop)
+        return (isinstance(event.target, Choice) and event.target.loop) or _is_outer(event, loop)
     return True
 
 
@@ -198,7 +242,11 @@ def _is_reset_around(loop: Region, name: str) -> bool:
     """Whether an outer loop starts the accumulator anew for each of its own optimizer steps."""
     for outer in enclosing_loops(loop)[1:]:
         steps = [s for s in of_kind(outer, "step") if s.loop is outer]
-        if name and steps and any(e.detail == name and not e.region.inside(loop) for e in of_kind(outer, "reset")):
+        if (
+            name
+            and steps
+            and any(e.detail == name and not e.region.inside(loop) for e in of_kind(outer, "reset"))
+        ):
             return True
     return False
 
@@ -237,8 +285,12 @@ def _holder_name(node: Node) -> str:
 
 def _is_bounded(holder: Value) -> bool:
     found = one(holder)
-    return isinstance(found, Instance) and isinstance(found.cls, External) and (
-        found.cls.name == "collections.deque" and ("maxlen" in found.keywords or len(found.arguments) > 1)
+    return (
+        isinstance(found, Instance)
+        and isinstance(found.cls, External)
+        and (
+            found.cls.name == "collections.deque" and ("maxlen" in found.keywords or len(found.arguments) > 1)
+        )
     )
 
 

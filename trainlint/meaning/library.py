@@ -37,8 +37,17 @@ from trainlint.meaning.values import (
 
 Arguments = tuple[Value, ...]
 Keywords = dict[str, Value]
-_NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace", "easydict.EasyDict", "addict.Dict", "munch.Munch", "box.Box")
-_CLASS_LIKE = frozenset("torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled tqdm.tqdm collections.deque".split())
+_NAMESPACES = (
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    "easydict.EasyDict",
+    "addict.Dict",
+    "munch.Munch",
+    "box.Box",
+)
+_CLASS_LIKE = frozenset(
+    "torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled tqdm.tqdm collections.deque".split()
+)
 
 
 def call_external(
@@ -59,7 +68,9 @@ def call_external(
     return _result(machine, callee, arguments, keywords, node)
 
 
-def _result(machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: Node | None) -> Result:
+def _result(
+    machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Result:
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     return result
@@ -150,7 +161,17 @@ def call_library_object(
 
 
 _HEADS = ("fc", "classifier", "head", "heads")
-_NO_MODELS = ("transformers.", "torch.", "torchvision.transforms", "builtins.", "tqdm", "numpy.", "collections.", "sklearn.", "torchmetrics.")
+_NO_MODELS = (
+    "transformers.",
+    "torch.",
+    "torchvision.transforms",
+    "builtins.",
+    "tqdm",
+    "numpy.",
+    "collections.",
+    "sklearn.",
+    "torchmetrics.",
+)
 
 
 def is_model_like(instance: Instance) -> bool:
@@ -189,7 +210,9 @@ def apply_criterion(
     given = list(arguments)
     for key in ("input", "inputs", "preds", "target", "targets"):
         if key in keywords and len(given) < 2:
-            given.append(keywords[key]) if not key.startswith(("input", "pred")) else given.insert(0, keywords[key])
+            given.append(keywords[key]) if not key.startswith(("input", "pred")) else given.insert(
+                0, keywords[key]
+            )
     result = _result(machine, callee, arguments, keywords, node)
     if node is not None and len(given) >= 2:
         machine.record("criterion", node, callee, result, tuple(given[:2]), detail=keywords)
@@ -241,7 +264,9 @@ def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
         if isinstance(inner, Mapping):
             mapping.items.update(inner.items)
             mapping.open = mapping.open or inner.open
-        elif isinstance(inner, Sequence) and all(isinstance(i, Sequence) and len(i.items) == 2 for i in inner.items):
+        elif isinstance(inner, Sequence) and all(
+            isinstance(i, Sequence) and len(i.items) == 2 for i in inner.items
+        ):
             for pair in inner.items:
                 assert isinstance(pair, Sequence)
                 key = constant(pair.items[0])
@@ -258,25 +283,35 @@ def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
     return mapping
 
 
-def _defaultdict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _defaultdict(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     element: Value = Unknown("default", node)
     if arguments and isinstance(arguments[0], External) and arguments[0].name == "builtins.list":
         element = Sequence("list", (), node)
     return Mapping({}, node, True, element)
 
 
-def _copy_sequence(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _copy_sequence(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     if not arguments:
         return Sequence("list", (), node)
     inner = one(arguments[0])
-    return Sequence("list", inner.items, node, inner.open, inner.element) if isinstance(inner, Sequence) else None
+    return (
+        Sequence("list", inner.items, node, inner.open, inner.element)
+        if isinstance(inner, Sequence)
+        else None
+    )
 
 
 def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     inner = one(arguments[0]) if arguments else None
     if not isinstance(inner, Instance):
         return None
-    copied = Instance(inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic)
+    copied = Instance(
+        inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic
+    )
     machine.instances.append(copied)
     return copied
 
@@ -305,7 +340,9 @@ def _set_grad(machine: Machine, arguments: Arguments, keywords: Keywords, node: 
     return made
 
 
-def _autograd_backward(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _autograd_backward(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     loss = arguments[0] if arguments else keywords.get("tensors")
     if node is not None and loss is not None:
         first = one(loss)
@@ -315,7 +352,9 @@ def _autograd_backward(machine: Machine, arguments: Arguments, keywords: Keyword
     return NONE
 
 
-def _autograd_grad(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _autograd_grad(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     result = _result(machine, External("torch.autograd.grad"), arguments, keywords, node)
     if node is not None and arguments:
         machine.record("grad_write", node, arguments[0], result, arguments, detail="autograd.grad")
@@ -328,7 +367,9 @@ def _clip(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
     return None
 
 
-def _apex_initialize(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _apex_initialize(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     first = arguments[0] if arguments else keywords.get("models")
     second = arguments[1] if len(arguments) > 1 else keywords.get("optimizers")
     if first is None:
@@ -336,7 +377,9 @@ def _apex_initialize(machine: Machine, arguments: Arguments, keywords: Keywords,
     return first if second is None else Sequence("tuple", (first, second), node)
 
 
-def _scale_loss(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _scale_loss(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     return arguments[0] if arguments else None
 
 
@@ -359,7 +402,11 @@ def _skorch(machine: Machine, arguments: Arguments, keywords: Keywords, node: No
     """skorch builds module and criterion itself and applies one to the other's output."""
     cls = one(arguments[0]) if arguments else one(keywords.get("module", NONE))
     given = one(keywords.get("criterion", arguments[1] if len(arguments) > 1 else NONE))
-    if not isinstance(cls, (Class, Instance)) or not isinstance(given, External) or criterion(given.name) is None:
+    if (
+        not isinstance(cls, (Class, Instance))
+        or not isinstance(given, External)
+        or criterion(given.name) is None
+    ):
         return None
     if given.name == "torch.nn.NLLLoss":
         return None  # skorch takes the logarithm itself

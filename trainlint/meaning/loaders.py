@@ -53,7 +53,9 @@ class Loader:
     @property
     def open(self) -> bool:
         """Whether `**options` may pass more."""
-        return "**" in self.value.keywords or any(type(a).__name__ == "Unpacked" for a in self.value.arguments)
+        return "**" in self.value.keywords or any(
+            type(a).__name__ == "Unpacked" for a in self.value.arguments
+        )
 
     @property
     def dataset(self) -> Value | None:
@@ -65,7 +67,9 @@ class Loader:
         answers = []
         for name in ("sampler", "batch_sampler"):
             given = self.argument(name)
-            answers.append(False if given is None or is_none(given) else (None if is_none(given) is None else True))
+            answers.append(
+                False if given is None or is_none(given) else (None if is_none(given) is None else True)
+            )
             if given is not None and isinstance(one(given), Instance):
                 answers[-1] = not _is_sequential(one(given))
         return True if True in answers else (None if None in answers else False)
@@ -82,12 +86,16 @@ class Loader:
         given = self.argument("shuffle")
         if given is None:
             return None if self.open else False
-        found = {bool(v.value) if _is_hard(v) else None for v in options(given)}
+        found = {bool(constant(v)) if _is_hard(v) else None for v in options(given)}
         return found.pop() if len(found) == 1 else None
 
 
 def _is_sequential(value: Value) -> bool:
-    return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name.endswith(".SequentialSampler")
+    return (
+        isinstance(value, Instance)
+        and isinstance(value.cls, External)
+        and value.cls.name.endswith(".SequentialSampler")
+    )
 
 
 def _is_hard(value: Value) -> bool:
@@ -167,7 +175,7 @@ def _feeding(region: Region, backward: Event) -> list[Loader]:
     """The loaders that a loop goes through and whose batches the loss was computed from."""
     if region.iterable is None:
         return []
-    candidates = [found for found in _served_by(region.iterable)]
+    candidates = _served_by(region.iterable)
     if not candidates:
         return []
     assert backward.value is not None
@@ -183,6 +191,10 @@ def _served_by(iterable: Value) -> list[Loader]:
             found.append(direct)
             continue
         inner = underlying(option)
-        if isinstance(inner, Result) and isinstance(inner.callee, External) and inner.callee.name == "builtins.zip":
+        if (
+            isinstance(inner, Result)
+            and isinstance(inner.callee, External)
+            and inner.callee.name == "builtins.zip"
+        ):
             found += [f for f in (loader(a) for a in inner.arguments) if f is not None]
     return found

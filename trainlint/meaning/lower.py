@@ -172,7 +172,8 @@ def _while(self: Lowering, node: Any) -> s.Statement:
 
 def _with(self: Lowering, node: Any) -> s.Statement:
     items = tuple(
-        (self.expression(i.item), None if i.asname is None else self.target(i.asname.name)) for i in node.items
+        (self.expression(i.item), None if i.asname is None else self.target(i.asname.name))
+        for i in node.items
     )
     return s.With(node, self.unit, items, self.suite(node.body))
 
@@ -180,7 +181,11 @@ def _with(self: Lowering, node: Any) -> s.Statement:
 def _try(self: Lowering, node: Any) -> s.Statement:
     handlers = []
     for handler in node.handlers:
-        name = handler.name.name.value if handler.name is not None and type(handler.name.name) is cst.Name else None
+        name = (
+            handler.name.name.value
+            if handler.name is not None and type(handler.name.name) is cst.Name
+            else None
+        )
         handlers.append((name, self.suite(handler.body)))
     return s.Try(
         node,
@@ -218,7 +223,9 @@ def _declare(kind: str) -> Callable[[Lowering, Any], s.Statement]:
 
 
 def _alias(alias: Any) -> str | None:
-    return alias.asname.name.value if alias.asname is not None and type(alias.asname.name) is cst.Name else None
+    return (
+        alias.asname.name.value if alias.asname is not None and type(alias.asname.name) is cst.Name else None
+    )
 
 
 def _import(self: Lowering, node: Any) -> s.Statement:
@@ -346,7 +353,9 @@ def _joined(self: Lowering, node: Any) -> s.Expression:
 
 
 def _formatted(self: Lowering, node: Any) -> s.Expression:
-    parts = tuple(self.expression(p.expression) for p in node.parts if type(p) is cst.FormattedStringExpression)
+    parts = tuple(
+        self.expression(p.expression) for p in node.parts if type(p) is cst.FormattedStringExpression
+    )
     return s.Format(node, self.unit, parts)
 
 
@@ -391,7 +400,9 @@ def _unary(self: Lowering, node: Any) -> s.Expression:
 
 
 def _comparison(self: Lowering, node: Any) -> s.Expression:
-    rest = tuple((_BINARY.get(type(c.operator), "?"), self.expression(c.comparator)) for c in node.comparisons)
+    rest = tuple(
+        (_BINARY.get(type(c.operator), "?"), self.expression(c.comparator)) for c in node.comparisons
+    )
     return s.Comparison(node, self.unit, self.expression(node.left), rest)
 
 
@@ -405,7 +416,9 @@ def _index(self: Lowering, node: Any) -> s.Expression:
     part = node.slice
     if type(part) is cst.Index:
         return self.expression(part.value)
-    return s.Slice(node, self.unit, self.optional(part.lower), self.optional(part.upper), self.optional(part.step))
+    return s.Slice(
+        node, self.unit, self.optional(part.lower), self.optional(part.upper), self.optional(part.step)
+    )
 
 
 def _subscript(self: Lowering, node: Any) -> s.Expression:

@@ -230,7 +230,9 @@ def _merge(values: list[Any]) -> Any:
 
 def _perhaps(item: Value) -> Value:
     """A layer that only some path adds to a list: there, or nothing."""
-    return Choice([item, Instance(External("torch.nn.Identity"), None)]) if isinstance(item, Instance) else item
+    return (
+        Choice([item, Instance(External("torch.nn.Identity"), None)]) if isinstance(item, Instance) else item
+    )
 
 
 def _is_empty(region: Region) -> bool:

@@ -119,10 +119,14 @@ _TENSOR_WORDS = frozenset(
 # Optimisation
 
 
-def _backward(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _backward(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     receiver = callee.receiver
     loss = receiver
-    if arguments and (role(receiver) in ("engine", "optimizer", "module") or _takes_the_loss(receiver, arguments[0])):
+    if arguments and (
+        role(receiver) in ("engine", "optimizer", "module") or _takes_the_loss(receiver, arguments[0])
+    ):
         loss = arguments[0]
     if "loss" in keywords:
         loss = keywords["loss"]
@@ -145,7 +149,9 @@ def _manual_backward(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value:
     if node is not None and arguments:
-        machine.record("backward", node, arguments[0], arguments[0], arguments, detail=(callee.receiver, keywords))
+        machine.record(
+            "backward", node, arguments[0], arguments[0], arguments, detail=(callee.receiver, keywords)
+        )
     return NONE
 
 
@@ -158,7 +164,9 @@ def unscaled(loss: Value) -> Value:
     return loss
 
 
-def _step(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _step(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     receiver = callee.receiver
     kind = role(receiver)
     closure = arguments[0] if arguments else keywords.get("closure")
@@ -168,7 +176,14 @@ def _step(machine: Machine, callee: Member, arguments: Arguments, keywords: Keyw
         machine.record("schedule", node, receiver, None, arguments, detail=keywords)
         return NONE
     if kind == "scaler" or (arguments and kind == "" and role(arguments[0]) == "optimizer"):
-        machine.record("step", node, arguments[0] if arguments else receiver, None, arguments, detail=("scaler", receiver))
+        machine.record(
+            "step",
+            node,
+            arguments[0] if arguments else receiver,
+            None,
+            arguments,
+            detail=("scaler", receiver),
+        )
         return NONE
     if closure is not None and isinstance(one(closure), Function):
         with machine.within("closure", node):
@@ -182,13 +197,17 @@ def _step(machine: Machine, callee: Member, arguments: Arguments, keywords: Keyw
     return Unknown("step", node)
 
 
-def _zero_grad(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _zero_grad(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     if node is not None:
         machine.record("zero_grad", node, callee.receiver)
     return NONE
 
 
-def _update(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _update(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     if node is None:
         return None
     if role(callee.receiver) == "scaler":
@@ -204,19 +223,25 @@ def _update(machine: Machine, callee: Member, arguments: Arguments, keywords: Ke
     return None
 
 
-def _unscale(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _unscale(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     if node is not None:
         machine.record("unscale", node, arguments[0] if arguments else callee.receiver)
     return NONE
 
 
-def _clip(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _clip(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     if node is not None:
         machine.record("clip", node, arguments[0] if arguments else callee.receiver, None, arguments)
     return Unknown("norm", node)
 
 
-def _zero(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _zero(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     """`p.grad.zero_()`, `p.grad.data.zero_()`, `p.grad.fill_(0)`."""
     holder: Value = callee.receiver
     while isinstance(holder, Member):
@@ -242,7 +267,9 @@ def _apply_gradients(
 # Modes and state
 
 
-def _mode(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _mode(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     switch = arguments[0] if arguments else keywords.get("mode")
     on: object = callee.name == "train"
     if switch is not None and callee.name == "train":
@@ -253,7 +280,9 @@ def _mode(machine: Machine, callee: Member, arguments: Arguments, keywords: Keyw
     return callee.receiver
 
 
-def _requires_grad(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _requires_grad(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     value = arguments[0] if arguments else keywords.get("requires_grad", Constant(True))
     if node is not None:
         machine.record("requires_grad", node, callee.receiver, value)
@@ -267,34 +296,46 @@ def _requires_grad(machine: Machine, callee: Member, arguments: Arguments, keywo
     return result
 
 
-def _set_epoch(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _set_epoch(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     if node is not None:
         machine.record("set_epoch", node, callee.receiver, None, arguments)
     return NONE
 
 
-def _load_state(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+def _load_state(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value:
     if node is not None:
         machine.record("load_state", node, callee.receiver, arguments[0] if arguments else None, arguments)
     return Unknown("keys", node)
 
 
-def _prepare(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    if role(callee.receiver) != "engine" and not isinstance(one(callee.receiver), (Free, Argument, Member, Item)):
+def _prepare(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    if role(callee.receiver) != "engine" and not isinstance(
+        one(callee.receiver), (Free, Argument, Member, Item)
+    ):
         return None
     if not arguments:
         return None
     return arguments[0] if len(arguments) == 1 else Sequence("tuple", arguments, node)
 
 
-def _setup(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _setup(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     return _prepare(machine, callee, arguments, keywords, node) if role(callee.receiver) == "engine" else None
 
 
 # Modules
 
 
-def _register(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _register(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     receiver = one(callee.receiver)
     if not isinstance(receiver, Instance) or len(arguments) < 2:
         if isinstance(receiver, Instance) and is_module(receiver):
@@ -311,7 +352,9 @@ def _register(machine: Machine, callee: Member, arguments: Arguments, keywords: 
 # Containers
 
 
-def _append(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _append(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     if not arguments:
         return None
     receiver, value = one(callee.receiver), arguments[-1]
@@ -335,7 +378,9 @@ def _append(machine: Machine, callee: Member, arguments: Arguments, keywords: Ke
     return None
 
 
-def _get(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _get(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     receiver = one(callee.receiver)
     if not isinstance(receiver, Mapping) or not arguments:
         return None
@@ -351,7 +396,9 @@ def _get(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywo
     return fallback
 
 
-def _values(machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def _values(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     return result

@@ -13,7 +13,19 @@ from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.modules import held
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Argument, Constant, External, Free, Instance, Item, Member, Result, Unknown, Value, options
+from trainlint.meaning.values import (
+    Argument,
+    Constant,
+    External,
+    Free,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Unknown,
+    Value,
+    options,
+)
 
 Guards = frozenset[tuple[str, bool]]
 
@@ -69,7 +81,11 @@ def identity(value: Value) -> Hashable | None:
 def initial(value: Value) -> frozenset[Mode]:
     if isinstance(value, Instance) and not value.symbolic:
         return PRETRAINED if "*pretrained" in value.attributes else MADE
-    if isinstance(value, Result) and isinstance(value.callee, (Free, External)) and _is_class_like(value.callee.name):
+    if (
+        isinstance(value, Result)
+        and isinstance(value.callee, (Free, External))
+        and _is_class_like(value.callee.name)
+    ):
         return MADE
     return UNKNOWN
 
@@ -97,7 +113,7 @@ def parts(module: Value) -> list[Value]:
 
 
 def _is_plain(holder: Instance, name: str) -> bool:
-    return name.startswith("*") and name not in ("*layers", "*registered") or not is_module(holder)
+    return (name.startswith("*") and name not in ("*layers", "*registered")) or not is_module(holder)
 
 
 class _Walk:
@@ -117,7 +133,8 @@ class _Walk:
             if type(item) is Event:
                 self._event(item, state, guards)
             elif type(item) is Leave:
-                return self._leave(item, state)
+                self._leave(item, state)
+                return None
             elif type(item) is Region:
                 after = self._inner(item, state, guards)
                 if after is None:

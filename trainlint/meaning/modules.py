@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import (
     BUILT_IN_DROPOUT,
     DROPOUT,
@@ -15,11 +16,10 @@ from trainlint.meaning.facts.layers import (
     is_module_class,
     layer_name,
 )
-from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import is_optimizer_class
-from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.objects import external_bases, has_unknown_base, is_module, lineage
+from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Assign, Define, Node
 from trainlint.meaning.values import (
     Argument,
@@ -39,7 +39,13 @@ from trainlint.meaning.values import (
     options,
 )
 
-_LIBRARY_MODELS = ("torchvision.models.", "timm.", "transformers.", "segmentation_models_pytorch.", "efficientnet_pytorch.")
+_LIBRARY_MODELS = (
+    "torchvision.models.",
+    "timm.",
+    "transformers.",
+    "segmentation_models_pytorch.",
+    "efficientnet_pytorch.",
+)
 
 
 def held(instance: Instance) -> Iterator[tuple[str, Value]]:
@@ -76,9 +82,11 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
     for name, inner in held(value):
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
             answers.add(_mode_dependent(inner, depth + 1))
-        elif isinstance(inner, (Unknown, Argument, Item)) or (isinstance(inner, Result) and _may_be_module(inner)):
-            answers.add(None)
-        elif name == "*dynamic":
+        elif (
+            isinstance(inner, (Unknown, Argument, Item))
+            or (isinstance(inner, Result) and _may_be_module(inner))
+            or name == "*dynamic"
+        ):
             answers.add(None)
     if has_unknown_base(value.cls) or not any(is_module_class(n) for n in external_bases(value.cls)):
         answers.add(None)
@@ -87,7 +95,9 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
 
 def _may_be_module(value: Result) -> bool:
     callee = value.callee
-    return not isinstance(callee, External) or not callee.name.startswith(("torch.", "operator.", "builtins.", "numpy."))
+    return not isinstance(callee, External) or not callee.name.startswith(
+        ("torch.", "operator.", "builtins.", "numpy.")
+    )
 
 
 def _library_mode(value: Instance, depth: int) -> bool | None:
@@ -107,11 +117,17 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
     if layer in OPTIONAL_DROPOUT:
         return _rate(value, 99, "dropout", 0.0)
     if layer in INSTANCE_NORM:
-        tracked = constant(value.keywords["track_running_stats"]) if "track_running_stats" in value.keywords else False
+        tracked = (
+            constant(value.keywords["track_running_stats"])
+            if "track_running_stats" in value.keywords
+            else False
+        )
         return bool(tracked)
     if layer in ("Sequential", "ModuleList", "ModuleDict", "TransformerEncoder", "TransformerDecoder"):
         inner = [*(v for _, v in held(value)), *value.arguments]
-        answers = {_mode_dependent(v, depth + 1) for v in inner if not isinstance(v, (Constant, Sequence, Mapping))}
+        answers = {
+            _mode_dependent(v, depth + 1) for v in inner if not isinstance(v, (Constant, Sequence, Mapping))
+        }
         return True if True in answers else (None if None in answers else False)
     return False
 
@@ -203,7 +219,9 @@ def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:
                     continue
                 if isinstance(option, Sequence) and option.kind == "generator":
                     continue
-                modules = tuple(m for m in _modules_in(option) if id(m) not in registered and _is_trainable(m))
+                modules = tuple(
+                    m for m in _modules_in(option) if id(m) not in registered and _is_trainable(m)
+                )
                 if modules:
                     place = instance.places.get(name, option.node)
                     found.setdefault(id(place.cst), HiddenModules(instance, name, option, modules, place))

@@ -87,9 +87,10 @@ class Objective:
     def backwards(self) -> tuple[Event, ...]:
         """The backward passes that this value takes part in."""
         return tuple(
-            b for b in self.program.backwards if b.value is not None and any(v is self.event.value for v in walk(b.value))
+            b
+            for b in self.program.backwards
+            if b.value is not None and any(v is self.event.value for v in walk(b.value))
         )
-
 
     # What is wrong with the pair of criterion and prediction
 
@@ -110,7 +111,9 @@ class Objective:
     @property
     def raw_scores(self) -> bool:
         """Whether every alternative of the prediction is no log-probability for sure."""
-        return bool(self.heads) and all(_is_raw(head, (_UNBOUNDED - {"log_softmax", "logsigmoid"}) | {"sigmoid"}) for head in self.heads)
+        return bool(self.heads) and all(
+            _is_raw(head, (_UNBOUNDED - {"log_softmax", "logsigmoid"}) | {"sigmoid"}) for head in self.heads
+        )
 
     def without(self, head: Head) -> list[Change]:
         from trainlint.meaning.rewrites import without
@@ -151,7 +154,9 @@ class Objective:
         return bound(self)
 
 
-_UNBOUNDED = frozenset("relu leaky_relu elu gelu silu prelu operator.@ matmul mm bmm linear addmm conv2d tanh log_softmax logsigmoid".split())
+_UNBOUNDED = frozenset(
+    "relu leaky_relu elu gelu silu prelu operator.@ matmul mm bmm linear addmm conv2d tanh log_softmax logsigmoid".split()
+)
 
 
 def _is_raw(head: Head, operations: frozenset[str]) -> bool:
@@ -161,7 +166,9 @@ def _is_raw(head: Head, operations: frozenset[str]) -> bool:
     if layer is None or not isinstance(layer.cls, External):
         return False
     short = layer_name(layer.cls.name)
-    return short in WEIGHTED and short not in ("Embedding",) or layer.cls.name.startswith("torchvision.models.resnet")
+    return (short in WEIGHTED and short != "Embedding") or layer.cls.name.startswith(
+        "torchvision.models.resnet"
+    )
 
 
 def _head(value: Value) -> Head:
@@ -183,7 +190,9 @@ def objectives(program: Program, roots: list[Region]) -> list[Objective]:
             if event.kind != "criterion" or len(event.inputs) < 2:
                 continue
             callee = one(event.target)
-            name = callee.cls.name if isinstance(callee, Instance) and isinstance(callee.cls, External) else None
+            name = (
+                callee.cls.name if isinstance(callee, Instance) and isinstance(callee.cls, External) else None
+            )
             fact = criterion(name if name is not None else getattr(callee, "name", ""))
             if fact is not None:
                 found.append(Objective(event, fact, program))

@@ -104,7 +104,13 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
             return choice(found) if found else Unknown(name, node)
         case Argument(default=Instance() as default):
             return get_attribute(machine, default, name, node)
-        case Mapping(items=items) if name in items and name not in ("items", "keys", "values", "get", "update"):
+        case Mapping(items=items) if name in items and name not in (
+            "items",
+            "keys",
+            "values",
+            "get",
+            "update",
+        ):
             return items[name]  # attribute dictionaries (EasyDict, Box)
     return Member(holder, name, node)
 
@@ -253,9 +259,11 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             if -len(items) <= index < len(items):
                 return items[index]
         case Sequence(items=items, element=element) if _is_slice(key):
-            return Sequence(holder.kind, (), node, True, choice([*items, *([element] if element else [])])) if (
-                items or element
-            ) else holder
+            return (
+                Sequence(holder.kind, (), node, True, choice([*items, *([element] if element else [])]))
+                if (items or element)
+                else holder
+            )
         case Sequence(items=(), element=element) if element is not None:
             return element
         case Mapping(items=items) if index is not MISSING and _in(index, items):
@@ -275,7 +283,9 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
 
 
 def _is_slice(key: Value) -> bool:
-    return isinstance(key, Result) and isinstance(key.callee, External) and key.callee.name == "builtins.slice"
+    return (
+        isinstance(key, Result) and isinstance(key.callee, External) and key.callee.name == "builtins.slice"
+    )
 
 
 def _in(index: Any, items: dict[Any, Value]) -> bool:
@@ -283,4 +293,3 @@ def _in(index: Any, items: dict[Any, Value]) -> bool:
         return index in items
     except TypeError:
         return False
-

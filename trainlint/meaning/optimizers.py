@@ -11,7 +11,6 @@ from trainlint.meaning.methods import role
 from trainlint.meaning.objects import external_bases, is_module
 from trainlint.meaning.values import (
     Argument,
-
     Constant,
     External,
     Free,
@@ -60,7 +59,7 @@ class Optimizer:
         found: list[Value] = []
         for value in given:
             for inner in walk(value, lambda v: not (isinstance(v, Instance) and is_module(v))):
-                if isinstance(inner, Instance) and is_module(inner) or isinstance(inner, (Free, Argument)):
+                if (isinstance(inner, Instance) and is_module(inner)) or isinstance(inner, (Free, Argument)):
                     if all(inner is not f for f in found):
                         found.append(inner)
         return found
@@ -77,7 +76,11 @@ def optimizer(value: Value) -> Optimizer | None:
         return Optimizer(value, "annotated")
     if isinstance(single, (Argument, Free)) and _is_conventional(single.name):
         return Optimizer(value, "conventional")
-    if isinstance(single, Member) and _is_conventional(single.name) and certainty(single.receiver) != "guessed":
+    if (
+        isinstance(single, Member)
+        and _is_conventional(single.name)
+        and certainty(single.receiver) != "guessed"
+    ):
         return Optimizer(value, "guessed")
     if isinstance(single, Item) and certainty(single) == "guessed":
         return None
@@ -108,7 +111,9 @@ def scheduled(value: Value) -> Value | None:
     for key in ("optimizer", "optim", "opt"):
         if key in made.keywords:
             return made.keywords[key]
-    return next((a for a in made.arguments if role(a) == "optimizer"), made.arguments[0] if made.arguments else None)
+    return next(
+        (a for a in made.arguments if role(a) == "optimizer"), made.arguments[0] if made.arguments else None
+    )
 
 
 def number(value: Value | None) -> tuple[float, str | None] | None:
@@ -116,8 +121,10 @@ def number(value: Value | None) -> tuple[float, str | None] | None:
     found = one(value) if value is not None else None
     if isinstance(found, Argument) and isinstance(found.default, Constant):
         found = Constant(found.default.value, None, f"{found.name}=")
-    if isinstance(found, Constant) and isinstance(found.value, (int, float)) and not isinstance(found.value, bool):
+    if (
+        isinstance(found, Constant)
+        and isinstance(found.value, (int, float))
+        and not isinstance(found.value, bool)
+    ):
         return float(found.value), found.under
     return None
-
-

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 _FOLDERS = ("torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFolder")
-_RANDOM_WORDS = frozenset("random randint rand randn choice randperm shuffle sample uniform default_rng".split())
+_RANDOM_WORDS = frozenset(
+    "random randint rand randn choice randperm shuffle sample uniform default_rng".split()
+)
 _SERIES_WORDS = (
     "TimeSeriesSplit", "bptt", "batchify", "stateful", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
     "sequence_length", "lookback", "parse_dates", "to_datetime", "date_range", "look_back", "window_size", "rolling",
@@ -44,7 +46,12 @@ _SERIES_WORDS = (
 def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     """Whether every epoch gets the same batches in the same order, and nobody evidently wants that."""
     loader = training.loader
-    if loader.shuffles is not False or loader.samples_elsewhere is not False or not training.steps or loader.open:
+    if (
+        loader.shuffles is not False
+        or loader.samples_elsewhere is not False
+        or not training.steps
+        or loader.open
+    ):
         return False
     if _serves_itself(loader.dataset) or _is_whole(loader) or _stops_at_once(training):
         return False
@@ -86,7 +93,11 @@ def _is_whole(loader: Loader) -> bool:
     """One batch that holds the whole data set."""
     size = loader.argument("batch_size")
     found = one(size) if size is not None else None
-    return isinstance(found, Result) and isinstance(found.callee, External) and found.callee.name == "builtins.len"
+    return (
+        isinstance(found, Result)
+        and isinstance(found.callee, External)
+        and found.callee.name == "builtins.len"
+    )
 
 
 def _stops_at_once(training: TrainingLoader) -> bool:
@@ -97,18 +108,32 @@ def _stops_at_once(training: TrainingLoader) -> bool:
 def _is_series(program: Program) -> bool:
     """Recurrent models over windows of a series, whose order may be wanted: silent, a missed report costs less."""
     recurrent = any(
-        isinstance(i.cls, External) and layer_name(i.cls.name) in ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
+        isinstance(i.cls, External)
+        and layer_name(i.cls.name) in ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
         for i in program.instances
     )
-    return program.mentions(*_SERIES_WORDS) or (recurrent and program.mentions("hidden", "h0", "init_hidden", "series"))
+    return program.mentions(*_SERIES_WORDS) or (
+        recurrent and program.mentions("hidden", "h0", "init_hidden", "series")
+    )
 
 
 def _carries_state(training: TrainingLoader) -> bool:
     """Whether a recurrent layer gets the state of the batch before: then the order is wanted."""
     assert training.backward.value is not None
     for value in walk(training.backward.value):
-        if isinstance(value, Result) and isinstance(value.callee, Instance) and isinstance(value.callee.cls, External):
-            recurrent = layer_name(value.callee.cls.name) in ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
+        if (
+            isinstance(value, Result)
+            and isinstance(value.callee, Instance)
+            and isinstance(value.callee.cls, External)
+        ):
+            recurrent = layer_name(value.callee.cls.name) in (
+                "RNN",
+                "LSTM",
+                "GRU",
+                "LSTMCell",
+                "GRUCell",
+                "RNNCell",
+            )
             if recurrent and len(value.arguments) > 1 and isinstance(value.arguments[1], Choice):
                 return True
     return False
@@ -121,13 +146,12 @@ def _shuffled_by_hand(program: Program, loader: Loader) -> bool:
         if isinstance(event.target, Member) and event.target.name in ("shuffle", "on_epoch_end", "resample"):
             return True
     return dataset is not None and any(
-        isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name in _SHUFFLING for v in walk(dataset)
+        isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name in _SHUFFLING
+        for v in walk(dataset)
     )
 
 
-_SHUFFLING = frozenset(
-    "numpy.random.permutation torch.randperm sklearn.utils.shuffle random.sample".split()
-)
+_SHUFFLING = frozenset("numpy.random.permutation torch.randperm sklearn.utils.shuffle random.sample".split())
 
 
 def class_ordered(training: TrainingLoader) -> str:
@@ -141,7 +165,9 @@ def class_ordered(training: TrainingLoader) -> str:
                 return f"{name.rpartition('.')[2]} lists class after class"
             case Instance(cls=Class() as cls) if any(n in _FOLDERS for n in external_bases(cls)):
                 return "ImageFolder lists class after class"
-            case Instance(cls=External(name="torch.utils.data.ConcatDataset"), arguments=[Sequence(items=items)]):
+            case Instance(
+                cls=External(name="torch.utils.data.ConcatDataset"), arguments=[Sequence(items=items)]
+            ):
                 if len(items) > 1 and all(_is_one_class(one(item)) for item in items):
                     return "the classes stand one behind the other"
     return _sorted_labels(dataset)
@@ -160,14 +186,18 @@ def _uses_labels(training: TrainingLoader) -> bool:
 
 def _is_one_class(value: Value) -> bool:
     match value:
-        case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if len(arguments) > 1:
+        case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if (
+            len(arguments) > 1
+        ):
             return _is_constant_fill(one(arguments[-1]))
     return False
 
 
 def _sorted_labels(dataset: Value | None) -> str:
     match one(dataset) if dataset is not None else None:
-        case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if len(arguments) > 1:
+        case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if (
+            len(arguments) > 1
+        ):
             parts = list(walk(arguments[-1]))
             columns = {constant(v.key) for v in parts if isinstance(v, Item) and v.key is not None}
             for inner in parts:
@@ -219,6 +249,10 @@ class FixedEpochSampler:
         return self.epoch_loop
 
     @property
+    def sampler_node(self) -> Node:
+        return self.sampler.node if self.sampler.node is not None else self.epoch_loop
+
+    @property
     def sampler_text(self) -> str:
         node = self.sampler.node
         return text_of(node) if node is not None else "the sampler"
@@ -257,7 +291,9 @@ def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
         node = loop.node
         if not isinstance(node, (For, While)) or (sampler.loop is not None and sampler.loop.inside(loop)):
             continue
-        within = [e for e in set_events if e.region.inside(loop) or list(e.region.ancestors())[-1] is not _top(loop)]
+        within = [
+            e for e in set_events if e.region.inside(loop) or list(e.region.ancestors())[-1] is not _top(loop)
+        ]
         if any(_may_set(e.target, sampler, training.loader) for e in within):
             continue
         found.setdefault(id(sampler), FixedEpochSampler(training, sampler, node))
@@ -268,7 +304,9 @@ def _may_set(target: Value, sampler: Instance, loader: Loader) -> bool:
     for option in options(target):
         if option is sampler or same(option, sampler) is None:
             return True
-        if isinstance(option, Member) and (one(option.receiver) is loader.value or same(option.receiver, loader.value) is None):
+        if isinstance(option, Member) and (
+            one(option.receiver) is loader.value or same(option.receiver, loader.value) is None
+        ):
             return True
         if isinstance(option, Instance) and option is loader.value:
             return True
@@ -282,7 +320,9 @@ def _distributed(loader: Loader) -> Instance | None:
             continue
         names = [option.cls.name] if isinstance(option.cls, External) else external_bases(option.cls)
         if "torch.utils.data.DistributedSampler" in names:
-            shuffle = option.keywords.get("shuffle") or (option.arguments[3] if len(option.arguments) > 3 else None)
+            shuffle = option.keywords.get("shuffle") or (
+                option.arguments[3] if len(option.arguments) > 3 else None
+            )
             if shuffle is None or truth(shuffle) is True:
                 return option
     return None
@@ -309,6 +349,6 @@ def _epoch_loop(training: TrainingLoader) -> Region | None:
 
 def _is_prepared(program: Program) -> bool:
     """Frameworks that take the loader over set the epoch themselves."""
-    return program.mentions("Accelerator", "LightningModule", "Fabric", "Trainer") and program.mentions("prepare", "setup_dataloaders", "fit")
-
-
+    return program.mentions("Accelerator", "LightningModule", "Fabric", "Trainer") and program.mentions(
+        "prepare", "setup_dataloaders", "fit"
+    )

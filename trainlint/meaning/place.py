@@ -139,7 +139,12 @@ def _covers(source: Source, node: Any, start: int, end: int) -> bool:
 
 def _children(node: Any) -> Iterator[Any]:
     """The statements directly inside a compound statement, in all of its suites."""
-    for part in (node, getattr(node, "orelse", None), getattr(node, "finalbody", None), *getattr(node, "handlers", ())):
+    for part in (
+        node,
+        getattr(node, "orelse", None),
+        getattr(node, "finalbody", None),
+        *getattr(node, "handlers", ()),
+    ):
         body = getattr(part, "body", None)
         inner = getattr(body, "body", None)
         if inner is not None and not isinstance(inner, str):
@@ -152,7 +157,9 @@ def _children(node: Any) -> Iterator[Any]:
 
 def _statement(place: Place) -> Any | None:
     path = _path_to(place)
-    lines = [n for n in path if type(n).__name__ not in ("Assign", "Expr", "AugAssign", "AnnAssign", "Return")]
+    lines = [
+        n for n in path if type(n).__name__ not in ("Assign", "Expr", "AugAssign", "AnnAssign", "Return")
+    ]
     return lines[-1] if lines else None
 
 
@@ -249,7 +256,9 @@ def _ended(change: Change) -> Edit | None:
 
 def _wrapped(change: Change) -> Edit | None:
     source = change.node.unit.source
-    statement = change.node.cst if isinstance(change.node, (s.For, s.While, s.With)) else _own_line(change.node)
+    statement = (
+        change.node.cst if isinstance(change.node, (s.For, s.While, s.With)) else _own_line(change.node)
+    )
     if statement is None:
         return None
     start, end = source.span(statement)

@@ -124,7 +124,11 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
     }
     for function in _callers_first(functions):
         if function.node not in machine.entered and function.name not in called:
-            _root(machine, reading, lambda f=function: call_function(machine, f, (), standalone_arguments(machine, f), None))
+            _root(
+                machine,
+                reading,
+                lambda f=function: call_function(machine, f, (), standalone_arguments(machine, f), None),
+            )
     for value in values:
         if isinstance(value, Class) and value.unit is reading.entry:
             _methods(machine, reading, value, called)
@@ -159,7 +163,9 @@ def _called_elsewhere(project: Project, entry: Unit) -> frozenset[str]:
 
 def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[str]) -> None:
     """The methods of a class that nobody was seen to call, on a stand-in for `self`."""
-    pending = [m for m in _callers_first({m.name: m for m in _own_methods(cls)}) if m.node not in machine.entered]
+    pending = [
+        m for m in _callers_first({m.name: m for m in _own_methods(cls)}) if m.node not in machine.entered
+    ]
     if not pending or (cls.node.name in called and not _is_framework_class(cls)):
         return
     made = _symbolic(machine, reading, cls)
@@ -172,7 +178,9 @@ def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[s
         _root(machine, reading, lambda m=method, a=arguments: _run_method(machine, m, made, a, cls))
 
 
-def _run_method(machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class) -> None:
+def _run_method(
+    machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class
+) -> None:
     if not (_is_framework_class(cls) and method.name in _STEPS):
         call_function(machine, method, (made,), arguments, None, made, cls)
         return
@@ -184,7 +192,9 @@ def _run_method(machine: Machine, method: Function, made: Instance, arguments: d
 _STEPS = ("training_step", "validation_step", "test_step", "predict_step")
 
 
-def _step(machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class) -> None:
+def _step(
+    machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class
+) -> None:
     result = call_function(machine, method, (made,), arguments, None, made, cls)
     if method.name == "training_step":
         for option in options(result):  # Lightning calls backward on what training_step returns
@@ -209,7 +219,7 @@ def _symbolic(machine: Machine, reading: Reading, cls: Class) -> Instance:
     machine.instances.append(instance)
     found = find_member(cls, "__init__")
     if found is not None and isinstance(found[0], Function):
-        initialiser, home = found
+        initialiser, home = found[0], found[1]
         arguments: dict[str, Value] = standalone_arguments(machine, initialiser)
         if initialiser.node.parameters:
             arguments.pop(initialiser.node.parameters[0].name, None)

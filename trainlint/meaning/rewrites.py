@@ -69,7 +69,11 @@ def wrapped(objective: Objective, template: str) -> list[Change]:
 def as_cross_entropy(objective: Objective, indices: bool) -> list[Change]:
     """The criterion call with cross entropy on the same prediction and target, for the experiment."""
     node = objective.node
-    if not isinstance(node, Call) or len(node.arguments) < 2 or any(a.star or a.keyword for a in node.arguments[:2]):
+    if (
+        not isinstance(node, Call)
+        or len(node.arguments) < 2
+        or any(a.star or a.keyword for a in node.arguments[:2])
+    ):
         return []
     prediction, target = (atom(a.value) for a in node.arguments[:2])
     if objective.criterion.kind == "bce":

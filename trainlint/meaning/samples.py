@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import find_member
-from trainlint.meaning.values import Bound, Class, External, Function, Instance, Item, Result, Unknown, Value, one
+from trainlint.meaning.values import (
+    Bound,
+    Class,
+    External,
+    Function,
+    Instance,
+    Item,
+    Result,
+    Unknown,
+    Value,
+    one,
+)
 
 SAMPLE = "*sample"
 
@@ -30,7 +41,9 @@ def _whole(value: Value | None) -> Value | None:
         match value:
             case Instance(cls=External(name="torch.utils.data.Subset"), arguments=[inner, *_]):
                 value = inner
-            case Item(source=Result(callee=External(name="torch.utils.data.random_split"), arguments=[inner, *_])):
+            case Item(
+                source=Result(callee=External(name="torch.utils.data.random_split"), arguments=[inner, *_])
+            ):
                 value = inner
             case _:
                 return value

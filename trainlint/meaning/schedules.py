@@ -18,12 +18,28 @@ from trainlint.meaning.values import External, Instance, Result, Value, one
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-DEFAULT_RATES = {"Adam": 1e-3, "AdamW": 1e-3, "SGD": 1e-3, "RMSprop": 1e-2, "NAdam": 2e-3, "RAdam": 1e-3, "Adamax": 2e-3}
+DEFAULT_RATES = {
+    "Adam": 1e-3,
+    "AdamW": 1e-3,
+    "SGD": 1e-3,
+    "RMSprop": 1e-2,
+    "NAdam": 2e-3,
+    "RAdam": 1e-3,
+    "Adamax": 2e-3,
+}
 _SCHEDULING = (
     "lr_scheduler", "scheduler", "AveragedModel", "update_bn", "adjust_learning_rate", "warmup", "get_scheduler", "lr_lambda",
     "LRScheduler", "OneCycleLR", "StepLR", "adjust_lr", "lr_decay", "decay_lr", "update_lr", "set_lr",
 )  # fmt: skip
-_OTHER_FIELDS = ("gym", "gymnasium", "federated", "meta_optimizer", "higher", "learn2learn", "stable_baselines3")
+_OTHER_FIELDS = (
+    "gym",
+    "gymnasium",
+    "federated",
+    "meta_optimizer",
+    "higher",
+    "learn2learn",
+    "stable_baselines3",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +83,9 @@ def _first_step_after(events: list[Event], index: int, event: Event) -> Event | 
         return None
     if any(_depends_on_time(arm) for arm in event.guards(loop)):
         return None
-    if event.guards(loop) and any(e.kind == "schedule" and same(e.target, event.target) for e in events[index + 1 :]):
+    if event.guards(loop) and any(
+        e.kind == "schedule" and same(e.target, event.target) for e in events[index + 1 :]
+    ):
         return None  # one of two places, by version or by setting
     for earlier in events[:index]:
         if earlier.kind == "step" and same(earlier.target, driven) is not False:
@@ -88,7 +106,9 @@ def _is_torch(value: Value) -> bool:
     if not isinstance(made, Instance) or not isinstance(made.cls, External):
         return False
     name = made.cls.name
-    return name.startswith(("torch.optim.lr_scheduler.", "transformers.")) and not name.endswith("ReduceLROnPlateau")
+    return name.startswith(("torch.optim.lr_scheduler.", "transformers.")) and not name.endswith(
+        "ReduceLROnPlateau"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +179,10 @@ def _is_reinforcement(program: Program) -> bool:
     """Whether an environment is stepped with actions, or the field has practices of its own."""
     steps = program.events("step")
     return program.mentions(*_OTHER_FIELDS) or any(
-        e.inputs and isinstance(e.detail, tuple) and e.detail[0] in ("plain", "argument") and optimizer(e.target) is None
+        e.inputs
+        and isinstance(e.detail, tuple)
+        and e.detail[0] in ("plain", "argument")
+        and optimizer(e.target) is None
         for e in steps
     )
 
@@ -174,7 +197,13 @@ def _constant_rate(program: Program, update: Update) -> ConstantRate | None:
     ]
     if _is_scheduled(program, update.optimizer.value):
         return None
-    if not isinstance(made, Instance) or made.node is None or others or len(loops) < 2 or not update.backwards:
+    if (
+        not isinstance(made, Instance)
+        or made.node is None
+        or others
+        or len(loops) < 2
+        or not update.backwards
+    ):
         return None
     if any(isinstance(m, Instance) and "*pretrained" in m.attributes for m in update.optimizer.models):
         return None
@@ -197,7 +226,11 @@ def iterations(loop: Region) -> tuple[float, str | None] | None:
     if loop.iterable is None:
         return None
     source = underlying(loop.iterable)
-    if not isinstance(source, Result) or not isinstance(source.callee, External) or source.callee.name != "builtins.range":
+    if (
+        not isinstance(source, Result)
+        or not isinstance(source.callee, External)
+        or source.callee.name != "builtins.range"
+    ):
         return None
     bounds = [number(a) for a in source.arguments[:2]]
     if len(bounds) == 1 and bounds[0] is not None:
@@ -205,5 +238,3 @@ def iterations(loop: Region) -> tuple[float, str | None] | None:
     if len(bounds) == 2 and bounds[0] is not None and bounds[1] is not None:
         return bounds[1][0] - bounds[0][0], bounds[1][1] or bounds[0][1]
     return None
-
-

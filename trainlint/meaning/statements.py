@@ -79,7 +79,12 @@ Arm = tuple[s.Block, bool]
 
 
 def branch(
-    machine: Machine, node: s.Node, arms: list[Arm], frame: Frame, test: s.Expression | None, truth_of: Value | None
+    machine: Machine,
+    node: s.Node,
+    arms: list[Arm],
+    frame: Frame,
+    test: s.Expression | None,
+    truth_of: Value | None,
 ) -> bool:
     """Run each arm on its own copy of the names, then let those that reach the end meet."""
     before = frame.names
@@ -91,7 +96,10 @@ def branch(
         for block, holds in arms:
             frame.names = dict(before)
             machine.grad = grad_before
-            with machine.within("arm", node, test=test, holds=holds, truth=truth_of), machine.branch() as writes:
+            with (
+                machine.within("arm", node, test=test, holds=holds, truth=truth_of),
+                machine.branch() as writes,
+            ):
                 alive = execute(machine, block, frame)
                 after = collect(writes)
             written.append((writes, after if alive else None))
@@ -205,10 +213,16 @@ def _try(machine: Machine, node: s.Try, frame: Frame) -> bool:
         frame.names = merge_names([dict(before), dict(ends[0] if ends else before)])
         if name is not None:
             frame.names[name] = Unknown("exception", node)
-        with machine.within("branch", node), machine.within("arm", node, test=None), machine.branch() as writes:
+        with (
+            machine.within("branch", node),
+            machine.within("arm", node, test=None),
+            machine.branch() as writes,
+        ):
             survives = execute(machine, block, frame)
             after = collect(writes)
-        machine.join([(writes, after if survives else None), (writes, {k: b[2] for k, b in writes.before.items()})])
+        machine.join(
+            [(writes, after if survives else None), (writes, {k: b[2] for k, b in writes.before.items()})]
+        )
         if survives:
             ends.append(frame.names)
     frame.names = _first_wins(ends) if ends else before

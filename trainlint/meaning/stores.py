@@ -87,7 +87,9 @@ def _note_chain(machine: Machine, name: str, value: Value, frame: Frame, node: s
 def _reaches(value: Value, old: Value, depth: int = 0) -> bool:
     if value is old:
         return True
-    return depth < 5 and isinstance(value, Result) and any(_reaches(a, old, depth + 1) for a in value.arguments)
+    return (
+        depth < 5 and isinstance(value, Result) and any(_reaches(a, old, depth + 1) for a in value.arguments)
+    )
 
 
 def _note_frozen(holder: Value, value: Value) -> None:
@@ -267,5 +269,3 @@ def fold(operator: str, left: Constant, right: Constant) -> Value | None:
     except (ArithmeticError, ValueError, OverflowError):
         return None
     return None
-
-

@@ -33,7 +33,9 @@ class StuckForward:
         """The calls that lead from the training loop to the switch, outermost first."""
         if self.switch is None:
             return []
-        calls = [r.node for r in self.switch.region.ancestors() if r.kind == "call" and isinstance(r.node, Call)]
+        calls: list[Node] = [
+            r.node for r in self.switch.region.ancestors() if r.kind == "call" and isinstance(r.node, Call)
+        ]
         return calls[::-1]
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import libcst
@@ -210,10 +210,7 @@ class Opaque:
     unit: Unit
 
 
-Expression: TypeAlias = Union[
-    Name, Attribute, Call, Literal, Format, Display, DictDisplay, Binary, Boolean, Unary, Comparison,
-    Conditional, Slice, Subscript, Lambda, Comprehension, Star, Wait, Walrus, Opaque,
-]  # fmt: skip
+Expression: TypeAlias = Name | Attribute | Call | Literal | Format | Display | DictDisplay | Binary | Boolean | Unary | Comparison | Conditional | Slice | Subscript | Lambda | Comprehension | Star | Wait | Walrus | Opaque  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
@@ -387,11 +384,8 @@ class DefineClass:
     body: Block
 
 
-Statement: TypeAlias = Union[
-    Assign, Augment, Evaluate, For, While, If, With, Try, Match, Return, Jump, Delete, Declare, Import,
-    ImportFrom, Define, DefineClass,
-]  # fmt: skip
-Node: TypeAlias = Union[Expression, Statement]
+Statement: TypeAlias = Assign | Augment | Evaluate | For | While | If | With | Try | Match | Return | Jump | Delete | Declare | Import | ImportFrom | Define | DefineClass  # fmt: skip
+Node: TypeAlias = Expression | Statement
 
 
 @dataclass(slots=True, eq=False)

@@ -32,7 +32,9 @@ _NORMAL = frozenset(
     "torch.randn torch.randn_like torch.normal numpy.random.randn numpy.random.normal numpy.random.standard_normal"
     " sklearn.datasets.make_regression sklearn.preprocessing.scale scipy.stats.zscore".split()
 )
-_UNIT = frozenset("torch.rand torch.rand_like numpy.random.rand numpy.random.random numpy.random.random_sample".split())
+_UNIT = frozenset(
+    "torch.rand torch.rand_like numpy.random.rand numpy.random.random numpy.random.random_sample".split()
+)
 _WAVES = frozenset("sin cos".split())
 _NON_NEGATIVE = frozenset("log1p exp abs sqrt square relu softplus".split())
 
@@ -67,7 +69,9 @@ def _source(value: Value) -> Value | None:
             return receiver
         case Result(callee=Member(name=name, receiver=receiver)) if name in _SAME_VALUES:
             return receiver
-        case Result(callee=External(name=name), arguments=[first, *_]) if name.rpartition(".")[2] in _SAME_VALUES:
+        case Result(callee=External(name=name), arguments=[first, *_]) if (
+            name.rpartition(".")[2] in _SAME_VALUES
+        ):
             return first
     return None
 
@@ -96,16 +100,24 @@ def _columns(source: Value) -> tuple[Value, ...] | None:
     source = one(source)
     for _ in range(6):
         match source:
-            case Instance(cls=External(name=name), attributes=attributes) if name in LOADERS and SAMPLE in attributes:
+            case Instance(cls=External(name=name), attributes=attributes) if (
+                name in LOADERS and SAMPLE in attributes
+            ):
                 sample = one(attributes[SAMPLE])
                 return sample.items if isinstance(sample, Sequence) else None
             case Instance(cls=External(name=name)) if name in LOADERS:
-                source = one(source.arguments[0] if source.arguments else source.keywords.get("dataset", Constant(None)))
+                source = one(
+                    source.arguments[0]
+                    if source.arguments
+                    else source.keywords.get("dataset", Constant(None))
+                )
             case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=tensors):
                 return tensors
             case Instance(cls=External(name="torch.utils.data.Subset"), arguments=[inner, *_]):
                 source = one(inner)
-            case Item(source=Result(callee=External(name="torch.utils.data.random_split"), arguments=[inner, *_])):
+            case Item(
+                source=Result(callee=External(name="torch.utils.data.random_split"), arguments=[inner, *_])
+            ):
                 source = one(inner)
             case Result(callee=External(name="builtins.zip"), arguments=parts):
                 return parts
@@ -137,18 +149,25 @@ def _range(value: Value, depth: int) -> Range | None:
             return None
         case Item(source=Item(source=loader, key=None), key=Constant(value=0)):
             return _image_range(one(underlying(loader)))
-        case Item(source=Result(callee=External(name=name), node=node)) | Member(
-            receiver=Result(callee=External(name=name), node=node), name="target"
+        case (
+            Item(source=Result(callee=External(name=name), node=node))
+            | Member(receiver=Result(callee=External(name=name), node=node), name="target")
         ) if name in RANGES:
             low, high = RANGES[name]
-            return Range(low, high, f"the targets run from {low:g} to {high:g} (`{name.rpartition('.')[2]}`)", node)
+            return Range(
+                low, high, f"the targets run from {low:g} to {high:g} (`{name.rpartition('.')[2]}`)", node
+            )
         case Result(callee=Member(name="pct_change" | "diff"), node=node):
             return Range(-3.0, 3.0, "the targets are changes, of both signs", node)
-        case Result(callee=External(name="torch.linspace" | "torch.arange" | "numpy.linspace" | "numpy.arange")):
+        case Result(
+            callee=External(name="torch.linspace" | "torch.arange" | "numpy.linspace" | "numpy.arange")
+        ):
             return _steps_range(value)
         case Result() if depth == 0 and operation(value) in _NON_NEGATIVE:
             return Range(0.0, 0.0, "the targets are not negative", value.node)
-        case Result(callee=External(name=name), node=node) if depth == 0 and name.rpartition(".")[2] in _NON_NEGATIVE:
+        case Result(callee=External(name=name), node=node) if (
+            depth == 0 and name.rpartition(".")[2] in _NON_NEGATIVE
+        ):
             return Range(0.0, 0.0, "the targets are not negative", node)
         case Result(callee=External(name=name), node=node) if name in _NORMAL:
             return Range(-3.0, 3.0, f"the targets are normal draws of both signs (`{name}`)", node)
@@ -183,13 +202,18 @@ def _image_range(loader: Value) -> Range | None:
         if not isinstance(inner, Instance) or not isinstance(inner.cls, External):
             continue
         if inner.cls.name.startswith("torchvision.transforms") and inner.cls.name.endswith(".Normalize"):
-            given = [*inner.arguments[:2], *(inner.keywords[k] for k in ("mean", "std") if k in inner.keywords)]
+            given = [
+                *inner.arguments[:2],
+                *(inner.keywords[k] for k in ("mean", "std") if k in inner.keywords),
+            ]
             numbers = [_numbers(g) for g in given]
             if len(numbers) != 2 or not numbers[0] or len(numbers[0]) != len(numbers[1]) or 0 in numbers[1]:
                 return None
             low = min((0 - m) / d for m, d in zip(*numbers, strict=True))
             high = max((1 - m) / d for m, d in zip(*numbers, strict=True))
-            return Range(low, high, f"the targets are images normalised to {low:.2g} .. {high:.2g}", inner.node)
+            return Range(
+                low, high, f"the targets are images normalised to {low:.2g} .. {high:.2g}", inner.node
+            )
     return None
 
 
@@ -201,7 +225,15 @@ def _numbers(value: Value) -> list[float]:
 
 
 def _wraps(name: str) -> bool:
-    return name.rpartition(".")[2] in ("tensor", "Tensor", "FloatTensor", "as_tensor", "from_numpy", "array", "asarray")
+    return name.rpartition(".")[2] in (
+        "tensor",
+        "Tensor",
+        "FloatTensor",
+        "as_tensor",
+        "from_numpy",
+        "array",
+        "asarray",
+    )
 
 
 def _literal_range(value: Sequence) -> Range | None:
@@ -241,16 +273,29 @@ def _arithmetic(value: Result, depth: int) -> Range | None:
     name, parts = operation(value), [one(v) for v in value.arguments]
     if name == "pow" and isinstance(value.callee, Member):
         name, parts = "operator.**", [one(value.callee.receiver), *parts]
-    if name == "operator.**" and len(parts) == 2 and isinstance(parts[1], Constant) and parts[1].value in (2, 3):
+    if (
+        name == "operator.**"
+        and len(parts) == 2
+        and isinstance(parts[1], Constant)
+        and parts[1].value in (2, 3)
+    ):
         inner = _single_origin(parts[0], depth)
         if inner is None:
             return None
         ends = [inner.low ** parts[1].value, inner.high ** parts[1].value]
         low = 0.0 if parts[1].value == 2 and inner.low < 0 < inner.high else min(ends)
         return Range(low, max(ends), f"the targets run to about {low:g} .. {max(ends):g}", value.node)
-    if name == "operator./" and len(parts) == 2 and _is_centred(parts[0]) and _is_statistic(parts[1], ("std", "var", "sqrt")):
+    if (
+        name == "operator./"
+        and len(parts) == 2
+        and _is_centred(parts[0])
+        and _is_statistic(parts[1], ("std", "var", "sqrt"))
+    ):
         return Range(-3.0, 3.0, "the targets are standardised, so half of them are negative", value.node)
-    if name not in ("operator.+", "operator.-", "operator.*", "operator./", "operator.unary-") or len(parts) > 2:
+    if (
+        name not in ("operator.+", "operator.-", "operator.*", "operator./", "operator.unary-")
+        or len(parts) > 2
+    ):
         return None
     ranges = [_single_origin(part, depth) for part in parts]
     if any(r is None for r in ranges):
@@ -261,7 +306,12 @@ def _arithmetic(value: Result, depth: int) -> Range | None:
     if name == "operator./" and (b.low <= 0 <= b.high):
         return None
     corners = [_apply(name, x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
-    return Range(min(corners), max(corners), f"the targets run to about {min(corners):g} .. {max(corners):g}", value.node)
+    return Range(
+        min(corners),
+        max(corners),
+        f"the targets run to about {min(corners):g} .. {max(corners):g}",
+        value.node,
+    )
 
 
 def _single_origin(value: Value, depth: int) -> Range | None:
@@ -342,11 +392,13 @@ def one_hot_of(value: Value) -> tuple[Value, Node | None] | None:
         if not isinstance(origin, Result):
             return None
         match origin:
-            case Result(callee=External(name=name), arguments=[labels, *_], node=node) if name.endswith(".one_hot"):
-                return labels, node
-            case Result(callee=Member(receiver=Instance(cls=External(name=name)), name="fit_transform"), node=node) if (
-                name.endswith((".LabelBinarizer", ".OneHotEncoder"))
+            case Result(callee=External(name=name), arguments=[labels, *_], node=node) if name.endswith(
+                ".one_hot"
             ):
+                return labels, node
+            case Result(
+                callee=Member(receiver=Instance(cls=External(name=name)), name="fit_transform"), node=node
+            ) if name.endswith((".LabelBinarizer", ".OneHotEncoder")):
                 return origin, node
             case Result(callee=External(name="pandas.get_dummies"), node=node):
                 return origin, node
@@ -374,5 +426,3 @@ def _unpeeled(value: Value) -> list[Value]:
         if len(found) > 30:
             break
     return found
-
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, Union
+from typing import Any, Literal, TypeAlias
 
 from trainlint.meaning.syntax import Expression, Node
 from trainlint.meaning.values import Value
@@ -117,4 +117,4 @@ class Leave:
     region: Region
 
 
-Item: TypeAlias = Union[Event, Region, Leave]
+Item: TypeAlias = Event | Region | Leave

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.values import Class, Constant, External, Function, Instance, Module, Sequence, Value, options
+from trainlint.meaning.values import (
+    Class,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Module,
+    Sequence,
+    Value,
+    options,
+)
 
 _TRUE = (Class, Function, Module)
 

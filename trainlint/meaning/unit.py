@@ -57,7 +57,11 @@ def _inner_words(statement: Statement) -> Iterator[str]:
             yield from _words(statement.body)
         case DefineClass(body=body) | With(body=body):
             yield from _words(body)
-        case If(then=first, otherwise=second) | For(body=first, otherwise=second) | While(body=first, otherwise=second):
+        case (
+            If(then=first, otherwise=second)
+            | For(body=first, otherwise=second)
+            | While(body=first, otherwise=second)
+        ):
             yield from _words(first)
             yield from _words(second)
         case Try(body=first, otherwise=second, handlers=handlers):

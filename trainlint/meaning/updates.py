@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, same, walk
 from trainlint.meaning.flow import exclusive, implied, of_kind
-from trainlint.diagnostic import Certainty
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
@@ -47,7 +47,9 @@ class Update:
         before = self.before()
         for index in range(len(before) - 1, -1, -1):
             event = before[index]
-            if event.kind == "backward" or (event.kind == "step" and same(event.target, self.optimizer.value) is not False):
+            if event.kind == "backward" or (
+                event.kind == "step" and same(event.target, self.optimizer.value) is not False
+            ):
                 return []
             clears = (event.kind == "zero_grad" and self.owns(event.target)) or self._nulls(event)
             if clears and self.always_with(event):
@@ -57,7 +59,10 @@ class Update:
 
     def _stepped(self, first: Event, last: Event) -> bool:
         between = self.between(first, last)
-        return any(e.kind in ("step", "unresolved") and same(e.target, self.optimizer.value) is not False for e in between)
+        return any(
+            e.kind in ("step", "unresolved") and same(e.target, self.optimizer.value) is not False
+            for e in between
+        )
 
     @property
     def late_backward(self) -> Event | None:
@@ -94,7 +99,9 @@ class Update:
     @property
     def backwards(self) -> list[Event]:
         """Backward passes in the same iteration whose gradients this step can use."""
-        return [e for e in self.events if e.kind == "backward" and self._feeds(e) and not exclusive(e, self.event)]
+        return [
+            e for e in self.events if e.kind == "backward" and self._feeds(e) and not exclusive(e, self.event)
+        ]
 
     def _feeds(self, backward: Event) -> bool:
         """Whether the loss may send gradients to this optimizer's parameters."""
@@ -151,7 +158,11 @@ class Update:
         if optimizer(target) is not None and optimizer(target).known == self.optimizer.known == "constructed":  # type: ignore[union-attr]
             return answer
         if models and isinstance(one(target), Instance) and is_module(one(target)):
-            return None if any(same(target, v) is not False for v in models) or _contains(target, models) else False
+            return (
+                None
+                if any(same(target, v) is not False for v in models) or _contains(target, models)
+                else False
+            )
         return None
 
     def _hands_over(self, event: Event) -> bool:
@@ -194,7 +205,9 @@ def _models_behind(loss: Value) -> list[Value]:
         if not isinstance(value, Result):
             continue
         for callee in options(value.callee):
-            if isinstance(callee, (Argument, Free)) or (isinstance(callee, Instance) and has_weights(callee) is not False):
+            if isinstance(callee, (Argument, Free)) or (
+                isinstance(callee, Instance) and has_weights(callee) is not False
+            ):
                 if all(callee is not f for f in found):
                     found.append(callee)
     return found
@@ -215,7 +228,9 @@ def _parts(model: Value) -> list[Value]:
             if isinstance(holder, Instance)
             for value in holder.attributes.values()
             for option in options(value)
-            for inner in (getattr(option, "items", None) or (option,) if not isinstance(option, Instance) else (option,))
+            for inner in (
+                getattr(option, "items", None) or (option,) if not isinstance(option, Instance) else (option,)
+            )
             if isinstance(inner, Instance) and is_module(inner) and all(inner is not f for f in found)
         ]
         found += level
@@ -242,5 +257,3 @@ def updates(roots: list[Region]) -> list[Update]:
 def trains(event: Event) -> bool | None:
     """Whether a backward pass has a graph to work on."""
     return attached(event.value) if event.value is not None else None
-
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from trainlint.meaning.syntax import Define, DefineClass, Expression, Lambda, Node
@@ -100,7 +100,9 @@ class Function:
     scope: Any  # the frame it was defined in
     owner: Class | None = None  # the class whose body holds it
     decorators: tuple[Value, ...] = ()
-    defaults: tuple[Value | None, ...] | None = None  # evaluated when it is first called, see calls.defaults_of
+    defaults: tuple[Value | None, ...] | None = (
+        None  # evaluated when it is first called, see calls.defaults_of
+    )
 
     @property
     def name(self) -> str:
@@ -209,10 +211,7 @@ class Unpacked:
     source: Value
 
 
-Value: TypeAlias = Union[
-    Unknown, Constant, Sequence, Mapping, External, Module, Deferred, Free, Argument, Function, Class, Instance, Bound,
-    Member, Super, Partial, Result, Item, Choice, Unpacked,
-]  # fmt: skip
+Value: TypeAlias = Unknown | Constant | Sequence | Mapping | External | Module | Deferred | Free | Argument | Function | Class | Instance | Bound | Member | Super | Partial | Result | Item | Choice | Unpacked  # fmt: skip
 
 NONE = Constant(None)
 

@@ -31,7 +31,9 @@ WRAPPERS = frozenset(
     " torch._dynamo.optimize torch.nn.utils.weight_norm torch.nn.utils.spectral_norm torch.nn.utils.parametrizations.weight_norm"
     " torch.nn.utils.parametrizations.spectral_norm torch.jit.trace".split()
 )
-NOT_MODULES = frozenset("Parameter UninitializedParameter Buffer ParameterList ParameterDict Flatten_".split())
+NOT_MODULES = frozenset(
+    "Parameter UninitializedParameter Buffer ParameterList ParameterDict Flatten_".split()
+)
 MODULE_BASES = frozenset(
     "pytorch_lightning.LightningModule torch.nn.Module pytorch_lightning.core.LightningModule"
     " torch_geometric.nn.MessagePassing transformers.PreTrainedModel torch.jit.ScriptModule"

@@ -45,10 +45,14 @@ def canonical(name: str) -> str:
         if name.startswith(prefix):
             name = short + name[len(prefix) :]
             break
-    if name.startswith("torch.optim.") and not name.startswith(("torch.optim.lr_scheduler", "torch.optim.swa")):
+    if name.startswith("torch.optim.") and not name.startswith(
+        ("torch.optim.lr_scheduler", "torch.optim.swa")
+    ):
         found = _OPTIMIZER_FILE.match(name)
         name = f"torch.optim.{found[1]}" if found else name
-    elif name.startswith("torch.nn.") and not name.startswith(("torch.nn.utils", "torch.nn.parallel", "torch.nn.init")):
+    elif name.startswith("torch.nn.") and not name.startswith(
+        ("torch.nn.utils", "torch.nn.parallel", "torch.nn.init")
+    ):
         found = _LAYER_FILE.match(name)
         name = f"torch.nn.{found[1]}" if found else name
     return _EXACT.get(name, name)
@@ -91,7 +95,10 @@ CONVENTIONAL: dict[str, str] = {
     "ReduceLROnPlateau": "torch.optim.lr_scheduler.ReduceLROnPlateau",
 }
 
-_EXPORTED_ATTRIBUTES = {"torch.nn": ("functional", "init", "utils", "parallel"), "torch": ("nn", "optim", "utils")}
+_EXPORTED_ATTRIBUTES = {
+    "torch.nn": ("functional", "init", "utils", "parallel"),
+    "torch": ("nn", "optim", "utils"),
+}
 
 
 def is_exported(home: str, name: str) -> bool:
@@ -102,7 +109,16 @@ def is_exported(home: str, name: str) -> bool:
         return name.islower() and (name in FUNCTIONAL)
     if home in ("torchvision.transforms", "torchvision.datasets", "torchvision.models", "torchvision"):
         return True
-    return home in ("torch",) and name in ("nn", "optim", "tensor", "no_grad", "load", "save", "device", "cuda")
+    return home == "torch" and name in (
+        "nn",
+        "optim",
+        "tensor",
+        "no_grad",
+        "load",
+        "save",
+        "device",
+        "cuda",
+    )
 
 
 FUNCTIONAL = frozenset(

@@ -70,7 +70,9 @@ CUTTING_FUNCTIONS = frozenset(
 )
 CUTTING_HOMES = ("numpy.", "sklearn.", "pandas.", "random.", "math.", "time.", "os.", "scipy.", "logging.")
 CUTTING_ATTRIBUTES = frozenset("data shape dtype device grad requires_grad ndim is_cuda size".split())
-COMPARISONS = frozenset(f"operator.{name}" for name in ("==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not"))
+COMPARISONS = frozenset(
+    f"operator.{name}" for name in ("==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not")
+)
 # Activations that bound their output: the bounds.
 BOUNDED: dict[str, tuple[float, float]] = {
     "softmax": (0.0, 1.0),

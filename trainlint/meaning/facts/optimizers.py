@@ -19,7 +19,12 @@ _OPTIMIZERS = frozenset(
 OPTIMIZER_FACTORIES = frozenset(
     "timm.optim.create_optimizer timm.optim.create_optimizer_v2 timm.optim.optim_factory.create_optimizer".split()
 )
-_SCHEDULE_HOMES = ("torch.optim.lr_scheduler.", "timm.scheduler.", "warmup_scheduler.", "ignite.handlers.param_scheduler.")
+_SCHEDULE_HOMES = (
+    "torch.optim.lr_scheduler.",
+    "timm.scheduler.",
+    "warmup_scheduler.",
+    "ignite.handlers.param_scheduler.",
+)
 SCHEDULE_FACTORIES = frozenset(
     f"{home}.{name}"
     for home in ("transformers", "transformers.optimization", "diffusers.optimization")
