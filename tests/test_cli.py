@@ -99,7 +99,7 @@ def found(run):
 def as_program(*argv: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
     known = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run(
-        [sys.executable, "-m", "trainlint", *argv], input=stdin, capture_output=True, env=known
+        [sys.executable, "-m", "trainlint", *argv], input=stdin, capture_output=True, env=known, check=False
     )
 
 
@@ -489,6 +489,37 @@ def test_wrong_configuration_is_one_line_and_exit_code_two(
     assert (code, out) == (2, "")
     assert err.startswith("trainlint: trainlint.toml:")
     assert err.count("\n") == 1
+
+
+def test_a_wrong_configuration_further_down_is_named_the_others_are_linted(
+    folder: Path, training: Path, run
+) -> None:
+    for name, text in (
+        ("a", "selct = []"),
+        ("b", "select = ['rats']"),
+        ("c", "select = ["),
+        ("d", "rules = ['x']"),
+    ):
+        (folder / name).mkdir()
+        (folder / name / "trainlint.toml").write_text(text)
+        (folder / name / "train.py").write_text(TRAINING)
+    (folder / "trainlint.toml").write_text("select = ['update']")
+    code, out, _ = run("--output-format", "json")
+    report = json.loads(out)
+    assert code == 2
+    assert [finding["path"] for finding in report["findings"]] == [
+        f"{name}train.py" for name in ("a/", "b/", "c/", "d/", "")
+    ]
+    assert {failure["path"][0]: failure["line"] for failure in report["failures"]} == {
+        "a": None,
+        "b": None,
+        "c": 1,
+        "d": None,
+    }
+    assert run("b")[::2] == (
+        2,
+        "trainlint: b/trainlint.toml: key `select`: unknown rule `rats`; did you mean `rate`?\n",
+    )
 
 
 def test_an_earlier_name_of_a_rule_gets_a_hint(folder: Path, training: Path, run) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MACHINE", "Book", "BookError", "Example", "Page", "Section", "open_book", "read_examples"]
 
+LISTED = "; `trainlint rules` lists them all"
+
 
 @dataclass(frozen=True, slots=True)
 class Book:
@@ -129,11 +131,11 @@ def _problems(book: Book, config: Config) -> Iterator[tuple[str, str]]:
     """What in a configuration does not fit the book: the key, and what is wrong."""
     for key, name in _selectors_in(config):
         if name not in book.names and name not in book.selectors:
-            yield key, f"unknown rule `{name}`{suggest(name, book.selectors)}"
+            yield key, f"unknown rule `{name}`{suggest(name, book.selectors) or LISTED}"
     for key, names in (("levels", config.levels), ("options", config.options)):
         for name in names:
             if name not in book.names:
-                yield f"{key}.{name}", f"unknown rule `{name}`{suggest(name, tuple(book.names))}"
+                yield f"{key}.{name}", f"unknown rule `{name}`{suggest(name, tuple(book.names)) or LISTED}"
     for name, values in config.options.items():
         for option, value in values.items():
             yield from _misfits(book.names[name], option, value)

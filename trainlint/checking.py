@@ -79,9 +79,11 @@ def _lint(desk: Desk, arguments: Namespace) -> Report:
     from trainlint.lint import lint, lint_source
 
     effort = _effort(arguments)
-    if desk.stdin is not None:
-        return lint_source(desk.stdin, desk.paths[0], desk.settings, desk.book, cwd=desk.cwd, effort=effort)
-    return lint(desk.paths, desk.settings, desk.book, cwd=desk.cwd, effort=effort)
+    if desk.stdin is None:
+        report = lint(desk.paths, desk.settings, desk.book, cwd=desk.cwd, effort=effort)
+    else:
+        report = lint_source(desk.stdin, desk.paths[0], desk.settings, desk.book, cwd=desk.cwd, effort=effort)
+    return desk.with_broken_settings(report)
 
 
 def _effort(arguments: Namespace) -> Effort:
@@ -106,6 +108,7 @@ def _write_baseline(desk: Desk, arguments: Namespace) -> Answer:
 def _change(desk: Desk, arguments: Namespace) -> Answer:
     """Write fixes or ignore comments, or show what would be written."""
     fixed = _fix(desk, arguments)
+    fixed = replace(fixed, report=desk.with_broken_settings(fixed.report))
     if desk.stdin is not None:
         return _changed_text(desk, fixed, arguments)
     verb = "ignored" if arguments.add_ignores else "fixed"

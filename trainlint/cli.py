@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainlint.arguments import parse_arguments
-from trainlint.book import BookError, open_book
+from trainlint.book import LISTED, BookError, open_book
 from trainlint.config import ConfigError, suggest
 from trainlint.desk import FAILED, Answer, UsageError
 from trainlint.terminal import accept_any_character, wants_color, write
@@ -96,7 +96,9 @@ def _rule(arguments: Namespace) -> Answer:
     book = open_book(arguments.rules)
     page = book.page(arguments.name)
     if page is None:
-        raise UsageError(f"there is no rule `{arguments.name}`{suggest(arguments.name, tuple(book.names))}")
+        raise UsageError(
+            f"there is no rule `{arguments.name}`{suggest(arguments.name, tuple(book.names)) or LISTED}"
+        )
     hint = (
         () if page.name == arguments.name else (f"hint: rule `{arguments.name}` is now called `{page.name}`",)
     )

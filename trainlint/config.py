@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -104,6 +103,8 @@ class Configurations(Protocol):
 
 def suggest(name: str, known: Sequence[str]) -> str:
     """`; did you mean ...?` for the nearest known name, empty where none is near."""
+    from difflib import get_close_matches
+
     near = [other for other in known if other.lower() == name.lower()]
     near = near or get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean `{near[0]}`?" if near else ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainlint.book import Book, open_book
 from trainlint.config import Config, build_config
+from trainlint.diagnostic import Failure, Report
 from trainlint.settings import COMMAND_LINE, Overrides, Settings, inline_table, merged
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ class Desk:
     cwd: Path = field(default_factory=Path.cwd)
     stdin: bytes | None = None
 
+    def with_broken_settings(self, report: Report) -> Report:
+        """The report, and a line for each configuration further down that could not be used."""
+        broken = {
+            Failure(error.where, error.line, error.message, "usage"): None for error in self.settings.broken
+        }
+        return replace(report, failures=(*broken, *report.failures))
+
 
 def open_desk(arguments: Namespace) -> Desk:
     """Read the configuration and open the book; raises ConfigError, BookError or UsageError."""
@@ -55,6 +63,7 @@ def open_desk(arguments: Namespace) -> Desk:
         book.validate(Config(select=selectors), flag)
     book.validate(build_config(settings.overrides.table, COMMAND_LINE, None), COMMAND_LINE)
     book.validate(config)
+    settings = replace(settings, accept=book.validate, _found={})  # from here on a bad file costs one line
     return Desk(paths, settings, config, book, stdin=sys.stdin.buffer.read() if piped else None)
 
 

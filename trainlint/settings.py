@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from trainlint.config import FILE_NAMES, Config, ConfigError, build_config, parse_toml, read_table, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from trainlint.diagnostic import Level
 
@@ -83,13 +83,16 @@ class Settings:
     """Answers `config_for(file)`. Without `chosen` and `isolated` every folder may have its own file.
 
     A configuration that was found, not given, may be a stranger's: the rule folders that it names are
-    code, and are refused unless `trust_rules`.
+    code, and are refused unless `trust_rules`. With `accept`, which raises on what it does not accept, a
+    file that cannot be used is noted in `broken` and the one above it counts; else it ends the run.
     """
 
     overrides: Overrides = field(default_factory=Overrides)
     chosen: Path | None = None
     isolated: bool = False
     trust_rules: bool = False
+    accept: Callable[[Config], None] | None = None
+    broken: list[ConfigError] = field(default_factory=list, compare=False)
     _found: dict[Path, Config] = field(default_factory=dict, repr=False, compare=False)
 
     def config_for(self, file: Path) -> Config:
@@ -99,13 +102,12 @@ class Settings:
 
     def config_of(self, paths: tuple[Path, ...]) -> Config:
         """The configuration of a whole run over these paths: that of the folder they share."""
-        folders = [str(path if path.is_dir() else path.parent) for path in map(_absolute, paths)]
+        folders = [path if path.is_dir() else path.parent for path in map(_absolute, paths)]
         try:
-            return (
-                self._of_folder(Path(os.path.commonpath(folders))) if folders else self._of_folder(Path.cwd())
-            )
-        except ValueError:  # on different drives
-            return self._of_folder(Path.cwd())
+            shared = Path(os.path.commonpath(folders))
+        except ValueError:  # no path, or on different drives
+            shared = Path.cwd()
+        return self._of_folder(shared)
 
     def _of_folder(self, folder: Path) -> Config:
         known = self._found.get(folder)
@@ -118,12 +120,24 @@ class Settings:
             return self._finish({}, "", None)
         if self.chosen is not None:
             return self._given(self.chosen)
-        for name in FILE_NAMES:
-            file = folder / name
-            table = read_table(file) if file.is_file() else None
-            if table is not None:
-                return self._finish(table, shown(file), file)
+        for file in (folder / name for name in FILE_NAMES):
+            own = self._in_file(file) if file.is_file() else None
+            if own is not None:
+                return own
         return self._of_user() if folder.parent == folder else self._of_folder(folder.parent)
+
+    def _in_file(self, file: Path) -> Config | None:
+        try:
+            table = read_table(file)
+            config = None if table is None else self._finish(table, shown(file), file)
+            if config is not None and self.accept is not None:
+                self.accept(config)
+            return config
+        except ConfigError as error:
+            if self.accept is None:
+                raise
+            self.broken.append(error)
+            return None
 
     def _given(self, file: Path) -> Config:
         table = read_table(file)
