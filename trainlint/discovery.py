@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pathspec import GitIgnoreSpec
 
 from trainlint.config import DEFAULT_EXCLUDE
 from trainlint.diagnostic import Failure
-from trainlint.ignoring import Ignores, ignored, ignores_above, with_ignores_in
+from trainlint.ignoring import ignored, ignores_above, with_ignores_in
 
 SUFFIXES = (".py", ".ipynb")
 
@@ -95,48 +95,60 @@ def _under(path: Path, excludes: Excludes, cwd: Path) -> Iterator[Path | Failure
     name = shown(path, cwd)
     if excludes.force and excludes.match_above(path):
         return
-    if path.is_dir():
+    if os.path.isdir(path):
         found = tuple(walk(path, excludes, cwd))
         yield from found
         if not found:
             yield Failure(name, None, f"no Python files found under {name}", "usage")
-    elif path.exists():
+    elif os.path.exists(path):
         yield path
     else:
         yield Failure(name, None, _missing(path), "usage")
 
 
 def _missing(path: Path) -> str:
-    if not path.is_symlink():
-        return "no such file or folder"
+    link = os.path.islink(path)
     try:
-        path.stat()
+        os.stat(path)
     except FileNotFoundError:
-        return f"a link to {os.readlink(path)}, which does not exist"
-    except OSError as error:
-        return f"a link that cannot be followed: {error.strerror}"
-    return "cannot be read"
+        return (
+            f"a link to {_printable(os.readlink(path))}, which does not exist"
+            if link
+            else "no such file or folder"
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return f"a link that cannot be followed: {reason}" if link else f"cannot be read: {reason}"
+    return "neither a file nor a folder"
 
 
-def walk(folder: Path, excludes: Excludes, cwd: Path) -> Iterator[Path | Failure]:
+class TooManyEntries(Exception):
+    """A folder is larger than the caller is willing to look through."""
+
+
+def walk(
+    folder: Path, excludes: Excludes, cwd: Path, most_entries: int | None = None
+) -> Iterator[Path | Failure]:
     """The Python files of a folder and what of it cannot be read, unordered."""
-    above = ignores_above(folder) if excludes.gitignore else ()
-    if excludes.match_above(folder):
-        excludes = Excludes(folder, excludes.patterns, excludes.force, excludes.gitignore)
-    pending: list[tuple[Path, Ignores]] = [(folder, above)]
+    ignores = ignores_above(folder) if excludes.gitignore else ()
+    if excludes.match_above(folder):  # asked for all the same, so what excludes it counts from here on
+        excludes = replace(excludes, base=folder)
+    pending = [(folder, ignores)]
+    seen = 0
     while pending:
         current, ignores = pending.pop()
         if excludes.gitignore:
             ignores = with_ignores_in(current, ignores)
         try:
-            entries = sorted(os.scandir(current), key=lambda entry: entry.name)
+            entries = tuple(os.scandir(current))
         except OSError as error:
             yield Failure(shown(current, cwd), None, f"cannot be read: {error.strerror}")
             continue
-        for entry in entries:
+        seen += len(entries)
+        if most_entries is not None and seen > most_entries:
+            raise TooManyEntries
+        for entry in sorted(filter(_could_matter, entries), key=lambda entry: entry.name):
             path, is_folder = current / entry.name, entry.is_dir(follow_symlinks=False)
-            if not is_folder and not entry.name.endswith(SUFFIXES):
-                continue
             if excludes.match(path, is_folder) or ignored(ignores, path, is_folder):
                 continue
             if is_folder:
@@ -145,13 +157,25 @@ def walk(folder: Path, excludes: Excludes, cwd: Path) -> Iterator[Path | Failure
                 yield from _file(path, entry, cwd)
 
 
+def _could_matter(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith(SUFFIXES) or entry.is_dir(follow_symlinks=False)
+
+
 def _file(path: Path, entry: os.DirEntry[str], cwd: Path) -> Iterator[Path | Failure]:
+    """A link is no file of its own: within the folder its target is found, outside of it nobody asked."""
     if entry.is_file(follow_symlinks=False):
         yield path
-    elif entry.is_symlink() and not entry.name.startswith(".#") and not path.exists():  # .#: an editor's lock
+    elif (
+        entry.is_symlink() and not entry.name.startswith(".#") and not os.path.exists(path)
+    ):  # .#: editors' locks
         yield Failure(shown(path, cwd), None, _missing(path))
 
 
 def shown(path: Path, cwd: Path) -> str:
     """A path as reports name it: relative to the working directory where it lies below it."""
-    return (path.relative_to(cwd) if path.is_relative_to(cwd) else path).as_posix()
+    return _printable((path.relative_to(cwd) if path.is_relative_to(cwd) else path).as_posix())
+
+
+def _printable(name: str) -> str:
+    """File names need not be text."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -49,7 +50,7 @@ def with_ignores_in(folder: Path, ignores: Ignores) -> Ignores:
 def repository(folder: Path) -> Path | None:
     """The root of the repository that a folder lies in."""
     for candidate in (folder, *folder.parents):
-        if any((candidate / name).exists() for name in VCS_FOLDERS):
+        if any(os.path.exists(candidate / name) for name in VCS_FOLDERS):
             return candidate
     return None
 

@@ -9,9 +9,10 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from os.path import dirname, join
+from itertools import islice
+from os.path import dirname, join, sep
 
-_IMPORT = re.compile(r"\bimport\b[ \t]*(\([^)]*\)|(?:\\\r?\n|[^\r\n;])*)")
+_IMPORT = re.compile(r"import\b[ \t]*(\([^)]*\)|(?:\\\r?\n|[^\r\n;])*)")
 _FROM = re.compile(r"(?:.*[;:])?[ \t\f]*from\b[ \t]*([. ]*)[ \t]*([\w.]*)[ \t]*\\?")
 _PLAIN = re.compile(r"(?:.*[;:])?[ \t\f]*")
 _COMMENT = re.compile(r"#.*")
@@ -66,28 +67,33 @@ class Finder:
 
     root: str
     exists: Callable[[str], bool]
+    _found: dict[tuple[str, str, int], tuple[str, ...]] = field(default_factory=dict)
     _folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _tops: dict[str, str] = field(default_factory=dict)
 
     def find(self, importer: str, dotted: str, level: int) -> str | None:
         """The file of a module as this importer would find it: `a/b.py` or `a/b/__init__.py`."""
-        folder = dirname(importer)
+        key = (dirname(importer), dotted, level)
+        if key not in self._found:
+            self._found[key] = tuple(islice(self._candidates(*key), 2))
+        return next((file for file in self._found[key] if file != importer), None)
+
+    def _candidates(self, folder: str, dotted: str, level: int) -> Iterator[str]:
         if level:
             for _ in range(level - 1):
                 folder = dirname(folder)
-            return self._module_in(folder, dotted)
-        for place in self._search_path(folder) if dotted else ():
-            found = self._module_in(place, dotted)
-            if found is not None and found != importer and not self._hides_python(place, folder, dotted):
-                return found
-        return None
+            yield from self._module_in(folder, dotted)
+        elif dotted:
+            for place in self._search_path(folder):
+                if not self._hides_python(place, folder, dotted):
+                    yield from self._module_in(place, dotted)
 
-    def _module_in(self, folder: str, dotted: str) -> str | None:
-        place = join(folder, *dotted.split(".")) if dotted else folder
-        for file in (join(place, "__init__.py"), f"{place}.py" if dotted else ""):
-            if file and self.exists(file):
-                return file
-        return None
+    def _module_in(self, folder: str, dotted: str) -> Iterator[str]:
+        place = f"{folder}{sep}{dotted.replace('.', sep)}" if dotted else folder
+        if self.exists(f"{place}{sep}__init__.py"):
+            yield f"{place}{sep}__init__.py"
+        elif dotted and self.exists(f"{place}.py"):
+            yield f"{place}.py"
 
     def _hides_python(self, place: str, folder: str, dotted: str) -> bool:
         """Inside a package a module called `types` does not stand in the way of Python's own."""

@@ -5,6 +5,7 @@ Everything is found out when first asked and then remembered.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,15 +16,17 @@ from typing import Any
 
 from trainlint.config import DEFAULT_EXCLUDE
 from trainlint.decoding import SourceError
-from trainlint.discovery import Discovery, Excludes, discover, in_order, shown, walk
+from trainlint.discovery import Discovery, Excludes, TooManyEntries, discover, in_order, shown, walk
 from trainlint.ignoring import VCS_FOLDERS
 from trainlint.imports import Finder, imports_in
 from trainlint.source import Source, read_source
 
 __all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]
 
-MOST_FILES = 20_000  # a folder with more is no project; then only the given files are looked at
+MOST_FILES = 20_000  # a folder with more is no project; then only the given files and what they import count
+MOST_ENTRIES = 1_000_000  # of any kind: data sets lie beside programs
 
+_TABLE = re.compile(rb"^\s*\[tool\.trainlint[].]", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 _CALL = re.compile(r"(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(")
 
@@ -34,25 +37,26 @@ def find_root(path: Path) -> Path:
     The nearest folder upwards with trainlint's configuration or a repository in it; else the folder that
     holds the outermost package; else the folder itself. Never a person's home.
     """
-    folder = path if path.is_dir() else path.parent
+    folder = path if os.path.isdir(path) else path.parent
     for candidate in (folder, *folder.parents):
         if _is_no_project(candidate):
             break
         if _is_marked(candidate):
             return candidate
-    top = Path(Finder(str(folder), lambda file: Path(file).is_file()).top_of_package(str(folder)))
+    top = Path(Finder(str(folder), os.path.isfile).top_of_package(str(folder)))
     return folder if _is_no_project(top) else top
 
 
 def _is_no_project(folder: Path) -> bool:
-    return folder == folder.parent or folder == Path.home()
+    return folder == folder.parent or str(folder) == os.path.expanduser("~")
 
 
 def _is_marked(folder: Path) -> bool:
-    if (folder / "trainlint.toml").is_file() or any((folder / name).exists() for name in VCS_FOLDERS):
+    marks = ("trainlint.toml", *VCS_FOLDERS)
+    if any(os.path.exists(folder / name) for name in marks):
         return True
     try:
-        return b"[tool.trainlint" in (folder / "pyproject.toml").read_bytes()
+        return _TABLE.search((folder / "pyproject.toml").read_bytes()) is not None
     except OSError:
         return False
 
@@ -87,9 +91,11 @@ class Project:
         if _is_no_project(self.root):
             return ()
         excludes = self.excludes or Excludes(self.root)
-        found = islice(walk(self.root, excludes, self.cwd), MOST_FILES + 1)
-        files = tuple(entry for entry in found if isinstance(entry, Path))
-        return files if len(files) <= MOST_FILES else ()
+        try:
+            found = tuple(islice(walk(self.root, excludes, self.cwd, MOST_ENTRIES), MOST_FILES + 1))
+        except TooManyEntries:
+            return ()
+        return tuple(entry for entry in found if isinstance(entry, Path)) if len(found) <= MOST_FILES else ()
 
     def display(self, file: Path) -> str:
         """The file's name in reports: relative to the working directory where it lies below it."""
@@ -156,7 +162,7 @@ class Project:
     def _has(self, file: str) -> bool:
         if self._listed:
             return file in self._paths
-        return file in self._paths or (Path(file).is_relative_to(self.root) and Path(file).is_file())
+        return file in self._paths or (Path(file).is_relative_to(self.root) and os.path.isfile(file))
 
     def imports(self, file: Path) -> frozenset[Path]:
         """The project's files that this file imports (a few too many at most)."""
