@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -35,7 +36,8 @@ def ignores_above(folder: Path) -> Ignores:
     if exclude is not None:
         found = ((root, exclude),)
     between = [above for above in reversed(folder.parents) if above.is_relative_to(root)]
-    for above, below in zip(between, [*between[1:], folder], strict=True):
+    steps = [*between, folder]
+    for above, below in zip(steps, steps[1:], strict=False):
         found = with_ignores_in(above, found)
         if ignored(found, below, True):
             return ()

@@ -50,13 +50,14 @@ def parse(text: str, path: str) -> libcst.Module:
         raise SourceError(path, None, f"cannot be parsed: {first}", "syntax") from None
 
 
-def parse_cells(notebook: Notebook, path: str) -> tuple[libcst.Module, tuple[Failure, ...]]:
-    """The tree of all cells that can be parsed, and one failure for each that cannot."""
+def parse_cells(notebook: Notebook, path: str) -> tuple[libcst.Module, str, tuple[Failure, ...]]:
+    """The tree of all cells that can be parsed, its text, and one failure for each cell left out."""
     try:
-        return parse(notebook.text, path), ()
+        return parse(notebook.text, path), notebook.text, ()
     except SourceError:
         pieces, failures = _cells_that_parse(notebook, path)
-        return parse("\n".join(pieces), path), failures
+        text = "\n".join(pieces)
+        return parse(text, path), text, failures
 
 
 def _cells_that_parse(notebook: Notebook, path: str) -> tuple[tuple[str, ...], tuple[Failure, ...]]:

@@ -64,13 +64,15 @@ class Source:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Cells of a notebook that cannot be parsed and are left out of the tree. Parses."""
-        return self._parsed[1]
+        return self._parsed[2]
 
     @cached_property
-    def _parsed(self) -> tuple[libcst.Module, tuple[Failure, ...]]:
+    def _parsed(self) -> tuple[libcst.Module, str, tuple[Failure, ...]]:
         from trainlint.parsing import parse, parse_cells
 
-        return parse_cells(self.cells, self.path) if self.cells else (parse(self.text, self.path), ())
+        if self.cells is not None:
+            return parse_cells(self.cells, self.path)
+        return parse(self.text, self.path), self.text, ()
 
     @cached_property
     def suppressions(self) -> Suppressions:
@@ -84,7 +86,12 @@ class Source:
     def _spans(self) -> dict[libcst.CSTNode, Span]:
         from trainlint.spans import measure
 
-        return measure(self.tree)[0]
+        spans = measure(self.tree, self._parsed[1])
+        if spans is None:
+            raise SourceError(
+                self.path, None, "cannot be located in: LibCST does not reproduce the text", "syntax"
+            )
+        return spans
 
     def span(self, node: libcst.CSTNode) -> Span:
         """Start and end of a node of this tree, without surrounding whitespace, comments and parentheses."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trainlint.alignment import align
+
 if TYPE_CHECKING:
     import libcst
 
@@ -92,8 +94,14 @@ class Mark:
         spans[self._node] = (start, end)
 
 
-def measure(module: libcst.Module) -> tuple[dict[libcst.CSTNode, Span], str]:
-    """The span of every node of the module, and the text that these offsets count in."""
+def measure(module: libcst.Module, text: str) -> dict[libcst.CSTNode, Span] | None:
+    """The span of every node in the text it was parsed from; None if LibCST cannot reproduce the text."""
     ruler = Ruler(module)
     module._codegen(ruler)  # type: ignore[arg-type]  # noqa: SLF001 - the public door only makes text
-    return ruler.spans, "".join(ruler.tokens)
+    written = "".join(ruler.tokens)
+    if written == text:
+        return ruler.spans
+    found = align(written, text)
+    if found is None:
+        return None
+    return {node: (found.start(start), found.end(end)) for node, (start, end) in ruler.spans.items()}
