@@ -51,15 +51,20 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What an experiment wants from its rig, so that `verify` never knows a rule's name."""
+    """What an experiment wants from its rig, so that `verify` never knows a rule's name.
 
-    steps: int = 8  # optimizer steps (or batches) per arm
-    epochs: int = 1
+    `checkpoints="cuda"`: files are loaded as if they had been saved from a GPU. What the program brings
+    itself (data, targets, sizes) is never replaced.
+    """
+
+    steps: int = 8  # optimizer steps (or batches) per loop
+    epochs: int = 1  # of loops around such loops
     seeds: int = 1
     device: Literal["any", "cuda"] = "any"
     ranks: int = 1
     targets: Literal["any", "both-signs", "classes", "one-hot", "non-negative"] = "any"
     data: Literal["any", "class-ordered"] = "any"
+    checkpoints: Literal["any", "cuda"] = "any"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,37 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened in the sandbox, as numbers: `kind` and its measured fields."""
+    """One thing that happened in the sandbox, as numbers: `kind` and its measured fields.
+
+    `step` is how many optimizer steps had been taken. docs/verification.md lists kinds and fields.
+    """
 
     kind: str
     step: int
     data: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def focused(self) -> bool:
+        """Whether it fell in the loop, function or statement that the finding is about."""
+        return bool(self.data.get("focus"))
+
+    def number(self, name: str) -> float:
+        """A measured number; 0 where nothing was measured."""
+        value = self.data.get(name)
+        return float(value) if isinstance(value, (int, float)) else 0.0
+
+    def flag(self, name: str) -> bool:
+        return bool(self.data.get(name))
+
+    def word(self, name: str) -> str:
+        value = self.data.get(name)
+        return value if isinstance(value, str) else ""
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """A measured list of numbers; empty where nothing was measured."""
+        value = self.data.get(name)
+        items = value if isinstance(value, (list, tuple)) else ()
+        return tuple(float(item) for item in items if isinstance(item, (int, float)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +49,15 @@ class Run:
     events: tuple[Event, ...] = ()
     raised: str | None = None  # the exception's type and first line, where the program raised
     substituted: tuple[str, ...] = ()  # what the rig put in place of what was missing
+
+    def all(self, kind: str) -> tuple[Event, ...]:
+        """Events of one kind in order."""
+        return tuple(event for event in self.events if event.kind == kind)
+
+    def near(self, kind: str) -> tuple[Event, ...]:
+        """Events of one kind in the focus of the finding; all of that kind where none fell there."""
+        found = self.all(kind)
+        return tuple(event for event in found if event.focused) or found
 
 
 Runs = tuple[Run, ...]

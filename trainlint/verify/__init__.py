@@ -1,0 +1,106 @@
+"""Runs the code that findings are about, as written and corrected, and says what that showed.
+
+    for diagnostic in verify(report.diagnostics, source_of, book):
+        print(diagnostic.verdict)
+
+Nothing here imports torch: programs run in a sandboxed child, in the interpreter that has it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainlint.diagnostic import Diagnostic, Verdict
+from trainlint.verify.experiment import Plan, experiment
+from trainlint.verify.interpreter import VerifyError, find_python
+from trainlint.verify.judge import inconclusive
+from trainlint.verify.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from trainlint.book import Book
+    from trainlint.rule import Rule
+    from trainlint.source import Source
+
+__all__ = ["Plan", "VerifyError", "verify"]
+
+
+def verify(
+    diagnostics: Iterable[Diagnostic],
+    source_of: Callable[[str], Source],
+    book: Book,
+    *,
+    device: str = "auto",
+    seeds: int | None = None,
+    timeout: float = 20.0,
+    python: str | None = None,
+    unsafe: bool = False,
+    jobs: int | None = None,
+) -> Iterator[Diagnostic]:
+    """The diagnostics in order, each with its verdict as soon as it is there.
+
+    `source_of` gives the source of a diagnostic's path. A diagnostic whose rule has no experiment passes
+    through as it is. Raises VerifyError, one line for the user, before the first one where nothing can run.
+    """
+    waiting = list(diagnostics)
+    tried = [diagnostic for diagnostic in waiting if _rule(book, diagnostic) is not None]
+    if not tried:
+        yield from waiting
+        return
+    interpreter = find_python(python)
+    with Sandbox(interpreter, unsafe=unsafe) as sandbox, ThreadPoolExecutor(jobs or _jobs()) as pool:
+        plan = Plan(choose_device(device, sandbox), seeds, timeout)
+
+        def examine(diagnostic: Diagnostic) -> Diagnostic:
+            return replace(diagnostic, verdict=_verdict(diagnostic, source_of, book, plan, sandbox))
+
+        futures: list[Future[Diagnostic]] = [pool.submit(examine, diagnostic) for diagnostic in waiting]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def choose_device(wanted: str, sandbox: Sandbox) -> str:
+    """`auto` is the GPU where the child's torch can use one; asking for one that is not there is an error."""
+    has_gpu = bool(sandbox.versions.get("cuda")) and any(
+        Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")
+    )
+    if wanted == "auto":
+        return "cuda:0" if has_gpu else "cpu"
+    name, _, number = wanted.partition(":")
+    if name not in ("cpu", "cuda") or (number and not number.isdigit()) or (name == "cpu" and number):
+        raise VerifyError(f"--device {wanted}: expected auto, cpu, cuda or cuda:N")
+    if name == "cuda" and not has_gpu:
+        raise VerifyError(f"--device {wanted}: torch {sandbox.versions.get('torch')} finds no GPU here")
+    return "cpu" if name == "cpu" else f"cuda:{number or 0}"
+
+
+def _verdict(
+    diagnostic: Diagnostic, source_of: Callable[[str], Source], book: Book, plan: Plan, sandbox: Sandbox
+) -> Verdict | None:
+    rule = _rule(book, diagnostic)
+    if rule is None:
+        return None
+    try:
+        source = source_of(diagnostic.where.path)
+        home = str(source.file.resolve().parent) if source.file is not None else ""
+        verdict = experiment(diagnostic, source.text, home, rule, plan, sandbox.ask)
+    except Exception as error:  # the wall of this room: one experiment's failure is one verdict
+        verdict = inconclusive("rule-failed", f"{type(error).__name__}: {error}")
+    return replace(verdict, protections=sandbox.protections)
+
+
+def _rule(book: Book, diagnostic: Diagnostic) -> Rule | None:
+    page = book.page(diagnostic.name)
+    return page.rule if page is not None and page.rule.symptom is not None else None
+
+
+def _jobs() -> int:
+    return max(1, min(4, os.cpu_count() or 1))

@@ -1,0 +1,98 @@
+"""How a program takes its batches apart: a tuple of how many, a dictionary with which keys, or whole."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+WRAPPERS = {"enumerate", "tqdm", "islice", "cycle", "iter", "trange"}
+LOADING = re.compile(
+    r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_iter)\d?|dl|train_data|\w*data"
+)
+
+
+def batch_form(tree: ast.Module) -> Mapping[str, object]:
+    """The form of the first loop that says; two values, inputs and targets, where none does."""
+    for target, scope in _served(tree):
+        form = _form(target, scope)
+        if form:
+            return form
+    return {"form": "tuple", "names": ["x", "y"]}
+
+
+def _served(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """Targets that batches are bound to, training loops first, with the code that uses them."""
+    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
+    for loop in sorted(loops, key=lambda node: not _trains(node)):
+        counted, source = _source(loop.iter)
+        if LOADING.fullmatch(source):
+            target = loop.target
+            if counted and isinstance(target, ast.Tuple) and len(target.elts) == 2:
+                target = target.elts[1]
+            yield target, loop
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[target], value=ast.Call(func=ast.Name(id="next"))):
+                yield target, tree
+
+
+def _source(items: ast.expr) -> tuple[bool, str]:
+    """Whether the loop counts, and the last name of what it runs over."""
+    counted = False
+    while isinstance(items, ast.Call) and items.args:
+        name = items.func.id if isinstance(items.func, ast.Name) else getattr(items.func, "attr", "")
+        if name not in WRAPPERS:
+            break
+        counted = counted or name == "enumerate"
+        items = items.args[0]
+    if isinstance(items, ast.Subscript):
+        items = items.value
+    return counted, items.id if isinstance(items, ast.Name) else getattr(items, "attr", "")
+
+
+def _trains(loop: ast.For) -> bool:
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in ("backward", "step") for node in ast.walk(loop)
+    )
+
+
+def _form(target: ast.expr, scope: ast.AST) -> Mapping[str, object] | None:
+    if isinstance(target, (ast.Tuple, ast.List)):
+        names = [
+            element.id if isinstance(element, ast.Name) else f"part{i}"
+            for i, element in enumerate(target.elts)
+        ]
+        return {"form": "tuple", "names": names}
+    if not isinstance(target, ast.Name):
+        return None
+    return _form_of_uses(target.id, scope)
+
+
+def _form_of_uses(name: str, scope: ast.AST) -> Mapping[str, object] | None:
+    keys: list[str] = []
+    places: set[int] = set()
+    for node in ast.walk(scope):
+        match node:
+            case ast.Assign(targets=[(ast.Tuple() | ast.List()) as target], value=ast.Name(id=used)) if (
+                used == name
+            ):
+                return _form(target, scope)
+            case ast.Subscript(value=ast.Name(id=used), slice=ast.Constant(value=key)) if used == name:
+                if isinstance(key, str) and key not in keys:
+                    keys.append(key)
+                elif isinstance(key, int):
+                    places.add(key)
+    if keys:
+        return {"form": "dict", "names": sorted(keys)}
+    if places:
+        return {
+            "form": "tuple",
+            "names": ["x", *(f"x{place}" for place in range(1, max(places))), "y"][: max(places) + 1],
+        }
+    called = [node for node in ast.walk(scope) if isinstance(node, ast.Call)]
+    if any(
+        isinstance(argument, ast.Name) and argument.id == name for call in called for argument in call.args
+    ):
+        return {"form": "single"}
+    return None

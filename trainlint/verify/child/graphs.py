@@ -1,0 +1,93 @@
+"""How much of the autograd graph is alive, and how many bytes it saves for a backward pass."""
+
+from __future__ import annotations
+
+import functools
+import gc
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+MOST_NODES = 20_000
+PASSING = (
+    "View", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Permute", "TBackward", "Clone", "ToCopy", "Alias", "Slice",
+    "Select", "Expand", "AsStrided", "UnsafeView", "Index", "Flatten", "CopySlices", "Float", "Contiguous",
+)  # fmt: skip
+ACTIVATIONS = {
+    "Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu",
+    "Hardsigmoid": "sigmoid", "Softplus": "softplus", "LogSigmoid": "log_sigmoid", "Hardtanh": "hardtanh",
+}  # fmt: skip
+
+
+def measure(roots: Iterable[Any]) -> tuple[int, int]:
+    """Nodes reachable from these, and the bytes of distinct storages that they have saved."""
+    waiting = [root for root in roots if root is not None]
+    seen = set(waiting)
+    storages: dict[int, int] = {}
+    while waiting and len(seen) < MOST_NODES:
+        node = waiting.pop()
+        for tensor in _saved(node):
+            if not (tensor.is_leaf and tensor.requires_grad) and not tensor.is_sparse:
+                storage = tensor.untyped_storage()
+                storages[storage.data_ptr()] = storage.nbytes()
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return len(seen), sum(storages.values())
+
+
+def measure_live() -> tuple[int, int]:
+    """The same for the graphs of all tensors that are alive."""
+    tensors = (thing for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor))
+    return measure(tensor.grad_fn for tensor in tensors)
+
+
+def last_activation(tensor: Any) -> str:
+    """The activation that made a tensor, looking through changes of shape; empty where it is none."""
+    node = tensor.grad_fn
+    while node is not None:
+        name = node.name().partition("Backward")[0]
+        if name in ACTIVATIONS:
+            return ACTIVATIONS[name]
+        if not name.startswith(PASSING) or not node.next_functions:
+            return ""
+        node = node.next_functions[0][0]
+    return ""
+
+
+def leaves(tensor: Any) -> dict[int, Any]:
+    """The parameters that a loss depends on, by identity."""
+    found: dict[int, Any] = {}
+    waiting = [tensor.grad_fn] if tensor.grad_fn is not None else []
+    seen = set(waiting)
+    while waiting and len(seen) < MOST_NODES:
+        node = waiting.pop()
+        leaf = getattr(node, "variable", None)
+        if leaf is not None:
+            found[id(leaf)] = leaf
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return found
+
+
+def _saved(node: Any) -> list[Any]:
+    """Tensors that a node keeps; none once a backward pass has freed them."""
+    tensors: list[Any] = []
+    for name in _saved_names(node.__class__):
+        try:
+            value = getattr(node, name)
+        except RuntimeError:
+            return []  # freed
+        items = value if isinstance(value, (tuple, list)) else (value,)
+        tensors += (item for item in items if isinstance(item, torch.Tensor))
+    return tensors
+
+
+@functools.lru_cache(maxsize=512)
+def _saved_names(kind: Any) -> tuple[str, ...]:
+    names = tuple(name for name in dir(kind) if name.startswith("_saved_"))
+    return names or (("saved_tensors",) if hasattr(kind, "saved_tensors") else ())

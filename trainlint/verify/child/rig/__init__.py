@@ -1,0 +1,92 @@
+"""The rig: everything that the program leaves free gets a stand-in, and each is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import nn
+
+from ..record import Record
+from . import absent, arguments, checkpoints, devices, paths, quiet, ranks
+from .roles import stand_in
+from .world import World
+
+MODEL_NAMES = ("model", "net", "network", "classifier", "encoder", "module")
+
+
+class Names(dict):  # type: ignore[type-arg]
+    """The program's builtins, with the free names behind them: a name is built when it is first looked up."""
+
+    rig: Any = None
+
+    def __missing__(self, name: str) -> Any:
+        return self.rig.resolve(name)
+
+
+class Rig:
+    """Holds what was chosen for one program."""
+
+    def __init__(self, record: Record, request: dict[str, Any], folder: str) -> None:
+        self.record, self.request, self.folder = record, request, folder
+        self.free: Mapping[str, str] = request.get("free") or {}
+        self.globals: dict[str, Any] = {}
+        self.world = World(
+            record,
+            text=str(request["program"]),
+            seed=int(request["seed"]),
+            targets=str(request.get("targets", "any")),
+            order=str(request.get("data", "any")),
+            form=request.get("batch") or {},
+            choices=dict(request.get("choices") or {}),
+        )
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        return self.world.choices
+
+    def install(self) -> None:
+        """Prepare the interpreter for the program; after the recorder, so that stand-ins are recorded as well."""
+        arguments.install(self.record, str(self.request["path"]), self.folder)
+        absent.install(self.record, self.world)
+        paths.install(self.record, self.folder, str(self.request.get("home") or ""))
+        checkpoints.install(self.record, self.folder, str(self.request.get("checkpoints", "any")))
+        ranks.install(self.record)
+        quiet.install(self.record)
+        if str(self.request["device"]) == "cpu":
+            devices.install(self.record, self.world.text)
+
+    def builtins(self, builtins: dict[str, Any]) -> Names:
+        names = Names(builtins)
+        names.rig = self
+        return names
+
+    def resolve(self, name: str) -> Any:
+        """The stand-in of a free name; raises KeyError, which the program sees as a NameError."""
+        role = self.free.get(name)
+        if role is None:
+            raise KeyError(name)
+        if name not in self.globals:
+            self.world.settle(self.models())
+            self.globals[name] = stand_in(self, name, role)
+        return self.globals[name]
+
+    def models(self) -> Iterator[Any]:
+        """Models that the program has by now, likeliest first."""
+        found: list[tuple[int, int, Any]] = []
+        scopes = [frame.f_locals for frame in self.record.frames()] + [self.globals]
+        for scope in scopes:
+            for name, value in list(scope.items()):
+                owned = (
+                    vars(value).items()
+                    if type(value).__module__ == "__main__" and hasattr(value, "__dict__")
+                    else ()
+                )
+                for known, thing in ((name, value), *owned):
+                    if isinstance(thing, nn.Module) and any(True for _ in thing.parameters()):
+                        rank = next(
+                            (i for i, word in enumerate(MODEL_NAMES) if word in known.lower()),
+                            len(MODEL_NAMES),
+                        )
+                        found.append((rank, -sum(p.numel() for p in thing.parameters()), thing))
+        yield from (thing for _, _, thing in sorted(found, key=lambda entry: entry[:2]))

@@ -1,0 +1,100 @@
+"""Modules that are not installed: those that only watch a run become inert, torchvision a small double.
+
+Anything else stays missing, and the verdict names it.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import sys
+import types
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..record import Record
+from .inert import Inert
+
+WATCHERS = {
+    "wandb", "tensorboard", "tensorboardX", "tensorboard_logger", "mlflow", "comet_ml", "neptune", "visdom", "clearml",
+    "aim", "matplotlib", "seaborn", "plotly", "bokeh", "IPython", "google", "ipywidgets", "torchsummary", "torchinfo",
+    "torchviz", "torchstat", "thop", "ptflops", "fvcore", "colorama", "termcolor", "rich", "loguru", "coloredlogs",
+    "prettytable", "tabulate", "progress", "progressbar", "alive_progress", "fastprogress", "livelossplot", "dotenv",
+    "graphviz", "pydot", "hiddenlayer", "tkinter", "psutil", "GPUtil", "pynvml", "nvidia_smi", "line_profiler",
+    "memory_profiler", "sacred", "tqdm",
+}  # fmt: skip
+
+
+class InertModule(types.ModuleType):
+    """A module whose every name is inert."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return Inert(name)
+
+
+class Finder:
+    """The last of the import system's finders: asked only for what nobody else has."""
+
+    def __init__(self, record: Record, world: Any) -> None:
+        self.record, self.world = record, world
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
+        top = name.partition(".")[0]
+        if top in WATCHERS or top == "torchvision":
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
+        return None
+
+    def create_module(self, spec: Any) -> Any:
+        top = spec.name.partition(".")[0]
+        self.record.substitute(
+            f"{top}: not installed, " + ("a small double" if top == "torchvision" else "inert")
+        )
+        if top == "tqdm":
+            return progress_module(spec.name)
+        if top == "torchvision":
+            from .vision import module
+
+            return module(spec.name, self.world)
+        return InertModule(spec.name)
+
+    def exec_module(self, module: Any) -> None:
+        return None
+
+
+class Progress:
+    """A progress bar that shows nothing and passes its items through."""
+
+    def __init__(self, items: Iterable[Any] = (), *arguments: Any, **keywords: Any) -> None:
+        self.items = items
+
+    def __iter__(self) -> Any:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)  # type: ignore[arg-type]
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        return Inert(name)
+
+
+def progress_module(name: str) -> types.ModuleType:
+    module = InertModule(name)
+    write = staticmethod(lambda *arguments, **keywords: None)
+    bar = type("tqdm", (Progress,), {"write": write})
+    vars(module).update(tqdm=bar, trange=lambda *a, **k: Progress(range(*a)), tqdm_notebook=bar, auto=module)
+    return module
+
+
+def install(record: Record, world: Any) -> None:
+    sys.meta_path.append(Finder(record, world))
+    if importlib.util.find_spec("tensorboard") is None:
+        board = "torch.utils.tensorboard"  # torch's own bridge asks for tensorboard's version
+        sys.modules[board] = InertModule(board)

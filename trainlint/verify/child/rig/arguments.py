@@ -1,0 +1,52 @@
+"""Command lines: a script sees none, and arguments it cannot do without get plain values."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from ..record import Record
+
+BY_NAME = {
+    "epoch": 2,
+    "batch": 8,
+    "size": 8,
+    "worker": 0,
+    "lr": 0.01,
+    "rate": 0.01,
+    "seed": 0,
+    "class": 10,
+    "gpu": 0,
+}
+
+
+def install(record: Record, path: str, folder: str) -> None:
+    sys.argv = [path]
+    parse = argparse.ArgumentParser.parse_known_args
+
+    def parse_known_args(self: Any, args: Any = None, namespace: Any = None) -> Any:
+        for action in self._actions:
+            if _is_required(action):
+                action.required, action.default = False, _value(action, folder)
+                if not action.option_strings:
+                    action.nargs = "?" if action.nargs is None else "*"
+                record.substitute(f"argument {action.dest}: {action.default!r}")
+        return parse(self, [] if args is None else args, namespace)
+
+    argparse.ArgumentParser.parse_known_args = parse_known_args  # type: ignore[method-assign]
+
+
+def _is_required(action: Any) -> bool:
+    return bool(action.required) and action.default in (None, argparse.SUPPRESS) and action.dest != "help"
+
+
+def _value(action: Any, folder: str) -> Any:
+    if action.choices:
+        return next(iter(action.choices))
+    if action.type in (int, float):
+        known = next((value for word, value in BY_NAME.items() if word in action.dest.lower()), 1)
+        value: Any = action.type(known)
+    else:
+        value = f"{folder}/{action.dest}"
+    return [value] if action.nargs in ("+", "*") or isinstance(action.nargs, int) else value

@@ -1,0 +1,56 @@
+"""A program written for a GPU on a machine without: what asks for CUDA gets the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from ..record import Record
+
+
+class OnCpu(TorchFunctionMode):  # type: ignore[misc,unused-ignore]
+    """Rewrites the device of every torch call; torch offers no other way to see them all."""
+
+    def __torch_function__(self, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
+        keywords = dict(keywords or {})
+        if function is torch.Tensor.cuda:
+            return arguments[0]
+        if "device" in keywords:
+            keywords["device"] = _cpu(keywords["device"])
+        if function is torch.Tensor.to:
+            arguments = (arguments[0], *(_cpu(argument) for argument in arguments[1:]))
+        return function(*arguments, **keywords)
+
+
+def install(record: Record, text: str) -> None:
+    if "cuda" not in text:
+        return
+    OnCpu().__enter__()
+    torch.nn.Module.cuda = lambda self, device=None: self
+    torch.nn.Module.to = _moved(torch.nn.Module.to)
+    for (
+        name
+    ) in "synchronize empty_cache set_device manual_seed manual_seed_all reset_peak_memory_stats".split():
+        setattr(torch.cuda, name, lambda *arguments, **keywords: None)
+    if "is_available" not in text:
+        record.substitute("cuda: the CPU in its place")
+
+
+def _moved(move: Callable[..., Any]) -> Callable[..., Any]:
+    def to(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        if "device" in keywords:
+            keywords["device"] = _cpu(keywords["device"])
+        return move(self, *(_cpu(argument) for argument in arguments), **keywords)
+
+    return to
+
+
+def _cpu(value: Any) -> Any:
+    if isinstance(value, torch.device) and value.type == "cuda":
+        return torch.device("cpu")
+    if isinstance(value, str) and value.startswith("cuda"):
+        return "cpu"
+    return "cpu" if isinstance(value, int) and not isinstance(value, bool) else value

@@ -1,0 +1,145 @@
+"""Inputs that fit a model: read off its first layer, then tried, then adapted to what it complains about."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+Shape = dict[
+    str, Any
+]  # {"kind": "float" or "whole", "shape": [...], "high": n}; shapes are those of one sample
+IMAGE_SIDES = (28, 32, 64, 224, 96, 48, 16, 128, 299, 8)
+DEFAULT: Shape = {"kind": "float", "shape": [16]}
+ROWS = 4
+
+
+def fit_input(model: Any) -> tuple[Shape, Any] | None:
+    """The first shape that the model takes, with its output for a small batch; None if none was found."""
+    tried: list[Shape] = []
+    waiting = list(candidates(model))
+    while waiting and len(tried) < 24:
+        shape = waiting.pop(0)
+        if shape in tried:
+            continue
+        tried.append(shape)
+        output, complaint = attempt(model, shape)
+        if not complaint:
+            return shape, output
+        waiting = [*adapted(shape, complaint), *waiting]
+    return None
+
+
+def attempt(model: Any, shape: Shape) -> tuple[Any, str]:
+    """Call a copy of the model once; its output, or what it complained about."""
+    state = torch.get_rng_state()
+    try:
+        twin = copy.deepcopy(model)
+    except Exception:  # a model that cannot be copied is called itself
+        twin = model
+    try:
+        with torch.no_grad():
+            return twin(sample(shape, ROWS, 0).to(device_of(model))), ""
+    except Exception as error:
+        return None, str(error) or type(error).__name__
+    finally:
+        torch.set_rng_state(state)
+
+
+def device_of(model: Any) -> Any:
+    first = next(model.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def sample(shape: Shape, rows: int, seed: int) -> Any:
+    """A batch of independent random inputs of that shape."""
+    generator = torch.Generator().manual_seed(seed)
+    size = (rows, *shape["shape"])
+    if shape["kind"] == "whole":
+        return torch.randint(0, max(2, int(shape["high"])), size, generator=generator)
+    return torch.randn(size, generator=generator)
+
+
+def candidates(model: Any) -> Iterator[Shape]:
+    """What the first layers that say so would take, likeliest first."""
+    for layer in list(model.modules())[:200]:
+        yield from _taken_by(layer)
+    yield DEFAULT
+    yield {"kind": "float", "shape": [3, 32, 32]}
+    yield {"kind": "float", "shape": [1, 28, 28]}
+    yield {"kind": "float", "shape": []}
+
+
+def _taken_by(layer: Any) -> Iterator[Shape]:
+    if isinstance(layer, nn.Embedding):
+        yield {"kind": "whole", "shape": [12], "high": layer.num_embeddings}
+        yield {"kind": "whole", "shape": [], "high": layer.num_embeddings}
+    elif isinstance(layer, nn.Linear):
+        yield {"kind": "float", "shape": [layer.in_features]}
+        yield from _images_of(layer.in_features)
+        yield {"kind": "float", "shape": [7, layer.in_features]}
+    elif isinstance(layer, nn.Conv2d):
+        for side in IMAGE_SIDES:
+            yield {"kind": "float", "shape": [layer.in_channels, side, side]}
+    elif isinstance(layer, nn.Conv1d):
+        for length in (32, 128, 16, 64, 100):
+            yield {"kind": "float", "shape": [layer.in_channels, length]}
+        yield {"kind": "float", "shape": [32, layer.in_channels]}
+    elif isinstance(layer, nn.Conv3d):
+        yield {"kind": "float", "shape": [layer.in_channels, 16, 16, 16]}
+    elif isinstance(layer, nn.RNNBase):
+        yield {"kind": "float", "shape": [7, layer.input_size]}
+    elif isinstance(layer, (nn.TransformerEncoderLayer, nn.LayerNorm)):
+        width = (
+            layer.self_attn.embed_dim
+            if isinstance(layer, nn.TransformerEncoderLayer)
+            else layer.normalized_shape[-1]
+        )
+        yield {"kind": "float", "shape": [7, width]}
+    elif isinstance(layer, nn.BatchNorm1d):
+        yield {"kind": "float", "shape": [layer.num_features]}
+    elif isinstance(layer, (nn.BatchNorm2d, nn.ConvTranspose2d)):
+        channels = layer.num_features if isinstance(layer, nn.BatchNorm2d) else layer.in_channels
+        side = 1 if isinstance(layer, nn.ConvTranspose2d) else 32
+        yield {"kind": "float", "shape": [channels, side, side]}
+
+
+def _images_of(size: int) -> Iterator[Shape]:
+    """Images that flatten to this many numbers."""
+    for channels in (1, 3):
+        side = math.isqrt(size // channels)
+        if side > 3 and side * side * channels == size:
+            yield {"kind": "float", "shape": [channels, side, side]}
+
+
+def adapted(shape: Shape, complaint: str) -> Iterator[Shape]:
+    """Other shapes that an error message points to."""
+    if match := re.search(
+        r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)", complaint
+    ):
+        given, wanted = int(match[2]), int(match[3])
+        if len(shape["shape"]) == 3:
+            yield from _scaled_image(shape, wanted / given)
+        else:
+            yield {**shape, "shape": [*shape["shape"][:-1], wanted]}
+    if match := re.search(r"expected input\[.*\] to have (\d+) channels", complaint):
+        yield {**shape, "shape": [int(match[1]), *shape["shape"][1:]]}
+    if "Expected tensor for argument #1 'indices'" in complaint or "must be Long" in complaint:
+        yield {"kind": "whole", "shape": [12], "high": 100}
+    if match := re.search(r"Expected (\d)D .*or (\d)D", complaint):
+        sides = int(match[2]) - 1
+        yield {**shape, "shape": [*([3] if sides == 3 else []), *[32] * (sides - (sides == 3))]}
+
+
+def _scaled_image(shape: Shape, area: float) -> Iterator[Shape]:
+    """An image whose sides grow so that its flattened features grow by `area`."""
+    channels, side = shape["shape"][0], shape["shape"][1]
+    guess = round(side * math.sqrt(area))
+    for near in (guess, guess + 1, guess - 1, guess + 2, guess - 2):
+        if near > 0:
+            yield {**shape, "shape": [channels, near, near]}

@@ -1,0 +1,198 @@
+"""The data that an experiment trains on where the program brings none: one choice for all of its parts.
+
+Choices are made once, from the model and the criterion that are there when the first value is asked for, and
+travel back to the parent, which hands them to the other arms and seeds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..record import Record
+from .fitting import DEFAULT, Shape, fit_input, sample
+
+CLASSES = 10
+SAMPLES = 128
+ROWS = 8
+CRITERIA = {
+    "CrossEntropyLoss": "classes", "cross_entropy": "classes", "NLLLoss": "classes", "nll_loss": "classes",
+    "MultiMarginLoss": "classes", "BCELoss": "binary", "binary_cross_entropy": "binary", "BCEWithLogitsLoss": "binary",
+    "binary_cross_entropy_with_logits": "binary", "MultiLabelSoftMarginLoss": "binary", "MSELoss": "number",
+    "mse_loss": "number", "L1Loss": "number", "l1_loss": "number", "SmoothL1Loss": "number", "smooth_l1_loss": "number",
+    "HuberLoss": "number", "huber_loss": "number",
+}  # fmt: skip
+LABELS = re.compile(
+    r"(^|_)(y|t|labels?|lbls?|targets?|tgt|gt|truth|annotations?|trg|classes|cls|answers?)(_|\d|$)",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class World:
+    record: Record
+    text: str
+    seed: int
+    targets: str
+    order: str
+    form: dict[str, Any]  # how the program takes batches apart
+    choices: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def criterion(self) -> str:
+        """What the program's loss function compares with: classes, binary, number, or unknown."""
+        found = re.findall(r"\w+", self.text)
+        kinds = [CRITERIA[word] for word in found if word in CRITERIA]
+        if "one_hot" in found and "binary" in kinds:
+            return "classes"
+        return kinds[0] if kinds else "unknown"
+
+    def settle(self, models: Iterator[Any]) -> None:
+        """Choose shapes, if that has not been done, by the first model that can be fitted."""
+        if "input" in self.choices:
+            return
+        for model in models:
+            with self.record.pause():
+                found = fit_input(model)
+            if found is not None:
+                shape, output = found
+                self._choose(shape, output)
+                return
+        self._choose(DEFAULT, None)
+
+    def _choose(self, shape: Shape, output: Any) -> None:
+        self.choices["input"] = shape
+        options = list(self._target_options(output))
+        self.choices["target"] = options[int(self.choices.get("variant", 0)) % len(options)]
+        self.choices["options"] = len(options)
+        given = "x".join(str(size) for size in shape["shape"]) or "one number"
+        kind = self.choices["target"]["kind"]
+        self.record.substitute(f"data: inputs of {given}, targets: {kind}")
+
+    def _target_options(self, output: Any) -> Iterator[Shape]:
+        """What targets could be, likeliest first."""
+        kind = self.criterion
+        output = first_tensor(output)
+        width = int(output.shape[1]) if output is not None and output.dim() > 1 else 1
+        whole = {"kind": "classes", "high": width if width > 1 else CLASSES, "shape": _places(output)}
+        same = list(output.shape[1:]) if output is not None else [1]
+        flat = same[:-1] if same[-1:] == [1] else same
+        number: Shape = {"kind": "binary" if kind == "binary" else "number", "shape": same}
+        squeezed: Shape = {**number, "shape": flat}
+        flattens = re.search(
+            r"squeeze\(|view\(-1\)|flatten\(\)|reshape\(-1\)|\(-1, 1\)|\[:, 0\]|\[:, None\]", self.text
+        )
+        likely = [squeezed, number] if flattens else [number, squeezed]
+        if kind == "classes" or (kind == "unknown" and width > 1 and self.targets != "both-signs"):
+            yield from (whole, *likely)
+        else:
+            yield from (*likely, whole)
+
+    def inputs(self, rows: int, first: int = 0) -> Any:
+        """Rows of inputs, the same ones whenever the same rows are asked for."""
+        shape: Shape = self.choices["input"]
+        values = torch.cat([sample(shape, 1, self._key(row)) for row in range(first, first + rows)])
+        target = self.choices["target"]
+        if shape["kind"] == "float" and target["kind"] == "classes":
+            for row, label in enumerate(self.classes(rows, first)):
+                values[row] += sample(shape, 1, 7_000_003 + label)[0]  # each class around its own centre
+        return values
+
+    def target_values(self, rows: int, first: int = 0) -> Any:
+        target = self.choices["target"]
+        size = (rows, *target["shape"])
+        if target["kind"] == "classes":
+            labels = torch.tensor(self.classes(rows, first))
+            return labels.reshape(rows, *[1] * len(target["shape"])).expand(size).clone()
+        noise = torch.cat(
+            [
+                torch.randn(1, *target["shape"], generator=_generator(self._key(row) + 1))
+                for row in range(first, first + rows)
+            ]
+        )
+        if target["kind"] == "binary":
+            return (noise > 0).float()
+        inputs = self.inputs(rows, first).float().flatten(1)
+        trend = inputs.mean(1) * inputs.shape[1] ** 0.5 if inputs.shape[1] else torch.zeros(rows)
+        values = trend.reshape(rows, *[1] * len(target["shape"])) + 0.1 * noise
+        return values.abs() if self.targets == "non-negative" else values
+
+    def classes(self, rows: int, first: int) -> list[int]:
+        """Labels of these samples: class after class where the experiment wants that, else mixed."""
+        high = int(self.choices["target"]["high"])
+        if self.order == "class-ordered":
+            return [row * high // SAMPLES % high for row in range(first, first + rows)]
+        return [(row * 7 + row // high) % high for row in range(first, first + rows)]
+
+    def _key(self, row: int) -> int:
+        return self.seed * 1_000_003 + 2 * row
+
+    def batch(self, rows: int, first: int = 0) -> Any:
+        """Inputs and targets in the form in which the program takes a batch apart."""
+        form = self.form.get("form", "tuple")
+        names = [str(name) for name in self.form.get("names", ("x", "y"))]
+        if form == "single":
+            return self.inputs(rows, first)
+        values = {name: self.value(name, place, len(names), rows, first) for place, name in enumerate(names)}
+        return values if form == "dict" else tuple(values[name] for name in names)
+
+    def value(self, name: str, place: int, count: int, rows: int, first: int) -> Any:
+        last = place == count - 1 and count > 1
+        if LABELS.search(name) or (
+            last and not any(LABELS.search(str(other)) for other in self.form.get("names", ()))
+        ):
+            return self.target_values(rows, first)
+        if re.search(r"mask", name):
+            return torch.ones(rows, *self.choices["input"]["shape"], dtype=torch.long)
+        if re.search(r"(^|_)(idx|index|ids?)$", name) and place:
+            return torch.arange(first, first + rows)
+        return self.inputs(rows, first)
+
+
+def first_tensor(output: Any) -> Any:
+    if isinstance(output, torch.Tensor):
+        return output
+    if isinstance(output, (tuple, list)):
+        return next((item for item in output if isinstance(item, torch.Tensor)), None)
+    return next(iter(output.values()), None) if isinstance(output, dict) else None
+
+
+def _places(output: Any) -> list[int]:
+    """The dimensions that have a class each: none, the pixels of an image, the words of a text."""
+    return list(output.shape[2:]) if output is not None else []
+
+
+def _generator(seed: int) -> Any:
+    return torch.Generator().manual_seed(seed)
+
+
+def stand_in_model(world: World) -> Any:
+    """A small network with dropout and batch normalisation that takes and gives what the data wants."""
+    world.settle(iter(()))
+    features = (
+        int(torch.tensor(world.choices["input"]["shape"]).prod()) if world.choices["input"]["shape"] else 1
+    )
+    target = world.choices["target"]
+    outputs = (
+        int(target["high"])
+        if target["kind"] == "classes"
+        else int(torch.tensor([1, *target["shape"]]).prod())
+    )
+    body = [
+        nn.Flatten(),
+        nn.Linear(features, 32),
+        nn.BatchNorm1d(32),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.Linear(32, outputs),
+    ]
+    if re.search(r"\bNLLLoss\b|\bnll_loss\b", world.text):
+        body.append(nn.LogSoftmax(dim=1))
+    if re.search(r"\bBCELoss\b|\bbinary_cross_entropy\b", world.text):
+        body.append(nn.Sigmoid())
+    return nn.Sequential(*body)

@@ -1,0 +1,142 @@
+"""Cuts a program down to what a finding needs: the user's own statements, at their own lines.
+
+A top-level statement stays if it is about the finding, depends on something that is, or is needed by
+something that stays. What goes is blanked, so that line numbers hold.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from trainlint.verify.driver import call_for
+from trainlint.verify.statements import Statement, read_statements
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+Span = tuple[
+    int, int
+]  # code point offsets, or lines; both ends belong to lines, the end is exclusive in offsets
+
+
+class NotCut(Exception):
+    """The program cannot be cut; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A program that runs by itself, and the line ranges in it that the finding is about."""
+
+    text: str
+    focus: tuple[Span, ...]
+
+
+def cut(text: str, where: Sequence[Span], also: Sequence[Span] = ()) -> Cut:
+    """The part of a text that the places in it need; `where` is the finding, `also` what it rests on."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise NotCut(f"the program does not parse: {error}") from None
+    lines = _Lines(text)
+    spots = [lines.of(span) for span in where]
+    statements = read_statements(tree)
+    kept = _kept(statements, [*spots, *(lines.of(span) for span in also)])
+    focus = tuple(_surroundings(tree, spot) for spot in spots) + tuple(lines.of(span) for span in also)
+    blanked = lines.without(statement.lines for statement in statements if statement not in kept)
+    return Cut(blanked + call_for(tree, spots, kept), focus)
+
+
+def _kept(statements: Sequence[Statement], spots: Sequence[Span]) -> list[Statement]:
+    """What is about the finding, what hangs on that, and what all of these need."""
+    chosen = [s for s in statements if s.always or any(_overlap(s.lines, spot) for spot in spots)]
+    names = {name for s in chosen if not s.imports for name in (*s.binds, *s.changes)}
+    grown = True
+    while grown:
+        grown = False
+        for statement in statements:
+            if statement in chosen or statement.shows or not (statement.reads & names):
+                continue
+            chosen.append(statement)
+            names |= statement.binds
+            grown = True
+    return _with_needs(statements, chosen)
+
+
+def _with_needs(statements: Sequence[Statement], chosen: list[Statement]) -> list[Statement]:
+    """Add, from what is read backwards, everything that binds or changes it."""
+    needed = {name for statement in chosen for name in (*statement.reads, *statement.changes)}
+    grown = True
+    while grown:
+        grown = False
+        for statement in statements:
+            if statement in chosen or statement.shows or not ((statement.binds | statement.changes) & needed):
+                continue
+            chosen.append(statement)
+            needed |= statement.reads
+            grown = True
+    return chosen
+
+
+def _surroundings(tree: ast.Module, spot: Span) -> Span:
+    """The smallest loop or function around a place, or else its statement."""
+    best: Span | None = None
+    statement = spot
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.stmt) or not _overlap(
+            (node.lineno, node.end_lineno or node.lineno), spot
+        ):
+            continue
+        span = (node.lineno, node.end_lineno or node.lineno)
+        holds = span[0] <= spot[0] and spot[1] <= span[1]
+        if isinstance(node, (ast.For, ast.While, ast.AsyncFor, ast.FunctionDef, ast.AsyncFunctionDef)):
+            if holds and (best is None or _smaller(span, best)):
+                best = span
+        elif holds and not isinstance(node, (ast.ClassDef, ast.If, ast.With, ast.Try)):
+            statement = span
+    return best or statement
+
+
+def _smaller(one: Span, other: Span) -> bool:
+    return one[1] - one[0] < other[1] - other[0]
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+class _Lines:
+    """A text as lines, with the way from offsets to line numbers."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = _LINE.findall(text)  # as Python counts lines: a form feed ends none
+        self.starts = [0]
+        for line in self.lines:
+            self.starts.append(self.starts[-1] + len(line))
+
+    def of(self, span: Span) -> Span:
+        """First and last line of a range of offsets."""
+        first = self._line(span[0])
+        return first, max(first, self._line(max(span[0], span[1] - 1)))
+
+    def _line(self, offset: int) -> int:
+        return max(1, min(bisect_right(self.starts, offset), len(self.lines)))
+
+    def without(self, spans: Iterable[Span]) -> str:
+        """The text with these line ranges blank."""
+        lines = list(self.lines)
+        for first, last in spans:
+            for number in range(first - 1, min(last, len(lines))):
+                lines[number] = "\n"
+        return "".join(_closed(lines))
+
+
+def _closed(lines: Iterable[str]) -> Iterator[str]:
+    last = ""
+    for line in lines:
+        yield line
+        last = line
+    if last and not last.endswith("\n"):
+        yield "\n"

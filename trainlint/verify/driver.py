@@ -1,0 +1,76 @@
+"""A call for code that nothing in its file calls: the flagged function, with its arguments left free.
+
+Free names get stand-ins by role in the sandbox, so `train(model, loader)` is all that has to be written.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+
+from trainlint.verify.statements import Statement
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def call_for(tree: ast.Module, spots: Sequence[tuple[int, int]], kept: Iterable[Statement]) -> str:
+    """A line that calls the flagged definition; empty where something kept runs it already."""
+    flagged = [
+        node for node in tree.body if _is_definition(node) and any(_holds(node, spot) for spot in spots)
+    ]
+    acting = [
+        s for s in kept if not s.imports and not _is_definition(s.node) and not s.always and not s.shows
+    ]
+    if not flagged or any(_reaches(tree, statement, flagged[0]) for statement in acting):
+        return ""
+    definition = flagged[0]
+    if isinstance(definition, ast.ClassDef):
+        return _call_method(definition, spots)
+    return f"{definition.name}({_arguments(definition)})\n" if isinstance(definition, ast.FunctionDef) else ""
+
+
+def _call_method(owner: ast.ClassDef, spots: Sequence[tuple[int, int]]) -> str:
+    methods = [node for node in owner.body if isinstance(node, ast.FunctionDef)]
+    flagged = [method for method in methods if any(_holds(method, spot) for spot in spots)]
+    begin = [method for method in methods if method.name == "__init__"]
+    built = f"{owner.name}({_arguments(begin[0], bound=True) if begin else ''})"
+    if not flagged or flagged[0].name == "__init__":
+        return built + "\n"
+    if flagged[0].name == "forward":
+        return f"{built}({_arguments(flagged[0], bound=True)})\n"
+    return f"{built}.{flagged[0].name}({_arguments(flagged[0], bound=True)})\n"
+
+
+def _arguments(function: Function, bound: bool = False) -> str:
+    """The parameters that have no default, each as a name of its own."""
+    positional = [*function.args.posonlyargs, *function.args.args]
+    required = positional[: len(positional) - len(function.args.defaults)]
+    names = [argument.arg for argument in required[1 if bound and required else 0 :]]
+    keywords = [
+        a.arg
+        for a, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+        if default is None
+    ]
+    return ", ".join([*names, *(f"{name}={name}" for name in keywords)])
+
+
+def _reaches(tree: ast.Module, statement: Statement, goal: ast.stmt) -> bool:
+    """Whether a statement reads the definition, directly or through others."""
+    bodies = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    waiting, seen = set(statement.reads), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name == getattr(goal, "name", None):
+            return True
+        if name in bodies and name not in seen:
+            seen.add(name)
+            waiting |= {node.id for node in ast.walk(bodies[name]) if isinstance(node, ast.Name)}
+    return False
+
+
+def _is_definition(node: ast.stmt) -> bool:
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+
+
+def _holds(node: ast.stmt, spot: tuple[int, int]) -> bool:
+    return node.lineno <= spot[0] and spot[1] <= (node.end_lineno or node.lineno)

@@ -1,0 +1,103 @@
+"""One finding's experiment: both arms under all seeds, in the sandbox, then the verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trainlint.diagnostic import Diagnostic, Verdict
+from trainlint.rule import Rule
+from trainlint.run import Run
+from trainlint.verify.case import Case, make_cases
+from trainlint.verify.cut import NotCut
+from trainlint.verify.judge import Arm, inconclusive, judge, read_run
+
+Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
+OPTIONS_TRIED = 3  # kinds of targets, where the data is a stand-in and the program refuses the first
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How experiments run. `seeds` None: as many as the rule needs. `memory` in bytes, per experiment."""
+
+    device: str = "cpu"
+    seeds: int | None = None
+    timeout: float = 20.0
+    memory: int = 3 << 30
+
+
+def experiment(diagnostic: Diagnostic, text: str, home: str, rule: Rule, plan: Plan, ask: Ask) -> Verdict:
+    """The verdict on one finding. Never raises: what can go wrong is a verdict of its own."""
+    began = time.monotonic()
+    verdict = _experiment(diagnostic, text, home, rule, plan, ask)
+    return replace(verdict, device=plan.device, seconds=round(time.monotonic() - began, 3))
+
+
+def _experiment(diagnostic: Diagnostic, text: str, home: str, rule: Rule, plan: Plan, ask: Ask) -> Verdict:
+    if rule.needs.device == "cuda" and not plan.device.startswith("cuda"):
+        return inconclusive("needs-cuda")
+    if rule.needs.ranks > 1:
+        return inconclusive("unsupported", "several processes")
+    try:
+        written, control = make_cases(diagnostic, text, home)
+    except NotCut as error:
+        return inconclusive("not-cut", str(error))
+    if control is None:
+        return inconclusive("no-control")
+    settled, choices = settle(control, rule, plan, ask)
+    return judge(
+        rule, run_arm(written, rule, plan, ask, choices), run_arm(control, rule, plan, ask, choices, settled)
+    )
+
+
+def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:
+    """Run the control once, trying other stand-in data if it raises; the answer and the choices that worked."""
+    answer = ask(_request(control, rule, plan, 0, {}))
+    choices = _choices(answer)
+    first = answer, choices
+    options = choices.get("options")
+    for variant in range(1, min(options, OPTIONS_TRIED) if isinstance(options, int) else 1):
+        if not _raised(answer):
+            break
+        answer = ask(_request(control, rule, plan, 0, {"variant": variant}))
+        choices = _choices(answer)
+    return first if _raised(answer) else (answer, choices)
+
+
+def run_arm(
+    case: Case,
+    rule: Rule,
+    plan: Plan,
+    ask: Ask,
+    choices: Mapping[str, object],
+    first: Mapping[str, Any] | None = None,
+) -> Arm:
+    """All seeds of one arm; `first` is the answer for seed 0 where it is known already."""
+    runs: list[Run] = []
+    for seed in range(plan.seeds or rule.needs.seeds):
+        answer = first if first is not None and not seed else ask(_request(case, rule, plan, seed, choices))
+        run = read_run(answer, seed)
+        if not isinstance(run, Run):
+            return Arm((), *run)
+        runs.append(run)
+    return Arm(tuple(runs))
+
+
+def _request(
+    case: Case, rule: Rule, plan: Plan, seed: int, choices: Mapping[str, object]
+) -> Mapping[str, object]:
+    limits = {"device": plan.device, "seconds": plan.timeout, "memory": plan.memory}
+    return {**case.request(rule.needs, seed, choices), **limits}
+
+
+def _choices(answer: Mapping[str, Any]) -> Mapping[str, object]:
+    account = answer.get("answer")
+    choices = account.get("choices") if isinstance(account, dict) else None
+    return choices if isinstance(choices, dict) else {}
+
+
+def _raised(answer: Mapping[str, Any]) -> bool:
+    account = answer.get("answer")
+    return isinstance(account, dict) and bool(account.get("raised"))

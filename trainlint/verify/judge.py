@@ -1,0 +1,156 @@
+"""From runs to a verdict: a symptom as written and none in the control, or a reason why there is no verdict.
+
+The vocabulary of reasons is fixed here and explained in docs/verification.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trainlint.diagnostic import Verdict
+from trainlint.rule import Rule
+from trainlint.run import Effect, Event, Run, Runs
+
+REASONS: Mapping[str, str] = {
+    "symptom": "the program shows the symptom, the control does not",
+    "structure": "the program runs as the rule says; no harm beyond that was measured",
+    "no-symptom": "the program does not show the symptom, though this rig shows it when the defect is planted",
+    "no-control": "there is no edit to compare with",
+    "not-cut": "the program could not be cut out",
+    "missing-name": "the program needs something that is not here",
+    "raised": "the program raised before the symptom could show",
+    "control-raised": "the control raised",
+    "timed-out": "the program did not end in time",
+    "out-of-memory": "the program took more memory than it may",
+    "died": "the program ended without an account",
+    "tampered": "the program interfered with the recorder",
+    "both-arms": "the control shows the symptom as well",
+    "only-control": "only the control shows the symptom",
+    "blind": "neither program shows the symptom, and nothing says that this rig could show it",
+    "needs-cuda": "the experiment needs a GPU",
+    "unsupported": "the experiment is of a kind that is not supported yet",
+    "rule-failed": "the rule's symptom raised: a defect of trainlint",
+    "sandbox-lost": "the sandbox ended unexpectedly",
+}
+OUTCOMES = {
+    "timed-out": "timed-out",
+    "out-of-memory": "out-of-memory",
+    "too-many-tasks": "died",
+    "flooded": "died",
+    "died": "died",
+    "tampered": "tampered",
+    "keeper-lost": "sandbox-lost",
+    "sandbox-lost": "sandbox-lost",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One version of the program under all seeds: its runs, or why there are none."""
+
+    runs: Runs = ()
+    reason: str = ""
+    detail: str = ""
+
+    @property
+    def raised(self) -> str:
+        return next((run.raised for run in self.runs if run.raised), "")
+
+
+def judge(rule: Rule, written: Arm, control: Arm | None, planted: Arm | None = None) -> Verdict:
+    """The verdict on a finding by what its arms did."""
+    if written.reason:
+        return inconclusive(written.reason, written.detail)
+    if control is None:
+        return inconclusive("no-control")
+    if control.reason:
+        return inconclusive(control.reason, f"control: {control.detail}" if control.detail else "")
+    if control.raised:
+        return inconclusive("control-raised", control.raised)
+    try:
+        return _weigh(rule, written, control, planted)
+    except Exception as error:  # a rule's symptom is code that may be anybody's
+        return inconclusive("rule-failed", f"{type(error).__name__}: {error}")
+
+
+def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdict:
+    assert rule.symptom is not None
+    effect = rule.symptom(written.runs, control.runs)
+    mirrored = rule.symptom(control.runs, written.runs)
+    if effect and mirrored:
+        return inconclusive("both-arms", mirrored.sentence)
+    if mirrored:
+        return inconclusive("only-control", mirrored.sentence)
+    if effect:
+        return _confirmed(effect, written.runs)
+    if written.raised:
+        missing = written.raised.startswith(
+            ("NameError", "ModuleNotFoundError", "ImportError", "FileNotFoundError")
+        )
+        return inconclusive("missing-name" if missing else "raised", written.raised)
+    if planted is not None and not planted.reason and rule.symptom(planted.runs, control.runs):
+        return Verdict(
+            "refuted",
+            "no-symptom",
+            "as written the program does not show what it shows with the defect planted",
+        )
+    return inconclusive("blind")
+
+
+def _confirmed(effect: Effect, runs: Runs) -> Verdict:
+    stand_ins = sorted(
+        {what.partition(":")[0] for run in runs for what in run.substituted if "stand-in" in what}
+    )
+    evidence = effect.sentence + (f" (stand-ins: {', '.join(stand_ins)})" if stand_ins else "")
+    measured = {name: _plain(value) for name, value in effect.measurements.items()}
+    substituted = sorted({what for run in runs for what in run.substituted})
+    if substituted:
+        measured["substituted"] = substituted
+    return Verdict("confirmed", "structure" if effect.structure_only else "symptom", evidence, measured)
+
+
+def inconclusive(reason: str, detail: str = "") -> Verdict:
+    """No verdict, and why."""
+    return Verdict("inconclusive", reason, REASONS[reason] + (f": {detail}" if detail else ""))
+
+
+def read_run(answer: Mapping[str, Any], seed: int) -> Run | tuple[str, str]:
+    """A run from the sandbox's answer, or the reason and detail of why it is none."""
+    outcome = str(answer.get("outcome"))
+    if outcome != "ended":
+        return OUTCOMES.get(outcome, "died"), str(answer.get("detail") or "")
+    account = answer.get("answer")
+    if not isinstance(account, dict) or account.get("tampered"):
+        return "tampered", ""
+    raised = account.get("raised")
+    return Run(
+        seed,
+        tuple(_event(entry) for entry in account.get("events") or () if isinstance(entry, dict)),
+        _said(raised) if isinstance(raised, dict) else None,
+        tuple(str(what) for what in account.get("substituted") or ()),
+    )
+
+
+def _event(entry: Mapping[str, Any]) -> Event:
+    data = entry.get("data")
+    step = entry.get("step")
+    return Event(
+        str(entry.get("kind")), step if isinstance(step, int) else 0, data if isinstance(data, dict) else {}
+    )
+
+
+def _said(raised: Mapping[str, Any]) -> str:
+    line = raised.get("line")
+    return f"{raised.get('type')}: {raised.get('message')}" + (f" (line {line})" if line else "")
+
+
+def _plain(value: object) -> object:
+    """A measurement that every JSON reader takes: finite numbers, rounded to what was measured."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

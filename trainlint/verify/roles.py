@@ -1,0 +1,126 @@
+"""Roles of free names: from what the program does with a name, else from what it is called."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+MEMBERS = {
+    "torch.utils.data": "DataLoader Dataset IterableDataset TensorDataset Subset ConcatDataset random_split RandomSampler "
+    "SequentialSampler WeightedRandomSampler SubsetRandomSampler BatchSampler",
+    "torch.utils.data.distributed": "DistributedSampler",
+    "torch.nn.parallel": "DistributedDataParallel",
+    "torch.autograd": "Variable",
+    "torch.optim": "Adam AdamW SGD RMSprop Adagrad",
+    "torch.optim.lr_scheduler": "StepLR MultiStepLR ExponentialLR CosineAnnealingLR ReduceLROnPlateau OneCycleLR LambdaLR "
+    "CosineAnnealingWarmRestarts LinearLR",
+    "torch.amp": "GradScaler autocast",
+    "collections": "deque defaultdict OrderedDict Counter",
+    "functools": "partial",
+    "pathlib": "Path",
+    "tqdm": "tqdm trange",
+}
+MODULES = {
+    "torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional", "optim": "torch.optim", "np": "numpy", "numpy": "numpy",
+    "math": "math", "os": "os", "sys": "sys", "time": "time", "random": "random", "copy": "copy", "json": "json",
+    "dist": "torch.distributed", "lr_scheduler": "torch.optim.lr_scheduler", "plt": "matplotlib.pyplot",
+    "torchvision": "torchvision", "transforms": "torchvision.transforms", "datasets": "torchvision.datasets",
+    "models": "torchvision.models", "wandb": "wandb", "logging": "logging", "argparse": "argparse", "itertools": "itertools",
+}  # fmt: skip
+WORDS: Mapping[str, str] = {
+    "inert": r"(\w*_)?(logger|writer|pbar|bar|progress_?bar|tb|board|log)",
+    "false": r"(use|is|with|no|do|has|enable)_\w+|verbose|debug|distributed|parallel|resume",
+    "device": r"dev(ice)?|DEVICE",
+    "classes": r"(?i)(num|n)_?(class(es)?|labels|outputs)|nb_classes|output_(dim|size)|out_(dim|features)",
+    "features": r"(?i)in_?(features|dim|size|channels)|input_(dim|size)|(num|n)_features",
+    "rate": r"(?i)(\w*_)?(lr|learning_rate|momentum|weight_decay|wd|alpha|gamma|lambda_?\w*|beta|eps|dropout|decay)",
+    "count": r"(?i)(\w*_)?(epochs?|steps|iters?|iterations|batch_?size|bs|workers?|size|dim|hidden|layers|seed|interval|freq"
+    r"|every|patience|rank|world_size|accum\w*|n|k)|(num|n|max|nb|start|total)_\w+",
+    "path": r"(?i)(\w*_)?(path|dir|directory|file|filename|root|folder|ckpt|checkpoint)",
+    "criterion": r"(?i)(\w*_)?(criterion|criteria|loss_?fn|loss_?func(tion)?|lossfn|crit|objective|loss_?f)\w*",
+    "optimizer": r"(?i)(\w*_)?(optimi[sz]er|optim|opt)(_?\w{1,2})?",
+    "scheduler": r"(?i)(\w*_)?(lr_)?(scheduler|sched)",
+    "loader": r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter)\d?|dl",
+    "dataset": r"(?i)\w*(dataset|data_?set|_ds|trainset|testset|valset|_set)|ds|(train|test|val|valid)(ing)?_data",
+    "targets": r"(y|labels?|targets?|tgt|gt|truth|y_(train|true|batch|test|val)|Y(_\w+)?|yb|train_labels|(\w+_)?(label|target)s?)",
+    "batch": r"batch|sample|minibatch",
+    "inputs": r"(x|X|inputs?|images?|imgs?|data|features|feats|src|tokens|input_ids|xb|[xX]_\w+|\w*_?(input|image|feature)s?)",
+    "model": r"(?i)(\w*_)?(model|net|network|classifier|encoder|decoder|generator|discriminator|policy|backbone|net_?[gdg])\w?",
+    "zero": r"(?i)(running|total|train|val|epoch|sum|best|test|avg|global|correct)(_\w+)?|correct|total|i|step|epoch|it",
+    "list": r"(?i)\w*(losses|history|outputs|preds|predictions|accs|scores|metrics|results)",
+    "dict": r"(?i)\w*(stats|meters|logs|metrics_dict|state)",
+}  # fmt: skip
+BAGS = re.compile(r"(?i)(args|arg|cfg|config|conf|opts?|hparams|params|flags|settings|hp)")
+
+
+def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
+    """A role for each free name that has one; `args.lr` for attributes of settings."""
+    uses = dict(_uses(tree, free))
+    found: dict[str, str] = {}
+    for name in sorted(free):
+        if BAGS.fullmatch(name) and uses.get(name) == "attribute":
+            found[name] = "settings"
+            found.update(_setting_roles(tree, name))
+            continue
+        role = conventional_import(name) or uses.get(name, "")
+        role = role if role not in ("", "attribute") else role_of_word(name)
+        if role:
+            found[name] = role
+    return found
+
+
+def conventional_import(name: str) -> str:
+    """What a name is imported from by convention, as the sandbox reads it."""
+    if name in MODULES:
+        return f"import:{MODULES[name]}"
+    if name == "DDP":
+        return "import:torch.nn.parallel:DistributedDataParallel"
+    return next(
+        (f"import:{module}:{name}" for module, members in MEMBERS.items() if name in members.split()), ""
+    )
+
+
+def role_of_word(name: str) -> str:
+    return next((role for role, pattern in WORDS.items() if re.fullmatch(pattern, name)), "")
+
+
+def _uses(tree: ast.Module, free: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Roles that follow from use alone, weakest first: a later one replaces an earlier one."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name)) if name in free:
+                yield name, "attribute"
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if name in free and not role_of_word(name):
+                yield name, "inert"
+            case ast.AugAssign(target=ast.Name(id=name)) if name in free:
+                yield name, "zero"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append" | "extend")) if (
+                name in free
+            ):
+                yield name, "list"
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str()), ctx=ast.Store()) if (
+                name in free
+            ):
+                yield name, "dict"
+            case ast.For(iter=items):
+                yield from ((name, "loader") for name in _iterated(items) if name in free)
+
+
+def _iterated(items: ast.expr) -> Iterator[str]:
+    match items:
+        case ast.Name(id=name):
+            yield name
+        case ast.Call(func=ast.Name(id="enumerate" | "tqdm" | "zip" | "islice"), args=arguments):
+            for argument in arguments:
+                yield from _iterated(argument)
+
+
+def _setting_roles(tree: ast.Module, bag: str) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == bag:
+            role = role_of_word(node.attr)
+            if role:
+                yield f"{bag}.{node.attr}", role

@@ -1,0 +1,178 @@
+"""The parent's side of the sandbox: one warm child, requests and answers as lines of JSON.
+
+The child is another interpreter that runs the files in `child/` and never imports trainlint. Whatever happens
+to an experiment, `ask` returns an answer; whatever happens to the child, `close` leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as WaitedTooLong
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainlint.verify.interpreter import VerifyError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+KERNEL_WALLS = ("network namespace", "landlock", "system call filter", "process namespace")
+PASSED_ON = (
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "NVIDIA_VISIBLE_DEVICES",
+    "NVIDIA_DRIVER_CAPABILITIES",
+)
+START_SECONDS = 180.0
+GRACE_SECONDS = 15.0
+Answer = Mapping[str, Any]
+
+
+class Sandbox:
+    """A warm child and the threads that listen to it. Use as a context manager."""
+
+    def __init__(self, python: str, *, kernel: bool = True, unsafe: bool = False) -> None:
+        self.python, self.kernel, self.unsafe = python, kernel, unsafe
+        self.protections: tuple[str, ...] = ()
+        self.versions: Mapping[str, str] = {}
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Future[Answer]] = {}
+        self._asked = 0
+        self._child: subprocess.Popen[bytes] | None = None
+        self._scratch = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def ask(self, request: Mapping[str, object]) -> Answer:
+        """Run one request; its answer, whatever became of it. Safe to call from several threads."""
+        with self._lock:
+            self._asked += 1
+            number = self._asked
+            waiting = self._waiting[number] = Future()
+            try:
+                self._send({**request, "id": number})
+            except (OSError, ValueError):
+                self._waiting.pop(number, None)
+                return {"outcome": "sandbox-lost"}
+        try:
+            return waiting.result(float(str(request["seconds"])) + GRACE_SECONDS)
+        except WaitedTooLong:
+            self._kill()  # the keeper keeps time itself: if it does not answer, something is very wrong
+            return {"outcome": "sandbox-lost"}
+
+    def close(self) -> None:
+        """End the child, and with it everything that it started; remove its folder."""
+        child, self._child = self._child, None
+        if child is not None:
+            with contextlib.suppress(OSError, ValueError):
+                if child.stdin:
+                    child.stdin.close()  # to the child this says that no more will come
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(2)
+            _end_group(child)
+            child.wait()
+            if child.stdout:
+                child.stdout.close()
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _start(self) -> None:
+        if not hasattr(os, "fork"):
+            raise VerifyError("verify needs an operating system that can fork: Linux or macOS")
+        self._scratch = tempfile.mkdtemp(prefix="trainlint-")
+        with open(os.path.join(self._scratch, "errors"), "w+b") as errors:
+            self._child = subprocess.Popen(
+                [self.python, "-E", str(Path(__file__).parent / "child")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=_environment(self._scratch),
+                cwd=self._scratch,
+                start_new_session=True,
+            )
+            self._send({"scratch": self._scratch, "kernel": self.kernel})
+            greeting = self._read_greeting(errors)
+        self._check(greeting)
+        threading.Thread(target=self._listen, args=(self._child,), daemon=True).start()
+
+    def _read_greeting(self, errors: Any) -> Mapping[str, Any]:
+        child = self._child
+        assert child is not None and child.stdout is not None
+        alarm = threading.Timer(START_SECONDS, lambda: _end_group(child))
+        alarm.daemon = True
+        alarm.start()
+        line = child.stdout.readline()
+        alarm.cancel()
+        try:
+            return dict(json.loads(line))
+        except ValueError:
+            errors.seek(0)
+            last = errors.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise VerifyError(
+                f"the sandbox did not start with {self.python}: {''.join(last) or 'no answer'}"
+            ) from None
+
+    def _check(self, greeting: Mapping[str, Any]) -> None:
+        if "error" in greeting:
+            raise VerifyError(f"torch cannot be imported by {self.python}: {greeting['error']}")
+        self.protections = tuple(str(name) for name in greeting["protections"])
+        self.versions = {name: str(greeting[name]) for name in ("torch", "python", "cuda")}
+        if not self.unsafe and not any(wall in self.protections for wall in KERNEL_WALLS):
+            raise VerifyError(
+                "this system offers no way to keep the programs from the network and other files (see "
+                "docs/verification.md); --unsafe-no-sandbox runs them all the same"
+            )
+
+    def _send(self, message: Mapping[str, object]) -> None:
+        if self._child is None or self._child.stdin is None:
+            raise ValueError("closed")
+        self._child.stdin.write(json.dumps(message).encode() + b"\n")
+        self._child.stdin.flush()
+
+    def _listen(self, child: subprocess.Popen[bytes]) -> None:
+        """Hand answers to those who wait for them until the child is gone."""
+        assert child.stdout is not None
+        with contextlib.suppress(OSError, ValueError):
+            for line in child.stdout:
+                answer = json.loads(line)
+                waiting = self._waiting.pop(int(answer["id"]), None)
+                if waiting is not None:
+                    waiting.set_result(answer)
+        for waiting in list(self._waiting.values()):
+            with contextlib.suppress(Exception):
+                waiting.set_result({"outcome": "sandbox-lost"})
+
+    def _kill(self) -> None:
+        if self._child is not None:
+            _end_group(self._child)
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    """Nothing of the user's environment but where libraries are."""
+    own = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**own, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": scratch, "PYTHONHASHSEED": "0"}
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill the child; its keepers end with it, and the experiments with them."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)

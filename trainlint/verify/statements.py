@@ -1,0 +1,105 @@
+"""Top-level statements of a program as what they bind, read and change: enough to slice by."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+WATCHING = frozenset(
+    "print pprint plt sns wandb display logging logger log writer tqdm fig ax axes pylab".split()
+)
+SETTING = frozenset(
+    "torch random np numpy warnings os sys".split()
+)  # modules whose settings reach everything
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """One statement: names it binds, reads, and changes the value of; the lines it fills."""
+
+    node: ast.stmt
+    lines: tuple[int, int]
+    binds: frozenset[str]
+    reads: frozenset[str]
+    changes: frozenset[str]
+
+    @property
+    def imports(self) -> bool:
+        return isinstance(self.node, (ast.Import, ast.ImportFrom))
+
+    @property
+    def always(self) -> bool:
+        """Whether it acts on everything: `__future__`, star imports, seeds and defaults."""
+        match self.node:
+            case ast.ImportFrom(module=module, names=names):
+                return module == "__future__" or any(alias.name == "*" for alias in names)
+            case ast.Expr(value=ast.Call(func=ast.Attribute() as function)):
+                return root_name(function) in SETTING and not (self.reads & {"plt"})
+            case ast.Assign(targets=[ast.Attribute() as target]):
+                return root_name(target) in SETTING
+        return False
+
+    @property
+    def shows(self) -> bool:
+        """Whether it only shows something: prints, plots, docstrings."""
+        match self.node:
+            case ast.Expr(value=ast.Call(func=function)):
+                return root_name(function) in WATCHING
+            case ast.Expr(value=ast.Constant()):
+                return True
+        return False
+
+
+def read_statements(tree: ast.Module) -> list[Statement]:
+    return [_read(node) for node in tree.body]
+
+
+def _read(node: ast.stmt) -> Statement:
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+    lines = (first, node.end_lineno or node.lineno)
+    loads = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    loads |= {
+        n.target.id for n in ast.walk(node) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
+    }
+    return Statement(node, lines, frozenset(_binds(node)), frozenset(loads), frozenset(_changes(node)))
+
+
+def _binds(node: ast.AST) -> Iterator[str]:
+    """Names that running the statement binds at the top level."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+            yield from (n for g in ast.walk(node) if isinstance(g, ast.Global) for n in g.names)
+            return
+        case ast.Lambda():
+            return
+        case ast.Name(id=name, ctx=ast.Store()):
+            yield name
+        case ast.alias(name=name, asname=asname):
+            yield asname or name.partition(".")[0]
+        case ast.ExceptHandler(name=str(name)):
+            yield name
+    for child in ast.iter_child_nodes(node):
+        yield from _binds(child)
+
+
+def _changes(node: ast.stmt) -> Iterator[str]:
+    """Names whose values the statement changes in place, or may change by handing them to a call."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Attribute(ctx=ast.Store()) | ast.Subscript(ctx=ast.Store()):
+                yield root_name(inner)
+            case ast.Expr(value=ast.Call(func=function, args=arguments)):
+                if isinstance(function, ast.Attribute):
+                    yield root_name(function)
+                yield from (argument.id for argument in arguments if isinstance(argument, ast.Name))
+
+
+def root_name(node: ast.AST) -> str:
+    """`a` of `a.b[0].c()`; empty where there is no name at the root."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
