@@ -37,7 +37,7 @@ def ignores_above(folder: Path) -> Ignores:
         found = ((root, exclude),)
     between = [above for above in reversed(folder.parents) if above.is_relative_to(root)]
     steps = [*between, folder]
-    for above, below in zip(steps, steps[1:], strict=False):
+    for above, below in pairwise(steps):
         found = with_ignores_in(above, found)
         if ignored(found, below, True):
             return ()
