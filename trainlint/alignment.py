@@ -1,14 +1,16 @@
 """Offsets in the code that LibCST writes, as offsets in the text that it read.
 
-The two are the same but for blanks that LibCST forgets, as in `except OSError :`.
+The two are the same but for what LibCST forgets: blanks, as in `except OSError :`, and some indented comments.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-_BLANKS = " \t\f\\\r\n"
+_FORGOTTEN = re.compile(r"[ \t\f\\\r\n]|#[^\r\n]*")
+_REST = re.compile(r"(?:[ \t\f\\\r\n]|#[^\r\n]*)*")
 _ENOUGH = 24  # characters that must agree for the two to be in step again
 
 
@@ -30,14 +32,14 @@ class Alignment:
 
 
 def align(written: str, text: str) -> Alignment | None:
-    """How the two correspond; None if more than blanks is missing."""
+    """How the two correspond; None if code is missing."""
     places: list[int] = []
     shifts: list[int] = []
     here = there = 0
     while True:
         same = _count_same(written, here, text, there)
         here, there = here + same, there + same
-        if here == len(written) and not text[there:].strip(_BLANKS):
+        if here == len(written) and _REST.fullmatch(text, there):
             return Alignment(tuple(places), tuple(shifts))
         skipped = _skipped(text, there, written[here : here + _ENOUGH])
         if not skipped:
@@ -48,19 +50,19 @@ def align(written: str, text: str) -> Alignment | None:
 
 
 def _skipped(text: str, start: int, ahead: str) -> int:
-    """How many blanks of the text to pass over until it goes on as written; 0 if it never does."""
-    count = 1
-    while ahead and text[start + count - 1 : start + count] in _BLANKS and start + count <= len(text):
-        if text.startswith(ahead, start + count) or _differ_later(text, start + count, ahead):
-            return count
-        count += 1
+    """How much of the text to pass over until it goes on as written; 0 if it never does."""
+    position = start
+    while ahead and (forgotten := _FORGOTTEN.match(text, position)):
+        position = forgotten.end()
+        if text.startswith(ahead, position) or _differs_later(text, position, ahead):
+            return position - start
     return 0
 
 
-def _differ_later(text: str, start: int, ahead: str) -> bool:
-    """Whether the next blanks are missing so soon that `ahead` runs into them, but not at once."""
+def _differs_later(text: str, start: int, ahead: str) -> bool:
+    """Whether more is missing so soon that `ahead` runs into it, but not at once."""
     same = _count_same(ahead, 0, text, start)
-    return same > 0 and text[start + same : start + same + 1] in _BLANKS and text[start] not in _BLANKS
+    return same > 0 and not _FORGOTTEN.match(text, start) and _FORGOTTEN.match(text, start + same) is not None
 
 
 def _count_same(one: str, at: int, other: str, start: int) -> int:
