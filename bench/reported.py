@@ -145,7 +145,8 @@ def try_row(row: Row, folder: Path, tolerance: int, timeout: float) -> Outcome:
         said = lint_row(buggy, row, timeout)
         near = nearby(said, row, tolerance)
         state = "failed" if said.trouble else "found" if near else "missed"
-        outcome = replace(outcome, buggy=state, findings=tuple(map(located, near)), note=told(said))
+        note = "; ".join(filter(None, (told(said), *elsewhere(said, row, near))))
+        outcome = replace(outcome, buggy=state, findings=tuple(map(located, near)), note=note)
         if fixed is None:
             return outcome
         there = moved(row, buggy, fixed)
@@ -190,6 +191,12 @@ def nearby(said: Linted, row: Row, tolerance: int) -> list[Mapping[str, Any]]:
     ]
 
 
+def elsewhere(said: Linted, row: Row, near: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Findings of the row's rules in its files that are not near: a hint at what was taken for the place."""
+    if not near:
+        yield from (f"elsewhere: {located(found)}" for found in said.findings if found["name"] in row.rules)
+
+
 def is_near(place: Mapping[str, Any], row: Row, tolerance: int) -> bool:
     if place["path"] != row.path or place["cell"] != row.cell:
         return False
@@ -232,8 +239,9 @@ def located(finding: Mapping[str, Any]) -> str:
 
 
 def told(said: Linted) -> str:
-    failures = said.document.get("failures", ())
-    return said.trouble or "; ".join(f"{failure['path']}: {failure['message']}" for failure in failures)
+    failures = [f"{failure['path']}: {failure['message']}" for failure in said.document.get("failures", ())]
+    more = f" and {len(failures) - 1} more failures" if len(failures) > 1 else ""
+    return said.trouble or (failures[0] + more if failures else "")
 
 
 def in_words(outcome: Outcome) -> str:

@@ -160,7 +160,7 @@ def test_colour_comes_only_when_told_and_changes_no_character() -> None:
 
 def test_nothing_of_a_finding_reaches_the_terminal_as_a_command() -> None:
     text = render(
-        "text", NASTY_REPORT, text_of=lambda path: source_from_text("x = '\x1b[2J\u202e'\ny\n", path)
+        "text", NASTY_REPORT, text_of=lambda path: source_from_text("x = '\x1b[2J\u202e'\ny\n", "a.py")
     )
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]", text)
     assert "\\x1b[31m" in text
@@ -232,6 +232,33 @@ def test_any_place_of_any_text_has_an_excerpt_that_fits(text: str, one: int, oth
     for row in excerpt(source.written, where, room):
         assert not re.search("[\x00-\x1f\x7f]", row.text)
         assert row.mark_from + row.mark_width <= room + 1
+
+
+def documented_matchers() -> list[dict[str, Any]]:
+    """The problem matchers that the documentation offers for Visual Studio Code."""
+    (block,) = re.findall(
+        r"^```json\n(.*?)^```", (ROOT / "docs/editors.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    matchers: list[dict[str, Any]] = json.loads(block)["tasks"][0]["problemMatcher"]
+    return matchers
+
+
+def test_the_documented_problem_matchers_read_every_finding_once() -> None:
+    advice = finding(span(TRAIN, "running = 0"), level="advice")
+    report = replace(ORDINARY, diagnostics=(*ORDINARY.diagnostics, advice), failures=(SYNTAX,))
+    read = []
+    for line in render("text", report, text_of=texts(train=TRAIN)).splitlines():
+        for matcher in documented_matchers():
+            pattern = matcher["pattern"]
+            if found := re.match(pattern["regexp"], line):
+                keys = ("file", "line", "severity", "code")
+                read.append(tuple(found[pattern[key]] for key in keys if key in pattern))
+    assert read == [
+        ("train.py", "7", "error", "loss-retains-graph"),
+        ("nb.ipynb",),
+        ("train.py", "3", "advice", "loss-retains-graph"),
+        ("old.py", "3", "error", "syntax"),
+    ]
 
 
 # --- json
