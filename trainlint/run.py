@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,27 @@ class Run:
         """Events of one kind in the focus of the finding; all of that kind where none fell there."""
         found = self.all(kind)
         return tuple(event for event in found if event.focused) or found
+
+    def growth(self, name: str) -> float:
+        """How much a number that is taken once per iteration grows from one to the next, in the loop where most.
+
+        The median over the iterations of one run of a loop, so that a single large allocation is not growth.
+        """
+        loops: dict[float, list[float]] = {}
+        for event in self.near("iteration"):
+            loops.setdefault(event.number("run"), []).append(event.number(name))
+        rises = ([b - a for a, b in pairwise(values[1:])] for values in loops.values())
+        return max((median(steps) for steps in rises if len(steps) >= 3), default=0.0)
+
+    def orders(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """For each loader whose batches train: the order of its samples, one tuple of indices per epoch."""
+        batches = [event for event in self.all("batch") if event.flag("trained")]
+        flagged = [event for event in batches if event.flag("built_in_focus")]
+        found: dict[float, dict[float, list[int]]] = {}
+        for event in flagged or batches:
+            epochs = found.setdefault(event.number("loader"), {})
+            epochs.setdefault(event.number("passed"), []).extend(int(index) for index in event.numbers("indices"))
+        return tuple(tuple(tuple(order) for order in epochs.values()) for epochs in found.values())
 
 
 Runs = tuple[Run, ...]

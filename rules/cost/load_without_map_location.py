@@ -56,7 +56,7 @@ pytorch/examples pull request 935; the snapshot of the DDP tutorial series, whic
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, set_argument, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, set_argument, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -73,12 +73,26 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    loads = [load for run in written for load in run.near("load")]
+    refused = [load for load in loads if "CUDA device" in load.word("raised")]
+    landed = [load for load in loads if load.word("device").startswith("cuda")]
+    if refused:
+        return Effect(
+            "a checkpoint saved from a GPU cannot be loaded here: " + refused[0].word("raised")[:120]
+        )
+    if landed:
+        where = landed[0].word("device")
+        return Effect(f"a checkpoint saved from a GPU lands on {where}, whatever device the script uses")
+    return None
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=1),
+    needs=Needs(steps=1, checkpoints="cuda"),
     words=("load", "is_available", "no_cuda", "local_rank", "LOCAL_RANK"),
 )

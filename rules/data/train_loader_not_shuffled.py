@@ -78,7 +78,7 @@ ultralytics/yolov5 issue 5622.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, set_argument, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, set_argument, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -100,12 +100,47 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    repeated = [order for run in written for order in run.orders() if repeats(order)]
+    if not repeated:
+        return None
+    epochs, samples = len(repeated[0]), min(len(order) for order in repeated[0])
+    said = f"the first {samples} samples come in the same order in all of {epochs} epochs"
+    if epochs == 1:
+        said = f"the {samples} samples come in the order in which they are stored"
+    classes, mixed = classes_per_batch(written), classes_per_batch(control)
+    if classes and mixed > classes:
+        said += f"; a batch holds {classes:.1f} classes on average, shuffled {mixed:.1f}"
+    measured = {"epochs": epochs, "samples": samples, "classes_per_batch": classes, "classes_shuffled": mixed}
+    return Effect(said, measured)
+
+
+def repeats(epochs: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether every epoch takes the samples as the first does; a single one, whether it takes them as stored."""
+    first = epochs[0]
+    if len(first) < 8:
+        return False
+    if len(epochs) == 1:
+        return first == tuple(range(len(first)))
+    return all(len(order) >= 8 and order[: len(first)] == first[: len(order)] for order in epochs)
+
+
+def classes_per_batch(runs: Runs) -> float:
+    counts = [
+        len(set(batch.numbers("labels")))
+        for run in runs
+        for batch in run.all("batch")
+        if batch.flag("trained")
+    ]
+    return sum(counts) / max(1, len(counts))
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=32, epochs=2, seeds=3, data="class-ordered"),
+    needs=Needs(steps=16, epochs=3, seeds=1, data="class-ordered"),
     words=("DataLoader",),
 )

@@ -85,7 +85,7 @@ princeton-vl/pytorch_stacked_hourglass issue 44.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -114,13 +114,29 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    passes = [event for run in written for event in run.near("forward") if not event.flag("trained")]
+    differ = max((event.number("differ") for event in passes), default=0.0)
+    moved = max((event.number("moved") for event in passes), default=0.0)
+    if differ < 1e-6 and moved < 1e-6:
+        return None
+    said = []
+    if differ >= 1e-6:
+        said.append(f"two passes over one evaluation batch differ by {differ:.2g} of the outputs' spread")
+    if moved >= 1e-6:
+        said.append(f"one evaluation batch moves BatchNorm's running statistics by {moved:.0%}")
+    return Effect(
+        " and ".join(said) + "; in evaluation mode by 0", {"difference": differ, "statistics_moved": moved}
+    )
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, epochs=2, seeds=1),
+    needs=Needs(steps=8, epochs=2),
     words=(
         "backward",
         "eval",

@@ -84,7 +84,7 @@ issue 4; wkentaro/pytorch-fcn pull request 56; optuna/optuna pull request 1725.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, insert_before, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, insert_before, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -104,12 +104,33 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    stuck, steps = stuck_passes(written)
+    usual, _ = stuck_passes(control)
+    if not steps or stuck <= usual:
+        return None
+    said = f"in {stuck} of {steps} training passes every dropout and BatchNorm layer was in evaluation mode"
+    return Effect(
+        f"{said}; with the control in {usual}", {"stuck": stuck, "training_passes": steps, "control": usual}
+    )
+
+
+def stuck_passes(runs: Runs) -> tuple[int, int]:
+    passes = [
+        event
+        for run in runs
+        for event in run.all("forward")
+        if event.flag("trained") and event.flag("layers")
+    ]
+    return sum(not event.flag("active") for event in passes), len(passes)
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, epochs=2, seeds=1),
+    needs=Needs(steps=8, epochs=3),
     words=("eval", "train", "from_pretrained", "backward"),
 )

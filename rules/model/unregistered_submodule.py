@@ -86,7 +86,7 @@ pytorch-meta-optimizer issue 11 (LSTM cells that never trained).
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -101,9 +101,23 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    for run in written:
+        if run.raised and "empty parameter list" in run.raised:
+            return Effect("the optimizer finds no parameters at all: " + run.raised)
+    passes = [event for run in written for event in run.all("backward") if event.flag("hidden")]
+    if not passes:
+        return None
+    hidden, used = passes[0].number("hidden_elements"), passes[0].number("elements")
+    said = f"{hidden:.0f} of the {used:.0f} weights in the loss are in no `parameters()` and no optimizer: they never change"
+    return Effect(
+        said, {"hidden_weights": hidden, "weights": used, "hidden_tensors": passes[0].number("hidden")}
+    )
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",

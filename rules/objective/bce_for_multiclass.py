@@ -88,7 +88,7 @@ purpose); yolov5 issue 5401; opensoundscape issue 302; practical-ml-with-pytorch
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -107,9 +107,37 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    calls = [call for run in written for call in run.near("criterion") if call.word("kind").startswith("bce")]
+    raised = [call.word("raised") for call in calls if call.word("raised")]
+    if raised:
+        return Effect("the loss cannot be computed from class indices: " + raised[0][:160])
+    late = [call for call in calls[len(calls) // 2 :] if call.number("classes") > 2]
+    if not late:
+        return None
+    sums = [call.number("row_sum" if call.word("kind") == "bce" else "sigmoid_row_sum") for call in late]
+    total, classes = sum(sums) / len(sums), late[0].number("classes")
+    if abs(total - 1) < 0.02:
+        return None
+    said = f"the probabilities of {classes:.0f} exclusive classes sum to {total:.2f} instead of 1"
+    accuracy, better = late_accuracy(written), late_accuracy(control)
+    if abs(accuracy - better) < 0.02:
+        said += "; no effect on accuracy here (measured on this data)"
+    else:
+        said += f"; accuracy after equal steps {accuracy:.2f}, with cross entropy {better:.2f} (measured on this data)"
+    return Effect(said, {"probability_sum": total, "accuracy": accuracy, "accuracy_control": better})
+
+
+def late_accuracy(runs: Runs) -> float:
+    """Mean accuracy over the second half of the steps, where targets are classes."""
+    halves = [run.near("criterion")[len(run.near("criterion")) // 2 :] for run in runs]
+    found = [call.number("accuracy") for half in halves for call in half if call.number("accuracy") >= 0]
+    return sum(found) / max(1, len(found))
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix=None,
     since="0.1",

@@ -66,7 +66,7 @@ issue 1010 (the device-side assert); FCN-pytorch issue 7.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -83,13 +83,27 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    calls = [call for run in written for call in run.near("criterion") if call.word("kind") == "bce"]
+    outside = [call.number("outside_unit") for call in calls]
+    if not any(outside):
+        return None
+    low, high = min(call.number("lowest") for call in calls), max(call.number("highest") for call in calls)
+    said = f"the loss takes probabilities and got values from {low:.2f} to {high:.2f}, up to {max(outside):.0%} outside [0, 1]"
+    raised = next((call.word("raised") for call in calls if call.word("raised")), "")
+    return Effect(
+        said + (f": {raised[:120]}" if raised else ""),
+        {"outside": max(outside), "lowest": low, "highest": high},
+    )
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=4),
+    needs=Needs(steps=8),
     words=("BCELoss", "binary_cross_entropy", "criterion", "loss_fn", "backward"),
     yields_to=("bce-for-multiclass",),
 )

@@ -75,7 +75,7 @@ ProteomicsML pull request 203 (a dead ReLU); discuss.pytorch.org 185199 and 4104
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -96,13 +96,32 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    calls = [call for run in written for call in run.near("criterion") if call.number("unreachable") >= 0.01]
+    if not calls:
+        return None
+    share = sum(call.number("unreachable") for call in calls) / len(calls)
+    floor = sum(call.number("missing_squared") for call in calls) / len(calls)
+    said = f"{share:.0%} of the targets are out of reach of the last {calls[0].word('activation')}"
+    said += f": the mean squared error cannot fall below {floor:.3g}, without it below 0"
+    ended, better = last_loss(written), last_loss(control)
+    if ended > better:
+        said += f" (after equal steps the loss is {ended:.3g} against {better:.3g})"
+    return Effect(said, {"unreachable": share, "floor": floor, "loss": ended, "loss_control": better})
+
+
+def last_loss(runs: Runs) -> float:
+    ends = [run.near("criterion")[-1].number("value") for run in runs if run.near("criterion")]
+    return sum(ends) / max(1, len(ends))
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=60, seeds=3, targets="both-signs"),
+    needs=Needs(steps=30, seeds=2, targets="both-signs"),
     words=(
         "MSELoss",
         "mse_loss",

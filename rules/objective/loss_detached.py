@@ -89,7 +89,7 @@ PyTorch documentation, "Autograd mechanics" and `torch.Tensor.detach`; arcface-p
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -104,9 +104,24 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    passes = [event for run in written for event in run.near("backward")]
+    raised = next(
+        (event.word("raised") for event in passes if "does not require grad" in event.word("raised")), ""
+    )
+    if raised:
+        return Effect("the loss has no graph, backward cannot start: " + raised[:160])
+    reached = max((event.number("reached") for event in passes), default=0.0)
+    usual = max((event.number("reached") for run in control for event in run.near("backward")), default=0.0)
+    if not passes or reached >= usual:
+        return None
+    said = f"backward gives a gradient to {reached:.0f} of {usual:.0f} parameters that get one with the graph kept"
+    return Effect(said, {"reached": reached, "reached_control": usual})
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",

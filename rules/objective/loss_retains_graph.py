@@ -89,7 +89,7 @@ pytorch issues 1840 and 17568; SSA-SC issue 2.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, append_text, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, append_text, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -106,13 +106,28 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    nodes, kept = growth(written, "nodes"), growth(control, "nodes")
+    size = growth(written, "bytes")
+    if nodes < 0.5 or nodes < 2 * kept:
+        return None
+    looks = max(len(run.near("iteration")) for run in written)
+    said = f"the graph kept alive grows by {nodes:.0f} nodes and {size / 2**20:.2g} MiB of saved tensors per iteration"
+    said += f" over {looks} iterations; with the control by {kept:.0f} nodes"
+    return Effect(said, {"nodes_per_iteration": nodes, "bytes_per_iteration": size, "nodes_control": kept})
+
+
+def growth(runs: Runs, name: str) -> float:
+    return max((run.growth(name) for run in runs), default=0.0)
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="safe",
     since="0.1",
-    needs=Needs(steps=16),
+    needs=Needs(steps=12, epochs=5),
     words=(
         "backward",
         "loss",

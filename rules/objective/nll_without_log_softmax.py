@@ -85,7 +85,7 @@ ACGAN-PyTorch issue 3; Text-Classification-Models-Pytorch issue 9; Pointnet_Poin
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -109,9 +109,33 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    calls = [call for run in written for call in run.near("criterion") if call.word("kind") == "nll_loss"]
+    wrong = [call for call in calls if call.number("row_log_error") > 1e-3]
+    if not wrong or len(wrong) < len(calls):
+        return None
+    value = sum(call.number("value") for call in wrong) / len(wrong)
+    said = "the loss takes log-probabilities, whose exponentials sum to 1: here their logarithm is off by "
+    said += f"{max(call.number('row_log_error') for call in wrong):.2f}, and the loss reads {value:.2f}"
+    if value < 0:
+        said += ", which no negative log-likelihood can be"
+    usual, slope = gradient(control), gradient(written)
+    return Effect(said, {"loss": value, "gradient_norm": slope, "gradient_norm_control": usual})
+
+
+def gradient(runs: Runs) -> float:
+    norms = [
+        call.number("gradient_norm")
+        for run in runs
+        for call in run.near("criterion")
+        if call.flag("gradients")
+    ]
+    return sum(norms) / max(1, len(norms))
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",

@@ -88,8 +88,9 @@ logistic regression; llama-from-scratch issue 5; Deep-learning-activity-recognit
 """
 
 from collections.abc import Iterator
+from math import e, log
 
-from trainlint import Finding, Needs, Options, Program, Rule, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -114,9 +115,37 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    calls = [
+        call for run in written for call in run.near("criterion") if call.word("kind") == "cross_entropy"
+    ]
+    if not calls or not all(
+        call.number("lowest") >= 0 and call.number("row_sum_error") < 1e-3 for call in calls
+    ):
+        return None
+    classes = calls[0].number("classes")
+    floor = log(1 + (classes - 1) / e)  # one class at probability 1, the others at 0
+    slope, usual = gradient(written), gradient(control)
+    said = f"every row sums to 1, so with {classes:.0f} classes the loss cannot fall below {floor:.2f}, with raw scores to 0"
+    said += f"; gradient norm at the output {slope:.2g} against {usual:.2g}"
+    return Effect(
+        said, {"floor": floor, "classes": classes, "gradient_norm": slope, "gradient_norm_control": usual}
+    )
+
+
+def gradient(runs: Runs) -> float:
+    norms = [
+        call.number("gradient_norm")
+        for run in runs
+        for call in run.near("criterion")
+        if call.flag("gradients")
+    ]
+    return sum(norms) / max(1, len(norms))
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",

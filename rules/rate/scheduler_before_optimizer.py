@@ -77,7 +77,7 @@ issue 51; liuzechun/ReActNet issue 32.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -91,12 +91,35 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    skipped = [
+        step
+        for run in written
+        for step in run.all("step")[:1]
+        if min(step.numbers("positions"), default=0) >= 1
+    ]
+    if not skipped:
+        return None
+    step = skipped[0]
+    position, rate, first = (
+        min(step.numbers("positions")),
+        step.numbers("rates")[:1],
+        step.numbers("first_rates")[:1],
+    )
+    said = (
+        f"the first update is taken at position {position:.0f} of the schedule, so position 0 trains nothing"
+    )
+    if rate and first and rate != first:
+        said += f": its rate is {rate[0]:.3g}, the configured {first[0]:.3g} is never used"
+    return Effect(said + "; with the control at 0", {"position": position, "rate": rate, "configured": first})
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, epochs=4, seeds=1),
+    needs=Needs(steps=8, epochs=4),
     words=("step",),
 )

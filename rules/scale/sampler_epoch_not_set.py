@@ -74,7 +74,7 @@ yangkky/distributed_tutorial issue 5; kan-bayashi/ParallelWaveGAN issue 177.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -88,12 +88,32 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    repeated = [order for run in written for order in run.orders() if repeats(order)]
+    if not repeated:
+        return None
+    epochs, samples = len(repeated[0]), min(len(order) for order in repeated[0])
+    said = (
+        f"a shuffling sampler served the same {samples} samples in the same order in all of {epochs} epochs"
+    )
+    return Effect(said + "; with the control in another order", {"epochs": epochs, "samples": samples})
+
+
+def repeats(epochs: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether all epochs, more than one, begin with the same draw."""
+    first = epochs[0]
+    shuffled = first != tuple(sorted(first))
+    return (
+        len(epochs) > 1 and shuffled and all(order[: len(first)] == first[: len(order)] for order in epochs)
+    )
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=16, epochs=3, seeds=1),
+    needs=Needs(steps=16, epochs=3),
     words=("DistributedSampler",),
 )

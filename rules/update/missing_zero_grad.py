@@ -76,7 +76,7 @@ about exactly this; PyTorch documentation of `Optimizer.zero_grad`.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, insert_before, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, insert_before, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -95,12 +95,28 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    steps = [step for run in written for step in run.near("step")]
+    carried = [step for step in steps if step.flag("carried_norm")]
+    if len(carried) < max(1, (len(steps) - 1) / 2):
+        return None
+    last = max(carried, key=lambda step: step.number("carried_norm"))
+    whole, own = last.number("gradient_norm"), last.number("fresh_norm")
+    said = f"{len(carried)} of {len(steps)} updates use gradients of earlier batches as well: at one of them"
+    said += f" the gradient is {whole:.3g} long, that of its own batch {own:.3g}"
+    if last.number("sum_error") < 1e-3 * max(whole, 1e-12):
+        said += ", and it equals the sum of all gradients so far"
+    return Effect(
+        said, {"updates": len(steps), "with_leftovers": len(carried), "gradient_norm": whole, "own_norm": own}
+    )
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, seeds=1),
+    needs=Needs(steps=8),
     words=("backward", "step"),
 )

@@ -73,7 +73,18 @@ PyTorch tutorial "Optimizing Model Parameters"; PyTorch documentation, "In-place
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, insert_after, remove_statement, text_of
+from trainlint import (
+    Effect,
+    Finding,
+    Needs,
+    Options,
+    Program,
+    Rule,
+    Runs,
+    insert_after,
+    remove_statement,
+    text_of,
+)
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -95,12 +106,34 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    steps = [step for run in written for step in run.near("step")]
+    lost = [step for step in steps if step.flag("fresh_norm") and not step.flag("gradient_norm")]
+    late = [step for step in steps if step.number("delay") >= 1 and step.flag("gradient_norm")]
+    if any("inplace operation" in (run.raised or "") for run in written):
+        return Effect(
+            "the step changes weights that the backward after it still needs: " + str(written[0].raised)[:120]
+        )
+    if len(steps) > 1 and len(lost) >= len(steps) - 1:
+        said = f"none of {len(steps)} updates finds a gradient: each is cleared before the next step"
+    elif len(steps) > 1 and len(late) >= len(steps) - 1:
+        said = (
+            f"{len(late)} of {len(steps)} updates use the gradient of the batch before, the first uses none"
+        )
+    else:
+        return None
+    return Effect(
+        said + "; with the control each uses its own",
+        {"updates": len(steps), "lost": len(lost), "late": len(late)},
+    )
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, seeds=1),
+    needs=Needs(steps=8),
     words=("backward", "step"),
 )

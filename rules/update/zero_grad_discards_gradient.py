@@ -74,7 +74,18 @@ patrickloeber/pytorchTutorial issue 19, where people met or feared this order.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Needs, Options, Program, Rule, insert_before, remove_statement, text_of
+from trainlint import (
+    Effect,
+    Finding,
+    Needs,
+    Options,
+    Program,
+    Rule,
+    Runs,
+    insert_before,
+    remove_statement,
+    text_of,
+)
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -90,13 +101,26 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             )
 
 
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    steps = [step for run in written for step in run.near("step") if step.flag("fresh_norm")]
+    lost = [step for step in steps if not step.flag("gradient_norm")]
+    if not lost:
+        return None
+    arrived = sum(step.flag("gradient_norm") for run in control for step in run.near("step"))
+    said = f"in {len(lost)} of {len(steps)} updates the gradient had been cleared when the step came"
+    said += f" (it was {lost[0].number('fresh_norm'):.3g} long before); with the control {arrived} updates use theirs"
+    return Effect(
+        said, {"updates": len(steps), "cleared": len(lost), "gradient_norm": lost[0].number("fresh_norm")}
+    )
+
+
 rule = Rule(
     check,
-    None,
+    symptom,
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, seeds=1),
+    needs=Needs(steps=8),
     words=("zero_grad", "grad"),
     yields_to=("step-before-backward",),
 )

@@ -89,6 +89,7 @@ def _row_facts(scores: Any) -> dict[str, Any]:
         "lowest": float(scores.min()),
         "highest": float(scores.max()),
         "outside_unit": float(((scores < 0) | (scores > 1)).float().mean()),
+        "row_sum": float(sums.mean()),
         "row_sum_error": float((sums - 1).abs().max()),
         "row_log_error": float(logs.abs().max()),
         "row_log_mean": float(logs.mean()),
@@ -108,7 +109,19 @@ def _target_facts(target: Any, input: Any) -> dict[str, Any]:
         "target_highest": float(values.max()) if values.numel() else 0.0,
         "target_whole": bool((values == values.round()).all()),
         "one_hot": one_hot,
+        "accuracy": _accuracy(input, target, one_hot),
     }
+
+
+def _accuracy(input: Any, target: Any, one_hot: bool) -> float:
+    """The share of samples whose highest score is at their class; -1 where targets are no classes."""
+    if input.dim() < 2 or input.shape[1] < 2 or not target.numel():
+        return -1.0
+    if one_hot:
+        return float((input.argmax(1) == target.argmax(1)).float().mean())
+    if target.is_floating_point() or target.shape != input.shape[:1] + input.shape[2:]:
+        return -1.0
+    return float((input.argmax(1) == target).float().mean())
 
 
 def _reach(activation: str, target: Any) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class World:
         self.choices["options"] = len(options)
         given = "x".join(str(size) for size in shape["shape"]) or "one number"
         kind = self.choices["target"]["kind"]
-        self.record.substitute(f"data: inputs of {given}, targets: {kind}")
+        self.record.substitute(f"data: stand-in inputs of {given}, targets: {kind}")
 
     def _target_options(self, output: Any) -> Iterator[Shape]:
         """What targets could be, likeliest first."""
