@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainlint.meaning import syntax as s
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.facts.layers import is_module_class
-from trainlint.meaning.library import call_external, call_library_object, make_library_object
+from trainlint.meaning.library import apply_by_itself, call_external, call_library_object, make_library_object
 from trainlint.meaning.machine import DEPTH, STEPS_PER_CALL, STEPS_PER_MODULE, Allowance, Exhausted, Machine
 from trainlint.meaning.methods import call_method
 from trainlint.meaning.objects import (
@@ -262,6 +262,8 @@ def make(
     instance = Instance(cls, node, arguments, dict(keywords), loop=machine.region.loop)
     machine.instances.append(instance)
     initialiser = find_member(cls, "__init__")
+    if "criterion" in keywords and any("skorch" in name for name in external_bases(cls)):
+        apply_by_itself(machine, arguments, keywords, node)
     if initialiser is not None and isinstance(initialiser[0], Function):
         call_function(
             machine, initialiser[0], (instance, *arguments), keywords, node, instance, initialiser[1]

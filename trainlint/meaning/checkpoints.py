@@ -16,7 +16,7 @@ from trainlint.meaning.values import MISSING, Item, Member, Result, Value, const
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-_DEVICE_WORDS = frozenset("is_available device local_rank set_device device_count".split())
+_DEVICE_WORDS = frozenset("is_available device local_rank LOCAL_RANK set_device device_count".split())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,11 @@ class Load:
     def is_own(self) -> bool:
         """Whether the same run has written the file, or another path of the code loads with care."""
         given = self.event.inputs[0] if self.event.inputs else self.event.detail.get("f")
-        for saved in self.program.events("save"):
+        root = list(self.event.region.ancestors())[-1]
+        events = list(root.events())
+        for saved in of_kind(root, "save"):
+            if events.index(saved) > events.index(self.event):
+                break  # written after it was read: what is read is of another run
             target = saved.inputs[1] if len(saved.inputs) > 1 else None
             if given is not None and target is not None and _same_file(given, target):
                 return True

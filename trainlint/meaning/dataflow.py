@@ -235,6 +235,8 @@ def _inputs(value: Value) -> list[Value]:
             return [*callee_inputs, *arguments, *keywords.values()]
         case Choice(options=found):
             return found
+        case Item(source=source, key=key) if key is not None and not isinstance(key, Constant):
+            return [source, key]
         case Item(source=source) | Unpacked(source=source):
             return [source]
         case Member(receiver=receiver):
@@ -248,6 +250,19 @@ def _inputs(value: Value) -> list[Value]:
         case Instance(cls=External(), arguments=arguments, keywords=keywords):
             return [*arguments, *keywords.values()]
     return []
+
+
+def container(value: Value) -> Value:
+    """What a value was taken out of by attributes and items: the dictionary of losses behind `out["loss"]`."""
+    for _ in range(8):
+        match one(value):
+            case Item(source=inner) | Member(receiver=inner):
+                value = inner
+            case Result(callee=Member(receiver=inner, name="items" | "values" | "get")):
+                value = inner
+            case found:
+                return found
+    return value
 
 
 def same(first: Value, second: Value) -> bool | None:

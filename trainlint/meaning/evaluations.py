@@ -23,6 +23,7 @@ from trainlint.meaning.values import (
     Instance,
     Item,
     Mapping,
+    Member,
     Result,
     Sequence,
     Value,
@@ -206,7 +207,16 @@ def _over_batches(event: Event, loop: Region) -> bool:
     if any(id(v) in served for value in event.inputs for v in walk(value)):
         return True  # a literal list of batches
     items = [v for value in event.inputs for v in walk(value) if isinstance(v, Item)]
+    if any(_is_drawn(v) for value in event.inputs for v in walk(value)):
+        return True
     return any(_serves(source, item.source) for item in items for source in sources)
+
+
+def _is_drawn(value: Value) -> bool:
+    """What `next(iterator)` or `iterator.next()` gives."""
+    if isinstance(value, Item) and value.key is None:
+        return isinstance(value.source, Instance) and bool(loaders_behind(value.source))
+    return isinstance(value, Result) and isinstance(value.callee, Member) and value.callee.name in ("next", "__next__")
 
 
 def _serves(iterable: Value, source: Value) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import attached, walk
+from trainlint.meaning.dataflow import attached, container, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
 from trainlint.meaning.iteration import underlying
@@ -187,6 +187,10 @@ def _trained_by(program: Program, value: Value) -> Event | None:
     """The backward pass through what an unknown model gave, where the value comes from that too."""
     if attached(value) is False:
         return None
+    source = container(value)
+    for backward in program.backwards if isinstance(source, Result) else ():
+        if backward.value is not None and container(backward.value) is source:
+            return backward
     unknown = {
         id(v)
         for v in walk(value)

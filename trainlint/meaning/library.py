@@ -398,7 +398,7 @@ def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node:
     return Constant(True, node) if tensor or named else None
 
 
-def _skorch(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def apply_by_itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     """skorch builds module and criterion itself and applies one to the other's output."""
     cls = one(arguments[0]) if arguments else one(keywords.get("module", NONE))
     given = one(keywords.get("criterion", arguments[1] if len(arguments) > 1 else NONE))
@@ -444,12 +444,12 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "builtins.vars": _vars,
     "builtins.isinstance": _is_tensor,
     "builtins.hasattr": _is_tensor,
-    "skorch.NeuralNetClassifier": _skorch,
-    "skorch.NeuralNet": _skorch,
-    "skorch.classifier.NeuralNetClassifier": _skorch,
-    "skorch.classifier.NeuralNetBinaryClassifier": _skorch,
-    "skorch.NeuralNetBinaryClassifier": _skorch,
-    "skorch.net.NeuralNet": _skorch,
+    "skorch.NeuralNetClassifier": apply_by_itself,
+    "skorch.NeuralNet": apply_by_itself,
+    "skorch.classifier.NeuralNetClassifier": apply_by_itself,
+    "skorch.classifier.NeuralNetBinaryClassifier": apply_by_itself,
+    "skorch.NeuralNetBinaryClassifier": apply_by_itself,
+    "skorch.net.NeuralNet": apply_by_itself,
     "builtins.map": _map,
     "copy.deepcopy": _deepcopy,
     "copy.copy": _deepcopy,

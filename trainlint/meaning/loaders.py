@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.iteration import underlying
-from trainlint.meaning.syntax import Call, Node
+from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import External, Instance, Item, Result, Value, constant, one, options
@@ -162,6 +162,10 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
             loop = backward.loop
             if loop is None or backward.value is None:
                 continue
+            for made in _drawn_from(backward):
+                if (id(made.value), id(loop)) not in seen:
+                    seen.add((id(made.value), id(loop)))
+                    found.append(TrainingLoader(made, loop, backward, tuple(of_kind(loop, "step")), program))
             for region in enclosing_loops(backward.region):
                 for made in _feeding(region, backward):
                     if (id(made.value), id(region)) not in seen:
@@ -169,6 +173,22 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
                         steps = tuple(of_kind(region, "step"))
                         found.append(TrainingLoader(made, region, backward, steps, program))
     return found
+
+
+def _drawn_from(backward: Event) -> list[Loader]:
+    """Loaders whose batches a loss takes by `next`, not by a loop over the loader."""
+    assert backward.value is not None
+    loops = enclosing_loops(backward.region)
+    node = loops[0].node
+    if not isinstance(node, (For, While)) or "next" not in node.body.words:
+        return []  # one batch taken before the loop is trained on on purpose
+    looped = {id(f.value) for r in loops if r.iterable is not None for f in _served_by(r.iterable)}
+    found: dict[int, Loader] = {}
+    for value in walk(backward.value, lambda v: not isinstance(v, Instance)):
+        if isinstance(value, Item) and value.key is None and _is_loader(value.source) and id(value.source) not in looped:
+            assert isinstance(value.source, Instance)
+            found.setdefault(id(value.source), Loader(value.source))
+    return list(found.values())
 
 
 def _feeding(region: Region, backward: Event) -> list[Loader]:

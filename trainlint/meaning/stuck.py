@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import certainty, walk
+from trainlint.meaning.dataflow import certainty, same, walk
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent
@@ -37,6 +37,14 @@ class StuckForward:
             r.node for r in self.switch.region.ancestors() if r.kind == "call" and isinstance(r.node, Call)
         ]
         return calls[::-1]
+
+    @property
+    def last_train(self) -> list[Node]:
+        """The `.train()` calls before the training loop, which no iteration repeats."""
+        loop = self.forward.loop
+        root = list(self.forward.region.ancestors())[-1]
+        modes = [e for e in of_kind(root, "mode") if e.detail is True and same(e.target, self.forward.target)]
+        return [e.node for e in modes if loop is None or not e.region.inside(loop)][:1]
 
     @property
     def model_node(self) -> Node:
