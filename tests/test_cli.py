@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from trainlint import cli
 from trainlint.arguments import COMMANDS, parse_arguments
 from trainlint.cli import main
+from trainlint.diagnostic import Verdict
 from trainlint.report import FORMATS
 from trainlint.terminal import draw_progress, wants_color
 
@@ -157,6 +159,7 @@ def test_standard_input_is_fixed_to_standard_output(training: Path) -> None:
     fixed = as_program("--fix", "-", "--stdin-filename", "train.py", stdin=TRAINING.encode())
     assert fixed.stdout.decode() == TRAINING.replace("total += loss", "total += loss.item()")
     assert b"missing-zero-grad" in fixed.stderr
+    assert b"14 |             total += loss\n" not in fixed.stderr
     assert training.read_text() == TRAINING
     clean = "# caf\xe9\r\nx = 1\r\n".encode("latin-1")
     assert (
@@ -570,6 +573,84 @@ def test_an_old_encoding_of_the_terminal_is_no_error(training: Path) -> None:
     answer = as_program(PYTHONIOENCODING="ascii")
     assert answer.returncode == 1
     assert b"gr\\xf6\\xdfe.step()" in answer.stdout
+
+
+# Verifying
+
+
+@pytest.fixture
+def verdicts(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """No experiment runs: errors are confirmed, the rest is refuted. What `verify` was called with."""
+    called: list[dict[str, object]] = []
+
+    def fake(diagnostics, source_of, book, **asked):
+        called.append(asked)
+        for said in diagnostics:
+            assert source_of(said.where.path).text
+            verdict = Verdict("refuted", "no-symptom", "it does not show", protections=("a lock",))
+            if said.level == "error":
+                verdict = replace(verdict, state="confirmed", reason="symptom", evidence="it shows")
+            yield replace(said, verdict=verdict)
+
+    monkeypatch.setattr("trainlint.verify.verify", fake)
+    return called
+
+
+def test_verify_tells_verdicts_and_what_held_the_code_back(training: Path, run, verdicts) -> None:
+    code, out, err = run(
+        "verify", "--device", "cpu", "--seeds", "3", "--timeout", "2.5", "--python", "py", "-j", "2"
+    )
+    assert code == 1
+    assert "confirmed: it shows" in out
+    assert err == "protections: a lock\n"
+    assert verdicts == [
+        {"device": "cpu", "seeds": 3, "timeout": 2.5, "python": "py", "unsafe": False, "jobs": 2}
+    ]
+    report = json.loads(run("verify", "--output-format", "json")[1])
+    assert [finding["verdict"]["state"] for finding in report["findings"]] == [
+        "refuted",
+        "confirmed",
+        "refuted",
+    ]
+
+
+def test_refuted_findings_do_not_fail_a_verification(training: Path, run, verdicts) -> None:
+    assert run("verify", "--rule", "loss-retains-graph")[0] == 0
+    assert run("verify", "--rule", "missing-zero-grad")[0] == 1
+    assert run("verify", "--ignore", "missing-zero-grad")[0] == 0
+    assert run("verify", "--exit-zero")[0] == 0
+
+
+def test_verify_runs_only_the_rules_it_is_asked_for(training: Path, run, verdicts) -> None:
+    out = run("verify", "--rule", "missing-zero-grad", "--ignore", "update", "--output-format", "json")[1]
+    assert [finding["name"] for finding in json.loads(out)["findings"]] == ["missing-zero-grad"]
+    assert run("verify", "--rule", "missing-zero-gard")[::2] == (
+        2,
+        "trainlint: --rule: unknown rule `missing-zero-gard`; did you mean `missing-zero-grad`?\n",
+    )
+    assert run("verify", "--rule", "update")[2].startswith("trainlint: --rule: there is no rule `update`")
+
+
+def test_verify_shows_the_programs_that_ran(training: Path, run, verdicts) -> None:
+    out = run("verify", "--show", "--rule", "missing-zero-grad")[1]
+    assert "\n# train.py:13:13: missing-zero-grad, as written\n" in out
+    assert "\n# train.py:13:13: missing-zero-grad, control\n" in out
+    assert "optimizer.zero_grad()" in out
+
+
+def test_verify_leaves_known_findings_alone(training: Path, run, verdicts) -> None:
+    run("--baseline", "known.json", "--write-baseline")
+    (training.parent / "trainlint.toml").write_text("baseline = 'known.json'")
+    assert json.loads(run("verify", "--output-format", "json")[1])["findings"] == []
+
+
+def test_verify_that_cannot_run_says_why_in_one_line(training: Path, run) -> None:
+    assert run("verify", "--python", "no-such-python") == (
+        2,
+        "",
+        "trainlint: --python no-such-python: no such program\n",
+    )
+    assert run("verify", "-")[::2] == (2, "trainlint: standard input (-) cannot be verified: give a file\n")
 
 
 # Help, lists and pages

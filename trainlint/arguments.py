@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from trainlint import __version__
+from trainlint.argument_types import Names, Parser, count, device, seconds
 from trainlint.config import suggest
 from trainlint.diagnostic import LEVELS
 
@@ -57,14 +56,6 @@ Needs PyTorch: pip install "trainlint[verify]".
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse has no other door to one-line errors."""
-
-    def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"{self.prog}: {message} (see {self.prog} --help)\n")
-        raise SystemExit(2)
-
-
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line as a namespace with a `command`; raises SystemExit after help, version and errors."""
     if argv and argv[0] in ("-h", "--help", "-V", "--version"):
@@ -87,7 +78,7 @@ def _options_of(parser: argparse.ArgumentParser) -> tuple[str, ...]:
 
 
 def _overview() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="trainlint",
         usage="trainlint [COMMAND] [OPTION ...] [PATH ...]",
         description=_OVERVIEW,
@@ -99,7 +90,7 @@ def _overview() -> argparse.ArgumentParser:
 
 
 def _parser(command: str, usage: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
-    return _Parser(
+    return Parser(
         prog=f"trainlint {command}",
         usage=f"trainlint {usage}",
         description=description,
@@ -141,14 +132,23 @@ def _verify() -> argparse.ArgumentParser:
     _add_selection(parser)
     experiment = parser.add_argument_group("experiments")
     experiment.add_argument(
-        "--device", type=_device, default="auto", metavar="DEVICE", help="auto, cpu or cuda[:N]"
+        "--device", type=device, default="auto", metavar="DEVICE", help="auto, cpu or cuda[:N]"
     )
     experiment.add_argument(
-        "--seeds", type=_count, metavar="N", help="seeds per arm (default: what the rule wants)"
+        "--seeds", type=count, metavar="N", help="seeds per arm (default: what the rule wants)"
     )
-    experiment.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="time for one experiment")
-    experiment.add_argument("--rule", action=_Names, metavar="NAME", help="run findings of these rules only")
+    experiment.add_argument(
+        "--timeout", type=seconds, default=20.0, metavar="SECONDS", help="time for one run"
+    )
+    experiment.add_argument(
+        "--python", metavar="PROGRAM", help="the Python that has PyTorch and the code's packages"
+    )
+    experiment.add_argument("--rule", action=Names, metavar="NAME", help="run findings of these rules only")
     experiment.add_argument("--show", action="store_true", help="print the programs that ran")
+    experiment.add_argument(
+        "--unsafe-no-sandbox", action="store_true", help="run where nothing holds the code back"
+    )
+    _add_leniency(parser.add_argument_group("exit code"))
     _add_output(parser, ("text", "json"))
     _add_files(parser)
     _add_running(parser)
@@ -204,9 +204,9 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         "which rules run",
         "RULES are names, families, levels (error, warning, advice) or ALL, with commas between them",
     )
-    group.add_argument("--select", action=_Names, metavar="RULES", help="only these")
-    group.add_argument("--extend-select", action=_Names, metavar="RULES", help="these too")
-    group.add_argument("--ignore", "--extend-ignore", action=_Names, metavar="RULES", help="not these")
+    group.add_argument("--select", action=Names, metavar="RULES", help="only these")
+    group.add_argument("--extend-select", action=Names, metavar="RULES", help="these too")
+    group.add_argument("--ignore", "--extend-ignore", action=Names, metavar="RULES", help="not these")
     group.add_argument(
         "--fail-on", choices=LEVELS, metavar="LEVEL", help=f"{_one_of(LEVELS)}: exit with 1 from there on"
     )
@@ -225,6 +225,10 @@ def _add_adoption(parser: argparse.ArgumentParser) -> None:
         "--write-baseline", action="store_true", help="write today's findings into the baseline"
     )
     group.add_argument("--add-ignores", action="store_true", help="write an ignore comment at every finding")
+    _add_leniency(group)
+
+
+def _add_leniency(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
     group.add_argument(
         "--allow-unparsable", action="store_true", help="only warn about files that are not valid Python"
@@ -236,9 +240,9 @@ def _add_files(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "which files are read", "PATTERNS are those of .gitignore, with commas between them"
     )
     group.add_argument(
-        "--exclude", action=_Names, metavar="PATTERNS", help="leave these out, not the default ones"
+        "--exclude", action=Names, metavar="PATTERNS", help="leave these out, not the default ones"
     )
-    group.add_argument("--extend-exclude", action=_Names, metavar="PATTERNS", help="leave these out too")
+    group.add_argument("--extend-exclude", action=Names, metavar="PATTERNS", help="leave these out too")
     group.add_argument(
         "--force-exclude", action="store_true", help="also where a file is named on the command line"
     )
@@ -255,50 +259,10 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         help="this file, or one setting: 'fail-on = \"error\"'",
     )
     group.add_argument("--isolated", action="store_true", help="read no configuration file")
-    group.add_argument(
-        "-j", "--jobs", type=_count, metavar="N", help="processes (default: one per processor)"
-    )
+    group.add_argument("-j", "--jobs", type=count, metavar="N", help="processes (default: one per processor)")
     group.add_argument(
         "--no-cache", action="store_true", help="changes nothing yet: there is no cache so far"
     )
-
-
-class _Names(argparse.Action):
-    """`a,b` and repeated options end up in one tuple; None where the option is not given."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        names = tuple(name.strip() for name in str(values).split(",") if name.strip())
-        if not names:
-            parser.error(f"{option_string} needs a name")
-        setattr(namespace, self.dest, (*(getattr(namespace, self.dest) or ()), *names))
-
-
-def _count(text: str) -> int:
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"must be a number from 1, not {text!r}")
-
-
-def _device(text: str) -> str:
-    if re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
-        return text
-    raise argparse.ArgumentTypeError(f"must be auto, cpu or cuda[:N], not {text!r}")
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if 0 < seconds < float("inf"):
-        return seconds
-    raise argparse.ArgumentTypeError(f"must be a number of seconds, not {text!r}")
 
 
 def _one_of(choices: Sequence[str]) -> str:

@@ -96,7 +96,7 @@ def _settings(arguments: Namespace) -> Settings:
         raise UsageError("--isolated reads no configuration file, so --config can only give single settings")
     overrides = Overrides(
         select=arguments.select,
-        extend_select=arguments.extend_select or (),
+        extend_select=(*(arguments.extend_select or ()), *(getattr(arguments, "rule", None) or ())),
         ignore=arguments.ignore or (),
         fail_on=arguments.fail_on,
         exclude=arguments.exclude,
@@ -115,5 +115,6 @@ def _selectors(arguments: Namespace) -> Mapping[str, tuple[str, ...]]:
         "--select": arguments.select,
         "--extend-select": arguments.extend_select,
         "--ignore": arguments.ignore,
+        "--rule": getattr(arguments, "rule", None),
     }
     return {flag: names for flag, names in given.items() if names}

@@ -44,7 +44,7 @@ def accept_any_character(*streams: TextIO) -> None:
             reconfigure(errors="backslashreplace")
 
 
-def draw_progress(stream: TextIO) -> Callable[[int, int], None] | None:
+def draw_progress(stream: TextIO, what: str = "files") -> Callable[[int, int], None] | None:
     """Draws `done of all` on one line that it wipes at the end; None where nobody watches."""
     if not stream.isatty():
         return None
@@ -58,7 +58,7 @@ def draw_progress(stream: TextIO) -> Callable[[int, int], None] | None:
             write("\r\x1b[K", stream)
             shown = False
         elif done < total and now - begun >= PATIENCE and now - drawn >= RHYTHM:
-            write(f"\r\x1b[K{done} of {total} files", stream)
+            write(f"\r\x1b[K{done} of {total} {what}", stream)
             drawn, shown = now, True
 
     return draw
