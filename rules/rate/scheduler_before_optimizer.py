@@ -77,7 +77,7 @@ issue 51; liuzechun/ReActNet issue 32.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, replace, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -87,6 +87,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{text_of(early.node)}` comes before the first `{text_of(early.step.node)}`, so the first rate is never used",
             because=[(early.step.node, "the optimizer steps only after the schedule has moved on")],
             fix=early.moved,
+            control=[replace(early.node, "None"), *early.moved[1:]],
             title="Step the schedule at the end of the loop",
         )
 

@@ -83,6 +83,7 @@ from trainlint import (
     Runs,
     insert_after,
     remove_statement,
+    replace,
     text_of,
 )
 
@@ -100,6 +101,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             because=[(backward.node, "computes this batch's gradients, after the step")]
             + [(clear.node, "clears them again") for clear in lost[:1]],
             fix=[remove_statement(update.node), insert_after(backward.node, text_of(update.node))],
+            control=[replace(update.node, "None"), insert_after(backward.node, text_of(update.node))],
             title="Step after the backward pass",
             level=None if lost else "warning",
             known=update.known,

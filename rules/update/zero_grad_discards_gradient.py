@@ -84,6 +84,7 @@ from trainlint import (
     Runs,
     insert_before,
     remove_statement,
+    replace,
     text_of,
 )
 
@@ -96,6 +97,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 f"`{text_of(clear.node)}` throws away the gradients before `{text_of(update.node)}` can use them",
                 because=[(backward.node, "computes the gradients"), (update.node, "steps without them")],
                 fix=[insert_before(backward.node, text_of(clear.node)), remove_statement(clear.node)],
+                control=[insert_before(backward.node, text_of(clear.node)), replace(clear.node, "None")],
                 title="Clear the gradients before the backward pass",
                 known=update.known,
             )
