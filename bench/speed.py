@@ -25,7 +25,7 @@ import libcst
 
 from trainlint.book import open_book
 from trainlint.config import Config
-from trainlint.lint import lint
+from trainlint.lint import Effort, lint
 
 EPOCH = """
 for images, kinds in loader:
@@ -72,7 +72,7 @@ def report_linting(folder: Path, rounds: int) -> None:
 
 
 def lint_once(folder: Path) -> None:
-    lint([folder], Config(root=folder, exclude=()), open_book(), jobs=0)
+    lint([folder], Config(root=folder, exclude=()), open_book(), effort=Effort(jobs=0))
 
 
 def parse_all(texts: list[str]) -> None:

@@ -128,11 +128,6 @@ def test_every_family_is_packaged_and_every_package_listed() -> None:
     assert folders <= set(PROJECT["tool"]["setuptools"]["packages"])  # listed ones may still be empty
 
 
-def test_the_readme_names_every_rule_and_no_other() -> None:
-    table = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(table) == sorted(page.name for page in PAGES)
-
-
 def test_cases_belong_to_rules() -> None:
     names = {page.name for page in open_book().pages}
     assert {file.stem for file in (ROOT / "tests" / "cases").glob("*.md")} <= names
