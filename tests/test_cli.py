@@ -414,6 +414,17 @@ def test_a_baseline_knows_the_findings_of_today(folder: Path, training: Path, ru
     assert "would be fixed" not in run("--diff", "train.py")[1]
 
 
+def test_a_baseline_knows_files_that_do_not_parse(folder: Path, training: Path, run) -> None:
+    (folder / "broken.py").write_text("import torch\nprint 'loss.backward()', optimizer.step()\n")
+    assert run("broken.py", "--baseline", "known.json", "--write-baseline") == (
+        0,
+        "",
+        "wrote 0 findings and 1 file that cannot be parsed to known.json\n",
+    )
+    assert run("broken.py", "--baseline", "known.json")[0] == 0
+    assert run("broken.py")[0] == 2
+
+
 def test_a_baseline_that_cannot_be_used(folder: Path, training: Path, run) -> None:
     assert run("--baseline", "missing.json")[0] == 2
     assert "--write-baseline" in run("--baseline", "missing.json")[2]

@@ -91,8 +91,11 @@ def _write_baseline(desk: Desk, arguments: Namespace) -> Answer:
     if desk.config.baseline is None:
         raise UsageError("--write-baseline needs to know the file: --baseline FILE")
     report = lint_all(desk, arguments)
-    write_baseline(desk.config.baseline, make_baseline(desk.config.baseline, report, desk.cwd))
+    baseline = make_baseline(desk.config.baseline, report, desk.cwd)
+    write_baseline(desk.config.baseline, baseline)
     known = how_many(len(report.diagnostics), "finding")
+    if baseline.unparsable:
+        known += f" and {how_many(len(baseline.unparsable), 'file')} that cannot be parsed"
     lasting = [failure for failure in report.failures if failure.kind in ("usage", "internal-error")]
     notes = (*map(line_of, lasting), f"wrote {known} to {desk.config.baseline}")
     return Answer(notes=notes, code=FAILED if lasting else CLEAN)

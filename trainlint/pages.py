@@ -36,14 +36,13 @@ def _lines_of_families(pages: Sequence[Page], width: int) -> Iterator[str]:
 
 def rules_as_json(pages: Iterable[Page]) -> str:
     """The rules as a JSON array, each without its text."""
-    return json.dumps(
-        [{key: value for key, value in _facts(page).items() if key != "text"} for page in pages], indent=2
-    )
+    rows = [{key: value for key, value in _facts(page).items() if key != "text"} for page in pages]
+    return json.dumps(rows, indent=2) + "\n"
 
 
 def page_as_json(page: Page) -> str:
     """A rule with its whole page as a JSON object."""
-    return json.dumps(_facts(page), indent=2)
+    return json.dumps(_facts(page), indent=2) + "\n"
 
 
 def _facts(page: Page) -> dict[str, object]:
