@@ -21,12 +21,28 @@ def call_for(tree: ast.Module, spots: Sequence[tuple[int, int]], kept: Iterable[
     acting = [
         s for s in kept if not s.imports and not _is_definition(s.node) and not s.always and not s.shows
     ]
-    if not flagged or any(_reaches(tree, statement, flagged[0]) for statement in acting):
+    if not flagged or any(_reaches(tree, statement.reads, flagged[0]) for statement in acting):
         return ""
-    definition = flagged[0]
+    definition = _outermost(tree, flagged[0])
     if isinstance(definition, ast.ClassDef):
         return _call_method(definition, spots)
     return f"{definition.name}({_arguments(definition)})\n" if isinstance(definition, ast.FunctionDef) else ""
+
+
+def _outermost(tree: ast.Module, goal: ast.stmt) -> ast.stmt:
+    """The function that leads to a definition and that no other one leads to; the definition itself if none does."""
+    callers = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node is not goal]
+    leading = [node for node in callers if _leads(tree, node, goal)]
+    tops = [
+        node
+        for node in leading
+        if not any(_leads(tree, other, node) for other in callers if other is not node)
+    ]
+    return tops[0] if tops else goal
+
+
+def _leads(tree: ast.Module, function: ast.stmt, goal: ast.stmt) -> bool:
+    return _reaches(tree, {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}, goal)
 
 
 def _call_method(owner: ast.ClassDef, spots: Sequence[tuple[int, int]]) -> str:
@@ -54,10 +70,10 @@ def _arguments(function: Function, bound: bool = False) -> str:
     return ", ".join([*names, *(f"{name}={name}" for name in keywords)])
 
 
-def _reaches(tree: ast.Module, statement: Statement, goal: ast.stmt) -> bool:
-    """Whether a statement reads the definition, directly or through others."""
+def _reaches(tree: ast.Module, names: Iterable[str], goal: ast.stmt) -> bool:
+    """Whether these names lead to the definition, directly or through others."""
     bodies = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    waiting, seen = set(statement.reads), set[str]()
+    waiting, seen = set(names), set[str]()
     while waiting:
         name = waiting.pop()
         if name == getattr(goal, "name", None):

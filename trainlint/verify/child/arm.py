@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import random
+import sys
 import time
 from typing import Any
 
@@ -37,6 +38,8 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     served = loaders.install(record)
     rig = Rig(record, request, folder)
     rig.install()
+    if request.get("home"):
+        sys.path.insert(0, str(request["home"]))
     raised = _execute(request, record, rig)
     served.close()
     return {

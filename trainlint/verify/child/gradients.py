@@ -13,7 +13,7 @@ import torch
 from . import graphs
 from .record import Record
 
-MOST_ELEMENTS = 20_000_000  # above this only norms are kept, no copies
+LOOKED_AT = 4096  # elements of each gradient, evenly spread; all of them where it has no more
 
 
 @dataclass
@@ -44,17 +44,17 @@ class Gradients:
     def before(self) -> dict[int, Any]:
         """Look at all gradients before a backward pass; what is gone since the last look was cleared."""
         copies: dict[int, Any] = {}
-        small = sum(parameter.numel() for parameter in self.parameters.values()) <= MOST_ELEMENTS
         for key, parameter in list(self.parameters.items()):
             trace = self.traces.setdefault(key, Trace())
-            present = norm([parameter.grad])
+            sample = look(parameter.grad)
+            present = norm([sample])
             if not present:
                 self.discarded += trace.fresh is not None
                 self.traces[key] = Trace()
                 continue
             if trace.fresh is None:
                 trace.carried = present
-            copies[key] = parameter.grad.detach().clone() if small else parameter.grad
+            copies[key] = sample
         return copies
 
     def after(self, before: dict[int, Any]) -> tuple[float, int]:
@@ -65,12 +65,11 @@ class Gradients:
                 continue
             trace = self.traces.setdefault(key, Trace())
             old = before.get(key)
-            own = dense(parameter.grad) if old is None else dense(parameter.grad) - dense(old)
-            if not bool((own != 0).any()):
+            own = look(parameter.grad) if old is None else look(parameter.grad) - old
+            if not bool(own.any()):
                 continue
             reached += 1
             added.append(own)
-            own = own.clone()
             trace.fresh = own if trace.fresh is None else trace.fresh + own
             trace.total = own if trace.total is None else trace.total + own
             trace.moment = self.record.moment
@@ -82,7 +81,7 @@ class Gradients:
         self.watch(parameters)
         self.optimised |= {id(p) for p in parameters}
         traces = [self.traces.get(id(p), Trace()) for p in parameters]
-        gradients = [p.grad for p in parameters]
+        gradients = [look(p.grad) for p in parameters]
         moments = [trace.moment for trace in traces if trace.fresh is not None]
         loop, index = self.record.moment
         delays = [index - at for where, at in moments if where == loop]
@@ -91,7 +90,7 @@ class Gradients:
             "gradient_norm": norm(gradients),
             "fresh_norm": norm(trace.fresh for trace in traces),
             "carried_norm": math.hypot(*(trace.carried for trace in traces)),
-            "sum_error": norm(dense(g) - t for g, t in sums) if sums else 0.0,
+            "sum_error": norm(g - t for g, t in sums) if sums else 0.0,
             "parameters": len(parameters),
             "with_gradient": sum(bool(norm([g])) for g in gradients),
             "delay": min(delays) if delays else 0,
@@ -106,13 +105,17 @@ class Gradients:
                     trace.fresh, trace.carried = None, 0.0
 
 
-def norm(tensors: Iterable[Any]) -> float:
-    squares = [float(dense(t).detach().double().pow(2).sum()) for t in tensors if t is not None]
-    return math.sqrt(sum(squares))
+def norm(samples: Iterable[Any]) -> float:
+    return math.sqrt(sum(float(sample.square().sum()) for sample in samples if sample is not None))
 
 
-def dense(tensor: Any) -> Any:
-    return tensor.to_dense() if tensor.is_sparse else tensor.detach()
+def look(gradient: Any) -> Any:
+    """A copy of evenly spread elements, scaled so that its norm estimates that of the whole."""
+    if gradient is None:
+        return None
+    whole = (gradient.to_dense() if gradient.is_sparse else gradient).detach().flatten()
+    stride = -(-whole.numel() // LOOKED_AT) or 1
+    return whole[::stride].float() * math.sqrt(stride)
 
 
 def install(record: Record) -> Gradients:
@@ -174,8 +177,6 @@ def _hook_steps(record: Record, gradients: Gradients) -> None:
         register_optimizer_step_pre_hook,
     )
 
-    open_steps: list[tuple[dict[str, Any], list[Any]]] = []
-
     def before(optimizer: Any, arguments: Any, keywords: Any) -> None:
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
         data = record.note(
@@ -183,13 +184,8 @@ def _hook_steps(record: Record, gradients: Gradients) -> None:
         )
         data.update(gradients.stepped(optimizer))
         data["closure"] = len(arguments) > 1 or bool(keywords.get("closure"))
-        weights = [p.detach().clone() for group in optimizer.param_groups for p in group["params"]]
-        open_steps.append((data, weights))
 
     def after(optimizer: Any, arguments: Any, keywords: Any) -> None:
-        data, weights = open_steps.pop()
-        now = [p.detach() for group in optimizer.param_groups for p in group["params"]]
-        data["update_norm"] = norm(new - old for new, old in zip(now, weights) if new.shape == old.shape)
         gradients.forget(optimizer)
         record.steps += 1
 

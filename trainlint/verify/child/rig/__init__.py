@@ -49,8 +49,8 @@ class Rig:
         """Prepare the interpreter for the program; after the recorder, so that stand-ins are recorded as well."""
         arguments.install(self.record, str(self.request["path"]), self.folder)
         absent.install(self.record, self.world)
-        paths.install(self.record, self.folder, str(self.request.get("home") or ""))
-        checkpoints.install(self.record, self.folder, str(self.request.get("checkpoints", "any")))
+        places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
+        checkpoints.install(self.record, places, str(self.request.get("checkpoints", "any")))
         ranks.install(self.record)
         quiet.install(self.record)
         if str(self.request["device"]) == "cpu":
@@ -67,9 +67,17 @@ class Rig:
         if role is None:
             raise KeyError(name)
         if name not in self.globals:
-            self.world.settle(self.models())
             self.globals[name] = stand_in(self, name, role)
         return self.globals[name]
+
+    def settle(self) -> None:
+        """Choose the data, by the program's model, or by the one that stands in for it."""
+        models = list(self.models())
+        free = next((name for name, role in self.free.items() if role == "model"), None)
+        if not models and free is not None and free not in self.globals:
+            self.resolve(free)
+            models = list(self.models())
+        self.world.settle(iter(models))
 
     def models(self) -> Iterator[Any]:
         """Models that the program has by now, likeliest first."""

@@ -94,7 +94,8 @@ def progress_module(name: str) -> types.ModuleType:
 
 
 def install(record: Record, world: Any) -> None:
+    has_tensorboard = importlib.util.find_spec("tensorboard") is not None
     sys.meta_path.append(Finder(record, world))
-    if importlib.util.find_spec("tensorboard") is None:
+    if not has_tensorboard:
         board = "torch.utils.tensorboard"  # torch's own bridge asks for tensorboard's version
         sys.modules[board] = InertModule(board)

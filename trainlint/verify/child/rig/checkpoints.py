@@ -13,6 +13,7 @@ import torch
 
 from ..record import Record
 from .inert import Inert
+from .paths import Paths
 
 
 class State(Inert):
@@ -27,7 +28,7 @@ class State(Inert):
     keys = values = items
 
 
-def install(record: Record, folder: str, tag: str) -> None:
+def install(record: Record, paths: Paths, tag: str) -> None:
     load, save = torch.load, torch.save
     serialization = torch.serialization
 
@@ -37,11 +38,12 @@ def install(record: Record, folder: str, tag: str) -> None:
     serialization.location_tag = tagged
 
     def load_or_stand_in(file: Any, *arguments: Any, **keywords: Any) -> Any:
+        file = paths.to_read(file)
         here = not isinstance(file, (str, os.PathLike)) or os.path.exists(file)
         if not here:
             record.substitute("checkpoint file: a stand-in")
         data = record.note("load", raised="", stand_in=not here, device="")
-        source = file if here else _crafted(folder, save)
+        source = file if here else _crafted(paths.folder, save)
         try:
             with record.pause():
                 loaded = load(source, *arguments, **keywords)

@@ -4,48 +4,70 @@ from __future__ import annotations
 
 import builtins
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from ..record import Record
 
 WRITING = frozenset("wax+")
 
 
-def install(record: Record, folder: str, home: str) -> None:
-    """Redirect writes; relative paths that are read are looked for beside the script as well."""
-    inside = os.path.join(folder, "outside")
+@dataclass
+class Paths:
+    """Where paths lead: `folder` is the experiment's own, `home` the script's, which can only be read."""
 
-    def redirected(path: Any) -> Any:
+    record: Record
+    folder: str
+    home: str
+    make: Callable[..., None]
+
+    def to_write(self, path: Any) -> Any:
         """The path itself if it is in the folder, else a place of its own in there."""
         if not isinstance(path, (str, bytes, os.PathLike)):
             return path
         full = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
-        if full.startswith((folder + os.sep, os.devnull)):
+        if full.startswith((self.folder + os.sep, os.devnull)):
             return path
-        record.substitute("files written to a temporary folder")
-        target = os.path.join(inside, full.lstrip(os.sep))
-        _make_folder(os.path.dirname(target))
+        self.record.substitute("files written to a temporary folder")
+        target = os.path.join(self.folder, "outside", full.lstrip(os.sep))
+        self.make(os.path.dirname(target), exist_ok=True)
         return target
 
-    opens, makes, makes_all = builtins.open, os.mkdir, os.makedirs
+    def to_read(self, path: Any) -> Any:
+        """What this run has written under that name, or what lies beside the script."""
+        if not isinstance(path, (str, bytes, os.PathLike)) or os.path.exists(path):
+            return path
+        name = os.fsdecode(path)
+        written = os.path.join(
+            self.folder, "outside", os.path.abspath(os.path.expanduser(name)).lstrip(os.sep)
+        )
+        beside = os.path.join(self.home, name)
+        return next((place for place in (written, beside) if os.path.exists(place)), path)
+
+
+def install(record: Record, folder: str, home: str) -> Paths:
+    """Redirect opening, making folders and saving."""
+    opens, make_one, make_all, save = builtins.open, os.mkdir, os.makedirs, torch.save
+    paths = Paths(record, folder, home or folder, make_all)
 
     def open_redirected(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
-        if WRITING & set(mode):
-            file = redirected(file)
-        elif isinstance(file, str) and not os.path.exists(file) and os.path.exists(os.path.join(home, file)):
-            file = os.path.join(home, file)
-        return opens(file, mode, *arguments, **keywords)
+        place = paths.to_write(file) if WRITING & set(mode) else paths.to_read(file)
+        return opens(place, mode, *arguments, **keywords)
 
-    def make_all(name: Any, mode: int = 0o777, exist_ok: bool = False) -> None:
-        makes_all(redirected(name), mode, exist_ok=True)
+    def make_folders(name: Any, mode: int = 0o777, exist_ok: bool = False) -> None:
+        make_all(paths.to_write(name), mode, exist_ok=True)
 
-    def make(path: Any, mode: int = 0o777, *, dir_fd: Any = None) -> None:
-        if not os.path.isdir(redirected(path)):
-            makes(redirected(path), mode)
+    def make_folder(path: Any, mode: int = 0o777, *, dir_fd: Any = None) -> None:
+        if not os.path.isdir(paths.to_write(path)):
+            make_one(paths.to_write(path), mode)
 
-    def _make_folder(path: str) -> None:
-        if not os.path.isdir(path):
-            makes_all(path, exist_ok=True)
+    def save_redirected(thing: Any, file: Any, *arguments: Any, **keywords: Any) -> None:
+        save(thing, paths.to_write(file), *arguments, **keywords)
 
     builtins.open = open_redirected
-    os.makedirs, os.mkdir = make_all, make
+    os.makedirs, os.mkdir = make_folders, make_folder
+    torch.save = save_redirected
+    return paths

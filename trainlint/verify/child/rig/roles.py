@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 from .inert import Inert
-from .world import ROWS, SAMPLES, World, stand_in_model
+from .world import ROWS, SAMPLES, stand_in_model
 
 DESCRIBED = {
-    "model",
     "criterion",
     "optimizer",
     "scheduler",
@@ -23,13 +22,14 @@ DESCRIBED = {
     "targets",
     "batch",
 }
+SHAPED = {"criterion", "inputs", "targets", "batch", "classes", "features"}
 
 
 class Samples:
     """A data set in memory: the same sample for the same index, in the form that the program expects."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, rig: Any) -> None:
+        self.rig, self.world = rig, rig.world
         self.transform = self.target_transform = None
 
     def __len__(self) -> int:
@@ -38,6 +38,7 @@ class Samples:
     def __getitem__(self, index: int) -> Any:
         if not 0 <= int(index) < SAMPLES:
             raise IndexError(index)
+        self.rig.settle()  # not before: by now the program has its model
         batch = self.world.batch(1, int(index))
         if isinstance(batch, dict):
             return {name: value[0] for name, value in batch.items()}
@@ -45,10 +46,12 @@ class Samples:
 
     @property
     def targets(self) -> Any:
+        self.rig.settle()
         return self.world.target_values(SAMPLES)
 
     @property
     def classes(self) -> list[str]:
+        self.rig.settle()
         return [f"class {label}" for label in range(int(self.world.choices["target"].get("high", 2)))]
 
 
@@ -58,12 +61,24 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
         module, _, member = role[len("import:") :].partition(":")
         loaded = importlib.import_module(module)
         return getattr(loaded, member) if member else loaded
+    if role in SHAPED:
+        rig.settle()
     if role in DESCRIBED:
         rig.record.substitute(f"{name}: stand-in {role}")
     return BUILDERS[role](rig)
 
 
 def _model(rig: Any) -> Any:
+    """The program's own class, if it has one that can be built without arguments; else a small network."""
+    for name, kind in reversed(list(rig.globals.items())):
+        if isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == "__main__":
+            try:
+                built = kind()
+            except TypeError:
+                continue
+            rig.record.substitute(f"model: the program's own {name}")
+            return built
+    rig.record.substitute("model: stand-in")
     return stand_in_model(rig.world)
 
 
@@ -92,7 +107,7 @@ def _scheduler(rig: Any) -> Any:
 
 def _loader(rig: Any) -> Any:
     mixed = rig.world.order != "class-ordered"
-    return torch.utils.data.DataLoader(Samples(rig.world), batch_size=ROWS, shuffle=mixed)
+    return torch.utils.data.DataLoader(Samples(rig), batch_size=ROWS, shuffle=mixed)
 
 
 BUILDERS: dict[str, Callable[[Any], Any]] = {
@@ -101,7 +116,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "optimizer": _optimizer,
     "scheduler": _scheduler,
     "loader": _loader,
-    "dataset": lambda rig: Samples(rig.world),
+    "dataset": Samples,
     "inputs": lambda rig: rig.world.inputs(ROWS),
     "targets": lambda rig: rig.world.target_values(ROWS),
     "batch": lambda rig: rig.world.batch(ROWS),

@@ -1,5 +1,146 @@
+"""A small double of torchvision, for where it is not installed: data sets, transforms on tensors, plain networks."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable
 from typing import Any
 
+import torch
+from torch import nn
 
-def module(name: str, world: Any) -> Any:
-    raise ImportError(name)
+from .inert import Inert
+from .pictures import KNOWN, double
+from .world import World
+
+SIZED = {"Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop", "FiveCrop", "TenCrop"}
+
+
+def module(name: str, world: World) -> types.ModuleType:
+    """The double of `torchvision` or of a module in it."""
+    made = types.ModuleType(name)
+    made.__path__ = []
+    last = name.rpartition(".")[2]
+    fill = {"datasets": _datasets, "transforms": _transforms, "v2": _transforms, "models": _models}.get(
+        last, _rest
+    )
+    fill(made, world)
+    return made
+
+
+def _datasets(made: Any, world: World) -> None:
+    for kind in KNOWN:
+        setattr(made, kind, double(kind, world.seed))
+
+
+def _rest(made: Any, world: World) -> None:
+    made.__version__ = "0.0"
+    made.__getattr__ = lambda name: _absent(made.__name__, name)
+
+
+def _absent(owner: str, name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return Inert(f"{owner}.{name}") if owner.endswith("utils") else _missing(f"{owner}.{name}")
+
+
+def _missing(name: str) -> Any:
+    raise AttributeError(f"{name} needs torchvision, which is not installed")
+
+
+class Transform:
+    """One transform: what it does to an image given as a tensor with values in [0, 1]."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, image: Any) -> Any:
+        return self.function(image)
+
+
+def _transforms(made: Any, world: World) -> None:
+    made.Compose = _compose
+    made.Normalize = _normalize
+    made.Lambda = Transform
+    made.Grayscale = lambda num_output_channels=1: Transform(
+        lambda image: image.mean(0, keepdim=True).expand(num_output_channels, -1, -1)
+    )
+    for name in SIZED:
+        setattr(made, name, _sized)
+    made.__getattr__ = _other
+
+
+def _other(name: str) -> Any:
+    """Transforms that leave an image as it is, as far as shapes go: flips, jitters, conversions."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if name[:1].islower():
+        return Inert(name)
+    return lambda *arguments, **keywords: Transform(lambda image: image)
+
+
+def _compose(transforms: Any) -> Transform:
+    steps = list(transforms)
+
+    def run(image: Any) -> Any:
+        for step in steps:
+            image = step(image)
+        return image
+
+    return Transform(run)
+
+
+def _normalize(mean: Any, std: Any, inplace: bool = False) -> Transform:
+    center, spread = (torch.tensor(values, dtype=torch.float32).reshape(-1, 1, 1) for values in (mean, std))
+    return Transform(lambda image: (image - center) / spread)
+
+
+def _sized(size: Any = 224, *arguments: Any, **keywords: Any) -> Transform:
+    height, width = (size, size) if isinstance(size, int) else (tuple(size) * 2)[:2]
+
+    def resize(image: Any) -> Any:
+        return nn.functional.interpolate(image.unsqueeze(0), size=(height, width)).squeeze(0)
+
+    return Transform(resize)
+
+
+class Network(nn.Module):  # type: ignore[misc,unused-ignore]
+    """A small convolutional network with the attributes that people replace: `fc` and `classifier`."""
+
+    def __init__(self, classes: int, head: str) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 7, stride=4, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = nn.Sequential(nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU())
+        self.head = head
+        setattr(
+            self,
+            head,
+            nn.Linear(32, classes)
+            if head == "fc"
+            else nn.Sequential(nn.Dropout(0.2), nn.Linear(32, classes)),
+        )
+
+    def forward(self, images: Any) -> Any:
+        features = self.layer1(torch.relu(self.bn1(self.conv1(images))))
+        return getattr(self, self.head)(features.mean((2, 3)))
+
+
+def _models(made: Any, world: World) -> None:
+    made.__getattr__ = lambda name: _model(name, world)
+
+
+def _model(name: str, world: World) -> Any:
+    if not re.match(
+        r"(resnet|resnext|wide_resnet|regnet|shufflenet|inception|googlenet|densenet|mobilenet|efficientnet|vgg)",
+        name,
+    ):
+        return Inert(name) if name.endswith("Weights") else _missing(f"torchvision.models.{name}")
+    head = "fc" if re.match(r"(res|wide|reg|shuffle|inception|google)", name) else "classifier"
+
+    def build(*arguments: Any, num_classes: int = 1000, **keywords: Any) -> Network:
+        world.record.substitute(f"{name}: a small stand-in network")
+        return Network(num_classes, head)
+
+    return build
