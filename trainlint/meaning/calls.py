@@ -56,6 +56,10 @@ def call(
     match callee:
         case Function():
             return call_function(machine, callee, arguments, keywords, node)
+        case Bound(function=function, receiver=Instance() as receiver, cls=Class() as home) if (
+            function.name == "forward" and is_module(receiver)
+        ):
+            return forward(machine, receiver, function, home, arguments, keywords, node)
         case Bound(function=function, receiver=receiver, cls=cls):
             return call_function(machine, function, (receiver, *arguments), keywords, node, receiver, cls)
         case Class():
@@ -231,7 +235,11 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
         machine.execute(machine, function.node.body, frame)  # type: ignore[union-attr]  # a lambda has returned before
         return True
     more = STEPS_PER_MODULE if is_part else STEPS_PER_CALL
-    allowance = Allowance(machine.steps + more, region, more)
+    start, outer = machine.steps, list(machine.allowances)
+    limit = start + more
+    if outer and not is_part:
+        limit = min(limit, max(outer[-1].limit, start + 50))  # what a call may spend, its callees share
+    allowance = Allowance(limit, region, more)
     machine.allowances.append(allowance)
     machine.renew()
     try:
@@ -241,7 +249,9 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
             raise
         return False
     finally:
-        del machine.allowances[machine.allowances.index(allowance) :]
+        machine.allowances[:] = outer
+        for around in outer if is_part else ():
+            around.limit += machine.steps - start  # modules are paid for by themselves
         machine.renew()
     return True
 

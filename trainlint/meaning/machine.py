@@ -80,18 +80,19 @@ class Machine:
             self._overrun()
 
     def _overrun(self) -> None:
-        """Let calls that bring events go on; stop the others, or the whole trace."""
-        for allowance in self.allowances:
-            if allowance.limit < self.steps:
-                if not allowance.is_productive:
-                    raise Exhausted(allowance)
-                allowance.limit = self.steps + allowance.more
+        """Let a call that brings events go on; stop another, or the whole trace."""
         if self.steps > self.root_limit:
             raise Exhausted(None)
+        if self.allowances and self.allowances[-1].limit < self.steps:
+            allowance = self.allowances[-1]
+            if not allowance.is_productive:
+                raise Exhausted(allowance)
+            allowance.limit = self.steps + allowance.more
         self.renew()
 
     def renew(self) -> None:
-        self.limit = min([self.root_limit, *(a.limit for a in self.allowances)])
+        innermost = self.allowances[-1].limit if self.allowances else self.root_limit
+        self.limit = min(self.root_limit, innermost)
 
     # The trace
 
