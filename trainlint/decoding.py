@@ -81,6 +81,7 @@ def _codec(declared: str, path: str, line: int) -> str:
     ):  # as Python reads it, "utf-8-*-" and "utf-8-unix" included
         return "utf-8"
     try:
+        "#".encode(name)  # refuses codecs that are not for text, as rot13
         return codecs.lookup(name).name
     except (LookupError, UnicodeError, ValueError):
         raise SourceError(path, line, f"unknown encoding {declared!r} declared") from None

@@ -1,0 +1,467 @@
+"""Reading one file: encodings, newlines, trees, spans, edits, suppressions, and everything that can be wrong."""
+
+import codecs
+import glob
+import os
+import re
+import stat
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import libcst
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from trainlint.diagnostic import Edit
+from trainlint.edits import apply_edits, write_atomically
+from trainlint.nesting import LONGEST_CHAIN, MOST_BRACKETS, MOST_BRANCHES
+from trainlint.source import Source, SourceError, read_source, source_from_text
+
+
+def edit(source: Source, old: str, new: str) -> Edit:
+    start = source.text.index(old)
+    return Edit(source.location(start, start + len(old)), new)
+
+
+def problem(content: str | bytes, path: str = "train.py") -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        _ = source_from_text(content, path).tree
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+# Encodings
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        "x = 'é'\n".encode(),
+        codecs.BOM_UTF8 + "x = 'é'\n".encode(),
+        "# -*- coding: latin-1 -*-\nx = 'é'\n".encode("latin-1"),
+        "#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\nx = '€'\n".encode("cp1252"),
+        "# coding: UTF-8-*-\nx = 'é'\n".encode(),
+        "# coding: gb2312\nx = '中文'\n".encode("gb2312"),
+        codecs.BOM_UTF16_LE + "x = 'é'\r\n".encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + "x = 'é'\n".encode("utf-16-be"),
+        b"x = 1\r\ny = 2\rz = 3\n\x0c\nw = 4",
+    ],
+)
+def test_bytes_survive_an_edit_elsewhere(content):
+    source = source_from_text(content, "train.py")
+    _ = source.tree
+    assert source.apply(()) == content
+    start = len(source.text)
+    grown = source.apply([Edit(source.location(start, start), "# end")])
+    assert grown.startswith(content)
+    assert len(grown) > len(content)
+
+
+def test_declared_encoding_is_used():
+    source = source_from_text("# coding: latin-1\nx = 'é'\n".encode("latin-1"), "train.py")
+    assert "é" in source.text
+    assert source.apply([edit(source, "é", "è")]) == "# coding: latin-1\nx = 'è'\n".encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        (b"x = 1\ny = '\xe9'\n", 2, "not utf-8 text: byte 0xe9"),
+        (b"# coding: klingon\nx = 1\n", 1, "unknown encoding 'klingon'"),
+        (b"#!/bin/sh\n# coding: rot13\nx = 1\n", 2, "unknown encoding 'rot13'"),
+        (b"# coding: ascii\n\nx = '\xc3\xa9'\n", 3, "not ascii text"),
+        (b"x = 1\ny = 2 \x00\n", 2, "NUL"),
+        (codecs.BOM_UTF16_LE + b"x\x00\n\x00\x00\xd8", 2, "not utf-16-le text"),
+        (b"x = 1\n" * 1_000_000, None, "too large (6.0 MB, the limit is 5 MB)"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_one_line(content, line, words):
+    error = problem(content)
+    assert (error.path, error.line) == ("train.py", line)
+    assert words in error.message
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        ("x = (1,\ny = 2\n", 1, "never closed"),
+        ("x = 1\n  y = 2\n", 2, "unexpected indent"),
+        ("if x:\n\ty = 1\n        z = 2\n", 3, "tabs"),
+        ("import os\nprint 'hello'\n", 2, "Python 2 syntax (print statement)"),
+        ("print 'é', x\n", 1, "Python 2 syntax (print statement)"),
+        ("x = 1\nraise ValueError, 'no'\n", 2, "Python 2 syntax (raise statement)"),
+        ("mode = 0777\n", 1, "Python 2 syntax (number)"),
+        ("exec 'x = 1'\n", 1, "Python 2 syntax (exec statement)"),
+        ("if a <> b: pass\n", 1, "Python 2 syntax (<> operator)"),
+        ("x = '\udc80'\n", 1, "not utf-8 text"),
+    ],
+)
+def test_syntax_errors_name_line_and_reason(content, line, words):
+    error = problem(content)
+    assert error.line == line
+    assert words in error.message
+
+
+def test_python_2_is_recognised_whatever_this_python_trips_over_first():
+    assert "Python 2 syntax" in problem("try:\n    x\nexcept (A, B), e:\n    print 'x'\n").message
+
+
+# Nesting that would overflow LibCST's stack
+
+DEEP = {
+    "brackets": "x = " + "(" * (MOST_BRACKETS + 1) + "1" + ")" * (MOST_BRACKETS + 1),
+    "many brackets": "\n" * 7 + "x = " + "(" * 50_000 + "1" + ")" * 50_000,
+    "unclosed brackets": "x = " + "[" * 50_000,
+    "formatted strings": "x = f'{" + "(" * 5_000 + "1" + ")" * 5_000 + "}'",
+    "operators": "x = a" + " + a" * 20_000,
+    "comparisons": "x = a" + " == a" * 20_000,
+    "unary operators": "x = " + "-" * 20_000 + "1",
+    "negations": "x = " + "not " * 20_000 + "a",
+    "attributes": "x = a" + ".b" * 20_000,
+    "calls over lines": "x = (a" + "\n    .b()" * 20_000 + ")",
+    "conditions": "x = a" + " if a else b" * 20_000,
+    "lambdas": "x = " + "lambda: " * 20_000 + "1",
+    "adjacent strings": "x = (" + "'a'\n" * 20_000 + ")",
+    "both": "x = " + ("(" + "a + " * 20) * 180 + "a" + ")" * 180,
+    "branches": "if a: pass\n" + "elif b: pass\n" * (MOST_BRANCHES + 1),
+    "patterns": "match a:\n    case " + "{1: " * 40 + "a" + "}" * 40 + ": pass\n",
+    "indentations": "".join(" " * depth + "if a:\n" for depth in range(3_000)) + " " * 3_000 + "pass\n",
+}
+
+
+@pytest.mark.parametrize("content", DEEP.values(), ids=DEEP.keys())
+def test_deep_nesting_is_refused_before_the_parser_dies(content):
+    error = problem(content)
+    assert "deep" in error.message or "indentation" in error.message
+
+
+def test_what_is_long_but_not_deep_is_read():
+    wide = {
+        "table": "x = [" + "-1.5, " * 3_000 + "]\n",
+        "calls": "f(a.b)\n" * 1_500,
+        "branches": "if a: pass\nelif b: pass\n" * (MOST_BRANCHES + 5),
+        "brackets": "x = " + "(" * MOST_BRACKETS + "1" + ")" * MOST_BRACKETS + "\n",
+        "chain": "x = a" + " + b" * (LONGEST_CHAIN - 10) + "\n",
+        "text": 'x = """' + "[" * 5_000 + '"""\n',
+    }
+    for content in wide.values():
+        assert source_from_text(content, "train.py").tree.body
+
+
+def test_limits_leave_the_usual_stack_and_ten_thousand_frames_enough():
+    """In a process of its own, because the failure would be a crash."""
+    program = (
+        "import sys; from trainlint.source import source_from_text; sys.setrecursionlimit(10_000)\n"
+        "for text in ({!r}, {!r}, {!r}):\n"
+        "    s = source_from_text(text, 'a.py'); s.span(s.tree.body[0])\n"
+    )
+    texts = (
+        "x = " + "[" * MOST_BRACKETS + "]" * MOST_BRACKETS,
+        "x = a" + ".b()" * (LONGEST_CHAIN // 3),
+        "if a: pass\n" + "elif b: pass\n" * (MOST_BRANCHES - 1),
+    )
+    subprocess.run([sys.executable, "-c", program.format(*texts)], check=True, timeout=120)
+
+
+# Places
+
+
+def library_files(count: int) -> list[str]:
+    files = sorted(glob.glob(os.path.join(sysconfig.get_path("stdlib"), "*.py")))
+    return files[:: max(1, len(files) // count)]
+
+
+@pytest.mark.parametrize("name", library_files(8), ids=os.path.basename)
+def test_spans_are_those_of_position_metadata(name):
+    source = read_source(Path(name), "library.py")
+    if source.tree.code != source.text:
+        pytest.skip("LibCST does not reproduce this file, so its own positions are wrong")
+    positions = MetadataWrapper(source.tree, unsafe_skip_copy=True).resolve(PositionProvider)
+    for node, position in positions.items():
+        start, end = source.span(node)
+        line, column = source.line_and_column(start)
+        assert (line, column - 1) == (position.start.line, position.start.column)
+        line, column = source.line_and_column(end)
+        assert (line, column - 1) == (position.end.line, position.end.column)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "try:\n    a\nexcept A :\n    b\nexcept  B  :\n    wanted\n",
+        "\\\nx = 1\nwanted\n",
+        "x\n    # dropped\n  # kept\nwanted",
+        "x = 1\r\n\twanted".replace("\t", ""),
+        "x = 1\rwanted\r",
+        "\x0c\nclass A:\n    x = 1\n\x0c\n    wanted\n\x0cwanted2\n",
+    ],
+)
+def test_spans_hold_where_libcst_does_not_reproduce_the_text(content):
+    source = source_from_text(content, "train.py")
+    names: list[libcst.Name] = []
+
+    class Names(libcst.CSTVisitor):
+        def visit_Name(self, node):
+            names.append(node)
+
+    source.tree.visit(Names())
+    assert {name.value for name in names} >= {"wanted"}
+    assert all(source.code(name) == name.value for name in names)
+
+
+def test_a_location_counts_lines_and_code_points_from_one():
+    source = source_from_text("x = 'é😀'; y\r\n\tz = 1\r\n".replace("\t", ""), "train.py")
+    start = source.text.index("y")
+    where = source.location(start, start + 1)
+    assert (where.line, where.column, where.end_line, where.end_column) == (1, 11, 1, 12)
+    start = source.text.index("z")
+    assert (source.location(start, start + 5).line, source.location(start, start + 5).end_column) == (2, 6)
+
+
+def test_parentheses_around_an_expression_are_not_its_code():
+    source = source_from_text("x = ( a + b )  # c\n", "train.py")
+    statement = source.tree.body[0]
+    assert isinstance(statement, libcst.SimpleStatementLine)
+    assert source.code(statement) == "x = ( a + b )"
+    assert isinstance(statement.body[0], libcst.Assign)
+    assert source.code(statement.body[0].value) == "a + b"
+
+
+NEWLINES = st.sampled_from(["\n", "\r\n", "\r"])
+TEXTS = st.lists(st.tuples(st.text("ab é😀\t#'", max_size=8), NEWLINES), max_size=8).map(
+    lambda lines: "".join(line + newline for line, newline in lines)
+)
+
+
+@given(TEXTS)
+def test_reading_and_writing_changes_nothing(text):
+    source = source_from_text(text, "train.py")
+    assert source.apply(()) == text.encode()
+
+
+@given(TEXTS, st.data())
+def test_offsets_become_the_line_and_column_that_splitting_finds(text, data):
+    source = source_from_text(text, "train.py")
+    offset = data.draw(st.integers(0, len(text)))
+    if text[max(0, offset - 1) : offset + 1] == "\r\n":
+        return
+    before = re.split(r"\r\n|\r|\n", text[:offset])
+    assert source.line_and_column(offset) == (len(before), len(before[-1]) + 1)
+
+
+# Edits
+
+
+def test_edits_are_applied_from_the_end_and_overlaps_dropped():
+    source = source_from_text("abcdef", "train.py")
+    edits = [
+        Edit(source.location(4, 6), "EF"),
+        Edit(source.location(0, 2), "AB"),
+        Edit(source.location(1, 3), "lost"),
+        Edit(source.location(2, 2), "+"),
+    ]
+    assert source.apply(edits) == b"AB+cdEF"
+    assert source.apply(edits[::-1]) == b"AB+cdEF"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_edits_take_the_newlines_of_the_file(newline):
+    content = f"a = 1{newline}b = 2{newline}"
+    source = source_from_text(content, "train.py")
+    assert (
+        source.apply([edit(source, "b", "c = 3\nb")])
+        == f"a = 1{newline}c = 3{newline}b = 2{newline}".encode()
+    )
+
+
+@given(
+    st.text("abc\n", max_size=20),
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.text("xy", max_size=3))),
+)
+def test_text_outside_of_edits_stays(text, ranges):
+    source = source_from_text(text, "train.py")
+    spans = [(min(a, b, len(text)), min(max(a, b), len(text)), new) for a, b, new in ranges]
+    edits = [Edit(source.location(start, end), new) for start, end, new in spans]
+    result = apply_edits(text, edits)
+    touched = {place for start, end, _ in spans for place in range(start, end)}
+    kept = "".join(letter for place, letter in enumerate(text) if place not in touched)
+    assert _is_subsequence(kept, result)
+
+
+def _is_subsequence(short: str, long: str) -> bool:
+    letters = iter(long)
+    return all(letter in letters for letter in short)
+
+
+def test_an_encoding_that_does_not_survive_is_never_rewritten():
+    content = b"# coding: utf-7\nx = '+AOk-'  # e\n"
+    source = source_from_text(content, "train.py")
+    with pytest.raises(SourceError, match="cannot be rewritten"):
+        source.apply([edit(source, "# e", "")])
+
+
+def test_writing_keeps_permissions_and_leaves_nothing_behind(tmp_path):
+    file = tmp_path / "train.py"
+    file.write_bytes(b"old")
+    file.chmod(0o755)
+    link = tmp_path / "link.py"
+    link.symlink_to(file)
+    write_atomically(link, b"new")
+    assert file.read_bytes() == b"new"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o755
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.py", "train.py"]
+
+
+def test_a_failed_write_leaves_the_file_alone(tmp_path, monkeypatch):
+    file = tmp_path / "train.py"
+    file.write_bytes(b"old")
+
+    def fail(*_args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["train.py"]
+
+
+# Suppressions
+
+
+def suppressed(text: str) -> Source:
+    return source_from_text(text, "train.py")
+
+
+def test_a_comment_silences_its_line_and_its_rules_only():
+    found = suppressed("a\nb  # trainlint: ignore[one, two] because of #12\nc\n").suppressions
+    assert found.covers("one", 2, 2)
+    assert found.covers("two", 1, 2)
+    assert found.covers("one", 2, 5)
+    assert not found.covers("one", 1, 1)
+    assert not found.covers("one", 1, 3)
+    assert not found.covers("three", 2, 2)
+
+
+def test_a_bare_comment_silences_all_rules():
+    found = suppressed("a  # noqa  # trainlint: ignore\n").suppressions
+    assert found.covers("one", 1, 1)
+    assert not found.skip_file
+
+
+def test_a_comment_for_the_next_line_passes_over_comments_and_blanks():
+    text = "# trainlint: ignore-next-line[one]\n# trainlint: ignore-next-line[two]\n\n# why\na\nb\n"
+    found = suppressed(text).suppressions
+    assert found.covers("one", 5, 5)
+    assert found.covers("two", 5, 5)
+    assert not found.covers("one", 6, 6)
+
+
+def test_skip_file_counts_in_comments_only():
+    assert suppressed("a\n# trainlint: skip-file generated\n").suppressions.covers("any", 1, 1)
+    for text in (
+        '"# trainlint: skip-file"\n',
+        '"""\n# trainlint: skip-file\n"""\n',
+        "# see trainlint: skip-file\n",
+    ):
+        found = suppressed(text).suppressions
+        assert not found.covers("any", 1, 1)
+        assert not found.malformed
+
+
+@pytest.mark.parametrize(
+    ("comment", "words"),
+    [
+        ("# trainlint: ingore[one]", "did you mean `ignore`"),
+        ("# trainlint: ignore one-rule", "square brackets"),
+        ("# trainlint: ignore: one", "square brackets"),
+        ("# trainlint: ignore(one)", "square brackets"),
+        ("# trainlint: ignore[one", "square brackets"),
+        ("# trainlint: ignore[]", "names no rule"),
+        ("# trainlint: ignore[one two]", "commas"),
+        ("# trainlint: skip-file[one]", "whole file"),
+        ("# trainlint:", "ignore"),
+    ],
+)
+def test_a_malformed_comment_is_exposed_and_silences_nothing(comment, words):
+    found = suppressed(f"a  {comment}\n").suppressions
+    assert not found.comments
+    assert [words in malformed.message for malformed in found.malformed] == [True]
+    assert found.malformed[0].where.line == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "silenced", "expected"),
+    [
+        ("a  # trainlint: ignore[one]\nb\n", [], "a\nb\n"),
+        ("a  # trainlint: ignore[one]\nb\n", [("one", 1, 1)], "a  # trainlint: ignore[one]\nb\n"),
+        ("a  # trainlint: ignore[one]\n", [("two", 1, 1)], "a\n"),
+        ("a  # trainlint: ignore[one, two] why\n", [("two", 1, 1)], "a  # trainlint: ignore[two] why\n"),
+        ("a  # trainlint: ignore[one, other]\n", [], "a  # trainlint: ignore[other]\n"),
+        ("a  # trainlint: ignore[other]\n", [], "a  # trainlint: ignore[other]\n"),
+        ("a  # noqa  # trainlint: ignore[one] why\n", [], "a  # noqa\n"),
+        ("a  # trainlint: ignore[one]  # noqa\n", [], "a  # noqa\n"),
+        ("if a:\n    # trainlint: ignore-next-line[one]\n    b\n", [], "if a:\n    b\n"),
+        ("a  # trainlint: ignore\n", [], "a\n"),
+        ("a  # trainlint: ignore\n", [("one", 1, 1)], "a  # trainlint: ignore\n"),
+        ("# trainlint: skip-file\na\n", [], "# trainlint: skip-file\na\n"),
+    ],
+)
+def test_what_silences_nothing_can_be_taken_away(text, silenced, expected):
+    source = suppressed(text)
+    unused = source.suppressions.unused(silenced, ["one", "two"])
+    assert source.apply(found.removal for found in unused).decode() == expected
+
+
+def test_a_bare_comment_is_not_judged_by_a_run_of_some_rules():
+    assert not suppressed("a  # trainlint: ignore\n").suppressions.unused([], ["one"], complete=False)
+
+
+# Anything at all
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused_in_one_line(content):
+    try:
+        source = source_from_text(content, "train.py")
+        source.span(source.tree)
+        _ = source.suppressions
+        assert source.apply(()) == content
+    except SourceError as error:
+        assert "\n" not in str(error)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("x=1():'\"#\\\n\r\t \x0c{}[]f,.", max_size=40))
+def test_any_text_is_parsed_with_true_places_or_refused(text):
+    source = source_from_text(text, "train.py")
+    try:
+        body = source.tree.body
+    except SourceError as error:
+        assert "\n" not in str(error)
+    else:
+        for statement in body:
+            assert source.code(statement).strip() == source.code(statement)
+
+
+def test_a_file_that_is_gone_or_a_folder_is_refused(tmp_path):
+    for path in (tmp_path / "gone.py", tmp_path):
+        with pytest.raises(SourceError, match="cannot be read"):
+            read_source(path, "gone.py")
+
+
+def test_reading_does_not_import_libcst():
+    program = (
+        "import sys; from trainlint.source import source_from_text; from trainlint.project import Project\n"
+        "source_from_text('x = 1  # trainlint: ignore', 'a.py').suppressions\n"
+        "assert not [name for name in sys.modules if name.startswith('libcst')]"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
