@@ -68,14 +68,20 @@ def main() -> None:
     with ThreadPoolExecutor(arguments.jobs) as pool:
         visits = []
         for visited in pool.map(lambda named: go(*named), asked):
-            print(row(visited), flush=True)
+            print(row(visited), *crashes(visited), sep="\n", flush=True)
             visits.append(visited)
     print(totals(visits))
     if arguments.json:
         write_findings(arguments.json, visits)
     if arguments.judged.is_file():
         found = [finding for visited in visits for finding in visited.findings]
-        print(difference(found, read_judged(arguments.judged), {visited.repository for visited in visits}))
+        print(
+            difference(
+                found,
+                read_judged(arguments.judged),
+                {visited.repository: visited.commit for visited in visits},
+            )
+        )
 
 
 def read_arguments() -> argparse.Namespace:
@@ -196,6 +202,15 @@ def row(visited: Visit) -> str:
     commit = visited.commit[:10] or "-"
     return (
         f"| {visited.repository} | {commit} | {visited.files} | {counted}{note} | {visited.seconds:.1f} s |"
+    )
+
+
+def crashes(visited: Visit) -> Iterator[str]:
+    """What must not happen at all."""
+    yield from (
+        f"    {fail['path']}: {fail['message']}"
+        for fail in visited.failures
+        if fail["kind"] == "internal-error"
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-Key = tuple[str, str, str]  # repository, place, rule
+Key = tuple[str, str, str, str]  # repository, commit, place, rule
 Verdict = Literal["true", "false", "disputed"]
 
 LEAST = 20  # reports of a rule from which on a share means something
@@ -27,8 +27,13 @@ def read_judged(file: Path) -> Mapping[Key, Verdict]:
     for line in filter(str.strip, file.read_text(encoding="utf-8").splitlines()):
         judged = json.loads(line)
         said = str(judged["verdict"]).lower()
-        verdicts.setdefault((judged["repository"], judged["place"], judged["rule"]), set()).add(said)
+        verdicts.setdefault(key_of(judged), set()).add(said)
     return {key: agreed(said) for key, said in verdicts.items()}
+
+
+def key_of(finding: Mapping[str, Any]) -> Key:
+    """What tells findings apart; lines of another commit would be other places."""
+    return finding["repository"], finding["commit"][:10], finding["place"], finding["rule"]
 
 
 def agreed(said: set[str]) -> Verdict:
@@ -37,11 +42,16 @@ def agreed(said: set[str]) -> Verdict:
     return "false" if said == {"false"} else "disputed"
 
 
-def difference(found: Iterable[Mapping[str, Any]], judged: Mapping[Key, Verdict], visited: set[str]) -> str:
-    """What is new, gone and known among today's findings of the repositories that were visited."""
-    today = {(finding["repository"], finding["place"], finding["rule"]): finding for finding in found}
-    known = {key: verdict for key, verdict in judged.items() if key[0] in visited}
-    return "\n".join((*changes(today, known), *precision(today, known)))
+def difference(
+    found: Iterable[Mapping[str, Any]], judged: Mapping[Key, Verdict], visited: Mapping[str, str]
+) -> str:
+    """What is new, gone and known among today's findings; `visited` names the commit of each repository."""
+    today = {key_of(finding): finding for finding in found}
+    here = {key: verdict for key, verdict in judged.items() if key[0] in visited}
+    known = {key: verdict for key, verdict in here.items() if visited[key[0]][:10] == key[1]}
+    other = len(here) - len(known)
+    passed = [f"\n{other} judgements are of other commits and do not count"] if other else []
+    return "\n".join((*passed, *changes(today, known), *precision(today, known)))
 
 
 def changes(today: Mapping[Key, Mapping[str, Any]], known: Mapping[Key, Verdict]) -> Iterator[str]:
@@ -84,5 +94,5 @@ def lower(true: int, total: int, deviations: float = 1.96) -> float:
 
 
 def in_words(key: Key) -> str:
-    repository, place, rule = key
+    repository, _, place, rule = key
     return f"{repository} {place} {rule}"
