@@ -11,7 +11,7 @@ from trainlint.meaning.place import text_of
 from trainlint.meaning.syntax import Binary, Call, Format, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.values import MISSING, Item, Member, Result, Value, constant, one, options
+from trainlint.meaning.values import MISSING, External, Item, Member, Result, Value, constant, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -93,12 +93,21 @@ def _origin(value: Value) -> Value:
 
 
 def _same_file(first: Value, second: Value) -> bool:
+    first, second = _opened(first), _opened(second)
     a, b = constant(first), constant(second)
     return (
         (a is not MISSING and a == b)
         or same(first, second) is True
         or _spelled(first) == _spelled(second) != ""
     )
+
+
+def _opened(value: Value) -> Value:
+    """The path behind `open(path, "rb")`."""
+    match one(value):
+        case Result(callee=External(name="builtins.open"), arguments=[path, *_]):
+            return path
+    return value
 
 
 def _spelled(value: Value) -> str:

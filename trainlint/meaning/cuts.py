@@ -10,6 +10,7 @@ from trainlint.meaning.dataflow import attached, operation, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
+from trainlint.meaning.methods import role
 from trainlint.meaning.modes import parts
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, replace, text_of
@@ -117,10 +118,17 @@ def _whole(program: Program, backward: Event) -> CutLoss | None:
 
 def _has_own_leaf(program: Program, value: Value) -> bool:
     """A leaf made on purpose (`x.detach().requires_grad_()`) whose `.grad` is read."""
+    leaves = {id(v) for made in _optimizers(program) for given in made.arguments[:1] for v in walk(given)}
+    if any(id(v) in leaves for v in walk(value) if isinstance(v, Result)):
+        return True  # a tensor of its own that an optimizer was given
     patched = any(
         isinstance(v, Result) and operation(v) in ("requires_grad_", "retain_grad") for v in walk(value)
     )
     return patched and program.uses("grad")
+
+
+def _optimizers(program: Program) -> list[Instance]:
+    return [i for i in program.instances if role(i) == "optimizer"]
 
 
 def _term(backward: Event) -> CutLoss | None:
@@ -232,6 +240,8 @@ def _is_cut(value: Result) -> bool:
     match value.callee:
         case Member(name=name):
             return name in CUTTING
+        case External(name="torch.autograd.grad") if "create_graph" in value.keywords:
+            return False
         case External(name=name):
             return name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES)
     return False

@@ -105,64 +105,71 @@ def _is_tensor_like(value: Value) -> bool:
 
 def attached(value: Value) -> bool | None:
     """Whether a value carries an autograd graph; None where that cannot be told."""
-    return _attached(value, set())
+    return _attached(value, {})
 
 
-def _attached(value: Value, seen: set[int]) -> bool | None:
-    if id(value) in seen or len(seen) > _LIMIT:
-        return False
+Answers = dict[int, bool | None]  # by value, of this question; False while a value is being looked at
+
+
+def _attached(value: Value, seen: Answers) -> bool | None:
+    known = seen.get(id(value), ...)
+    if known is not ...:
+        return known
+    if len(seen) > _LIMIT:
+        return None
+    if isinstance(value, Result) and value.attached is not None:
+        return bool(value.attached)
+    seen[id(value)] = False  # what a loop adds to itself says nothing new
+    found = seen[id(value)] = _looked_at(value, seen)
+    if isinstance(value, Result) and found is not None and len(seen) <= _LIMIT:
+        value.attached = found
+    return found
+
+
+def _looked_at(value: Value, seen: Answers) -> bool | None:
     match value:
         case Result():
-            if value.attached is None:
-                seen.add(id(value))
-                found = _result_attached(value, seen)
-                if found is not None:
-                    value.attached = found
-                return found
-            return bool(value.attached)
+            return _result_attached(value, seen)
         case Choice(options=values):
-            seen.add(id(value))
             return _any(values, seen)
         case Item(source=Free() | Argument(), key=None):
             return False  # a loop over what came from outside: batches, not graphs
         case Item(source=Result() as source, key=Constant(value=1)) if operation(source) in _WITH_INDICES:
             return False  # the positions, not the values
         case Item(source=source):
-            seen.add(id(value))
             return _attached(source, seen)
         case Member(receiver=receiver, name=name):
             return False if name in CUTTING_ATTRIBUTES else _attached(receiver, seen)
         case Sequence(items=items, element=element):
-            seen.add(id(value))
             return _any([*items, *([element] if element is not None else [])], seen)
         case Mapping(items=entries, element=element):
-            seen.add(id(value))
             return _any([*entries.values(), *([element] if element is not None else [])], seen)
         case Instance(cls=External(name="torch.nn.Parameter" | "torch.nn.parameter.Parameter")):
             return True
         case Instance(cls=External(), arguments=arguments, keywords=keywords) if not is_module(value):
-            seen.add(id(value))
             return _any([*arguments, *keywords.values()], seen)
         case Argument() | Free() | Unknown() | Unpacked():
             return None
     return False
 
 
-def _any(values: list[Value], seen: set[int]) -> bool | None:
+def _any(values: list[Value], seen: Answers) -> bool | None:
     answers = [_attached(value, seen) for value in values]
     return True if True in answers else (None if None in answers else False)
 
 
-def _result_attached(value: Result, seen: set[int]) -> bool | None:
+def _result_attached(value: Result, seen: Answers) -> bool | None:
     if value.grad is False:
         return False
     found = _callee_attached(value, seen)
     return None if found and value.grad is None else found
 
 
-def _callee_attached(value: Result, seen: set[int]) -> bool | None:
+def _callee_attached(value: Result, seen: Answers) -> bool | None:
     inputs = [*value.arguments, *value.keywords.values()]
     match value.callee:
+        case External(name="torch.autograd.grad") if "create_graph" in value.keywords:
+            return True
         case External(name=name):
             if name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES):
                 return False

@@ -10,6 +10,7 @@ from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.place import statement_text, text_of
+from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import (
     Assign,
     Attribute,
@@ -227,7 +228,7 @@ def _new_in(value: Value, loop: Region) -> bool:
 
 def _outlives(event: Event, loop: Region) -> bool:
     """Whether what keeps the value is not started anew in each iteration (or with each optimizer step)."""
-    if _is_bounded(event.target):
+    if _is_bounded(event.target) or _is_local(event.target, loop) or _runs_briefly(loop):
         return False
     name = _holder_name(event.node)
     resets = [e for e in of_kind(loop, "reset") if name and e.detail == name]
@@ -238,14 +239,32 @@ def _outlives(event: Event, loop: Region) -> bool:
         if unguarded(reset, loop) or any(_same_arms(reset, step, loop) for step in steps):
             return False
     if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
-        return (isinstance(event.target, Choice) and event.target.loop) or _is_outer(event, loop)
+        return (isinstance(event.target, Choice) and event.target.loop and _is_carried(event.target)) or _is_outer(event, loop)
     return True
+
+
+def _is_local(holder: Value, loop: Region) -> bool:
+    """A tensor made in the same iteration that is written to."""
+    found = one(holder)
+    return isinstance(found, Result) and found.region is not None and found.region.inside(loop)
+
+
+def _runs_briefly(loop: Region) -> bool:
+    """A loop of a few iterations over a constant range, whose sum lives no longer."""
+    count = iterations(loop)
+    return count is not None and count[1] is None and count[0] <= 20 and len(enclosing_loops(loop)) > 1
+
+
+def _is_carried(holder: Choice) -> bool:
+    """Whether what reaches the next iteration still has a graph: the next statement may take the number out."""
+    return any(attached(option) is not False for option in holder.options[1:]) or len(holder.options) < 2
 
 
 def _is_reset_around(loop: Region, name: str) -> bool:
     """Whether an outer loop starts the accumulator anew for each of its own optimizer steps."""
     for outer in enclosing_loops(loop)[1:]:
-        steps = [s for s in of_kind(outer, "step") if s.loop is outer]
+        shared = name.startswith(".")
+        steps = [s for s in of_kind(outer, "step") if s.loop is outer or (shared and not s.region.inside(loop))]
         if (
             name
             and steps

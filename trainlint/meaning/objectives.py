@@ -10,7 +10,7 @@ from trainlint.meaning.dataflow import attached, operation, peel, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import External, Instance, Item, Result, Value, one
 
@@ -183,6 +183,28 @@ def is_activation(head: Head) -> bool:
     return head.operation in ACTIVATIONS
 
 
+def _is_sure(event: Event, fact: Criterion) -> bool:
+    """Whether the criterion is the same kind in all that the called object can be."""
+    for arm in event.region.ancestors():
+        branch = arm.parent
+        if arm.kind != "arm" or branch is None or not isinstance(branch.node, Call):
+            continue
+        for other in branch.items:
+            if type(other) is not Region or other is arm:
+                continue
+            kinds = {_fact(e) for e in other.events() if e.kind == "criterion"}
+            if fact.kind not in kinds:
+                return False
+    return True
+
+
+def _fact(event: Event) -> str:
+    callee = one(event.target)
+    made = callee.cls.name if isinstance(callee, Instance) and isinstance(callee.cls, External) else ""
+    found = criterion(made or getattr(callee, "name", ""))
+    return found.kind if found is not None else ""
+
+
 def objectives(program: Program, roots: list[Region]) -> list[Objective]:
     found = []
     for root in roots:
@@ -194,6 +216,6 @@ def objectives(program: Program, roots: list[Region]) -> list[Objective]:
                 callee.cls.name if isinstance(callee, Instance) and isinstance(callee.cls, External) else None
             )
             fact = criterion(name if name is not None else getattr(callee, "name", ""))
-            if fact is not None:
+            if fact is not None and _is_sure(event, fact):
                 found.append(Objective(event, fact, program))
     return found

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, same, walk
 from trainlint.meaning.flow import of_kind
-from trainlint.meaning.modes import Mode
+from trainlint.meaning.modes import Mode, parts
 from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -85,7 +87,17 @@ def _training_loop(event: Event) -> Region | None:
     backwards = [b for b in of_kind(loop, "backward") if b.value is not None]
     if not any(v is event.value for b in backwards for v in walk(b.value or event.value)):
         return None
-    return loop if of_kind(loop, "step") else None
+    steps = of_kind(loop, "step")
+    return loop if any(_may_train(step, event) for step in steps) else None
+
+
+def _may_train(step: Event, event: Event) -> bool:
+    """Whether a step can update the forward's module: a feature extractor that nobody trains is no matter."""
+    owner = optimizer(step.target)
+    models = owner.models if owner is not None else []
+    owned = [p for m in models for p in parts(m)]
+    inner = [p for o in options(event.target) for p in parts(o)]
+    return not models or any(same(p, q) is not False for p in owned for q in inner)
 
 
 def _is_deliberate(mode: Mode, event: Event, loop: Region) -> bool:
