@@ -194,6 +194,10 @@ def _step(
     if arguments and kind == "" and isinstance(one(arguments[0]), (Argument, Free, Item, Member)):
         detail = ("argument", receiver)
     machine.record("step", node, receiver, None, arguments, detail=detail)
+    if kind == "" and arguments:  # an environment's step gives observations and rewards
+        result = Result(callee, arguments, keywords, node, machine.grad)
+        result.region = machine.region
+        return result
     return Unknown("step", node)
 
 
