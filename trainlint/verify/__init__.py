@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainlint.diagnostic import Diagnostic, Verdict
+from trainlint.diagnostic import Diagnostic
 from trainlint.verify.experiment import Plan, experiment
 from trainlint.verify.interpreter import VerifyError, find_python
 from trainlint.verify.judge import inconclusive
@@ -52,19 +52,19 @@ def verify(
         yield from waiting
         return
     interpreter = find_python(python)
-    with Sandbox(interpreter, unsafe=unsafe) as sandbox, ThreadPoolExecutor(jobs or _jobs()) as pool:
+    with Sandbox(interpreter, unsafe=unsafe) as sandbox:
         plan = Plan(choose_device(device, sandbox), seeds, timeout)
-
-        def examine(diagnostic: Diagnostic) -> Diagnostic:
-            return replace(diagnostic, verdict=_verdict(diagnostic, source_of, book, plan, sandbox))
-
-        futures: list[Future[Diagnostic]] = [pool.submit(examine, diagnostic) for diagnostic in waiting]
+        pool = ThreadPoolExecutor(jobs or _jobs())
         try:
-            for future in futures:
-                yield future.result()
+            tasks = [
+                pool.submit(_verified, diagnostic, source_of, book, plan, sandbox) for diagnostic in waiting
+            ]
+            for task in tasks:
+                yield task.result()
         finally:
-            for future in futures:
-                future.cancel()
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # an interrupt does not wait: closing the sandbox ends all
 
 
 def choose_device(wanted: str, sandbox: Sandbox) -> str:
@@ -82,19 +82,19 @@ def choose_device(wanted: str, sandbox: Sandbox) -> str:
     return "cpu" if name == "cpu" else f"cuda:{number or 0}"
 
 
-def _verdict(
+def _verified(
     diagnostic: Diagnostic, source_of: Callable[[str], Source], book: Book, plan: Plan, sandbox: Sandbox
-) -> Verdict | None:
+) -> Diagnostic:
     rule = _rule(book, diagnostic)
     if rule is None:
-        return None
+        return diagnostic
     try:
         source = source_of(diagnostic.where.path)
         home = str(source.file.resolve().parent) if source.file is not None else ""
         verdict = experiment(diagnostic, source.text, home, rule, plan, sandbox.ask)
     except Exception as error:  # the wall of this room: one experiment's failure is one verdict
         verdict = inconclusive("rule-failed", f"{type(error).__name__}: {error}")
-    return replace(verdict, protections=sandbox.protections)
+    return replace(diagnostic, verdict=replace(verdict, protections=sandbox.protections))
 
 
 def _rule(book: Book, diagnostic: Diagnostic) -> Rule | None:

@@ -109,12 +109,13 @@ class Sandbox:
                 cwd=self._scratch,
                 start_new_session=True,
             )
-            self._send({"scratch": self._scratch, "kernel": self.kernel})
-            greeting = self._read_greeting(errors)
-        self._check(greeting)
+            with contextlib.suppress(OSError):  # it may have ended already: what it said tells why
+                self._send({"scratch": self._scratch, "kernel": self.kernel})
+            self._check_walls(self._read_line(errors))
+            self._check_torch(self._read_line(errors))
         threading.Thread(target=self._listen, args=(self._child,), daemon=True).start()
 
-    def _read_greeting(self, errors: Any) -> Mapping[str, Any]:
+    def _read_line(self, errors: Any) -> Mapping[str, Any]:
         child = self._child
         assert child is not None and child.stdout is not None
         alarm = threading.Timer(START_SECONDS, lambda: _end_group(child))
@@ -131,16 +132,18 @@ class Sandbox:
                 f"the sandbox did not start with {self.python}: {''.join(last) or 'no answer'}"
             ) from None
 
-    def _check(self, greeting: Mapping[str, Any]) -> None:
-        if "error" in greeting:
-            raise VerifyError(f"torch cannot be imported by {self.python}: {greeting['error']}")
+    def _check_walls(self, greeting: Mapping[str, Any]) -> None:
         self.protections = tuple(str(name) for name in greeting["protections"])
-        self.versions = {name: str(greeting[name]) for name in ("torch", "python", "cuda")}
         if not self.unsafe and not any(wall in self.protections for wall in KERNEL_WALLS):
             raise VerifyError(
                 "this system offers no way to keep the programs from the network and other files (see "
                 "docs/verification.md); --unsafe-no-sandbox runs them all the same"
             )
+
+    def _check_torch(self, greeting: Mapping[str, Any]) -> None:
+        if "error" in greeting:
+            raise VerifyError(f"torch cannot be imported by {self.python}: {greeting['error']}")
+        self.versions = {name: str(greeting[name]) for name in ("torch", "python", "cuda")}
 
     def _send(self, message: Mapping[str, object]) -> None:
         if self._child is None or self._child.stdin is None:

@@ -29,14 +29,13 @@ class Keeper:
 
 
 def serve() -> None:
-    """Read the settings, get warm, say so, then answer requests until the parent closes its end."""
+    """Read the settings, say what protects, get warm, say so, then answer requests until the parent closes its end."""
     settings = json.loads(_read_line(0))
     cell = {"scratch": settings["scratch"], "kernel": settings.get("kernel", True), "readable": []}
     cell["network"] = bool(cell["kernel"]) and _enter_namespaces()
-    greeting = warm_up()
     cell["readable"] = readable_paths(sys.path)
-    if "error" not in greeting:
-        greeting["protections"] = _probe(cell)
+    _write(1, json.dumps({"protections": _probe(cell)}).encode() + b"\n")
+    greeting = warm_up()
     _write(1, json.dumps(greeting).encode() + b"\n")
     if "error" not in greeting:
         _loop(cell)
