@@ -42,8 +42,9 @@ class Change:
 def edited_notebook(notebook: Notebook, edits: Iterable[Edit]) -> str:
     """The notebook's file after edits in offsets of its joined text. Edits of magics are left out."""
     content = notebook.content
-    sources = dict(enumerate(_sources(content), 1))
-    for cell, inside in reversed(tuple(_by_cell(notebook, edits))):
+    wanted = tuple(_by_cell(notebook, edits))
+    sources = dict(enumerate(_sources(content), 1)) if wanted else {}
+    for cell, inside in reversed(wanted):
         start = sources.get(cell.number)
         if start is not None:
             new = apply_edits(notebook.written[cell.start : cell.end], inside)

@@ -1,0 +1,398 @@
+"""Which files belong together, which count, what imports what."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from trainlint import project as project_module
+from trainlint.discovery import Excludes, discover
+from trainlint.imports import Import, imports_in
+from trainlint.project import Project, find_root
+from trainlint.source import SourceError, source_from_text
+
+
+def write(folder: Path, **files: str) -> None:
+    """Files by name, `__` for a folder and `.py` where nothing else is said."""
+    for name, text in files.items():
+        path = folder / name.replace("__", "/")
+        path = path if path.suffix else path.with_name(path.name + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def tree(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x = 1\n")
+
+
+def found(folder: Path, *paths: str, **options) -> list[str]:
+    result = discover(paths or ["."], cwd=folder, **options)
+    assert not result.failures
+    return [file.relative_to(folder).as_posix() for file in result.files]
+
+
+# Discovery
+
+
+def test_python_and_notebooks_are_found_in_a_stable_order(tmp_path):
+    tree(tmp_path, "b.py", "a/z.ipynb", "a/b.py", "a-b/c.py", "notes.md", "stub.pyi", "window.pyw")
+    assert found(tmp_path) == ["a/b.py", "a/z.ipynb", "a-b/c.py", "b.py"]
+    assert found(tmp_path, "b.py", "a", "b.py") == ["a/b.py", "a/z.ipynb", "b.py"]
+
+
+def test_places_that_hold_no_work_of_the_author_are_passed_over(tmp_path):
+    tree(tmp_path, "train.py", ".venv/lib/a.py", "build/b.py", "x/node_modules/c.py", ".git/hooks/d.py")
+    tree(tmp_path, "lib/site-packages/torch/e.py", ".ipynb_checkpoints/f-checkpoint.ipynb", ".github/g.py")
+    assert found(tmp_path) == [".github/g.py", "train.py"]
+    assert found(tmp_path, "lib/site-packages/torch") == ["lib/site-packages/torch/e.py"]
+    assert found(tmp_path, "build/b.py") == ["build/b.py"]
+
+
+def test_exclude_patterns_are_those_of_gitignore(tmp_path):
+    tree(
+        tmp_path,
+        "train.py",
+        "old/a.py",
+        "src/old/b.py",
+        "src/gen_c.py",
+        "src/d.py",
+        "docs/e.py",
+        "src/docs/f.py",
+    )
+    kept = found(tmp_path, extend_exclude=["old", "gen_*.py", "/docs"])
+    assert kept == ["src/d.py", "src/docs/f.py", "train.py"]
+    assert found(tmp_path, exclude=["src/"]) == ["docs/e.py", "old/a.py", "train.py"]
+    assert found(tmp_path, "old/a.py", "old", extend_exclude=["old"]) == ["old/a.py"]
+    assert found(tmp_path, "old/a.py", "old", "train.py", extend_exclude=["old"], force_exclude=True) == [
+        "train.py"
+    ]
+
+
+def test_gitignore_counts_at_every_level(tmp_path):
+    tree(
+        tmp_path,
+        "train.py",
+        "scratch.py",
+        "pkg/a.py",
+        "pkg/b_out.py",
+        "pkg/keep_out.py",
+        "runs/1/c.py",
+        "pkg/sub/d.py",
+    )
+    (tmp_path / ".git" / "info").mkdir(parents=True)
+    (tmp_path / ".git" / "info" / "exclude").write_text("scratch.py\n")
+    (tmp_path / ".gitignore").write_text("# comment\n*_out.py\n/runs/\n\n")
+    (tmp_path / "pkg" / ".gitignore").write_text("!keep_out.py\nsub\n")
+    assert found(tmp_path) == ["pkg/a.py", "pkg/keep_out.py", "train.py"]
+    assert found(tmp_path, "pkg") == ["pkg/a.py", "pkg/keep_out.py"]
+    assert found(tmp_path, "runs") == ["runs/1/c.py"]
+    assert found(tmp_path, "scratch.py") == ["scratch.py"]
+    assert "scratch.py" in found(tmp_path, gitignore=False)
+
+
+def test_gitignore_agrees_with_git(tmp_path):
+    tree(
+        tmp_path,
+        *(f"{folder}{name}" for folder in ("", "a/", "a/b/", "c/") for name in ("x.py", "y.py", "z.ipynb")),
+    )
+    (tmp_path / ".gitignore").write_text("/x.py\na/**/y.py\nc/*\n!c/z.ipynb\n")
+    (tmp_path / "a" / ".gitignore").write_text("*.ipynb\n!b/z.ipynb\n")
+    try:
+        subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no git")
+    command = ["git", "ls-files", "--others", "--exclude-standard", "*.py", "*.ipynb"]
+    listed = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert sorted(found(tmp_path)) == sorted(listed.split())
+
+
+def test_links_are_not_followed(tmp_path):
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    tree(outside, "secret.py")
+    tree(inside, "train.py")
+    (inside / "away").symlink_to(outside)
+    (inside / "away.py").symlink_to(outside / "secret.py")
+    (inside / "loop").symlink_to(inside)
+    (inside / "same.py").symlink_to("train.py")
+    (inside / ".#train.py").symlink_to("editor@host.1")
+    assert found(inside) == ["train.py"]
+    assert found(inside, "away.py") == ["away.py"]
+
+
+def test_what_cannot_be_looked_at_is_one_failure_each(tmp_path):
+    tree(tmp_path, "train.py")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "dangling.py").symlink_to("nowhere.py")
+    (tmp_path / "cycle.py").symlink_to("cycle.py")
+    result = discover([".", "empty", "missing.py", "dangling.py", "bad\0name.py"], cwd=tmp_path)
+    assert [file.name for file in result.files] == ["train.py"]
+    said = {failure.path: failure.message for failure in result.failures}
+    assert said["dangling.py"] == "a link to nowhere.py, which does not exist"
+    assert said["cycle.py"].startswith("a link that cannot be followed")
+    assert said["missing.py"] == "no such file or folder"
+    assert said["empty"] == "no Python files found under empty"
+    assert len(said) == len({failure.path for failure in result.failures}) == 5
+
+
+def test_a_folder_named_like_a_file_is_a_folder(tmp_path):
+    tree(tmp_path, "train.py/a.py", "nb.ipynb/b.py")
+    assert found(tmp_path) == ["nb.ipynb/b.py", "train.py/a.py"]
+    assert found(tmp_path, "train.py") == ["train.py/a.py"]
+
+
+def test_an_unreadable_folder_is_said_and_the_rest_is_found(tmp_path, monkeypatch):
+    tree(tmp_path, "train.py", "locked/a.py")
+    scandir = os.scandir
+
+    def guarded(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    result = discover(["."], cwd=tmp_path)
+    assert [file.name for file in result.files] == ["train.py"]
+    assert [(failure.path, failure.message) for failure in result.failures] == [
+        ("locked", "cannot be read: Permission denied")
+    ]
+
+
+def test_names_that_are_no_text_can_be_shown(tmp_path):
+    strange = os.fsencode(tmp_path) + b"/caf\xe9.py"
+    try:
+        Path(os.fsdecode(strange)).write_text("x = 1\n")
+    except OSError:
+        pytest.skip("this file system wants names to be text")
+    (file,) = discover(["."], cwd=tmp_path).files
+    shown = Project(tmp_path, tmp_path).display(file)
+    assert shown.encode()
+    assert shown.startswith("caf")
+
+
+# Roots
+
+
+def test_the_root_is_the_nearest_configuration_or_repository(tmp_path):
+    tree(tmp_path, "repo/pkg/sub/a.py", "repo/other/b.py", "repo/plain/c.py")
+    (tmp_path / "repo" / ".git").mkdir()
+    (tmp_path / "repo" / "pkg" / "trainlint.toml").write_text("")
+    (tmp_path / "repo" / "other" / "pyproject.toml").write_text("[tool.trainlint]\nfail-on = 'error'\n")
+    (tmp_path / "repo" / "plain" / "pyproject.toml").write_text("[tool.ruff]\n")
+    assert find_root(tmp_path / "repo/pkg/sub/a.py") == tmp_path / "repo/pkg"
+    assert find_root(tmp_path / "repo/other") == tmp_path / "repo/other"
+    assert find_root(tmp_path / "repo/plain/c.py") == tmp_path / "repo"
+    assert find_root(tmp_path / "repo/new/not_yet.py") == tmp_path / "repo"
+
+
+def test_without_marks_the_root_holds_the_outermost_package_or_is_the_folder(tmp_path):
+    tree(tmp_path, "work/pkg/__init__.py", "work/pkg/sub/__init__.py", "work/pkg/sub/a.py", "work/b.py")
+    assert find_root(tmp_path / "work/pkg/sub/a.py") == tmp_path / "work"
+    assert find_root(tmp_path / "work/b.py") == tmp_path / "work"
+
+
+def test_a_home_is_no_project(tmp_path, monkeypatch):
+    tree(tmp_path, "home/a.py", "home/scripts/b.py", "home/pkg/__init__.py", "home/pkg/c.py")
+    home = tmp_path / "home"
+    (home / ".git").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    assert find_root(home / "scripts/b.py") == home / "scripts"
+    assert find_root(home / "pkg/c.py") == home / "pkg"
+    assert Project(find_root(home / "a.py"), tmp_path, given=(home / "a.py",)).files == (home / "a.py",)
+    assert find_root(Path("/")) == Path("/")
+    assert Project(Path("/"), tmp_path).files == ()
+
+
+# Projects
+
+
+def test_a_project_lists_its_files_and_those_given(tmp_path):
+    tree(tmp_path, "repo/a.py", "repo/b.ipynb", "repo/venv/c.py", "repo/old/d.py", "elsewhere/e.py")
+    root, given = tmp_path / "repo", tmp_path / "elsewhere/e.py"
+    project = Project(root, root, Excludes(root, ("venv", "old")), (given, root / "old/d.py"))
+    assert [project.display(file) for file in project.files] == [
+        given.as_posix(),
+        "a.py",
+        "b.ipynb",
+        "old/d.py",
+    ]
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_FILES", 4), ("MOST_ENTRIES", 4)])
+def test_too_large_a_folder_is_left_to_what_was_given_and_its_imports(tmp_path, monkeypatch, limit, most):
+    tree(tmp_path, *(f"m{number}.py" for number in range(5)))
+    (tmp_path / "train.py").write_text("import m3\n")
+    monkeypatch.setattr(project_module, limit, most)
+    project = Project(tmp_path, tmp_path, given=(tmp_path / "train.py",))
+    assert project.files == (tmp_path / "train.py",)
+    assert project.resolve(tmp_path / "train.py", "m3") == tmp_path / "m3.py"
+    assert project.imports(tmp_path / "train.py") == {tmp_path / "m3.py"}
+
+
+def test_texts_and_words_and_calls_need_no_tree(tmp_path):
+    write(
+        tmp_path,
+        train="import torch\nloss.backward()  # then step\ndef helper(x): pass\nclass Net(Module): pass\n",
+    )
+    (tmp_path / "bad.py").write_bytes(b"\xff")
+    project = Project(tmp_path, tmp_path)
+    file = tmp_path / "train.py"
+    assert {"torch", "backward", "step", "helper"} <= project.words(file)
+    assert project.calls(file) == {"backward"}
+    assert project.text(tmp_path / "bad.py") is None
+    assert project.words(tmp_path / "bad.py") == project.calls(tmp_path / "bad.py") == frozenset()
+    assert project.imports(tmp_path / "bad.py") == frozenset()
+    for _ in range(2):
+        with pytest.raises(SourceError):
+            project.source(tmp_path / "bad.py")
+    assert project.source(file) is project.source(file)
+
+
+def test_an_overlay_takes_the_place_of_a_file(tmp_path):
+    tree(tmp_path, "model.py", "train.py")
+    project = Project(tmp_path, tmp_path)
+    file, new, train = tmp_path / "model.py", tmp_path / "new.py", tmp_path / "train.py"
+    assert project.dependents([file]) == {file}
+    project.overlay(train, source_from_text("import model, new\nrun()\n", "train.py"))
+    project.overlay(new, source_from_text("x = 1\n", "new.py"))
+    assert project.calls(train) == {"run"}
+    assert project.dependents([file]) == {file, train}
+    assert project.dependents([new]) == {new, train}
+    assert new in project.files
+
+
+# Imports
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import a", [Import("a")]),
+        ("import a.b as c, d", [Import("a.b"), Import("d")]),
+        ("import a, \\\n  b  # c, d", [Import("a"), Import("b")]),
+        ("from a.b import c", [Import("a.b", 0, ("c",))]),
+        ("from . import c, d as e", [Import("", 1, ("c", "d"))]),
+        ("from .import c", [Import("", 1, ("c",))]),
+        ("from ... import c", [Import("", 3, ("c",))]),
+        ("from ..a import (\n  b,  # why, not\n  c as d,\n)\n", [Import("a", 2, ("b", "c"))]),
+        ("from a \\\n  import b", [Import("a", 0, ("b",))]),
+        ("from a import *", [Import("a", 0, ())]),
+        ("def f():\n    from a import b", [Import("a", 0, ("b",))]),
+        ("try: import a\nexcept E: import b", [Import("a"), Import("b")]),
+        ("x = 1; import a; y = 2", [Import("a")]),
+        ("import a\r\nfrom b import c\r\n", [Import("a"), Import("b", 0, ("c",))]),
+        ("important = 1\nreimport(a)\nx.imports = 2\n", []),
+        ("# import a\n# we import b\n", []),
+    ],
+)
+def test_imports_are_read_from_the_text(text, expected):
+    assert list(imports_in(text)) == expected
+
+
+def resolving(folder: Path, importer: str, dotted: str, level: int = 0) -> str | None:
+    module = Project(folder, folder).resolve(folder / importer, dotted, level)
+    return module and module.relative_to(folder).as_posix()
+
+
+def test_modules_are_found_where_python_or_a_reader_would(tmp_path):
+    tree(
+        tmp_path,
+        "train.py",
+        "utils.py",
+        "pkg/__init__.py",
+        "pkg/model.py",
+        "pkg/sub/__init__.py",
+        "pkg/sub/net.py",
+    )
+    tree(
+        tmp_path,
+        "src/lib/__init__.py",
+        "src/lib/data.py",
+        "projects/one/run.py",
+        "projects/one/utils.py",
+        "ns/deep/m.py",
+    )
+    assert resolving(tmp_path, "train.py", "utils") == "utils.py"
+    assert resolving(tmp_path, "train.py", "pkg") == "pkg/__init__.py"
+    assert resolving(tmp_path, "train.py", "pkg.sub.net") == "pkg/sub/net.py"
+    assert resolving(tmp_path, "train.py", "lib.data") == "src/lib/data.py"
+    assert resolving(tmp_path, "train.py", "ns.deep.m") == "ns/deep/m.py"
+    assert resolving(tmp_path, "projects/one/run.py", "utils") == "projects/one/utils.py"
+    assert resolving(tmp_path, "projects/one/run.py", "pkg.model") == "pkg/model.py"
+    assert resolving(tmp_path, "pkg/sub/net.py", "pkg.model") == "pkg/model.py"
+    assert resolving(tmp_path, "pkg/sub/net.py", "model") == "pkg/model.py"
+    assert resolving(tmp_path, "train.py", "torch.nn") is None
+    assert resolving(tmp_path, "train.py", "pkg.model.Net") is None
+    assert resolving(tmp_path, "train.py", "") is None
+
+
+def test_relative_imports_count_their_dots(tmp_path):
+    tree(
+        tmp_path,
+        "pkg/__init__.py",
+        "pkg/model.py",
+        "pkg/sub/__init__.py",
+        "pkg/sub/net.py",
+        "pkg/sub/part.py",
+    )
+    assert resolving(tmp_path, "pkg/sub/net.py", "part", 1) == "pkg/sub/part.py"
+    assert resolving(tmp_path, "pkg/sub/net.py", "", 1) == "pkg/sub/__init__.py"
+    assert resolving(tmp_path, "pkg/sub/net.py", "model", 2) == "pkg/model.py"
+    assert resolving(tmp_path, "pkg/sub/__init__.py", "net", 1) == "pkg/sub/net.py"
+    assert resolving(tmp_path, "pkg/sub/net.py", "a.b", 40) is None
+
+
+def test_a_file_is_not_its_own_import_and_does_not_hide_pythons(tmp_path):
+    tree(
+        tmp_path,
+        "torch.py",
+        "pkg/__init__.py",
+        "pkg/types.py",
+        "pkg/a.py",
+        "scripts/random.py",
+        "scripts/b.py",
+    )
+    assert resolving(tmp_path, "torch.py", "torch") is None
+    assert resolving(tmp_path, "pkg/a.py", "types") is None
+    assert resolving(tmp_path, "pkg/a.py", "types", 1) == "pkg/types.py"
+    assert resolving(tmp_path, "scripts/b.py", "random") == "scripts/random.py"
+
+
+def test_importers_are_found_through_chains_and_cycles(tmp_path):
+    write(tmp_path, pkg____init__="", pkg__base="", other="import pkg\n")
+    (tmp_path / "pkg" / "__init__.py").write_text("")
+    write(
+        tmp_path, pkg__model="from . import base\n", pkg__data="from pkg.model import Net\nimport pkg.loop\n"
+    )
+    write(
+        tmp_path,
+        pkg__loop="from . import data\n",
+        train="def run():\n    from pkg.data import (\n        a,\n    )\n",
+    )
+    project = Project(tmp_path, tmp_path)
+
+    def dependents(*names: str) -> set[str]:
+        return {project.display(file) for file in project.dependents(tmp_path / name for name in names)}
+
+    assert dependents("train.py") == {"train.py"}
+    assert dependents("pkg/loop.py") == {"pkg/loop.py", "pkg/data.py", "train.py"}
+    assert dependents("pkg/base.py") == {
+        "pkg/base.py",
+        "pkg/model.py",
+        "pkg/data.py",
+        "pkg/loop.py",
+        "train.py",
+    }
+    assert "other.py" in dependents("pkg/__init__.py")
+
+
+def test_notebooks_import_modules(tmp_path):
+    tree(tmp_path, "model.py")
+    (tmp_path / "train.ipynb").write_text(
+        '{"cells": [{"cell_type": "code", "source": ["%load_ext x\\n", "from model import Net"]}]}'
+    )
+    project = Project(tmp_path, tmp_path)
+    assert project.dependents([tmp_path / "model.py"]) == {tmp_path / "model.py", tmp_path / "train.ipynb"}
