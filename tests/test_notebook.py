@@ -27,7 +27,7 @@ def text(source) -> dict:
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
-def notebook(*cells, indent=1, ascii_only=False, end="\n", **metadata) -> str:
+def notebook(*cells, indent: int | str | None = 1, ascii_only=False, end: str = "\n", **metadata) -> str:
     content = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(content, indent=indent, ensure_ascii=ascii_only) + end
 

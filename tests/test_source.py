@@ -18,7 +18,6 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from trainlint.diagnostic import Edit
 from trainlint.edits import apply_edits, write_atomically
-from trainlint.nesting import LONGEST_CHAIN, MOST_BRACKETS, MOST_BRANCHES
 from trainlint.source import Source, SourceError, read_source, source_from_text
 
 
@@ -110,63 +109,6 @@ def test_syntax_errors_name_line_and_reason(content, line, words):
 
 def test_python_2_is_recognised_whatever_this_python_trips_over_first():
     assert "Python 2 syntax" in problem("try:\n    x\nexcept (A, B), e:\n    print 'x'\n").message
-
-
-# Nesting that would overflow LibCST's stack
-
-DEEP = {
-    "brackets": "x = " + "(" * (MOST_BRACKETS + 1) + "1" + ")" * (MOST_BRACKETS + 1),
-    "many brackets": "\n" * 7 + "x = " + "(" * 50_000 + "1" + ")" * 50_000,
-    "unclosed brackets": "x = " + "[" * 50_000,
-    "formatted strings": "x = f'{" + "(" * 5_000 + "1" + ")" * 5_000 + "}'",
-    "operators": "x = a" + " + a" * 20_000,
-    "comparisons": "x = a" + " == a" * 20_000,
-    "unary operators": "x = " + "-" * 20_000 + "1",
-    "negations": "x = " + "not " * 20_000 + "a",
-    "attributes": "x = a" + ".b" * 20_000,
-    "calls over lines": "x = (a" + "\n    .b()" * 20_000 + ")",
-    "conditions": "x = a" + " if a else b" * 20_000,
-    "lambdas": "x = " + "lambda: " * 20_000 + "1",
-    "adjacent strings": "x = (" + "'a'\n" * 20_000 + ")",
-    "both": "x = " + ("(" + "a + " * 20) * 180 + "a" + ")" * 180,
-    "branches": "if a: pass\n" + "elif b: pass\n" * (MOST_BRANCHES + 1),
-    "patterns": "match a:\n    case " + "{1: " * 40 + "a" + "}" * 40 + ": pass\n",
-    "indentations": "".join(" " * depth + "if a:\n" for depth in range(3_000)) + " " * 3_000 + "pass\n",
-}
-
-
-@pytest.mark.parametrize("content", DEEP.values(), ids=DEEP.keys())
-def test_deep_nesting_is_refused_before_the_parser_dies(content):
-    error = problem(content)
-    assert "deep" in error.message or "indentation" in error.message
-
-
-def test_what_is_long_but_not_deep_is_read():
-    wide = {
-        "table": "x = [" + "-1.5, " * 3_000 + "]\n",
-        "calls": "f(a.b)\n" * 1_500,
-        "branches": "if a: pass\nelif b: pass\n" * (MOST_BRANCHES + 5),
-        "brackets": "x = " + "(" * MOST_BRACKETS + "1" + ")" * MOST_BRACKETS + "\n",
-        "chain": "x = a" + " + b" * (LONGEST_CHAIN - 10) + "\n",
-        "text": 'x = """' + "[" * 5_000 + '"""\n',
-    }
-    for content in wide.values():
-        assert source_from_text(content, "train.py").tree.body
-
-
-def test_limits_leave_the_usual_stack_and_ten_thousand_frames_enough():
-    """In a process of its own, because the failure would be a crash."""
-    program = (
-        "import sys; from trainlint.source import source_from_text; sys.setrecursionlimit(10_000)\n"
-        "for text in ({!r}, {!r}, {!r}):\n"
-        "    s = source_from_text(text, 'a.py'); s.span(s.tree.body[0])\n"
-    )
-    texts = (
-        "x = " + "[" * MOST_BRACKETS + "]" * MOST_BRACKETS,
-        "x = a" + ".b()" * (LONGEST_CHAIN // 3),
-        "if a: pass\n" + "elif b: pass\n" * (MOST_BRANCHES - 1),
-    )
-    subprocess.run([sys.executable, "-c", program.format(*texts)], check=True, timeout=120)
 
 
 # Places
@@ -331,97 +273,6 @@ def test_a_failed_write_leaves_the_file_alone(tmp_path, monkeypatch):
         write_atomically(file, b"new")
     assert file.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["train.py"]
-
-
-# Suppressions
-
-
-def suppressed(text: str) -> Source:
-    return source_from_text(text, "train.py")
-
-
-def test_a_comment_silences_its_line_and_its_rules_only():
-    found = suppressed("a\nb  # trainlint: ignore[one, two] because of #12\nc\n").suppressions
-    assert found.covers("one", 2, 2)
-    assert found.covers("two", 1, 2)
-    assert found.covers("one", 2, 5)
-    assert not found.covers("one", 1, 1)
-    assert not found.covers("one", 1, 3)
-    assert not found.covers("three", 2, 2)
-
-
-def test_a_bare_comment_silences_all_rules():
-    found = suppressed("a  # noqa  # trainlint: ignore\n").suppressions
-    assert found.covers("one", 1, 1)
-    assert not found.skip_file
-
-
-def test_a_comment_for_the_next_line_passes_over_comments_and_blanks():
-    text = "# trainlint: ignore-next-line[one]\n# trainlint: ignore-next-line[two]\n\n# why\na\nb\n"
-    found = suppressed(text).suppressions
-    assert found.covers("one", 5, 5)
-    assert found.covers("two", 5, 5)
-    assert not found.covers("one", 6, 6)
-
-
-def test_skip_file_counts_in_comments_only():
-    assert suppressed("a\n# trainlint: skip-file generated\n").suppressions.covers("any", 1, 1)
-    for text in (
-        '"# trainlint: skip-file"\n',
-        '"""\n# trainlint: skip-file\n"""\n',
-        "# see trainlint: skip-file\n",
-    ):
-        found = suppressed(text).suppressions
-        assert not found.covers("any", 1, 1)
-        assert not found.malformed
-
-
-@pytest.mark.parametrize(
-    ("comment", "words"),
-    [
-        ("# trainlint: ingore[one]", "did you mean `ignore`"),
-        ("# trainlint: ignore one-rule", "square brackets"),
-        ("# trainlint: ignore: one", "square brackets"),
-        ("# trainlint: ignore(one)", "square brackets"),
-        ("# trainlint: ignore[one", "square brackets"),
-        ("# trainlint: ignore[]", "names no rule"),
-        ("# trainlint: ignore[one two]", "commas"),
-        ("# trainlint: skip-file[one]", "whole file"),
-        ("# trainlint:", "ignore"),
-    ],
-)
-def test_a_malformed_comment_is_exposed_and_silences_nothing(comment, words):
-    found = suppressed(f"a  {comment}\n").suppressions
-    assert not found.comments
-    assert [words in malformed.message for malformed in found.malformed] == [True]
-    assert found.malformed[0].where.line == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "silenced", "expected"),
-    [
-        ("a  # trainlint: ignore[one]\nb\n", [], "a\nb\n"),
-        ("a  # trainlint: ignore[one]\nb\n", [("one", 1, 1)], "a  # trainlint: ignore[one]\nb\n"),
-        ("a  # trainlint: ignore[one]\n", [("two", 1, 1)], "a\n"),
-        ("a  # trainlint: ignore[one, two] why\n", [("two", 1, 1)], "a  # trainlint: ignore[two] why\n"),
-        ("a  # trainlint: ignore[one, other]\n", [], "a  # trainlint: ignore[other]\n"),
-        ("a  # trainlint: ignore[other]\n", [], "a  # trainlint: ignore[other]\n"),
-        ("a  # noqa  # trainlint: ignore[one] why\n", [], "a  # noqa\n"),
-        ("a  # trainlint: ignore[one]  # noqa\n", [], "a  # noqa\n"),
-        ("if a:\n    # trainlint: ignore-next-line[one]\n    b\n", [], "if a:\n    b\n"),
-        ("a  # trainlint: ignore\n", [], "a\n"),
-        ("a  # trainlint: ignore\n", [("one", 1, 1)], "a  # trainlint: ignore\n"),
-        ("# trainlint: skip-file\na\n", [], "# trainlint: skip-file\na\n"),
-    ],
-)
-def test_what_silences_nothing_can_be_taken_away(text, silenced, expected):
-    source = suppressed(text)
-    unused = source.suppressions.unused(silenced, ["one", "two"])
-    assert source.apply(found.removal for found in unused).decode() == expected
-
-
-def test_a_bare_comment_is_not_judged_by_a_run_of_some_rules():
-    assert not suppressed("a  # trainlint: ignore\n").suppressions.unused([], ["one"], complete=False)
 
 
 # Anything at all
