@@ -78,12 +78,12 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     refused = [load for load in loads if "CUDA device" in load.word("raised")]
     landed = [load for load in loads if load.word("device").startswith("cuda")]
     if refused:
-        return Effect(
-            "a checkpoint saved from a GPU cannot be loaded here: " + refused[0].word("raised")[:120]
-        )
+        said = f"{len(refused)} of {len(loads)} loads of a checkpoint saved from a GPU are refused here: "
+        return Effect(said + refused[0].word("raised")[:120], {"loads": len(loads), "refused": len(refused)})
     if landed:
         where = landed[0].word("device")
-        return Effect(f"a checkpoint saved from a GPU lands on {where}, whatever device the script uses")
+        said = f"a checkpoint saved from a GPU lands on {where}, whatever device the script uses"
+        return Effect(said, {"loads": len(loads), "landed": len(landed)})
     return None
 
 

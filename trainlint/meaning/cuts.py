@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from trainlint.meaning.dataflow import attached, operation, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
@@ -85,12 +85,22 @@ class CutLoss:
             return []
         if isinstance(self.cut.callee, Member) and isinstance(node.function, Attribute):
             if self.cut.callee.name in ("item", "detach"):
-                return [replace(node, text_of(node.function.value))]
+                return [replace(self._rewrapped or node, text_of(node.function.value))]
             return []
-        names = ("torch.tensor", "builtins.float", "torch.Tensor", "torch.FloatTensor")
-        if isinstance(self.cut.callee, External) and self.cut.callee.name in names and node.arguments:
+        if _makes_tensor(self.cut) and node.arguments:
             return [replace(node, text_of(node.arguments[0].value))]
         return []
+
+    @property
+    def _rewrapped(self) -> Node | None:
+        """`torch.tensor(...)` straight around the cut: it would cut the graph again."""
+        around = [v for v in walk(self.backward.value) if _makes_tensor(v)] if self.backward.value else []
+        return next((v.node for v in around if v.arguments and one(v.arguments[0]) is self.cut), None)
+
+
+def _makes_tensor(value: Value) -> TypeGuard[Result]:
+    names = ("torch.tensor", "builtins.float", "torch.Tensor", "torch.FloatTensor")
+    return isinstance(value, Result) and isinstance(value.callee, External) and value.callee.name in names
 
 
 def cut_losses(program: Program) -> list[CutLoss]:
