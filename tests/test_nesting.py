@@ -21,6 +21,8 @@ DEEP = {
     "many brackets": "\n" * 7 + "x = " + "(" * 50_000 + "1" + ")" * 50_000,
     "unclosed brackets": "x = " + "[" * 50_000,
     "formatted strings": "x = f'{" + "(" * 5_000 + "1" + ")" * 5_000 + "}'",
+    "operators in a string": "x = f'{a" + " + a" * 20_000 + "}'",
+    "calls in a string": "x = rf'{a" + ".b()" * 20_000 + "}'",
     "operators": "x = a" + " + a" * 20_000,
     "comparisons": "x = a" + " == a" * 20_000,
     "unary operators": "x = " + "-" * 20_000 + "1",

@@ -68,6 +68,14 @@ def test_declared_encoding_is_used():
     assert source.apply([edit(source, "é", "è")]) == "# coding: latin-1\nx = 'è'\n".encode("latin-1")
 
 
+def test_a_text_that_declares_an_encoding_is_taken_at_its_word():
+    text = "# coding: latin-1\nx = 'é'\n"
+    source = source_from_text(text, "train.py")
+    assert source.text == text
+    assert source.apply(()) == text.encode("latin-1")
+    assert problem("# coding: latin-1\n\nx = '€'\n").line == 3
+
+
 @pytest.mark.parametrize(
     ("content", "line", "words"),
     [
@@ -259,6 +267,17 @@ def test_writing_keeps_permissions_and_leaves_nothing_behind(tmp_path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o755
     assert link.is_symlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.py", "train.py"]
+
+
+def test_a_link_that_leads_out_of_its_folder_is_not_written_through(tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    outside = tmp_path / "outside.py"
+    outside.write_bytes(b"old")
+    (tree / "link.py").symlink_to(outside)
+    with pytest.raises(OSError, match="out of its folder"):
+        write_atomically(tree / "link.py", b"new")
+    assert outside.read_bytes() == b"old"
 
 
 def test_a_failed_write_leaves_the_file_alone(tmp_path, monkeypatch):

@@ -61,6 +61,21 @@ def decode(raw: bytes, path: str, largest: int = LARGEST) -> tuple[str, Encoding
     return text, Encoding(name, mark, exact)
 
 
+def encode_as_declared(text: str, path: str) -> bytes:
+    """A text that never was a file, as the bytes that its file would be."""
+    raw = text.encode("utf-8", "surrogatepass")
+    _, name = _declared(raw, path)
+    if name == "utf-8":
+        return raw
+    try:
+        return text.encode(name)
+    except UnicodeEncodeError as error:
+        line = len(_NEWLINE.split(raw[: len(text[: error.start].encode())]))
+        raise SourceError(
+            path, line, f"{text[error.start]!r} does not exist in the declared {name}"
+        ) from None
+
+
 def _declared(raw: bytes, path: str) -> tuple[bytes, str]:
     for mark, name in _MARKS:
         if raw.startswith(mark):
@@ -80,6 +95,8 @@ def _codec(declared: str, path: str, line: int) -> str:
         "utf-8-"
     ):  # as Python reads it, "utf-8-*-" and "utf-8-unix" included
         return "utf-8"
+    if name in ("future-fstrings", "future-annotations"):
+        return "utf-8"  # codecs that rewrite syntax; the text itself is UTF-8
     try:
         "#".encode(name)  # refuses codecs that are not for text, as rot13
         return codecs.lookup(name).name

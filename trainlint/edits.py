@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -48,18 +49,34 @@ def in_newlines_of(text: str, edits: Iterable[Edit]) -> tuple[Edit, ...]:
 
 
 def write_atomically(file: Path, content: bytes) -> None:
-    """Replace a file's content in one step, keeping its permissions; a symbolic link's target is replaced, not the link."""
-    target = Path(os.path.realpath(file))
-    mode = stat.S_IMODE(target.stat().st_mode)
+    """Replace a file's content in one step, keeping permissions and owner.
+
+    A symbolic link stays one, and what it points at is replaced if it lies in the link's own folder or
+    below; else this raises an OSError, as it does where the file cannot be written.
+    """
+    target = _target(file)
+    before = target.stat()
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, mode)
+        if hasattr(os, "chown"):
+            with suppress(OSError):  # only an administrator may give files away
+                os.chown(name, before.st_uid, before.st_gid)
+        os.chmod(name, stat.S_IMODE(before.st_mode))
         os.replace(name, target)
     except BaseException:
         with suppress(OSError):
             os.unlink(name)
         raise
+
+
+def _target(file: Path) -> Path:
+    if not file.is_symlink():
+        return file
+    target = Path(os.path.realpath(file))
+    if not target.is_relative_to(os.path.realpath(file.parent)):
+        raise OSError(errno.EXDEV, "the link leads out of its folder", str(file))
+    return target

@@ -26,6 +26,9 @@ _TOKEN = re.compile(
 _BRANCH = re.compile(r"^([ \t]*)(el)?if\b", re.MULTILINE)
 _CASE = re.compile(r"^[ \t]*case[ \t]+(?![=.])", re.MULTILINE)
 _BRACKET = re.compile(r"[][(){}\n]")
+_TOKEN_IN_STRING = re.compile(
+    r"[][(){},]|[-+*/%@&|^~<>=!.]|\b(?:and|or|not|if|else|lambda|await|for|in|is)\b"
+)
 _FORMATTED = re.compile(r"(?:[fFtT][rR]?|[rR][fFtT])\Z")
 _DEEP_STRING = 2 * MOST_BRACKETS  # characters; a shorter one cannot nest beyond the limit
 
@@ -72,15 +75,22 @@ def too_deep(text: str) -> tuple[int, str] | None:
 
 
 def _is_deep_string(text: str, match: re.Match[str]) -> bool:
-    """Whether it is a formatted string, which holds expressions, with too many brackets in each other."""
+    """Whether it is a formatted string that nests too deeply: it holds expressions between its brackets."""
     if match[0][0] not in "\"'" or not _FORMATTED.search(text, max(0, match.start() - 2), match.start()):
         return False
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(match[0]):
-        if bracket != "\n":
-            depth = depth + 1 if bracket in "([{" else max(0, depth - 1)
-        deepest = max(deepest, depth)
-    return deepest > MOST_BRACKETS
+    depth = links = 0
+    for token in _TOKEN_IN_STRING.findall(match[0]):
+        if token in "([{":
+            depth += 1
+        elif token in ")]}":
+            depth = max(0, depth - 1)
+            links += 1
+        elif token != ",":
+            links += 1
+        links = links if depth and token != "," else 0
+        if depth > MOST_BRACKETS or links > LONGEST_CHAIN:
+            return True
+    return False
 
 
 def _too_many_branches(text: str) -> tuple[int, str] | None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from trainlint.decoding import Encoding, SourceError, decode
+from trainlint.decoding import Encoding, SourceError, decode, encode_as_declared
 from trainlint.diagnostic import Edit, Failure, Location
 from trainlint.edits import apply_edits, in_newlines_of
 from trainlint.notebook import LARGEST as LARGEST_NOTEBOOK
@@ -143,7 +143,7 @@ def read_source(file: Path, path: str) -> Source:
 
 def source_from_text(content: str | bytes, path: str) -> Source:
     """A source that has no file: standard input, an editor's buffer, an example."""
-    raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    raw = encode_as_declared(content, path) if isinstance(content, str) else content
     return _source(raw, path, None)
 
 
