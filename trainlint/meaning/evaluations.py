@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import attached, certainty, same, walk
+from trainlint.meaning.dataflow import attached, certainty, container, same, walk
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import loaders_behind
@@ -28,6 +28,7 @@ from trainlint.meaning.values import (
     Sequence,
     Value,
     one,
+    options,
 )
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def operation_name(value: Result) -> str:
 
 
 def evaluations(program: Program) -> list[Evaluation]:
-    used = _used_by_backwards(program)
+    used = program.used_by_backwards
     found: list[Evaluation] = []
     for root in program.roots:
         for event in of_kind(root, "forward"):
@@ -188,7 +189,7 @@ def _reaches(value: Value, used: set[int]) -> bool:
     return any(id(v) in used for v in walk(value, lambda v: isinstance(v, (Choice, Mapping, Sequence))))
 
 
-def _used_by_backwards(program: Program) -> set[int]:
+def used_by_backwards(program: Program) -> set[int]:
     """The values that some backward pass goes through."""
     used: set[int] = set()
     inner = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
@@ -216,7 +217,11 @@ def _is_drawn(value: Value) -> bool:
     """What `next(iterator)` or `iterator.next()` gives."""
     if isinstance(value, Item) and value.key is None:
         return isinstance(value.source, Instance) and bool(loaders_behind(value.source))
-    return isinstance(value, Result) and isinstance(value.callee, Member) and value.callee.name in ("next", "__next__")
+    return (
+        isinstance(value, Result)
+        and isinstance(value.callee, Member)
+        and value.callee.name in ("next", "__next__")
+    )
 
 
 def _serves(iterable: Value, source: Value) -> bool:
@@ -245,9 +250,8 @@ def _is_trained(program: Program, event: Event) -> bool:
 
 
 def _is_used(program: Program, event: Event) -> bool:
-    return event.value is not None and any(
-        b.value is not None and any(v is event.value for v in walk(b.value)) for b in program.backwards
-    )
+    used = program.used_by_backwards
+    return event.value is not None and any(id(container(o)) in used for o in options(event.value))
 
 
 def _is_judged(event: Event, loop: Region) -> bool:

@@ -89,7 +89,8 @@ def _member(machine: Machine, unit: Unit, node: s.ImportFrom, home: Value, name:
 
 # Libraries whose meaning is in the tables: they are taken from there even in their own repositories.
 _KNOWN_LIBRARIES = frozenset(
-    "torch torchvision accelerate transformers pytorch_lightning lightning ignite skorch".split()
+    "torch torchvision torchaudio accelerate transformers pytorch_lightning lightning ignite skorch torch_geometric timm"
+    " diffusers peft trl monai fairseq gpytorch botorch kornia torchmetrics opacus detectron2 mmcv mmdet".split()
 )
 
 

@@ -239,7 +239,9 @@ def _outlives(event: Event, loop: Region) -> bool:
         if unguarded(reset, loop) or any(_same_arms(reset, step, loop) for step in steps):
             return False
     if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
-        return (isinstance(event.target, Choice) and event.target.loop and _is_carried(event.target)) or _is_outer(event, loop)
+        return (
+            isinstance(event.target, Choice) and event.target.loop and _is_carried(event.target)
+        ) or _is_outer(event, loop)
     return True
 
 
@@ -264,7 +266,9 @@ def _is_reset_around(loop: Region, name: str) -> bool:
     """Whether an outer loop starts the accumulator anew for each of its own optimizer steps."""
     for outer in enclosing_loops(loop)[1:]:
         shared = name.startswith(".")
-        steps = [s for s in of_kind(outer, "step") if s.loop is outer or (shared and not s.region.inside(loop))]
+        steps = [
+            s for s in of_kind(outer, "step") if s.loop is outer or (shared and not s.region.inside(loop))
+        ]
         if (
             name
             and steps

@@ -398,7 +398,9 @@ def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node:
     return Constant(True, node) if tensor or named else None
 
 
-def apply_by_itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+def apply_by_itself(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
     """skorch builds module and criterion itself and applies one to the other's output."""
     cls = one(arguments[0]) if arguments else one(keywords.get("module", NONE))
     given = one(keywords.get("criterion", arguments[1] if len(arguments) > 1 else NONE))

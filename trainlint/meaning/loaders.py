@@ -185,7 +185,12 @@ def _drawn_from(backward: Event) -> list[Loader]:
     looped = {id(f.value) for r in loops if r.iterable is not None for f in _served_by(r.iterable)}
     found: dict[int, Loader] = {}
     for value in walk(backward.value, lambda v: not isinstance(v, Instance)):
-        if isinstance(value, Item) and value.key is None and _is_loader(value.source) and id(value.source) not in looped:
+        if (
+            isinstance(value, Item)
+            and value.key is None
+            and _is_loader(value.source)
+            and id(value.source) not in looped
+        ):
             assert isinstance(value.source, Instance)
             found.setdefault(id(value.source), Loader(value.source))
     return list(found.values())

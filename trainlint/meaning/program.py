@@ -78,6 +78,13 @@ class Program:
         return self.events("backward")
 
     @cached_property
+    def used_by_backwards(self) -> set[int]:
+        """The identities of the values that some backward pass goes through."""
+        from trainlint.meaning.evaluations import used_by_backwards
+
+        return used_by_backwards(self)
+
+    @cached_property
     def objectives(self) -> list[Objective]:
         """Every criterion applied to a prediction and a target."""
         from trainlint.meaning.objectives import objectives
