@@ -142,6 +142,9 @@ MAGICS = {
     "torch.nn.Linear??  # source": "_",
     "pip install torch==2.0 -q": "_",
     "cd ..": "_",
+    "cd '/content/My Drive'": "_",
+    "cd /content/My Drive": "_",
+    "ls data/train\nmkdir x": "_\n_",
     "files = !ls {folder}": "files = _",
     "a, b = %sql select 1": "a, b = _",
     "if x:\n    !ls\n    %cd y\nelse:\n\t%pwd": "if x:\n    _\n    _\nelse:\n\t_",
@@ -178,6 +181,7 @@ def test_magics_become_python_of_the_same_length(cell, expected):
         "y = '%s' % x\nz = a == '!'",
         "pip = 1",
         "cd = pip - 1",
+        "ls = 1\nls - 1\nls in x\nls [0]\nls / x\nrm is None\ncd in y",
     ],
 )
 def test_python_is_left_alone(cell):

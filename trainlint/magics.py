@@ -16,13 +16,15 @@ PYTHON_MAGICS = frozenset(
 )  # cell magics whose cell runs as Python in the notebook's own namespace
 
 _MAYBE = re.compile(
-    r"^[ \t]*(?:[%!?]|(?:pip|conda|mamba|cd)[ \t])|=[ \t]*[%!]|\?[ \t]*;?[ \t]*(?:#.*)?\r?$", re.MULTILINE
+    r"^[ \t]*(?:[%!?]|(?:pip|conda|mamba|cd|cat|cp|less|ls|mkdir|mv|rm|rmdir)[ \t])|=[ \t]*[%!]|\?[ \t]*;?[ \t]*(?:#.*)?\r?$",
+    re.MULTILINE,
 )
 _CELL_MAGIC = re.compile(r"\s*%%(\w*)")
 _ESCAPE = re.compile(
     r"[ \t]*(?P<magic>[%!?].*"
     r"|(?:pip|conda|mamba)[ \t]+(?:install|uninstall|list|show|update|create|remove)\b.*"
-    r"|cd[ \t]+[\w.~/-]+[ \t]*(?=\r?$)"
+    r"|cd[ \t]+(?!(?:in|is|if|and|or|not)\b)[\w.~/'\"].*"
+    r"|(?:cat|cp|less|ls|mkdir|mv|rm|rmdir)[ \t]+(?!(?:in|is|if|and|or|not)\b)[\w~'\"].*"
     r"|[\w.*]+(?:\[[^\]\n]*\])?\?{1,2}[ \t]*;?[ \t]*(?:#.*)?(?=\r?$))",
     re.MULTILINE,
 )
