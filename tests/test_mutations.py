@@ -6,7 +6,9 @@ A condition that can be taken away unnoticed is a condition that nothing tests: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,11 @@ from trainlint.book import Book
 from trainlint.diagnostic import Edit
 from trainlint.page import Page
 from trainlint.rule import Rule
+from trainlint.run import Effect
+from trainlint.verify.experiment import Ask, Plan, experiment
+from trainlint.verify.sandbox import Sandbox
+
+EXPERIMENTAL = tuple(page for page in PAGES if page.rule.symptom)
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +72,32 @@ def test_a_fix_that_does_nothing_is_noticed(
     assert any(
         "does not remove it" in said for case, folder in bad for said in fix_complaints(case.rule, folder)
     )
+
+
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Ask]:
+    """The sandbox's answers; the same program is run once, whatever symptom is looked for in it."""
+    pytest.importorskip("torch", reason="experiments need torch")
+    with Sandbox(sys.executable, unsafe=True) as sandbox:
+        answers: dict[str, Any] = {}
+
+        def ask_once(request: Mapping[str, object]) -> Any:
+            key = json.dumps(request, sort_keys=True)
+            return answers[key] if key in answers else answers.setdefault(key, sandbox.ask(request))
+
+        yield ask_once
+
+
+@pytest.mark.parametrize("page", EXPERIMENTAL, ids=by_name)
+def test_a_symptom_that_is_never_or_always_there_is_noticed(page: Page, tmp_path: Path, ask: Ask) -> None:
+    case, folder = next(lay_out((case for case in page_cases(page) if case.kind == "bad"), tmp_path))
+    (_, text), *_ = case.files
+    finding = lint_folder(folder, BOOK, page.name).diagnostics[0]
+    for symptom in (lambda written, control: None, lambda written, control: Effect("there it is")):
+        broken = replace(page.rule, symptom=symptom)
+        verdict = experiment(finding, text, "", broken, Plan(seeds=1, timeout=60.0), ask)
+        assert verdict.state != "confirmed"
+        assert verdict.reason in ("blind", "both-arms", "raised"), verdict.evidence  # both arms did run
 
 
 def _emptied(edit: Edit) -> Edit:
