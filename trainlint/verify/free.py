@@ -11,7 +11,12 @@ Scope = tuple[set[str], set[str]]  # names bound in a function, names it declare
 
 def free_names(tree: ast.Module) -> frozenset[str]:
     """Names read before anything binds them at the top level, or nowhere bound and read in functions."""
-    bound: set[str] = set(dir(builtins)) | {"__file__", "__name__", "__doc__"}
+    return outside_names(tree) - {*dir(builtins), "__file__", "__name__", "__doc__"}
+
+
+def outside_names(tree: ast.Module) -> frozenset[str]:
+    """The same, builtins among them."""
+    bound: set[str] = set()
     missing: set[str] = set()
     later: list[ast.AST] = []
     for statement in tree.body:

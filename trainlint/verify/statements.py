@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from trainlint.verify.free import outside_names
+
 WATCHING = frozenset(
     "print pprint plt sns wandb display logging logger log writer tqdm fig ax axes pylab".split()
 )
@@ -58,11 +60,8 @@ def read_statements(tree: ast.Module) -> list[Statement]:
 def _read(node: ast.stmt) -> Statement:
     first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
     lines = (first, node.end_lineno or node.lineno)
-    loads = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    loads |= {
-        n.target.id for n in ast.walk(node) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
-    }
-    return Statement(node, lines, frozenset(_binds(node)), frozenset(loads), frozenset(_changes(node)))
+    loads = outside_names(ast.Module([node], []))
+    return Statement(node, lines, frozenset(_binds(node)), loads, frozenset(_changes(node)))
 
 
 def _binds(node: ast.AST) -> Iterator[str]:
