@@ -116,6 +116,11 @@ def test_an_overlay_takes_the_place_of_a_file(tmp_path):
     assert project.dependents([file]) == {file, train}
     assert project.dependents([new]) == {new, train}
     assert new in project.files
+    late = tmp_path / "late.py"
+    project.overlay(train, source_from_text("import late\n", "train.py"))
+    assert project.imports(train) == frozenset()
+    project.overlay(late, source_from_text("x = 1\n", "late.py"))
+    assert project.imports(train) == {late}
 
 
 # Imports

@@ -125,11 +125,12 @@ class Project:
 
     def overlay(self, file: Path, source: Source) -> None:
         """From now on the file has this text: standard input, an editor's buffer, a fix not yet written."""
-        self._known.add(file)
+        if file not in self._known:
+            self._known.add(file)
+            self._imports.clear()  # others may have meant this file
         self._sources[file] = source
-        self._words.pop(file, None)
-        self._calls.pop(file, None)
-        self._imports.pop(file, None)
+        for remembered in (self._words, self._calls, self._imports):
+            remembered.pop(file, None)
         for derived in ("_finder", "_paths", "_importers"):
             self.__dict__.pop(derived, None)
 

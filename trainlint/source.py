@@ -42,7 +42,7 @@ class Source:
     """
 
     path: str
-    file: Path | None
+    file: Path | None  # None for standard input and other texts that are no file
     text: str
     written: str
     encoding: Encoding = field(default_factory=Encoding)
@@ -124,7 +124,8 @@ class Source:
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """The new content of the file; every byte outside the edits stays as it was."""
-        if not self.encoding.exact:
+        edits = tuple(edits)
+        if edits and not self.encoding.exact:
             raise SourceError(self.path, None, f"cannot be rewritten in {self.encoding.name} without changes")
         if self.cells is not None:
             return self.encoding.encode(edited_notebook(self.cells, edits))
@@ -162,9 +163,5 @@ def _for_parsing(written: str) -> str:
     LibCST knows no lone carriage returns and drops form feeds before a line's first word, where Python
     counts columns afresh, as after a newline.
     """
-    text = written
-    if "\f" in text:
-        text = _LEADING_FEEDS.sub(lambda match: match[0].replace("\f", "\n"), text)
-    if "\r" in text:
-        text = _LONE_RETURN.sub("\n", text)
-    return text
+    text = _LONE_RETURN.sub("\n", written) if "\r" in written else written
+    return _LEADING_FEEDS.sub(lambda match: match[0].replace("\f", "\n"), text) if "\f" in text else text
