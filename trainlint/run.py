@@ -79,7 +79,9 @@ class Run:
         found: dict[float, dict[float, list[int]]] = {}
         for event in flagged or batches:
             epochs = found.setdefault(event.number("loader"), {})
-            epochs.setdefault(event.number("passed"), []).extend(int(index) for index in event.numbers("indices"))
+            epochs.setdefault(event.number("passed"), []).extend(
+                int(index) for index in event.numbers("indices")
+            )
         return tuple(tuple(tuple(order) for order in epochs.values()) for epochs in found.values())
 
 
