@@ -1,7 +1,7 @@
 """Which files have to be read for what was asked, and with which rules: the text gate.
 
-A file is read if it, or something that it imports, holds the words that a selected rule lives on, and if a
-requested file is among what it runs. `main.py` that only calls `engine.train()` has none of the words
+A file is read if it, or something that it imports, holds the words that a selected rule lives on, and if it
+may run code of a requested file. `main.py` that only calls `engine.train()` has none of the words
 and is still what gives `engine.py` its arguments.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trainlint.callers import Callers
     from trainlint.page import Page
     from trainlint.project import Project
 
@@ -30,15 +31,15 @@ class Entry:
 
 
 def find_entries(
-    project: Project,
-    requested: frozenset[Path],
+    callers: Callers,
     named: frozenset[Path],
     selected: Sequence[Page],
     all_pages: Sequence[Page],
 ) -> tuple[Entry, ...]:
     """The entries that findings in the requested files can come from, in the order of their paths."""
+    project, requested = callers.project, callers.asked
     judged = named | frozenset(file for file in requested if _is_judged(project, file, all_pages))
-    candidates = project.dependents(requested) if requested else frozenset()
+    candidates = callers.of(requested)
     rules = _rules_by_file(project, candidates, selected)
     return tuple(
         Entry(file, rules[file], file in judged)

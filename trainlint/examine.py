@@ -8,12 +8,14 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from trainlint.callers import Callers
 from trainlint.deep_thread import describe_error
 from trainlint.diagnostic import LEVELS, Because, Diagnostic, Failure, Fix, Level
-from trainlint.entries import Entry, reached_from
+from trainlint.entries import Entry
 from trainlint.fingerprint import anchor
 from trainlint.source import SourceError, source_from_text
 
@@ -35,7 +37,7 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """Requested files that share a project and a configuration.
 
@@ -50,9 +52,24 @@ class Scope:
     named: frozenset[Path] = frozenset()
     overlays: dict[Path, Source] = field(default_factory=dict)
 
+    @cached_property
+    def callers(self) -> Callers:
+        return Callers(self.project, self.requested)
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """The requested files by their paths in reports."""
+        return {self.project.display(file): file for file in self.requested}
+
+    def listens(self, entry: Path, path: str) -> bool:
+        """Whether what an entry says about a file counts, so that it does not depend on what else is asked."""
+        file = self.files.get(path)
+        return file is not None and (file == entry or self.callers.may_run(entry, file))
+
     def lay_over(self, file: Path, source: Source) -> None:
         """From now on the file reads like this."""
         self.overlays[file] = source
+        self.__dict__.pop("callers", None)
         self.project.overlay(file, source)
 
     def __reduce__(self) -> tuple[Callable[..., Scope], tuple[Any, ...]]:
@@ -128,22 +145,16 @@ def _ask_rules(
 ) -> tuple[list[Diagnostic], list[Failure]]:
     found: list[Diagnostic] = []
     broken: list[Failure] = []
-    wanted = {scope.project.display(file) for file in _answerable(scope, entry)}
     for page in scope.pages:
         if page.name not in entry.rules:
             continue
         try:
-            found += (said for said in _ask(scope, page, program) if said.where.path in wanted)
+            found += (
+                said for said in _ask(scope, page, program) if scope.listens(entry.file, said.where.path)
+            )
         except Exception as error:
             broken.append(_internal(path, f"rule {page.name}", error))
     return found, broken
-
-
-def _answerable(scope: Scope, entry: Entry) -> frozenset[Path]:
-    """The requested files that this entry runs: what it says about others depends on what else was asked."""
-    if scope.requested == {entry.file}:
-        return scope.requested
-    return scope.requested & reached_from(scope.project, [entry.file])
 
 
 def _ask(scope: Scope, page: Page, program: Program) -> Iterator[Diagnostic]:

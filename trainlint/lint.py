@@ -177,7 +177,7 @@ def read_all(
 def entries_of(scope: Scope) -> tuple[Entry, ...]:
     """The files that have to be read for a scope."""
     asked, there = ([p for p in pages if p.family != MACHINE] for pages in (scope.pages, scope.book.pages))
-    return find_entries(scope.project, scope.requested, scope.named, asked, there)
+    return find_entries(scope.callers, scope.named, asked, there)
 
 
 def _jobs(scopes: Sequence[Scope], work: Sequence[tuple[int, Entry]], jobs: int | None) -> int:

@@ -34,8 +34,7 @@ def settle(scope: Scope, outcomes: Iterable[Outcome]) -> Report:
     unclear = _unclear(failures)
     kept: list[Diagnostic] = []
     suppressed = 0
-    files = {scope.project.display(file): file for file in scope.requested}
-    for path, file in files.items():
+    for path, file in scope.files.items():
         judge = unclear is not None and path not in unclear
         silenced = silence(
             scope, file, speaking[path], everything[path], judge, ignored.get(path, frozenset())
@@ -43,7 +42,9 @@ def settle(scope: Scope, outcomes: Iterable[Outcome]) -> Report:
         kept += silenced.kept
         suppressed += silenced.suppressed
     names = tuple(page.name for page in scope.pages)
-    return Report(in_order(kept), failures, len(files), suppressed, paths=tuple(sorted(files)), rules=names)
+    return Report(
+        in_order(kept), failures, len(scope.files), suppressed, paths=tuple(sorted(scope.files)), rules=names
+    )
 
 
 def _unclear(failures: Iterable[Failure]) -> frozenset[str] | None:
