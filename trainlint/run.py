@@ -20,9 +20,9 @@ class Event:
     data: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def focused(self) -> bool:
-        """Whether it fell in the loop, function or statement that the finding is about."""
-        return bool(self.data.get("focus"))
+    def nearness(self) -> int:
+        """2 for what the flagged statement itself did, 1 for the loop or function around it, else 0."""
+        return 2 if self.data.get("at") else 1 if self.data.get("focus") else 0
 
     def number(self, name: str) -> float:
         """A measured number; 0 where nothing was measured."""
@@ -57,9 +57,10 @@ class Run:
         return tuple(event for event in self.events if event.kind == kind)
 
     def near(self, kind: str) -> tuple[Event, ...]:
-        """Events of one kind in the focus of the finding; all of that kind where none fell there."""
+        """Events of one kind, those nearest to the finding: of its statement, else of its loop or function, else all."""
         found = self.all(kind)
-        return tuple(event for event in found if event.focused) or found
+        nearest = max((event.nearness for event in found), default=0)
+        return tuple(event for event in found if event.nearness >= nearest)
 
     def growth(self, name: str) -> float:
         """How much a number that is taken once per iteration grows from one to the next, in the loop where most.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trainlint.diagnostic import Diagnostic, Edit
@@ -22,6 +22,7 @@ class Case:
     program: str
     path: str
     focus: tuple[Span, ...]
+    spots: tuple[Span, ...] = ()
     free: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()  # free names without a role
     batch: Mapping[str, object] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Case:
             "program": self.program,
             "path": self.path,
             "focus": [list(span) for span in self.focus],
+            "spots": [list(span) for span in self.spots],
             "free": dict(self.free),
             "batch": dict(self.batch),
             "home": self.home,
@@ -70,12 +72,15 @@ def make_case(piece: Cut, path: str, home: str = "") -> Case:
     free = free_names(tree)
     roles = find_roles(tree, free)
     missing = tuple(sorted(free - roles.keys()))
-    return Case(piece.text, path, piece.focus, roles, missing, batch_form(tree), home)
+    return Case(piece.text, path, piece.focus, piece.spots, roles, missing, batch_form(tree), home)
 
 
-def _moved(span: Span, edits: Iterable[Edit]) -> Span:
+def _moved(span: Span, edits: Sequence[Edit]) -> Span:
     """Where a range lies after the edits before it and in it."""
     start, end = span
+    for edit in edits:
+        if edit.where.start <= start and end <= edit.where.end and edit.where.start < edit.where.end:
+            return _grown(edit, edits)
     before = inside = 0
     for edit in edits:
         gained = len(edit.text) - (edit.where.end - edit.where.start)

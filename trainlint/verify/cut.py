@@ -32,6 +32,7 @@ class Cut:
 
     text: str
     focus: tuple[Span, ...]
+    spots: tuple[Span, ...] = ()  # the statements that are flagged
 
 
 def cut(text: str, where: Sequence[Span], also: Sequence[Span] = ()) -> Cut:
@@ -46,7 +47,8 @@ def cut(text: str, where: Sequence[Span], also: Sequence[Span] = ()) -> Cut:
     kept = _kept(statements, [*spots, *(lines.of(span) for span in also)])
     focus = tuple(_surroundings(tree, spot) for spot in spots) + tuple(lines.of(span) for span in also)
     blanked = lines.without(statement.lines for statement in statements if statement not in kept)
-    return Cut(blanked + call_for(tree, spots, kept), focus)
+    flagged = tuple(_statement(tree, spot) for spot in spots)
+    return Cut(blanked + call_for(tree, spots, kept), focus, flagged)
 
 
 def _kept(statements: Sequence[Statement], spots: Sequence[Span]) -> list[Statement]:
@@ -97,6 +99,16 @@ def _surroundings(tree: ast.Module, spot: Span) -> Span:
         elif holds and not isinstance(node, (ast.ClassDef, ast.If, ast.With, ast.Try)):
             statement = span
     return best or statement
+
+
+def _statement(tree: ast.Module, spot: Span) -> Span:
+    """The lines of the simple statement at a place; the place's own where it is no simple one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            span = (node.lineno, node.end_lineno or node.lineno)
+            if span[0] <= spot[0] and spot[1] <= span[1]:
+                return span
+    return spot
 
 
 def _smaller(one: Span, other: Span) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from trainlint.verify.judge import Arm, inconclusive, judge, read_run
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 OPTIONS_TRIED = 3  # kinds of targets, where the data is a stand-in and the program refuses the first
+OWN_BATCHES: Mapping[str, object] = {"batches": "own"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,23 @@ def _experiment(diagnostic: Diagnostic, text: str, home: str, rule: Rule, plan: 
 
 
 def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:
-    """Run the control once, trying other stand-in data if it raises; the answer and the choices that worked."""
-    answer = ask(_request(control, rule, plan, 0, {}))
-    choices = _choices(answer)
-    first = answer, choices
-    options = choices.get("options")
-    for variant in range(1, min(options, OPTIONS_TRIED) if isinstance(options, int) else 1):
+    """Run the control once, on other data if it raises; the answer and the choices that worked."""
+    first = answer = ask(_request(control, rule, plan, 0, {}))
+    for choices in _alternatives(first) if _raised(first) else ():
+        answer = ask(_request(control, rule, plan, 0, choices))
         if not _raised(answer):
-            break
-        answer = ask(_request(control, rule, plan, 0, {"variant": variant}))
-        choices = _choices(answer)
-    return first if _raised(answer) else (answer, choices)
+            return answer, _choices(answer)
+    return first, _choices(first)
+
+
+def _alternatives(answer: Mapping[str, Any]) -> Iterator[Mapping[str, object]]:
+    """What to try where a program raised: batches as large as it says, other targets for stand-in data."""
+    account = answer.get("answer") or {}
+    if any("batches of" in str(what) for what in account.get("substituted") or ()):
+        yield OWN_BATCHES
+    options = _choices(answer).get("options")
+    for variant in range(1, min(options, OPTIONS_TRIED) if isinstance(options, int) else 1):
+        yield {"variant": variant}
 
 
 def run_arm(

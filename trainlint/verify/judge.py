@@ -68,7 +68,7 @@ def judge(rule: Rule, written: Arm, control: Arm | None, planted: Arm | None = N
         return inconclusive("no-control")
     if control.reason:
         return inconclusive(control.reason, f"control: {control.detail}" if control.detail else "")
-    if control.raised:
+    if control.raised and not _raised_alike(written, control):
         return inconclusive("control-raised", control.raised)
     try:
         return _weigh(rule, written, control, planted)
@@ -85,7 +85,7 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
     if mirrored:
         return inconclusive("only-control", mirrored.sentence)
     if effect:
-        return _confirmed(effect, written.runs)
+        return _confirmed(effect, written.runs, control.raised)
     if written.raised:
         missing = written.raised.startswith(
             ("NameError", "ModuleNotFoundError", "ImportError", "FileNotFoundError")
@@ -100,11 +100,22 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
     return inconclusive("blind")
 
 
-def _confirmed(effect: Effect, runs: Runs) -> Verdict:
+def _raised_alike(written: Arm, control: Arm) -> bool:
+    """Whether both programs got equally far and then raised the same: what came before can be compared."""
+    same = written.raised.partition(" (line")[0] == control.raised.partition(" (line")[0]
+    return same and _calls(written) == _calls(control)
+
+
+def _calls(arm: Arm) -> int:
+    return sum(len(run.all("forward")) for run in arm.runs)
+
+
+def _confirmed(effect: Effect, runs: Runs, ended: str = "") -> Verdict:
     stand_ins = sorted(
         {what.partition(":")[0] for run in runs for what in run.substituted if "stand-in" in what}
     )
     evidence = effect.sentence + (f" (stand-ins: {', '.join(stand_ins)})" if stand_ins else "")
+    evidence += f"; afterwards both programs raise {ended}" if ended else ""
     measured = {name: _plain(value) for name, value in effect.measurements.items()}
     substituted = sorted({what for run in runs for what in run.substituted})
     if substituted:

@@ -27,6 +27,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     record = Record(
         path=str(request["path"]),
         focus=[(int(first), int(last)) for first, last in request["focus"]],
+        spots=[(int(first), int(last)) for first, last in request.get("spots") or ()],
         steps_wanted=int(request["steps"]),
         epochs_wanted=int(request["epochs"]),
         soft_deadline=time.monotonic() + SOFT_SHARE * float(request["seconds"]),
@@ -35,7 +36,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     modules.install(record, flow)
     schedules.install(record)
     criteria.install(record)
-    served = loaders.install(record)
+    served = loaders.install(record, (request.get("choices") or {}).get("batches") == "own")
     rig = Rig(record, request, folder)
     rig.install()
     if request.get("home"):

@@ -26,6 +26,7 @@ class Loaders:
     built: Any = field(default_factory=weakref.WeakKeyDictionary)  # loader: was it built in the focus
     last: dict[str, Any] = field(default_factory=dict)
     trained_at: int = 0
+    own_batches: bool = False  # the program counts on the size of its batches
 
     def opened(self, iterator: Any, loader: Any) -> None:
         key = self.record.number(loader)
@@ -74,10 +75,10 @@ def _labels(batch: Any) -> list[int]:
     return []
 
 
-def install(record: Record) -> Loaders:
+def install(record: Record, own_batches: bool) -> Loaders:
     from torch.utils.data import dataloader
 
-    loaders = Loaders(record)
+    loaders = Loaders(record, own_batches=own_batches)
     _hook_loader(dataloader.DataLoader, record, loaders)
     kind = dataloader._SingleProcessDataLoaderIter
     begin, fetch = kind.__init__, kind._next_data
@@ -114,7 +115,7 @@ def _hook_loader(kind: Any, record: Record, loaders: Loaders) -> None:
         given = {**dict(zip(order, arguments)), **keywords}
         given.update({name: value for name, value in ALONE.items() if name in given})
         size = given.get("batch_size")
-        if isinstance(size, int) and size > LARGEST_BATCH:
+        if isinstance(size, int) and size > LARGEST_BATCH and not loaders.own_batches:
             record.substitute(f"batches of {LARGEST_BATCH} instead of {size}")
             given["batch_size"] = LARGEST_BATCH
         begin(self, **given)

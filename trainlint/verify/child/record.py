@@ -15,10 +15,12 @@ MOST_EVENTS = 4000
 
 @dataclass
 class Record:
-    """The state that all hooks share. `focus` holds the line ranges that the finding is about."""
+    """The state that all hooks share. `spots` holds the lines of the flagged statement, `focus`
+    those of the loop or function around it."""
 
     path: str
     focus: list[tuple[int, int]]
+    spots: list[tuple[int, int]]
     steps_wanted: int
     epochs_wanted: int
     soft_deadline: float
@@ -39,7 +41,7 @@ class Record:
         """Write an event down, and return its data, which a hook may complete later."""
         lines = self.lines()
         data.setdefault("line", lines[0] if lines else 0)
-        data["focus"] = any(start <= line <= end for line in lines for start, end in self.focus)
+        data["at"], data["focus"] = _meet(lines, self.spots), _meet(lines, self.focus)
         if len(self.events) < MOST_EVENTS:
             self.events.append({"kind": kind, "step": self.steps, "data": data})
         return data
@@ -85,3 +87,7 @@ class Record:
             yield
         finally:
             self.paused -= 1
+
+
+def _meet(lines: list[int], ranges: list[tuple[int, int]]) -> bool:
+    return any(first <= line <= last for line in lines for first, last in ranges)

@@ -47,7 +47,7 @@ class Rig:
 
     def install(self) -> None:
         """Prepare the interpreter for the program; after the recorder, so that stand-ins are recorded as well."""
-        arguments.install(self.record, str(self.request["path"]), self.folder)
+        arguments.install(self.record, str(self.request["path"]), self.folder, self.world.text)
         absent.install(self.record, self.world)
         places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
         checkpoints.install(self.record, places, str(self.request.get("checkpoints", "any")))

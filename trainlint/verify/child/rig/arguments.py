@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from typing import Any
 
@@ -21,14 +22,14 @@ BY_NAME = {
 }
 
 
-def install(record: Record, path: str, folder: str) -> None:
+def install(record: Record, path: str, folder: str, text: str) -> None:
     sys.argv = [path]
     parse = argparse.ArgumentParser.parse_known_args
 
     def parse_known_args(self: Any, args: Any = None, namespace: Any = None) -> Any:
         for action in self._actions:
             if _is_required(action):
-                action.required, action.default = False, _value(action, folder)
+                action.required, action.default = False, _value(action, folder, text)
                 if not action.option_strings:
                     action.nargs = "?" if action.nargs is None else "*"
                 record.substitute(f"argument {action.dest}: {action.default!r}")
@@ -41,12 +42,13 @@ def _is_required(action: Any) -> bool:
     return bool(action.required) and action.default in (None, argparse.SUPPRESS) and action.dest != "help"
 
 
-def _value(action: Any, folder: str) -> Any:
+def _value(action: Any, folder: str, text: str) -> Any:
     if action.choices:
         return next(iter(action.choices))
     if action.type in (int, float):
         known = next((value for word, value in BY_NAME.items() if word in action.dest.lower()), 1)
         value: Any = action.type(known)
     else:
-        value = f"{folder}/{action.dest}"
+        compared = re.search(rf"\.{action.dest}(\.lower\(\))? (==|in) [\[(]*([\"'])(.+?)\3", text)
+        value = compared[4] if compared else f"{folder}/{action.dest}"
     return [value] if action.nargs in ("+", "*") or isinstance(action.nargs, int) else value

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 
-SAMPLES = 128
 KNOWN: dict[str, tuple[tuple[int, int, int], int]] = {
     "MNIST": ((1, 28, 28), 10), "FashionMNIST": ((1, 28, 28), 10), "KMNIST": ((1, 28, 28), 10),
     "QMNIST": ((1, 28, 28), 10), "EMNIST": ((1, 28, 28), 47), "USPS": ((1, 16, 16), 10), "CIFAR10": ((3, 32, 32), 10),
     "CIFAR100": ((3, 32, 32), 100), "SVHN": ((3, 32, 32), 10), "STL10": ((3, 96, 96), 10), "ImageNet": ((3, 256, 256), 1000),
-    "ImageFolder": ((3, 256, 256), 4), "DatasetFolder": ((3, 256, 256), 4), "FakeData": ((3, 224, 224), 10),
+    "ImageFolder": ((3, 256, 256), 2), "DatasetFolder": ((3, 256, 256), 2), "FakeData": ((3, 224, 224), 10),
     "Flowers102": ((3, 256, 256), 102), "Food101": ((3, 256, 256), 101), "OxfordIIITPet": ((3, 256, 256), 37),
     "GTSRB": ((3, 48, 48), 43), "Caltech101": ((3, 256, 256), 101), "Places365": ((3, 256, 256), 365),
 }  # fmt: skip
@@ -27,6 +26,7 @@ class Pictures:
     kind = "MNIST"
     pictured: Any = None  # makes a picture of a tensor, where real transforms expect one
     seed = 0
+    count = 128
 
     def __init__(
         self, *arguments: Any, transform: Any = None, target_transform: Any = None, **keywords: Any
@@ -34,21 +34,21 @@ class Pictures:
         callables = [argument for argument in arguments if callable(argument)]
         self.transform = transform or (callables[0] if callables else None)
         self.target_transform = target_transform
-        self.shape, count = KNOWN[self.kind]
+        self.shape, classes = KNOWN[self.kind]
         self.root = str(arguments[0]) if arguments else str(keywords.get("root", ""))
         self.train = bool(keywords.get("train", True))
-        self.classes = [f"class {number}" for number in range(count)]
+        self.classes = [f"class {number}" for number in range(classes)]
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
-        self.targets = [self._label(index) for index in range(SAMPLES)]
+        self.targets = [self._label(index) for index in range(self.count)]
         self.labels = self.targets
         self.samples = self.imgs = [(f"{index}.png", label) for index, label in enumerate(self.targets)]
 
     def __len__(self) -> int:
-        return SAMPLES
+        return self.count
 
     def __getitem__(self, index: Any) -> Any:
         number = int(index)
-        if not 0 <= number < SAMPLES:
+        if not 0 <= number < self.count:
             raise IndexError(number)
         label: Any = self.targets[number]
         picture = self._picture(number, int(label))
@@ -60,13 +60,15 @@ class Pictures:
     @property
     def data(self) -> Any:
         """All pictures as bytes, laid out as the original lays them out."""
-        pictures = torch.stack([self._picture(index, int(self.targets[index])) for index in range(SAMPLES)])
+        pictures = torch.stack(
+            [self._picture(index, int(self.targets[index])) for index in range(self.count)]
+        )
         data = (pictures * 255).to(torch.uint8)
         return data[:, 0] if self.shape[0] == 1 else data.permute(0, 2, 3, 1).numpy()
 
     def _label(self, index: int) -> int:
         count = len(self.classes)
-        return index * count // SAMPLES if self.kind in IN_ORDER else (index * 7 + index // count) % count
+        return index * count // self.count if self.kind in IN_ORDER else (index * 7 + index // count) % count
 
     def _picture(self, index: int, label: int) -> Any:
         noise = torch.rand(self.shape, generator=torch.Generator().manual_seed(self.seed * 1_000_003 + index))
@@ -74,7 +76,7 @@ class Pictures:
         return 0.5 * noise + 0.5 * pattern
 
 
-def double(kind: str, seed: int, pictured: Any = None) -> type:
+def double(kind: str, seed: int, count: int, pictured: Any = None) -> type:
     """The class that stands in for one data set."""
     pictured = staticmethod(pictured) if pictured is not None else None
-    return type(kind, (Pictures,), {"kind": kind, "seed": seed, "pictured": pictured})
+    return type(kind, (Pictures,), {"kind": kind, "seed": seed, "count": count, "pictured": pictured})

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .inert import Inert
-from .world import ROWS, SAMPLES, stand_in_model
+from .world import ROWS, stand_in_model
 
 DESCRIBED = {
     "criterion",
@@ -33,10 +33,10 @@ class Samples:
         self.transform = self.target_transform = None
 
     def __len__(self) -> int:
-        return SAMPLES
+        return int(self.world.samples)
 
     def __getitem__(self, index: int) -> Any:
-        if not 0 <= int(index) < SAMPLES:
+        if not 0 <= int(index) < len(self):
             raise IndexError(index)
         self.rig.settle()  # not before: by now the program has its model
         batch = self.world.batch(1, int(index))
@@ -47,7 +47,7 @@ class Samples:
     @property
     def targets(self) -> Any:
         self.rig.settle()
-        return self.world.target_values(SAMPLES)
+        return self.world.target_values(len(self))
 
     @property
     def classes(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import types
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from .inert import Inert
 from .pictures import KNOWN, double
 from .world import World
 
+PARTS = {"datasets", "transforms", "models", "utils"}
 SIZED = {"Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop", "FiveCrop", "TenCrop"}
 
 
@@ -31,7 +33,7 @@ def module(name: str, world: World) -> types.ModuleType:
 
 def _datasets(made: Any, world: World) -> None:
     for kind in KNOWN:
-        setattr(made, kind, double(kind, world.seed))
+        setattr(made, kind, double(kind, world.seed, world.samples))
 
 
 def _rest(made: Any, world: World) -> None:
@@ -42,6 +44,8 @@ def _rest(made: Any, world: World) -> None:
 def _absent(owner: str, name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
+    if name in PARTS:
+        return importlib.import_module(f"{owner}.{name}")
     return Inert(f"{owner}.{name}") if owner.endswith("utils") else _missing(f"{owner}.{name}")
 
 
@@ -106,25 +110,34 @@ def _sized(size: Any = 224, *arguments: Any, **keywords: Any) -> Transform:
 
 
 class Network(nn.Module):  # type: ignore[misc,unused-ignore]
-    """A small convolutional network with the attributes that people replace: `fc` and `classifier`."""
+    """A small convolutional network whose head has the name, the place and the width of the original's."""
 
-    def __init__(self, classes: int, head: str) -> None:
+    def __init__(self, classes: int, head: str, width: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, 7, stride=4, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.layer1 = nn.Sequential(nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU())
-        self.head = head
-        setattr(
-            self,
-            head,
-            nn.Linear(32, classes)
-            if head == "fc"
-            else nn.Sequential(nn.Dropout(0.2), nn.Linear(32, classes)),
-        )
+        self.layer2 = nn.Conv2d(32, width, 1)
+        self.head, _, place = head.partition(".")
+        layers = [nn.Dropout(0.2) for _ in range(int(place or 0))]
+        last = nn.Linear(width, classes)
+        setattr(self, self.head, nn.Sequential(*layers, last) if place else last)
 
     def forward(self, images: Any) -> Any:
-        features = self.layer1(torch.relu(self.bn1(self.conv1(images))))
+        features = self.layer2(self.layer1(torch.relu(self.bn1(self.conv1(images)))))
         return getattr(self, self.head)(features.mean((2, 3)))
+
+
+FAMILIES = {  # where the last layer of the original is, and how wide what it takes
+    r"resnet(18|34)$": ("fc", 512),
+    r"(resnet|resnext|wide_resnet|inception)": ("fc", 2048),
+    r"(googlenet|shufflenet)": ("fc", 1024),
+    r"regnet": ("fc", 440),
+    r"(vgg|alexnet)": ("classifier.6", 4096),
+    r"densenet": ("classifier", 1024),
+    r"(mobilenet_v2|efficientnet)": ("classifier.1", 1280),
+    r"mobilenet_v3": ("classifier.3", 1280),
+}
 
 
 def _models(made: Any, world: World) -> None:
@@ -132,15 +145,13 @@ def _models(made: Any, world: World) -> None:
 
 
 def _model(name: str, world: World) -> Any:
-    if not re.match(
-        r"(resnet|resnext|wide_resnet|regnet|shufflenet|inception|googlenet|densenet|mobilenet|efficientnet|vgg)",
-        name,
-    ):
+    known = next((entry for pattern, entry in FAMILIES.items() if re.match(pattern, name)), None)
+    if known is None:
         return Inert(name) if name.endswith("Weights") else _missing(f"torchvision.models.{name}")
-    head = "fc" if re.match(r"(res|wide|reg|shuffle|inception|google)", name) else "classifier"
+    head, width = known
 
     def build(*arguments: Any, num_classes: int = 1000, **keywords: Any) -> Network:
         world.record.substitute(f"{name}: a small stand-in network")
-        return Network(num_classes, head)
+        return Network(num_classes, head, width)
 
     return build

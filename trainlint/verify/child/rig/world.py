@@ -18,7 +18,6 @@ from ..record import Record
 from .fitting import DEFAULT, Shape, fit_input, sample
 
 CLASSES = 10
-SAMPLES = 128
 ROWS = 8
 CRITERIA = {
     "CrossEntropyLoss": "classes", "cross_entropy": "classes", "NLLLoss": "classes", "nll_loss": "classes",
@@ -42,6 +41,11 @@ class World:
     order: str
     form: dict[str, Any]  # how the program takes batches apart
     choices: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """Few, unless the program insists on large batches."""
+        return 1024 if self.choices.get("batches") == "own" else 128
 
     @property
     def criterion(self) -> str:
@@ -126,7 +130,7 @@ class World:
         """Labels of these samples: class after class where the experiment wants that, else mixed."""
         high = int(self.choices["target"]["high"])
         if self.order == "class-ordered":
-            return [row * high // SAMPLES % high for row in range(first, first + rows)]
+            return [row * high // self.samples % high for row in range(first, first + rows)]
         return [(row * 7 + row // high) % high for row in range(first, first + rows)]
 
     def _key(self, row: int) -> int:
