@@ -91,7 +91,7 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for evaluation in program.evaluations:
-        if not evaluation.builds_graph or not evaluation.judged or not evaluation.is_evaluation:
+        if not evaluation.builds_graph or not evaluation.judged:
             continue
         yield Finding(
             evaluation.node,

@@ -112,11 +112,6 @@ class Evaluation:
         )
 
     @property
-    def is_evaluation(self) -> bool:
-        """Whether it evaluates for sure: in eval mode, or with a module that is trained elsewhere."""
-        return self.in_eval_mode or (self.trained and self.judged)
-
-    @property
     def without_grad(self) -> list[Change]:
         """The edit that runs the loop without gradients."""
         node = self.loop.node
