@@ -2,7 +2,8 @@
 
     python bench/speed.py [FOLDER] [--rounds N]
 
-FOLDER defaults to the installed `torch/optim`. Everything is paired and alternates: each round lints
+FOLDER defaults to a copy of the installed `torch/optim`, on its own: inside torch the linter would read half of torch,
+because `import torch` leads there. Everything is paired and alternates: each round lints
 the folder in this process (no workers, nothing kept between rounds) and then only parses the very texts that the
 linter parsed. The second part starts fresh processes: `trainlint` on one file of 500 lines against
 `python -c "import libcst"`. Printed are medians and the ratios of each pair.
@@ -11,6 +12,7 @@ linter parsed. The second part starts fresh processes: `trainlint` on one file o
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,15 +46,16 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    report_linting(arguments.folder or installed_optim(), arguments.rounds)
+    with tempfile.TemporaryDirectory() as scratch:
+        report_linting(arguments.folder or copy_of_optim(Path(scratch)), arguments.rounds)
     report_start(arguments.rounds)
 
 
-def installed_optim() -> Path:
+def copy_of_optim(scratch: Path) -> Path:
     spec = find_spec("torch")  # finds the folder; imports nothing
     if spec is None or spec.origin is None:
         raise SystemExit("torch is not installed: give a folder")
-    return Path(spec.origin).parent / "optim"
+    return shutil.copytree(Path(spec.origin).parent / "optim", scratch / "optim")
 
 
 # Linting against parsing
@@ -67,7 +70,7 @@ def report_linting(folder: Path, rounds: int) -> None:
         parsed.append(seconds(lambda: parse_all(texts)))
     lines = sum(text.count("\n") for text in texts)
     everything = sum(file.read_bytes().count(b"\n") for file in folder.rglob("*.py"))
-    print(f"{folder}: {everything} lines, of which {lines} in {len(texts)} files must be parsed")
+    print(f"{folder.name}: {everything} lines, of which {lines} in {len(texts)} files must be parsed")
     print_pair("trainlint", linted, "libcst.parse_module", parsed)
 
 
