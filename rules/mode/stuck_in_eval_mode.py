@@ -96,7 +96,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             if stuck.switch is not None
             else f"`{text_of(stuck.place)}` trains a model that `from_pretrained` left in eval mode",
             because=[(stuck.forward.node, "trains with dropout off and BatchNorm statistics frozen")]
-            + [(call, "leads there") for call in stuck.calls[:3]],
+            + [(call, "leads there") for call in stuck.calls[:3]]
+            + [
+                (node, "switches to train mode, not repeated behind the evaluation")
+                for node in stuck.last_train
+            ],
             fix=[insert_before(stuck.forward.node, f"{model}.train()")] if stuck.fixable else (),
             title="Switch back to train mode before the training forward",
             level=None if stuck.mode_dependent else "warning",
