@@ -233,7 +233,7 @@ def arm(*kinds, raised=None):
     return Arm((Run(0, tuple(Event(kind, 0) for kind in kinds), raised, ("data: stand-in",)),))
 
 
-HARM, NONE = arm("harm"), arm()
+HARM, NONE = arm("harm"), arm("reached")
 
 
 @pytest.mark.parametrize(
@@ -243,6 +243,7 @@ HARM, NONE = arm("harm"), arm()
         (arm("harm", raised="RuntimeError: harm"), NONE, None, "confirmed", "symptom"),
         (NONE, NONE, None, "inconclusive", "blind"),
         (NONE, NONE, NONE, "inconclusive", "blind"),
+        (arm(), NONE, None, "inconclusive", "not-reached"),
         (NONE, NONE, HARM, "refuted", "no-symptom"),
         (HARM, HARM, None, "inconclusive", "both-arms"),
         (NONE, HARM, None, "inconclusive", "only-control"),

@@ -23,6 +23,7 @@ class Case:
     path: str
     focus: tuple[Span, ...]
     spots: tuple[Span, ...] = ()
+    guards: tuple[str, ...] = ()
     free: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()  # free names without a role
     batch: Mapping[str, object] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Case:
             "path": self.path,
             "focus": [list(span) for span in self.focus],
             "spots": [list(span) for span in self.spots],
+            "wanted": list(self.guards),
             "free": dict(self.free),
             "batch": dict(self.batch),
             "home": self.home,
@@ -72,7 +74,9 @@ def make_case(piece: Cut, path: str, home: str = "") -> Case:
     free = free_names(tree)
     roles = find_roles(tree, free)
     missing = tuple(sorted(free - roles.keys()))
-    return Case(piece.text, path, piece.focus, piece.spots, roles, missing, batch_form(tree), home)
+    return Case(
+        piece.text, path, piece.focus, piece.spots, piece.guards, roles, missing, batch_form(tree), home
+    )
 
 
 def _moved(span: Span, edits: Sequence[Edit]) -> Span:

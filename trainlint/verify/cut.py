@@ -33,6 +33,9 @@ class Cut:
     text: str
     focus: tuple[Span, ...]
     spots: tuple[Span, ...] = ()  # the statements that are flagged
+    guards: tuple[
+        str, ...
+    ] = ()  # attributes that conditions around them ask for: `resume` of `if args.resume:`
 
 
 def cut(text: str, where: Sequence[Span], also: Sequence[Span] = ()) -> Cut:
@@ -48,7 +51,7 @@ def cut(text: str, where: Sequence[Span], also: Sequence[Span] = ()) -> Cut:
     focus = tuple(_surroundings(tree, spot) for spot in spots) + tuple(lines.of(span) for span in also)
     blanked = lines.without(statement.lines for statement in statements if statement not in kept)
     flagged = tuple(_statement(tree, spot) for spot in spots)
-    return Cut(blanked + call_for(tree, spots, kept), focus, flagged)
+    return Cut(blanked + call_for(tree, spots, kept), focus, flagged, tuple(_guards(tree, spots)))
 
 
 def _kept(statements: Sequence[Statement], spots: Sequence[Span]) -> list[Statement]:
@@ -99,6 +102,17 @@ def _surroundings(tree: ast.Module, spot: Span) -> Span:
         elif holds and not isinstance(node, (ast.ClassDef, ast.If, ast.With, ast.Try)):
             statement = span
     return best or statement
+
+
+def _guards(tree: ast.Module, spots: Sequence[Span]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and any(_overlap(_body_lines(node), spot) for spot in spots):
+            yield from (part.attr for part in ast.walk(node.test) if isinstance(part, ast.Attribute))
+
+
+def _body_lines(node: ast.If) -> Span:
+    last = node.body[-1]
+    return node.body[0].lineno, last.end_lineno or last.lineno
 
 
 def _statement(tree: ast.Module, spot: Span) -> Span:

@@ -29,6 +29,7 @@ REASONS: Mapping[str, str] = {
     "tampered": "the program interfered with the recorder",
     "both-arms": "the control shows the symptom as well",
     "only-control": "only the control shows the symptom",
+    "not-reached": "the flagged lines never ran",
     "blind": "neither program shows the symptom, and nothing says that this rig could show it",
     "needs-cuda": "the experiment needs a GPU",
     "unsupported": "the experiment is of a kind that is not supported yet",
@@ -97,7 +98,7 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
             "no-symptom",
             "as written the program does not show what it shows with the defect planted",
         )
-    return inconclusive("blind")
+    return inconclusive("blind" if any(run.all("reached") for run in written.runs) else "not-reached")
 
 
 def _raised_alike(written: Arm, control: Arm) -> bool:

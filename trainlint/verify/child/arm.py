@@ -57,7 +57,9 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
     """Run the program as a script; what it raised, or None if it came to its end."""
     loops = Loops(record, lambda loop: _tick(record, loop), lambda item: isinstance(item, torch.nn.Module))
     try:
-        tree = instrument(ast.parse(str(request["program"]), record.path))
+        tree = instrument(
+            ast.parse(str(request["program"]), record.path), {first for first, _ in record.spots}
+        )
         code = compile(tree, record.path, "exec")
         names = {
             "__name__": "__main__",

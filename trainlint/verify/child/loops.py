@@ -8,28 +8,33 @@ loop. A loop over layers or time steps does none of these.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from .record import Record
 
-LOOP, ENTER, TEST = "_trainlint_loop", "_trainlint_enter", "_trainlint_test"
+LOOP, ENTER, TEST, REACHED = "_trainlint_loop", "_trainlint_enter", "_trainlint_test", "_trainlint_reached"
 PATIENCE = 8  # a training loop may take this many times the wanted iterations to make the wanted steps
 
 
-def instrument(tree: ast.Module) -> ast.Module:
-    """The same program with its loops announced; line numbers stay."""
+def instrument(tree: ast.Module, spots: Collection[int] = ()) -> ast.Module:
+    """The same program with its loops, and reaching the lines in `spots`, announced; line numbers stay."""
     bodies = [node for node in ast.walk(tree) if hasattr(node, "body") and isinstance(node.body, list)]
     for node in bodies:
         for name in ("body", "orelse", "finalbody", "handlers"):
             statements = getattr(node, name, None)
             if isinstance(statements, list):
-                setattr(node, name, [new for old in statements for new in _announced(old)])
+                setattr(node, name, [new for old in statements for new in _announced(old, spots)])
     return ast.fix_missing_locations(tree)
 
 
-def _announced(statement: Any) -> list[Any]:
+def _announced(statement: Any, spots: Collection[int]) -> list[Any]:
+    if getattr(statement, "lineno", 0) in spots and not isinstance(
+        statement, (ast.ImportFrom, ast.ExceptHandler)
+    ):
+        reached = ast.copy_location(ast.Expr(value=_call(REACHED, None, statement)), statement)
+        return [reached, *_announced(statement, ())]
     if isinstance(statement, ast.For):
         statement.iter = _call(LOOP, statement.iter, statement)
     if isinstance(statement, ast.While):
@@ -80,9 +85,16 @@ class Loops:
     is_layer: Callable[[object], bool]
     started: int = 0
     whiles: dict[tuple[int, int], Loop] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
 
     def names(self) -> dict[str, Any]:
-        return {LOOP: self.over, ENTER: self.enter, TEST: self.test}
+        return {LOOP: self.over, ENTER: self.enter, TEST: self.test, REACHED: self.reached}
+
+    def reached(self, line: int) -> None:
+        """The flagged statement is about to run; once is enough to know."""
+        if line not in self.seen:
+            self.seen.add(line)
+            self.record.note("reached", line=line)
 
     def over(self, items: Iterable[Any], line: int) -> Iterator[Any]:
         """Yield the items of a `for` until the loop has done enough."""

@@ -26,6 +26,7 @@ class Record:
     soft_deadline: float
     events: list[dict[str, Any]] = field(default_factory=list)
     substituted: list[str] = field(default_factory=list)
+    invented: set[str] = field(default_factory=set)  # paths of files that stand in for ones we do not have
     loops: list[Any] = field(default_factory=list)  # the loops that are running, outermost first
     steps: int = 0  # optimizer steps so far
     backwards: int = 0

@@ -47,7 +47,13 @@ class Rig:
 
     def install(self) -> None:
         """Prepare the interpreter for the program; after the recorder, so that stand-ins are recorded as well."""
-        arguments.install(self.record, str(self.request["path"]), self.folder, self.world.text)
+        arguments.install(
+            self.record,
+            str(self.request["path"]),
+            self.folder,
+            self.world.text,
+            self.request.get("wanted") or (),
+        )
         absent.install(self.record, self.world)
         places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
         checkpoints.install(self.record, places, str(self.request.get("checkpoints", "any")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from ..record import Record
@@ -22,12 +23,14 @@ BY_NAME = {
 }
 
 
-def install(record: Record, path: str, folder: str, text: str) -> None:
+def install(record: Record, path: str, folder: str, text: str, wanted: Collection[str]) -> None:
     sys.argv = [path]
     parse = argparse.ArgumentParser.parse_known_args
 
     def parse_known_args(self: Any, args: Any = None, namespace: Any = None) -> Any:
         for action in self._actions:
+            if action.dest in wanted and not action.default:
+                _switch_on(record, action, folder)
             if _is_required(action):
                 action.required, action.default = False, _value(action, folder, text)
                 if not action.option_strings:
@@ -36,6 +39,17 @@ def install(record: Record, path: str, folder: str, text: str) -> None:
         return parse(self, [] if args is None else args, namespace)
 
     argparse.ArgumentParser.parse_known_args = parse_known_args  # type: ignore[method-assign]
+
+
+def _switch_on(record: Record, action: Any, folder: str) -> None:
+    """A switch or path that the flagged code is guarded by: off by default, but then there is nothing to see."""
+    if action.const is True:
+        action.default = True
+    elif action.type in (None, str) and action.nargs is None:
+        action.required, action.default = False, f"{folder}/{action.dest}.pt"
+        with open(action.default, "wb"):
+            record.invented.add(action.default)
+    record.substitute(f"argument {action.dest}: {action.default!r}")
 
 
 def _is_required(action: Any) -> bool:

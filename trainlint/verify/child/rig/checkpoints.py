@@ -39,7 +39,7 @@ def install(record: Record, paths: Paths, tag: str) -> None:
 
     def load_or_stand_in(file: Any, *arguments: Any, **keywords: Any) -> Any:
         file = paths.to_read(file)
-        here = not isinstance(file, (str, os.PathLike)) or os.path.exists(file)
+        here = not isinstance(file, (str, os.PathLike)) or _is_here(record, file)
         if not here:
             record.substitute("checkpoint file: a stand-in")
         data = record.note("load", raised="", stand_in=not here, device="")
@@ -57,6 +57,10 @@ def install(record: Record, paths: Paths, tag: str) -> None:
     _accept(torch.nn.Module)
     _accept(torch.optim.Optimizer)
     _accept(getattr(torch.optim.lr_scheduler, "LRScheduler", None))
+
+
+def _is_here(record: Record, file: Any) -> bool:
+    return os.path.exists(file) and os.fspath(file) not in record.invented
 
 
 def _crafted(folder: str, save: Any) -> str:
