@@ -26,7 +26,7 @@ from trainlint.verify.free import free_names
 from trainlint.verify.interpreter import find_python, has_torch
 from trainlint.verify.judge import REASONS, Arm, judge, read_run
 from trainlint.verify.roles import find_roles
-from trainlint.verify.sandbox import Sandbox
+from trainlint.verify.sandbox import KERNEL_WALLS, Sandbox
 
 needs_torch = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
 BOOK = open_book()
@@ -633,3 +633,32 @@ def test_cuda_and_cpu_agree(sandbox, tmp_path):
         said = next(d for d in report.diagnostics if d.name == page.name)
         text = CLEAN.replace("loss.item()", "loss")
         assert experiment(said, text, "", page.rule, Plan(device=device), sandbox.ask).state == "confirmed"
+
+
+# --- the documentation -----------------------------------------------------------------------------------
+
+
+def test_every_reason_and_protection_is_documented():
+    text = (Path(__file__).parent.parent / "docs" / "verification.md").read_text()
+    for word in REASONS:
+        assert f"`{word}`" in text, word
+    for protection in KERNEL_WALLS:
+        assert f"| {protection} |" in text, protection
+
+
+@needs_torch
+def test_every_kind_of_event_and_field_is_documented(sandbox):
+    text = (Path(__file__).parent.parent / "docs" / "verification.md").read_text()
+    rows = {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
+    case = make_case(cut(CLEAN, [span(CLEAN, "optimizer.step()")]), "clean.py")
+    answer = sandbox.ask(
+        {**case.request(Needs(), 0, {}), "device": "cpu", "seconds": 20.0, "memory": 2 << 30}
+    )
+    events = answer["answer"]["events"]
+    assert {"iteration", "forward", "criterion", "backward", "step", "batch", "reached"} <= {
+        e["kind"] for e in events
+    }
+    general = {"line", "focus", "at", "empty", "row_log_mean", "target_spread", "gradients", "watched"}
+    for event in events:
+        for name in set(event["data"]) - general:
+            assert f"`{name}`" in rows[event["kind"]], f"{event['kind']}: {name}"
