@@ -492,6 +492,7 @@ FRAGMENT = program(
 def test_a_fragment_gets_stand_ins_and_says_so(name, sandbox, tmp_path):
     verdict = confirm(name, FRAGMENT, sandbox, tmp_path)
     assert verdict.state == "confirmed", verdict.evidence
+    assert verdict.reason == ("structure" if name == "missing-eval-mode" else "symptom")  # the model is ours
     assert "stand-ins: " in verdict.evidence
 
 
@@ -662,3 +663,29 @@ def test_every_kind_of_event_and_field_is_documented(sandbox):
     for event in events:
         for name in set(event["data"]) - general:
             assert f"`{name}`" in rows[event["kind"]], f"{event['kind']}: {name}"
+
+
+MULTI_LABEL = program(
+    """
+    import torch
+    from torch import nn
+    model = nn.Linear(20, 5)
+    criterion = nn.BCEWithLogitsLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+    """
+)
+
+
+@needs_torch
+def test_targets_that_we_made_up_prove_nothing_about_the_classes(sandbox):
+    """Multi-label code: what breaks with our class indices would not break with the user's labels."""
+    edits = [("nn.BCEWithLogitsLoss()", "nn.CrossEntropyLoss()")]
+    verdict = run_by_hand(
+        "bce-for-multiclass", MULTI_LABEL, "criterion(model(x), y)", edits, sandbox, seeds=1
+    )
+    assert verdict.state == "inconclusive", verdict.evidence

@@ -52,6 +52,10 @@ class Run:
     raised: str | None = None  # the exception's type and first line, where the program raised
     substituted: tuple[str, ...] = ()  # what the rig put in place of what was missing
 
+    def stands_in(self, what: str) -> bool:
+        """Whether the rig made the program's `model`, `data` or the like up, so that the program shows nothing about it."""
+        return any(said.startswith(f"{what}: stand-in") for said in self.substituted)
+
     def all(self, kind: str) -> tuple[Event, ...]:
         """Events of one kind in order."""
         return tuple(event for event in self.events if event.kind == kind)

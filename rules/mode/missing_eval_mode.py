@@ -126,7 +126,9 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if moved >= 1e-6:
         said.append(f"one evaluation batch moves BatchNorm's running statistics by {moved:.0%}")
     return Effect(
-        " and ".join(said) + "; in evaluation mode by 0", {"difference": differ, "statistics_moved": moved}
+        " and ".join(said) + "; in evaluation mode by 0",
+        {"difference": differ, "statistics_moved": moved},
+        structure_only=any(run.stands_in("model") for run in written),  # its dropout is ours, then
     )
 
 

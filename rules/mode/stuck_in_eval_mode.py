@@ -115,7 +115,9 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         return None
     said = f"in {stuck} of {steps} training passes every dropout and BatchNorm layer was in evaluation mode"
     return Effect(
-        f"{said}; with the control in {usual}", {"stuck": stuck, "training_passes": steps, "control": usual}
+        f"{said}; with the control in {usual}",
+        {"stuck": stuck, "training_passes": steps, "control": usual},
+        structure_only=any(run.stands_in("model") for run in written),  # its dropout is ours, then
     )
 
 

@@ -107,7 +107,11 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     ended, better = last_loss(written), last_loss(control)
     if ended > better:
         said += f" (after equal steps the loss is {ended:.3g} against {better:.3g})"
-    return Effect(said, {"unreachable": share, "floor": floor, "loss": ended, "loss_control": better})
+    return Effect(
+        said,
+        {"unreachable": share, "floor": floor, "loss": ended, "loss_control": better},
+        structure_only=any(run.stands_in("data") for run in written),  # the targets are ours, then
+    )
 
 
 def last_loss(runs: Runs) -> float:

@@ -58,25 +58,19 @@ class World:
 
     def settle(self, models: Iterator[Any]) -> None:
         """Choose shapes, if that has not been done, by the first model that can be fitted."""
-        if "input" in self.choices:
-            return
-        for model in models:
+        if "input" not in self.choices:
             with self.record.pause():
-                found = fit_input(model)
-            if found is not None:
-                shape, output = found
-                self._choose(shape, output)
-                return
-        self._choose(DEFAULT, None)
+                fitted = (fit_input(model) for model in models)
+                self._choose(*next((found for found in fitted if found is not None), (DEFAULT, None)))
+        given = "x".join(str(size) for size in self.choices["input"]["shape"]) or "one number"
+        kind = self.choices["target"]["kind"]
+        self.record.substitute(f"data: stand-in inputs of {given}, targets: {kind}")
 
     def _choose(self, shape: Shape, output: Any) -> None:
         self.choices["input"] = shape
         options = list(self._target_options(output))
         self.choices["target"] = options[int(self.choices.get("variant", 0)) % len(options)]
         self.choices["options"] = len(options)
-        given = "x".join(str(size) for size in shape["shape"]) or "one number"
-        kind = self.choices["target"]["kind"]
-        self.record.substitute(f"data: stand-in inputs of {given}, targets: {kind}")
 
     def _target_options(self, output: Any) -> Iterator[Shape]:
         """What targets could be, likeliest first."""
