@@ -1,18 +1,23 @@
 """Work in this process, on a thread with a deep stack, through items that may hang or raise anything.
 
 Real code nests deeply enough to exhaust Python's usual recursion limit, and the limit alone the main stack.
+Trees are many small objects that live long: looking for garbage among them as often as Python does would take
+a third of the time, so it is looked for between items, and seldom.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
 RECURSION_LIMIT = 20_000
+ITEMS_PER_COLLECTION = 100
 STACK_BYTES = 256 * 2**20  # address space only: a page costs memory when it is first touched
 
 Start = Callable[[Any], Callable[[Any], Any]]
@@ -29,12 +34,15 @@ class Lost:
 def answer_here(start: Start, argument: object, items: Sequence[Any], limit: float, note: Note) -> None:
     """Answer all items, each within the limit, and note what came of them in their order."""
     done = 0
-    limit_before = sys.getrecursionlimit()
+    limit_before, collects = sys.getrecursionlimit(), gc.isenabled()
+    gc.disable()
     try:
         while done < len(items):
             done = _answer_until_stuck(start, argument, items, done, limit, note)
     finally:
         sys.setrecursionlimit(limit_before)
+        if collects:
+            gc.enable()
 
 
 def _answer_until_stuck(
@@ -91,7 +99,11 @@ def survivor(start: Start, argument: object) -> Callable[[Any], Any]:
         failed = Lost(f"could not start: {describe_error(error)}")
         return lambda item: failed
 
+    answered = count(1)
+
     def respond(item: Any) -> Any:
+        if next(answered) % ITEMS_PER_COLLECTION == 0:
+            gc.collect()
         try:
             return answer(item)
         except BaseException as error:

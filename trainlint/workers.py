@@ -7,6 +7,7 @@ worker, because neighbours share what has to be read for them.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -19,7 +20,14 @@ from itertools import pairwise
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from trainlint.deep_thread import Lost, answer_here, describe_error, gave_up, start_deep_thread, survivor
+from trainlint.deep_thread import (
+    Lost,
+    answer_here,
+    describe_error,
+    gave_up,
+    start_deep_thread,
+    survivor,
+)
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -33,6 +41,7 @@ Start = Callable[[Argument], Callable[[Item], Answer]]
 Progress = Callable[[int, int], None]
 
 LIMIT_SECONDS = 60.0
+MEMORY_BYTES = 768 * 2**20  # that a worker may take before a fresh one relieves it
 
 
 def answer_each(
@@ -64,6 +73,11 @@ def usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) or 1
     return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Tired:
+    """In place of an answer: what this worker remembers has filled its memory."""
 
 
 @dataclass(slots=True)
@@ -152,13 +166,20 @@ class _Pool:
             worker.process.join(5.0)
             self.replace(worker, Lost(_cause_of_death(worker.process.exitcode)))
             return
+        if isinstance(answer, _Tired):
+            worker.share.appendleft(worker.item)
+            self.relieve(worker)
+            return
         self.note(worker.item, answer)
         self.give(worker)
 
     def replace(self, worker: _Worker, lost: Lost) -> None:
+        self.note(worker.item, lost)
+        self.relieve(worker)
+
+    def relieve(self, worker: _Worker) -> None:
         self.workers.remove(worker)
         _dismiss(worker)
-        self.note(worker.item, lost)
         if worker.share:
             self.hire(worker.share)
 
@@ -166,18 +187,35 @@ class _Pool:
 def _serve(connection: Connection, start: Start[Any, Any, Any], argument: object) -> None:
     """A worker's life: answer what comes until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says it once
+    gc.disable()
+    full = _memory() + MEMORY_BYTES
 
     def work() -> None:
         respond = survivor(start, argument)
         with suppress(EOFError, OSError):
+            item = connection.recv()
             while True:
-                answer = respond(connection.recv())
+                answer = respond(item)
                 try:
                     connection.send(answer)
                 except (PicklingError, TypeError, ValueError, AttributeError, RecursionError) as error:
                     connection.send(Lost(f"the answer cannot travel: {describe_error(error)}"))
+                item = connection.recv()
+                if _memory() > full:
+                    connection.send(_Tired())
+                    return
 
     start_deep_thread(work).join()
+
+
+def _memory() -> int:
+    """The most memory that this process has used so far, in bytes; 0 where that cannot be known."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def _dismiss(worker: _Worker) -> None:
