@@ -81,6 +81,9 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
     assert rule.symptom is not None
     effect = rule.symptom(written.runs, control.runs)
     mirrored = rule.symptom(control.runs, written.runs)
+    reached = any(run.all("reached") for run in written.runs)
+    if effect and mirrored and not reached:
+        return inconclusive("not-reached")
     if effect and mirrored:
         return inconclusive("both-arms", mirrored.sentence)
     if mirrored:
@@ -98,7 +101,7 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
             "no-symptom",
             "as written the program does not show what it shows with the defect planted",
         )
-    return inconclusive("blind" if any(run.all("reached") for run in written.runs) else "not-reached")
+    return inconclusive("blind" if reached else "not-reached")
 
 
 def _raised_alike(written: Arm, control: Arm) -> bool:
