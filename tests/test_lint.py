@@ -44,6 +44,12 @@ NEEDS_FORK = pytest.mark.skipif(sys.platform != "linux", reason="a rule of this 
 
 
 @pytest.fixture
+def forking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests may have left threads, with which workers are started afresh and know no rule of a test."""
+    monkeypatch.setattr("trainlint.workers.forks", lambda: sys.platform == "linux")
+
+
+@pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "trainlint.toml").write_text("")
     return write(tmp_path, main=MAIN, engine=ENGINE, other="x = 1\n")
@@ -111,6 +117,8 @@ def test_two_callers_make_one_finding(project: Path) -> None:
     assert said(report_on(project, open_book(), only(project, *ZERO_GRAD))) == FOUND
 
 
+@NEEDS_FORK
+@pytest.mark.usefixtures("forking")
 def test_processes_say_what_one_process_says(tmp_path: Path) -> None:
     book = book_of(flags("no-bad", "bad"), flags("no-worse", "worse"))
     for number in range(30):
@@ -401,6 +409,7 @@ def in_file(name: str, act: Any) -> Any:
 
 @pytest.mark.parametrize("act", [lambda: signal.raise_signal(signal.SIGKILL), lambda: os._exit(7)])
 @NEEDS_FORK
+@pytest.mark.usefixtures("forking")
 def test_a_worker_that_dies_costs_one_entry(tmp_path: Path, act: Any) -> None:
     report = report_on(many(tmp_path), in_file("file4.py", act), effort=WORKERS)
     assert [path for path, _, _ in said(report)] == [f"file{n}.py" for n in range(9) if n != 4]
@@ -410,7 +419,8 @@ def test_a_worker_that_dies_costs_one_entry(tmp_path: Path, act: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the rule that hangs cannot be sent to another process")
-@pytest.mark.parametrize("jobs", [pytest.param(2, marks=NEEDS_FORK), 0])
+@pytest.mark.parametrize("jobs", [2, 0])
+@pytest.mark.usefixtures("forking")
 def test_an_entry_that_takes_too_long_is_given_up(tmp_path: Path, jobs: int) -> None:
     released = threading.Event()
     book = in_file("file4.py", lambda: released.wait(60))

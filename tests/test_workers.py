@@ -105,12 +105,12 @@ def test_there_is_room_for_deep_recursion_and_it_ends_there(jobs: int) -> None:
     assert (sys.getrecursionlimit(), gc.isenabled()) == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only forked workers see the limit set here")
 def test_a_worker_whose_memory_is_full_is_relieved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "MEMORY_BYTES", -(10**15))
+    monkeypatch.setattr(workers, "forks", lambda: True)  # what is set here reaches no process started afresh
     answers = answer_each(telling_the_process, None, range(6), jobs=2)
-    if sys.platform == "linux":
-        assert len(set(answers)) == 6
-    assert all(isinstance(answer, int) for answer in answers)
+    assert len(set(answers)) == 6
 
 
 def test_progress_is_told_for_every_item() -> None:
