@@ -320,21 +320,37 @@ def test_a_python_that_is_not_there_is_one_clear_line(tmp_path):
 
 def test_without_torch_anywhere_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("trainlint.verify.interpreter._environments", lambda folder: iter(()))
+    monkeypatch.setattr("trainlint.verify.interpreter._environments", lambda: iter(()))
     with pytest.raises(VerifyError, match=r'pip install "trainlint\[verify\]"'):
         find_python()
 
 
-def test_the_projects_environment_is_found(tmp_path, monkeypatch):
+def python_in(folder, variable, monkeypatch):
+    """A program in the place of Python that says that it has torch, in what is or is not the active environment."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
-    monkeypatch.delenv("CONDA_PREFIX", raising=False)
-    python = tmp_path / ".venv" / "bin" / "python"
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    if variable is not None:
+        monkeypatch.setenv(variable, str(folder))
+    monkeypatch.setenv("PATH", "")
+    python = folder / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\nexit 0\n")
     python.chmod(0o755)
-    (tmp_path / "src").mkdir()
-    assert find_python(None, tmp_path / "src") == str(python)
+    return python
+
+
+@pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
+def test_the_active_environment_is_found(tmp_path, monkeypatch, variable):
+    python = python_in(tmp_path / "env", variable, monkeypatch)
+    assert find_python() == str(python)
+
+
+def test_what_a_project_brings_along_is_never_run(tmp_path, monkeypatch):
+    python_in(tmp_path / ".venv", None, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VerifyError):
+        find_python()
 
 
 def test_the_parent_never_imports_torch():

@@ -1,4 +1,7 @@
-"""Finds the Python that has torch: the one asked for, our own, or the active or the project's environment."""
+"""Finds the Python that has torch: the one asked for, our own, or that of the active environment.
+
+Folders of the project are not searched: what a stranger committed as `.venv/bin/python` would run outside the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ class VerifyError(Exception):
     """Verification cannot run here at all; the text is one line for the user."""
 
 
-def find_python(wanted: str | None = None, folder: Path | None = None) -> str:
+def find_python(wanted: str | None = None) -> str:
     """The interpreter for the sandbox; raises VerifyError where none has torch."""
     if wanted is not None:
         python = shutil.which(wanted)
@@ -28,7 +31,7 @@ def find_python(wanted: str | None = None, folder: Path | None = None) -> str:
         return python
     if importlib.util.find_spec("torch") is not None:
         return sys.executable
-    for python in _environments(folder or Path.cwd()):
+    for python in _environments():
         if has_torch(python):
             return python
     raise VerifyError(NO_TORCH)
@@ -44,14 +47,11 @@ def has_torch(python: str) -> bool:
     return asked.returncode == 0
 
 
-def _environments(folder: Path) -> Iterator[str]:
-    """The active environment, those that projects keep beside their code, then what the path offers."""
+def _environments() -> Iterator[str]:
+    """The active environment, then what the path offers."""
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if prefix := os.environ.get(variable):
             yield from _python_in(Path(prefix))
-    for parent in (folder, *folder.parents):
-        for name in (".venv", "venv", "env"):
-            yield from _python_in(parent / name)
     for name in ("python3", "python"):
         if python := shutil.which(name):
             yield python
