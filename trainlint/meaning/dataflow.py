@@ -232,10 +232,11 @@ def walk(value: Value, enter: Callable[[Value], bool] = lambda value: True) -> I
         seen.add(id(current))
         yield current
         if enter(current):
-            pending.extend(_inputs(current))
+            pending.extend(inputs_of(current))
 
 
-def _inputs(value: Value) -> list[Value]:
+def inputs_of(value: Value) -> list[Value]:
+    """What a value was directly computed or taken from."""
     match value:
         case Result(callee=callee, arguments=arguments, keywords=keywords):
             callee_inputs = [callee.receiver] if isinstance(callee, Member) else [callee]

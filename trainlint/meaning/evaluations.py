@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
@@ -50,6 +50,7 @@ class Evaluation:
     trained: bool  # the same module is trained, or loaded, in the same program
     judged: bool  # what it gives is measured or collected
     trains_too: bool  # the same loop trains when it is called from elsewhere
+    as_asked: bool = False  # in the mode that the caller asked for, and another caller asked for eval mode
 
     @property
     def node(self) -> Node:
@@ -79,6 +80,12 @@ class Evaluation:
     def in_train_mode(self) -> bool:
         """Whether the module is in train mode here on every path."""
         return bool(self.modes) and all(mode.training is True for mode in self.modes)
+
+    @property
+    def switched_here(self) -> bool:
+        """Whether the function that evaluates has itself set the mode."""
+        own = enclosing_call(self.event)
+        return bool(self.modes) and all(m.event and enclosing_call(m.event) is own for m in self.modes)
 
     def switched(self, model: str) -> list[Change]:
         """The edit that evaluates in eval mode and goes back to train mode behind the loop."""
@@ -159,7 +166,8 @@ def evaluations(program: Program) -> list[Evaluation]:
                     _trains_too(program, loop),
                 )
             )
-    return found
+    modal = {id(e.node) for e in found if e.in_eval_mode and e.switched_here}
+    return [replace(e, as_asked=id(e.node) in modal and e.switched_here) for e in found]
 
 
 def _trains_too(program: Program, loop: Region) -> bool:
@@ -259,6 +267,11 @@ def _is_judged(event: Event, loop: Region) -> bool:
     if isinstance(node, Comprehension):
         return True
     return isinstance(node, For) and not _JUDGING.isdisjoint(node.body.words)
+
+
+def enclosing_call(event: Event) -> Region | None:
+    """The call that runs the function whose text holds an event."""
+    return next((r for r in event.region.ancestors() if r.kind == "call"), None)
 
 
 def enclosing_function(event: Event) -> Function | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import attached, container, walk
+from trainlint.meaning.dataflow import attached, container, inputs_of, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
 from trainlint.meaning.iteration import underlying
@@ -32,6 +32,8 @@ from trainlint.meaning.values import (
     Function,
     Instance,
     Item,
+    Mapping,
+    Member,
     Result,
     Sequence,
     Value,
@@ -219,11 +221,30 @@ def _directly(backward: Event, value: Value) -> bool:
 
 
 def _new_in(value: Value, loop: Region) -> bool:
-    """Whether the kept value is computed anew in each iteration."""
-    for inner in walk(value):
-        if isinstance(inner, Result) and inner.region is not None and inner.region.inside(loop):
-            return True
-    return False
+    """Whether each iteration makes a graph for the kept value, and not only one more operation on an old graph."""
+    return any(_is_fresh(option, loop, {}) for option in _elements(value))
+
+
+def _is_fresh(value: Value, loop: Region, seen: dict[int, bool]) -> bool:
+    if id(value) in seen or len(seen) > 200:
+        return seen.get(id(value), False)
+    seen[id(value)] = False
+    if isinstance(value, Result):
+        if value.region is None or not value.region.inside(loop):
+            return False
+        inputs = [i for given in inputs_of(value) for i in options(given)]
+        grown = [i for i in inputs if attached(i)]
+        leaves = any(not isinstance(i, (Result, Item, Member, Sequence, Mapping)) for i in grown)
+        found = (
+            not isinstance(value.callee, (External, Member))
+            or not grown
+            or leaves
+            or any(_is_fresh(i, loop, seen) for i in inputs)
+        )
+    else:
+        found = any(_is_fresh(i, loop, seen) for given in inputs_of(value) for i in options(given))
+    seen[id(value)] = found
+    return found
 
 
 def _outlives(event: Event, loop: Region) -> bool:

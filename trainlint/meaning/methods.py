@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trainlint.meaning.arguments import add_argument, parsed_arguments
+from trainlint.meaning.dataflow import operation
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, register_unnamed
@@ -137,12 +138,16 @@ def _backward(
 
 def _takes_the_loss(receiver: Value, first: Value) -> bool:
     """`accelerator.backward(loss)` against `loss.backward(gradient)`, where the receiver is unknown."""
-    receiver = one(receiver)
-    if isinstance(receiver, (Result, Item)):
+    if any(isinstance(o, (Result, Item)) for o in options(receiver)):
         return False
-    if isinstance(receiver, Instance):
+    if isinstance(one(receiver), Instance):
         return True
-    return isinstance(one(first), Result) and not isinstance(receiver, Result)
+    return isinstance(one(first), Result) and operation(first) not in _GRADIENTS
+
+
+_GRADIENTS = frozenset(
+    "ones_like zeros_like rand_like randn_like full_like ones rand randn tensor full zeros clone".split()
+)
 
 
 def _manual_backward(

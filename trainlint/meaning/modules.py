@@ -9,7 +9,6 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import (
     BUILT_IN_DROPOUT,
     DROPOUT,
-    INSTANCE_NORM,
     NORMALISATION,
     OPTIONAL_DROPOUT,
     WEIGHTED,
@@ -33,6 +32,7 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Unknown,
+    Unpacked,
     Value,
     constant,
     one,
@@ -108,7 +108,7 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
     layer = layer_name(name)
     if layer is None:
         return None
-    if layer in NORMALISATION or layer == "RReLU":
+    if layer in NORMALISATION or layer == "RReLU":  # InstanceNorm is meant to keep to its own instance
         return True
     if layer in DROPOUT:
         return _rate(value, 0, "p", 0.5)
@@ -116,20 +116,20 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
         return _rate(value, 99, "dropout", 0.1)
     if layer in OPTIONAL_DROPOUT:
         return _rate(value, 99, "dropout", 0.0)
-    if layer in INSTANCE_NORM:
-        tracked = (
-            constant(value.keywords["track_running_stats"])
-            if "track_running_stats" in value.keywords
-            else False
-        )
-        return bool(tracked)
     if layer in ("Sequential", "ModuleList", "ModuleDict", "TransformerEncoder", "TransformerDecoder"):
         inner = [*(v for _, v in held(value)), *value.arguments]
         answers = {
-            _mode_dependent(v, depth + 1) for v in inner if not isinstance(v, (Constant, Sequence, Mapping))
+            _mode_dependent(v, depth + 1)
+            for v in inner
+            if not isinstance(v, (Constant, Sequence, Mapping)) and not _is_known_list(v)
         }
         return True if True in answers else (None if None in answers else False)
     return False
+
+
+def _is_known_list(value: Value) -> bool:
+    """`*layers` of a list whose elements are among what the container holds."""
+    return isinstance(value, Unpacked) and all(isinstance(o, Sequence) for o in options(value.source))
 
 
 def _rate(value: Instance, position: int, keyword: str, default: float) -> bool | None:

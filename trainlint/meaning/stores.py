@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.dataflow import attached
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
@@ -185,6 +186,8 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
         return
     fresh = isinstance(keys[0], Constant) if keys else False
     machine.record("keep", node, holder, value, detail="item of one key" if fresh else "item")
+    if isinstance(one(holder), Result) and attached(value) is not False:
+        _rebind(machine, target.value, holder, value, frame, node)
     for option in options(holder):
         if isinstance(option, Mapping):
             if key is not MISSING and _hashable(key):
@@ -193,6 +196,21 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
                 option.open, option.element = True, value
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
             machine.write(option.attributes, str(key), value)
+
+
+def _rebind(
+    machine: Machine, target: s.Expression, holder: Value, value: Value, frame: Frame, node: s.Statement
+) -> None:
+    """`outputs[:, t] = scores` puts the graph of the scores into a tensor that had none."""
+    changed = Result(External("operator.setitem"), (holder, value), {}, node, machine.grad)
+    changed.region = machine.region
+    match target:
+        case s.Name(id=name) if name in frame.names:
+            frame.names[name] = changed
+        case s.Attribute(value=owner, name=name):
+            owned = one(machine.evaluate(machine, owner, frame))
+            if isinstance(owned, Instance) and name in owned.attributes:
+                machine.write(owned.attributes, name, changed)
 
 
 def _hashable(key: object) -> bool:

@@ -9,7 +9,6 @@ NORMALISATION = frozenset(
     "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d".split()
 )
 DROPOUT = frozenset("Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout".split())
-INSTANCE_NORM = frozenset("InstanceNorm1d InstanceNorm2d InstanceNorm3d".split())
 # Layers that hold trainable weights.
 WEIGHTED = frozenset(
     "Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Embedding EmbeddingBag"
