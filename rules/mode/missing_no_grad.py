@@ -96,7 +96,13 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             evaluation.node,
             f"`{text_of(evaluation.node)}` builds a graph for every batch of an evaluation that no backward uses",
-            because=[(evaluation.loop_node, "runs with gradients on")],
+            because=[
+                (evaluation.loop_node, "runs with gradients on"),
+                *(
+                    (node, "switches dropout and BatchNorm, not gradients")
+                    for node in evaluation.switched_by[:1]
+                ),
+            ],
             fix=evaluation.without_grad,
             title="Run the evaluation under `torch.no_grad()`",
             known=evaluation.known,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
+from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.library import apply_by_itself, call_external, call_library_object, make_library_object
 from trainlint.meaning.machine import DEPTH, STEPS_PER_CALL, STEPS_PER_MODULE, Allowance, Exhausted, Machine
 from trainlint.meaning.methods import call_method
+from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import (
     external_bases,
     find_member,
     has_unknown_base,
     is_module,
 )
-from trainlint.meaning.trace import Region
+from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     NONE,
@@ -60,6 +62,8 @@ def call(
             function.name == "forward" and is_module(receiver)
         ):
             return forward(machine, receiver, function, home, arguments, keywords, node)
+        case Bound(receiver=Instance() as receiver) if is_module(receiver) and not machine.forwarding:
+            return _call_module(machine, callee, receiver, arguments, keywords, node)
         case Bound(function=function, receiver=receiver, cls=cls):
             return call_function(machine, function, (receiver, *arguments), keywords, node, receiver, cls)
         case Class():
@@ -337,6 +341,56 @@ def forward(
     if node is not None and machine.forwarding == 0:
         machine.record("forward", node, instance, result, (*arguments, *keywords.values()))
     return result
+
+
+def _call_module(
+    machine: Machine,
+    bound: Bound,
+    module: Instance,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: s.Node | None,
+) -> Value:
+    """A method of a module that is not its forward. If it only computes, it is a forward pass under another name."""
+    outer = machine.region
+    before = len(outer.items)
+    within = any(module is other for other in machine.modules)
+    machine.modules.append(module)
+    try:
+        result = call_function(
+            machine, bound.function, (module, *arguments), keywords, node, module, bound.cls
+        )
+    finally:
+        machine.modules.pop()
+    if within or node is None or not arguments or attached(result) is not True:
+        return result
+    added = [item for item in outer.items[before:] if type(item) is Region]
+    inner = parts(module)
+    if all(_only_computes(region, inner) for region in added):
+        for region in added:
+            _forget_forwards(region)
+        machine.record("forward", node, module, result, (*arguments, *keywords.values()))
+    return result
+
+
+def _only_computes(region: Region, inner: list[Value]) -> bool:
+    """Whether nothing is trained or switched there, and no forward pass but those of parts of the module is run."""
+    return all(
+        event.kind in _COMPUTING
+        or (event.kind == "forward" and event.detail is None and any(event.target is p for p in inner[1:]))
+        for event in region.events()
+    )
+
+
+_COMPUTING = frozenset("criterion keep reset sync requires_grad".split())
+
+
+def _forget_forwards(region: Region) -> None:
+    region.items[:] = [i for i in region.items if not (type(i) is Event and i.kind == "forward")]
+    region.flat = None
+    for item in region.items:
+        if type(item) is Region:
+            _forget_forwards(item)
 
 
 def _call_base(

@@ -11,7 +11,7 @@ from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
 from trainlint.meaning.methods import role
-from trainlint.meaning.modes import parts
+from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node

@@ -13,7 +13,7 @@ from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
-from trainlint.meaning.syntax import Attribute, Call, Comprehension, For, Name, Node, While
+from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Bound,
@@ -74,7 +74,10 @@ class Evaluation:
 
     @property
     def known(self) -> Certainty:
-        return certainty(self.event.target)  # type: ignore[return-value]  # one of the certainties
+        found = certainty(self.event.target)
+        if found == "guessed" and self.trained and any(mode.event is not None for mode in self.modes):
+            return "inferred"  # it is trained and switched: whoever made it, it is a model
+        return found  # type: ignore[return-value]  # one of the certainties
 
     @property
     def in_train_mode(self) -> bool:
@@ -103,6 +106,15 @@ class Evaluation:
         if not isinstance(source, Result) or operation_name(source) != "builtins.range":
             return False
         return not any(isinstance(v, Item) and v.source is source for i in self.event.inputs for v in walk(i))
+
+    @property
+    def switched_by(self) -> list[Node]:
+        """The calls that put the module into evaluation mode here, where all paths agree on that."""
+        if not self.in_eval_mode:
+            return []
+        switches = {id(mode.event) for mode in self.modes}
+        root = list(self.event.region.ancestors())[-1]
+        return [event.node for event in of_kind(root, "mode") if id(event) in switches]
 
     @property
     def in_eval_mode(self) -> bool:
@@ -266,7 +278,20 @@ def _is_judged(event: Event, loop: Region) -> bool:
     node = loop.node
     if isinstance(node, Comprehension):
         return True
-    return isinstance(node, For) and not _JUDGING.isdisjoint(node.body.words)
+    if not isinstance(node, (For, While)):
+        return False
+    return not _JUDGING.isdisjoint(node.body.words) or not _JUDGING.isdisjoint(_words_around(event, loop))
+
+
+def _words_around(event: Event, loop: Region) -> frozenset[str]:
+    """The words of the function that holds a forward, where the loop calls it."""
+    for region in event.region.ancestors():
+        if region is loop:
+            break
+        if region.kind == "call" and isinstance(region.function, Function):
+            body = region.function.node.body if isinstance(region.function.node, Define) else None
+            return body.words if body is not None else frozenset()
+    return frozenset()
 
 
 def enclosing_call(event: Event) -> Region | None:

@@ -93,11 +93,11 @@ def _display(machine: Machine, node: s.Display, frame: Frame) -> Value:
                 items.append(element_of(machine, inner, item))
         else:
             items.append(evaluate(machine, item, frame))
-    return Sequence(node.kind, tuple(items), node, opened)
+    return Sequence(node.kind, tuple(items), node, opened, region=machine.region)
 
 
 def _dict(machine: Machine, node: s.DictDisplay, frame: Frame) -> Value:
-    mapping = Mapping({}, node)
+    mapping = Mapping({}, node, region=machine.region)
     for key_node, value_node in node.pairs:
         value = evaluate(machine, value_node, frame)
         if key_node is None:

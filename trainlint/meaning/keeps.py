@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import attached, container, inputs_of, walk
+from trainlint.meaning.dataflow import attached, container, inputs_of, same, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.methods import role
 from trainlint.meaning.place import statement_text, text_of
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import (
@@ -82,6 +83,8 @@ class Keep:
         """What takes the number, or the tensor without its graph, out of the kept expression."""
         if not isinstance(self.expression, (Name, Attribute, Subscript, Call)):
             return ""
+        if any(isinstance(option, (Sequence, Mapping)) for option in options(self.value)):
+            return ""  # what is in there has to be cut one by one
         is_loss = self.backward is not None or any(
             isinstance(v, Result) and _is_criterion(v) for o in options(self.value) for v in (o,)
         )
@@ -175,7 +178,7 @@ def _backward_through(event: Event, loop: Region) -> Event | None:
     """A backward pass of the loop on the very value that is kept (or on what contains it)."""
     assert event.value is not None
     kept = _elements(event.value)
-    behind = {id(v) for value in kept for v in walk(value) if isinstance(v, Result)}
+    behind = {id(v) for value in kept for v in walk(value, _has_graph) if isinstance(v, (Result, Item))}
     for backward in of_kind(loop, "backward"):
         if backward.value is None:
             continue
@@ -186,9 +189,31 @@ def _backward_through(event: Event, loop: Region) -> Event | None:
     return None
 
 
+def _has_graph(value: Value) -> bool:
+    """Whether what a value was computed from can still be kept alive by it."""
+    if isinstance(value, Item):
+        return not _is_measurement(value)
+    return not isinstance(value, Result) or attached(value) is not False
+
+
+def _is_measurement(value: Value) -> bool:
+    """`output["accuracy"]` beside `output["loss"]`: most code that names measurements so has cut them already."""
+    match one(value):
+        case Item(key=key) if key is not None and isinstance(constant(key), str):
+            name = constant(key).lower()
+        case Member(name=found):
+            name = found.lower()
+        case _:
+            return False
+    return any(word in name for word in _MEASUREMENTS)
+
+
+_MEASUREMENTS = ("acc", "metric", "score", "count", "num", "log_", "stat", "time", "f1", "iou")
+
+
 def _trained_by(program: Program, value: Value) -> Event | None:
     """The backward pass through what an unknown model gave, where the value comes from that too."""
-    if attached(value) is False:
+    if attached(value) is False or _is_measurement(value):
         return None
     source = container(value)
     for backward in program.backwards if isinstance(source, Result) else ():
@@ -196,7 +221,7 @@ def _trained_by(program: Program, value: Value) -> Event | None:
             return backward
     unknown = {
         id(v)
-        for v in walk(value)
+        for v in walk(value, _has_graph)
         if isinstance(v, Result) and isinstance(v.callee, (Argument, Free)) and v.grad
     }
     for backward in program.backwards if unknown else ():
@@ -267,9 +292,13 @@ def _outlives(event: Event, loop: Region) -> bool:
 
 
 def _is_local(holder: Value, loop: Region) -> bool:
-    """A tensor made in the same iteration that is written to."""
+    """A tensor, list or dictionary made in the same iteration that is written to."""
     found = one(holder)
-    return isinstance(found, Result) and found.region is not None and found.region.inside(loop)
+    return (
+        isinstance(found, (Result, Sequence, Mapping))
+        and found.region is not None
+        and found.region.inside(loop)
+    )
 
 
 def _runs_briefly(loop: Region) -> bool:
@@ -288,7 +317,10 @@ def _is_reset_around(loop: Region, name: str) -> bool:
     for outer in enclosing_loops(loop)[1:]:
         shared = name.startswith(".")
         steps = [
-            s for s in of_kind(outer, "step") if s.loop is outer or (shared and not s.region.inside(loop))
+            s
+            for s in of_kind(outer, "step")
+            if (s.loop is outer or (shared and not s.region.inside(loop)))
+            and not _may_schedule(s, loop, outer)
         ]
         if (
             name
@@ -297,6 +329,13 @@ def _is_reset_around(loop: Region, name: str) -> bool:
         ):
             return True
     return False
+
+
+def _may_schedule(step: Event, loop: Region, outer: Region) -> bool:
+    """Whether a step around a loop that steps by itself is one of an unknown object that nobody clears: a schedule."""
+    if role(step.target) == "optimizer" or not of_kind(loop, "step"):
+        return False
+    return not any(same(e.target, step.target) for e in of_kind(outer, "zero_grad"))
 
 
 def _same_arms(first: Event, second: Event, loop: Region) -> bool:

@@ -11,6 +11,7 @@ from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, register_unnamed
+from trainlint.meaning.processes import note_start
 from trainlint.meaning.samples import note_sample
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
@@ -54,6 +55,7 @@ def call_external(
     machine: Machine, callee: External, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value:
     name = callee.name
+    note_start(machine, name, arguments, keywords, node)
     handler = _HANDLERS.get(name)
     if handler is not None:
         value = handler(machine, arguments, keywords, node)
@@ -258,7 +260,7 @@ def _setattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: N
 
 
 def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    mapping = Mapping({}, node)
+    mapping = Mapping({}, node, region=machine.region)
     for argument in arguments:
         inner = one(argument)
         if isinstance(inner, Mapping):
@@ -289,17 +291,17 @@ def _defaultdict(
     element: Value = Unknown("default", node)
     if arguments and isinstance(arguments[0], External) and arguments[0].name == "builtins.list":
         element = Sequence("list", (), node)
-    return Mapping({}, node, True, element)
+    return Mapping({}, node, True, element, machine.region)
 
 
 def _copy_sequence(
     machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
     if not arguments:
-        return Sequence("list", (), node)
+        return Sequence("list", (), node, region=machine.region)
     inner = one(arguments[0])
     return (
-        Sequence("list", inner.items, node, inner.open, inner.element)
+        Sequence("list", inner.items, node, inner.open, inner.element, machine.region)
         if isinstance(inner, Sequence)
         else None
     )

@@ -49,6 +49,15 @@ class Writes:
     before: dict[tuple[int, Any], tuple[Any, Any, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Started:
+    """A function that a process or thread of its own runs."""
+
+    function: Value
+    arguments: tuple[Value, ...]
+    keywords: dict[str, Value]
+
+
 @dataclass(slots=True, eq=False)
 class Machine:
     load_unit: Callable[[Path], Unit | None]
@@ -72,7 +81,10 @@ class Machine:
     entered: set[Any] = field(default_factory=set)  # function nodes that were run
     units: dict[Path, Unit] = field(default_factory=dict)
     forwarding: int = 0  # above 0: inside the forward of a module
+    modules: list[Instance] = field(default_factory=list)  # whose other methods are running
     known_files: list[Unit] = field(default_factory=list)
+    started: list[Started] = field(default_factory=list)  # by the trace at hand, not read yet
+    starts: int = 0
 
     def spend(self) -> None:
         self.steps += 1

@@ -9,6 +9,7 @@ from trainlint.meaning.dataflow import operation
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, register_unnamed
+from trainlint.meaning.processes import start_by_method
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     NONE,
@@ -35,7 +36,7 @@ from trainlint.meaning.values import (
 
 Arguments = tuple[Value, ...]
 Keywords = dict[str, Value]
-_SELF_RETURNING = frozenset(
+SELF_RETURNING = frozenset(
     "to cuda cpu float half double bfloat16 train eval requires_grad_ apply share_memory to_empty type xpu compile"
     " make_gpt2_compatible half_ float_".split()
 )
@@ -79,7 +80,7 @@ def call_method(
         value = handler(machine, callee, arguments, keywords, node)
         if value is not None:
             return value
-    if name in _SELF_RETURNING and (is_module(one(receiver)) or _is_made_elsewhere(one(receiver))):
+    if name in SELF_RETURNING and (is_module(one(receiver)) or _is_made_elsewhere(one(receiver))):
         return receiver
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
@@ -448,6 +449,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "items": _values,
     "values": _values,
     "keys": _values,
+    "Process": start_by_method,
     "add_argument": add_argument,
     "parse_args": parsed_arguments,
     "parse_known_args": parsed_arguments,

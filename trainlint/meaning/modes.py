@@ -10,8 +10,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
 from trainlint.meaning.flow import key as condition_key
-from trainlint.meaning.modules import held
-from trainlint.meaning.objects import is_module
+from trainlint.meaning.methods import SELF_RETURNING
+from trainlint.meaning.modules import parts
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import (
     Argument,
@@ -22,7 +22,6 @@ from trainlint.meaning.values import (
     Item,
     Member,
     Result,
-    Unknown,
     Value,
     options,
 )
@@ -63,7 +62,9 @@ def identity(value: Value) -> Hashable | None:
     match value:
         case Instance():
             return id(value)
-        case Result(callee=Free() | External() | Unknown()):
+        case Result(callee=Member(receiver=receiver, name=name)) if name in SELF_RETURNING:
+            return identity(receiver)
+        case Result():
             return ("made", id(value))
         case Free(name=name):
             return ("free", name)
@@ -98,22 +99,6 @@ def modes_of(root: Region) -> Modes:
     modes = Modes()
     _Walk(modes).region(root, {}, frozenset())
     return modes
-
-
-def parts(module: Value) -> list[Value]:
-    """The modules that switch together with one: itself and all that it registers."""
-    found: list[Value] = [module]
-    for current in found:
-        if isinstance(current, Instance) and len(found) < 200:
-            for name, inner in held(current):
-                if isinstance(inner, Instance) and is_module(inner) and all(inner is not f for f in found):
-                    if not _is_plain(current, name):
-                        found.append(inner)
-    return found
-
-
-def _is_plain(holder: Instance, name: str) -> bool:
-    return (name.startswith("*") and name not in ("*layers", "*registered")) or not is_module(holder)
 
 
 class _Walk:

@@ -65,6 +65,22 @@ def held(instance: Instance) -> Iterator[tuple[str, Value]]:
                     yield name, option
 
 
+def parts(module: Value) -> list[Value]:
+    """The modules that switch together with one: itself and all that it registers."""
+    found: list[Value] = [module]
+    for current in found:
+        if isinstance(current, Instance) and len(found) < 200:
+            for name, inner in held(current):
+                if isinstance(inner, Instance) and is_module(inner) and all(inner is not f for f in found):
+                    if not _is_plain(current, name):
+                        found.append(inner)
+    return found
+
+
+def _is_plain(holder: Instance, name: str) -> bool:
+    return (name.startswith("*") and name not in ("*layers", "*registered")) or not is_module(holder)
+
+
 def mode_dependent(value: Value, depth: int = 0) -> bool | None:
     """Whether train and eval mode differ for a module; None where that cannot be told."""
     answers = {_mode_dependent(option, depth) for option in options(value)}

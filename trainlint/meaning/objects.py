@@ -124,7 +124,12 @@ def _instance_attribute(machine: Machine, holder: Instance, name: str, node: s.N
         return _bind(machine, holder, found[0], found[1], node)
     if name == "__class__":
         return holder.cls
-    return _built_later(machine, holder, name) or Member(holder, name, node)
+    return _built_later(machine, holder, name) or _unwrapped(holder, name) or Member(holder, name, node)
+
+
+def _unwrapped(holder: Instance, name: str) -> Value | None:
+    """`model.module`: DataParallel and its like hand their module on as if it were themselves."""
+    return holder if name == "module" and is_module(holder) else None
 
 
 def _bind(machine: Machine, holder: Instance, member: Value, cls: Class, node: s.Node | None) -> Value:
@@ -236,7 +241,7 @@ def _library_attribute(machine: Machine, holder: Instance, name: str, node: s.No
         return holder.keywords[name]
     if name == "dataset" and holder.arguments:
         return holder.arguments[0]
-    return Member(holder, name, node)
+    return _unwrapped(holder, name) or Member(holder, name, node)
 
 
 def register_unnamed(machine: Machine, holder: Instance, value: Value) -> None:

@@ -102,7 +102,7 @@ def _lowered(project: Project) -> dict[Path, Unit]:
 def _root(machine: Machine, reading: Reading, run: object) -> None:
     region = Region("root", None, None)
     machine.region, machine.stack, machine.grad = region, [], True
-    machine.writes, machine.forwarding, machine.silent = [], 0, 0
+    machine.writes, machine.forwarding, machine.silent, machine.modules = [], 0, 0, []
     machine.allowances = []
     machine.root_limit = machine.limit = machine.steps + STEPS_PER_ROOT
     try:
@@ -111,6 +111,18 @@ def _root(machine: Machine, reading: Reading, run: object) -> None:
         reading.exhausted = True
     region.closed = True
     reading.roots.append(region)
+    _workers(machine, reading)
+
+
+def _workers(machine: Machine, reading: Reading) -> None:
+    """What a trace has started in processes and threads of their own."""
+    started, machine.started = machine.started, []
+    for one in started:
+        _root(
+            machine,
+            reading,
+            lambda s=one: call(machine, s.function, s.arguments, s.keywords, None, None),
+        )
 
 
 def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
@@ -156,9 +168,15 @@ def _called_elsewhere(project: Project, entry: Unit) -> frozenset[str]:
         return frozenset()
     found: set[str] = set()
     for other in project.dependents([entry.file]):
-        if other != entry.file:
+        if other != entry.file and not _is_test(other, project):
             found |= project.calls(other)
     return frozenset(found)
+
+
+def _is_test(file: Path, project: Project) -> bool:
+    """Tests call with little data and for a moment: they do not show how a function is used."""
+    folders = file.relative_to(project.root).parts[:-1] if file.is_relative_to(project.root) else ()
+    return file.name.startswith("test_") or file.stem.endswith("_test") or "tests" in folders
 
 
 def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[str]) -> None:

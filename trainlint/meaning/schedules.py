@@ -70,11 +70,18 @@ def early_schedules(program: Program) -> list[EarlySchedule]:
         for index, event in enumerate(events):
             if event.kind != "schedule" or any(same(event.target, s) for s in seen):
                 continue
+            if _fast_forwards(event):
+                continue
             seen.append(event.target)
             step = _first_step_after(events, index, event)
             if step is not None:
                 found.append(EarlySchedule(event, step))
     return found
+
+
+def _fast_forwards(event: Event) -> bool:
+    """Whether a loop steps the schedule and nothing else, to where an earlier run had come."""
+    return event.loop is not None and not any(e.kind in ("step", "unresolved") for e in event.loop.events())
 
 
 def _first_step_after(events: list[Event], index: int, event: Event) -> Event | None:

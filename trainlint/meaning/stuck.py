@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, same, walk
 from trainlint.meaning.flow import of_kind
-from trainlint.meaning.modes import Mode, parts
-from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.modes import Mode
+from trainlint.meaning.modules import mode_dependent, parts
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event, Region

@@ -42,6 +42,7 @@ class Sequence:
     node: Node | None = None
     open: bool = False
     element: Value | None = None  # what a comprehension or unrolled builder puts in, however often
+    region: Any = None  # where in the trace a display was evaluated
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +53,7 @@ class Mapping:
     node: Node | None = None
     open: bool = False
     element: Value | None = None
+    region: Any = None  # where in the trace a display was evaluated
 
 
 @dataclass(slots=True, eq=False)
