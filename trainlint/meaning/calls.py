@@ -362,14 +362,15 @@ def _call_module(
         )
     finally:
         machine.modules.pop()
-    if within or node is None or not arguments or attached(result) is not True:
+    if within or node is None or not arguments:
         return result
     added = [item for item in outer.items[before:] if type(item) is Region]
     inner = parts(module)
-    if all(_only_computes(region, inner) for region in added):
+    runs = any(event.kind == "forward" for region in added for event in region.events())
+    if (runs or attached(result) is True) and all(_only_computes(region, inner) for region in added):
         for region in added:
             _forget_forwards(region)
-        machine.record("forward", node, module, result, (*arguments, *keywords.values()))
+        machine.record("forward", node, module, result, (*arguments, *keywords.values()), detail="method")
     return result
 
 
@@ -377,7 +378,11 @@ def _only_computes(region: Region, inner: list[Value]) -> bool:
     """Whether nothing is trained or switched there, and no forward pass but those of parts of the module is run."""
     return all(
         event.kind in _COMPUTING
-        or (event.kind == "forward" and event.detail is None and any(event.target is p for p in inner[1:]))
+        or (
+            event.kind == "forward"
+            and event.detail != "unknown"
+            and any(event.target is p for p in inner[1:])
+        )
         for event in region.events()
     )
 

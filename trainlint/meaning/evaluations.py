@@ -68,15 +68,17 @@ class Evaluation:
     def model_text(self) -> str:
         """The model's expression in the author's text, "" where it is no plain name."""
         call = self.event.node
-        if isinstance(call, Call) and isinstance(call.function, (Name, Attribute)):
-            return text_of(call.function)
-        return ""
+        function = call.function if isinstance(call, Call) else None
+        if isinstance(function, Attribute) and (self.event.detail == "method" or function.name == "forward"):
+            function = function.value
+        return text_of(function) if isinstance(function, (Name, Attribute)) else ""
 
     @property
     def known(self) -> Certainty:
         found = certainty(self.event.target)
-        if found == "guessed" and self.trained and any(mode.event is not None for mode in self.modes):
-            return "inferred"  # it is trained and switched: whoever made it, it is a model
+        if found == "guessed" and any(mode.event is not None for mode in self.modes):
+            if self.trained or self.in_eval_mode:
+                return "inferred"  # it is switched, and trained or evaluated: whoever made it, it is a model
         return found  # type: ignore[return-value]  # one of the certainties
 
     @property
@@ -266,7 +268,9 @@ def _is_trained(program: Program, event: Event) -> bool:
 
 def _is_used(program: Program, event: Event) -> bool:
     used = program.used_by_backwards
-    return event.value is not None and any(id(container(o)) in used for o in options(event.value))
+    if event.value is None:
+        return False
+    return any(id(container(o)) in used for o in options(event.value)) or _reaches(event.value, used)
 
 
 def _is_judged(event: Event, loop: Region) -> bool:

@@ -80,13 +80,19 @@ def call_method(
         value = handler(machine, callee, arguments, keywords, node)
         if value is not None:
             return value
-    if name in SELF_RETURNING and (is_module(one(receiver)) or _is_made_elsewhere(one(receiver))):
+    if name in SELF_RETURNING and _is_model(receiver):
         return receiver
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     if node is not None and _could_do_anything(receiver, name):
         machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
     return result
+
+
+def _is_model(value: Value) -> bool:
+    """Whether a value is a module whichever path it came by, perhaps of a class that is not at hand."""
+    found = [option for option in options(value) if not _is_nothing(option)]
+    return bool(found) and all(is_module(option) or _is_made_elsewhere(option) for option in found)
 
 
 def _is_made_elsewhere(value: Value) -> bool:

@@ -15,6 +15,7 @@ from trainlint.meaning.modules import parts
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import (
     Argument,
+    Choice,
     Constant,
     External,
     Free,
@@ -62,8 +63,6 @@ def identity(value: Value) -> Hashable | None:
     match value:
         case Instance():
             return id(value)
-        case Result(callee=Member(receiver=receiver, name=name)) if name in SELF_RETURNING:
-            return identity(receiver)
         case Result():
             return ("made", id(value))
         case Free(name=name):
@@ -77,6 +76,28 @@ def identity(value: Value) -> Hashable | None:
             inner = identity(source)
             return None if inner is None else (inner, "[]", k)
     return None
+
+
+def behind(value: Value) -> list[Value]:
+    """The objects that a value can be, seen through `.to(device)` and the `.module` of a wrapper."""
+    found: list[Value] = []
+    seen: set[int] = set()
+    pending = [value]
+    while pending and len(seen) < 30:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        match current:
+            case Choice():
+                pending += options(current)
+            case Result(callee=Member(receiver=receiver, name=name)) if name in SELF_RETURNING:
+                pending.append(receiver)
+            case Member(receiver=Result() | Argument() | Free() | Choice() as receiver, name="module"):
+                pending.append(receiver)
+            case _:
+                found.append(current)
+    return found
 
 
 def initial(value: Value) -> frozenset[Mode]:
@@ -182,11 +203,13 @@ class _Walk:
     def _event(self, event: Event, state: State, guards: Guards) -> None:
         if event.kind == "mode":
             mode = Mode(event.detail, event, guards)
-            for target in options(event.target):
+            for target in behind(event.target):
                 for part in parts(target):
                     name = identity(part)
                     if name is not None:
                         state[name] = frozenset({mode})
+                    else:
+                        _forget(state)
         elif event.kind == "forward":
             entries = self.modes.entries.setdefault(id(event), set())
             found = self._modes_at(event, state)
@@ -196,13 +219,20 @@ class _Walk:
 
     def _modes_at(self, event: Event, state: State) -> set[Mode]:
         found: set[Mode] = set()
-        for target in options(event.target):
+        for target in behind(event.target):
             name = identity(target)
             known = UNKNOWN if name is None else state.get(name, initial(target))
             found |= {m for m in known if not m.untouched}
             if any(m.untouched for m in known):
                 found |= initial(target)
         return found
+
+
+def _forget(state: State) -> None:
+    """Something unknown was switched: it may be any of the objects whose making is not seen."""
+    for name in state:
+        if isinstance(name, tuple) and name[0] == "made":
+            state[name] = UNKNOWN
 
 
 def _contradicts(mode: Mode, guard: tuple[str, bool] | None) -> bool:

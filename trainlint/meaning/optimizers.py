@@ -11,6 +11,7 @@ from trainlint.meaning.methods import role
 from trainlint.meaning.objects import external_bases, is_module
 from trainlint.meaning.values import (
     Argument,
+    Choice,
     Constant,
     External,
     Free,
@@ -104,7 +105,10 @@ def is_schedule(value: Value) -> bool:
 
 
 def scheduled(value: Value) -> Value | None:
-    """The optimizer that a schedule drives."""
+    """The optimizer that a schedule drives; of several schedules the one that all of them drive."""
+    if isinstance(value, Choice):
+        driven = [scheduled(option) for option in options(value)]
+        return driven[0] if driven and all(d is not None and d is driven[0] for d in driven) else None
     made = one(value)
     if not isinstance(made, Instance):
         return None

@@ -11,7 +11,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.machine import STEPS_PER_ROOT, Exhausted, Machine
-from trainlint.meaning.objects import find_member
+from trainlint.meaning.objects import find_member, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
@@ -134,7 +134,8 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
         for v in values
         if isinstance(v, Function) and v.unit is reading.entry and isinstance(v.node, s.Define)
     }
-    for function in _callers_first(functions):
+    classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
+    for function in _callers_first(functions, classes):
         if function.node not in machine.entered and function.name not in called:
             _root(
                 machine,
@@ -146,16 +147,21 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
             _methods(machine, reading, value, called)
 
 
-def _callers_first(functions: dict[str, Function]) -> list[Function]:
+def _callers_first(functions: dict[str, Function], classes: dict[str, Class] | None = None) -> list[Function]:
     """The functions that matter, those that others of them call last: by then they have been entered."""
     words = {name: _code(f) for name, f in functions.items()}
-    matter = {name for name, f in functions.items() if not TRIGGERS.isdisjoint(words[name])}
+    makers = TRIGGERS | {name for name, cls in (classes or {}).items() if _holds_triggers(cls)}
+    matter = {name for name in functions if not makers.isdisjoint(words[name])}
     for _ in range(4):
         matter |= {name for name in functions if not matter.isdisjoint(words[name])}
     calls = {name: sum(1 for other in matter if other != name and name in words[other]) for name in matter}
     return [functions[name] for name in functions if name in matter and not calls[name]] + [
         functions[name] for name in functions if name in matter and calls[name]
     ]
+
+
+def _holds_triggers(cls: Class) -> bool:
+    return any(not TRIGGERS.isdisjoint(_code(method)) for method in _own_methods(cls))
 
 
 def _code(function: Function) -> frozenset[str]:
@@ -187,8 +193,10 @@ def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[s
     if not pending or (cls.node.name in called and not _is_framework_class(cls)):
         return
     made = _symbolic(machine, reading, cls)
-    for method in pending:
-        if method.node in machine.entered or method.name == "__init__":
+    inherited = _inherited_callers(cls, pending)
+    for method in (*inherited, *pending):
+        known = method.node in machine.entered and all(method is not caller for caller in inherited)
+        if known or method.name == "__init__":
             continue
         arguments = standalone_arguments(machine, method)
         first = method.node.parameters[0].name if method.node.parameters else ""
@@ -196,9 +204,23 @@ def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[s
         _root(machine, reading, lambda m=method, a=arguments: _run_method(machine, m, made, a, cls))
 
 
+def _inherited_callers(cls: Class, methods: list[Function]) -> list[Function]:
+    """The methods of base classes that call these: a template's `fit` shows how the parts of it are used."""
+    names = {method.name for method in methods}
+    return [
+        value
+        for base in lineage(cls)
+        if isinstance(base, Class) and base is not cls
+        for name, value in base.names.items()
+        if isinstance(value, Function) and find_member(cls, name) == (value, base)
+        if not names.isdisjoint(_code(value))
+    ]
+
+
 def _run_method(
     machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class
 ) -> None:
+    machine.modules = [made]
     if not (_is_framework_class(cls) and method.name in _STEPS):
         call_function(machine, method, (made,), arguments, None, made, cls)
         return

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import same
+from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
-from trainlint.meaning.syntax import For, Node
+from trainlint.meaning.syntax import Comparison, For, Literal, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
-from trainlint.meaning.values import External, Instance, Result, Value, one
+from trainlint.meaning.values import Choice, External, Instance, Result, Value, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -55,9 +55,11 @@ class EarlySchedule:
 
     @property
     def moved(self) -> list[Change]:
-        """The edit that steps the schedule at the end of its loop's body."""
+        """The edit that steps the schedule at the end of its loop's body, where that has the same names."""
         loop = self.event.loop
-        if loop is None or not isinstance(loop.node, For):
+        if loop is None or not isinstance(loop.node, For) or not self.step.region.inside(loop):
+            return []
+        if any(r.kind == "call" and r.inside(loop) for r in self.event.region.ancestors()):
             return []
         return [remove_statement(self.node), append_to_body(loop.node, text_of(self.node))]
 
@@ -70,7 +72,7 @@ def early_schedules(program: Program) -> list[EarlySchedule]:
         for index, event in enumerate(events):
             if event.kind != "schedule" or any(same(event.target, s) for s in seen):
                 continue
-            if _fast_forwards(event):
+            if _fast_forwards(event) or _takes_a_metric(event):
                 continue
             seen.append(event.target)
             step = _first_step_after(events, index, event)
@@ -81,12 +83,42 @@ def early_schedules(program: Program) -> list[EarlySchedule]:
 
 def _fast_forwards(event: Event) -> bool:
     """Whether a loop steps the schedule and nothing else, to where an earlier run had come."""
-    return event.loop is not None and not any(e.kind in ("step", "unresolved") for e in event.loop.events())
+    loop = _epoch_loop(event)
+    return loop is not None and not any(e.kind in ("step", "unresolved") for e in loop.events())
+
+
+def _takes_a_metric(event: Event) -> bool:
+    """`scheduler.step(loss)` for the one kind of schedule that wants it, where others may be the one."""
+    return bool(event.inputs) and any(
+        isinstance(o, Instance) and isinstance(o.cls, External) and o.cls.name.endswith("ReduceLROnPlateau")
+        for o in options(event.target)
+    )
+
+
+def _epoch_loop(event: Event) -> Region | None:
+    """The loop whose turns a schedule counts: around the one that goes through several schedules."""
+    for loop in enclosing_loops(event.region):
+        if loop.iterable is None or not any(v is event.target for v in walk(loop.iterable)):
+            return loop
+    return None
 
 
 def _first_step_after(events: list[Event], index: int, event: Event) -> Event | None:
-    loop, driven = event.loop, scheduled(event.target)
-    if loop is None or driven is None or event.inputs or event.detail or not _is_torch(event.target):
+    """The first step of the driven optimizer, or of several that may be the one, if all come later."""
+    driven = scheduled(event.target)
+    if driven is None:
+        return None
+    whole = _first_step_of(driven, events, index, event)
+    if whole is not None or not isinstance(driven, Choice):
+        return whole
+    found = [_first_step_of(option, events, index, event) for option in options(driven)]
+    steps = [step for step in found if step is not None]
+    return min(steps, key=events.index) if len(steps) == len(found) > 0 else None
+
+
+def _first_step_of(driven: Value, events: list[Event], index: int, event: Event) -> Event | None:
+    loop = _epoch_loop(event)
+    if loop is None or event.inputs or event.detail or not _is_torch(event.target):
         return None
     if any(_depends_on_time(arm) for arm in event.guards(loop)):
         return None
@@ -104,18 +136,20 @@ def _first_step_after(events: list[Event], index: int, event: Event) -> Event | 
 
 
 def _depends_on_time(arm: Region) -> bool:
+    match arm.test:
+        case Comparison(rest=((_, Literal(value=str())),)):
+            return False  # a setting
     text = key(arm.test)
     return any(sign in text for sign in ("%", "<", ">", "epoch", "step", "==", "!="))
 
 
 def _is_torch(value: Value) -> bool:
-    made = one(value)
-    if not isinstance(made, Instance) or not isinstance(made.cls, External):
-        return False
-    name = made.cls.name
-    return name.startswith(("torch.optim.lr_scheduler.", "transformers.")) and not name.endswith(
-        "ReduceLROnPlateau"
-    )
+    """Whether a schedule of PyTorch's own order is stepped; one that wants a metric is not stepped without."""
+    names = [
+        o.cls.name if isinstance(o, Instance) and isinstance(o.cls, External) else "" for o in options(value)
+    ]
+    others = [name for name in names if not name.endswith("ReduceLROnPlateau")]
+    return bool(others) and all(n.startswith(("torch.optim.lr_scheduler.", "transformers.")) for n in others)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
