@@ -10,12 +10,14 @@ from trainlint.meaning.dataflow import attached, certainty, container, same, wal
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import loaders_behind
+from trainlint.meaning.methods import role
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
+    NONE,
     Bound,
     Choice,
     External,
@@ -27,6 +29,7 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Value,
+    constant,
     one,
     options,
 )
@@ -50,6 +53,7 @@ class Evaluation:
     trained: bool  # the same module is trained, or loaded, in the same program
     judged: bool  # what it gives is measured or collected
     trains_too: bool  # the same loop trains when it is called from elsewhere
+    volatile: bool = False  # its inputs were marked so, in a program from before torch 0.4, where that worked
     as_asked: bool = False  # in the mode that the caller asked for, and another caller asked for eval mode
 
     @property
@@ -130,6 +134,7 @@ class Evaluation:
             and not frozen
             and self.event.value is not None
             and attached(self.event.value) is not False
+            and not self.volatile
         )
 
     @property
@@ -166,6 +171,8 @@ def evaluations(program: Program) -> list[Evaluation]:
                 and not any(m.event for m in modes)
             ):
                 continue
+            if _is_some_object(program, event) or _is_unit_test(event):
+                continue
             if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(
                 event, modes, used
             ):
@@ -178,10 +185,41 @@ def evaluations(program: Program) -> list[Evaluation]:
                     _is_trained(program, event),
                     _is_judged(event, loop),
                     _trains_too(program, loop),
+                    _is_volatile(program, event),
                 )
             )
     modal = {id(e.node) for e in found if e.in_eval_mode and e.switched_here}
     return [replace(e, as_asked=id(e.node) in modal and e.switched_here) for e in found]
+
+
+def _is_volatile(program: Program, event: Event) -> bool:
+    """`Variable(x, volatile=True)`: nothing computed from it had a graph. Later programs show by their idioms."""
+    marked = any(
+        isinstance(v, Result) and constant(v.keywords.get("volatile", NONE)) is True
+        for given in event.inputs
+        for v in walk(given)
+    )
+    return marked and not program.uses("item", "no_grad", "inference_mode", "set_grad_enabled", "device")
+
+
+def _is_some_object(program: Program, event: Event) -> bool:
+    """A library's object of unknown kind that nothing shows to be a module: a transform, a sampler."""
+    target = one(event.target)
+    if event.detail != "unknown" or not isinstance(target, Instance) or not isinstance(target.cls, External):
+        return False
+    treated = program.events("mode", "load_state")
+    if any(o is target for e in treated if e.target is not None for o in options(e.target)):
+        return False
+    made = [i for i in program.instances if role(i) == "optimizer"]
+    return not any(v is target for i in made for given in i.arguments for v in walk(given))
+
+
+def _is_unit_test(event: Event) -> bool:
+    """pytest's convention: `test_*` in a file `test_*.py` checks code, it evaluates no model."""
+    function = enclosing_function(event)
+    name = function.name if function is not None else ""
+    path = event.node.unit.path.rpartition("/")[2]
+    return name.startswith("test_") and path.startswith("test_")
 
 
 def _trains_too(program: Program, loop: Region) -> bool:

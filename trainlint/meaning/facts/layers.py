@@ -68,7 +68,10 @@ def is_module_class(name: str) -> bool:
         return "_Weights" not in name
     if name.startswith("transformers."):
         return "Model" in last or "For" in last
-    return last[:1].isupper() and name.startswith(MODULE_HOMES)
+    return last[:1].isupper() and name.startswith(MODULE_HOMES) and not last.endswith(_FEEDS)
+
+
+_FEEDS = ("Loader", "Sampler", "Dataset")  # what libraries of modules keep beside them
 
 
 def is_container(name: str) -> bool:
