@@ -16,6 +16,10 @@ _IMPORT = re.compile(r"import\b[ \t]*(\([^)]*\)|(?:\\\r?\n|[^\r\n;])*)")
 _FROM = re.compile(r"(?:.*[;:])?[ \t\f]*from\b[ \t]*([. ]*)[ \t]*([\w.]*)[ \t]*\\?")
 _PLAIN = re.compile(r"(?:.*[;:])?[ \t\f]*")
 _COMMENT = re.compile(r"#.*")
+_LATE_IMPORT = "import_module"
+_NAMED_LATE = re.compile(  # the module itself, or a path that may become one: `"network": "models.net.Net"`
+    r"\bimport_module[ \t]*\(\s*['\"]([\w.]+)['\"]|['\"]([^\W\d]\w*(?:\.[^\W\d]\w*)+)['\"]"
+)
 _NAME = re.compile(r"[^\W\d][\w.]*")
 
 
@@ -45,6 +49,9 @@ def imports_in(text: str) -> Iterator[Import]:
         elif _PLAIN.fullmatch(before):
             for name in _names(match[1]):
                 yield Import(name)
+
+    if _LATE_IMPORT in text:
+        yield from (Import(match[1] or match[2]) for match in _NAMED_LATE.finditer(text))
 
 
 def _line_before(text: str, end: int) -> str:
@@ -87,6 +94,18 @@ class Finder:
             for place in self._search_path(folder):
                 if not self._hides_python(place, folder, dotted):
                     yield from self._module_in(place, dotted)
+            yield from self._under_another_name(folder, dotted)
+
+    def _under_another_name(self, folder: str, dotted: str) -> Iterator[str]:
+        """A module of the package around the importer, whose folder was renamed: the clone of a repository
+        that is itself the package."""
+        package, _, inside = dotted.partition(".")
+        if not inside or package in sys.stdlib_module_names:
+            return
+        top = self.top_of_package(folder)
+        outermost = join(top, folder[len(join(top, "")) :].partition(sep)[0]) if top != folder else self.root
+        if self.exists(join(outermost, "__init__.py")):
+            yield from self._module_in(outermost, inside)
 
     def _module_in(self, folder: str, dotted: str) -> Iterator[str]:
         place = f"{folder}{sep}{dotted.replace('.', sep)}" if dotted else folder

@@ -7,7 +7,15 @@ from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.library import apply_by_itself, call_external, call_library_object, make_library_object
-from trainlint.meaning.machine import DEPTH, STEPS_PER_CALL, STEPS_PER_MODULE, Allowance, Exhausted, Machine
+from trainlint.meaning.machine import (
+    DEPTH,
+    STEPS_FOR_MODULES,
+    STEPS_PER_CALL,
+    STEPS_PER_MODULE,
+    Allowance,
+    Exhausted,
+    Machine,
+)
 from trainlint.meaning.methods import call_method
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import (
@@ -15,6 +23,7 @@ from trainlint.meaning.objects import (
     find_member,
     has_unknown_base,
     is_module,
+    leave_closed,
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unit import Frame
@@ -113,12 +122,13 @@ def _call_each(
     ]
     if len(found) == 1:
         return call(machine, found[0], arguments, keywords, node, frame)
-    results = []
+    results, under = [], []
     with machine.within("branch", node):
         for option in found:
-            with machine.within("arm", node):
+            under.append((callee.under or {}).get(id(option), ()))
+            with machine.within("arm", node, given=under[-1]):
                 results.append(call(machine, option, arguments, keywords, node, frame))
-    return choice(results) if results else Unknown("no callee", node)
+    return choice(results, None, under) if results else Unknown("no callee", node)
 
 
 # Functions
@@ -141,7 +151,7 @@ def call_function(
     frame = Frame(function.unit, names, function.scope, function, receiver, cls or function.owner)
     machine.stack.append(function)
     machine.entered.add(function.node)
-    grad = machine.grad
+    grad, assumed = machine.grad, len(machine.assumed)
     for decorator in function.decorators:
         effect = grad_effect(decorator)
         if effect is not UNCHANGED:
@@ -150,6 +160,7 @@ def call_function(
         return _run(machine, function, frame, node)
     finally:
         machine.grad = grad
+        del machine.assumed[assumed:]
         machine.stack.pop()
 
 
@@ -168,7 +179,9 @@ def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None
         return Sequence("generator", (), node, True, element)
     if not frame.returned:
         return NONE
-    return choice(frame.returned)  # falling off the end counts only where nothing is returned
+    return choice(
+        frame.returned, None, frame.returned_under
+    )  # falling off the end counts only where nothing is returned
 
 
 def defaults_of(machine: Machine, function: Function) -> tuple[Value | None, ...]:
@@ -279,12 +292,37 @@ def make(
     if "criterion" in keywords and any("skorch" in name for name in external_bases(cls)):
         apply_by_itself(machine, arguments, keywords, node)
     if initialiser is not None and isinstance(initialiser[0], Function):
-        call_function(
-            machine, initialiser[0], (instance, *arguments), keywords, node, instance, initialiser[1]
-        )
+        _initialise(machine, instance, initialiser[0], initialiser[1], (instance, *arguments), keywords, node)
     else:
         _fill_fields(cls, instance, arguments, keywords)
     return instance
+
+
+def _initialise(
+    machine: Machine,
+    instance: Instance,
+    method: Function,
+    home: Class,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: s.Node | None,
+) -> None:
+    """Run a constructor; those of modules share a budget, and what is beyond it stays closed."""
+    if not is_module(instance):
+        call_function(machine, method, arguments, keywords, node, instance, home)
+        return
+    outermost = machine.making is None
+    started = machine.steps if machine.making is None else machine.making
+    if machine.made + machine.steps - started > STEPS_FOR_MODULES:
+        leave_closed(instance)
+        return
+    machine.making = started
+    try:
+        call_function(machine, method, arguments, keywords, node, instance, home)
+    finally:
+        if outermost:
+            machine.making = None
+            machine.made += machine.steps - started
 
 
 def _fill_fields(cls: Class, instance: Instance, arguments: Arguments, keywords: Keywords) -> None:

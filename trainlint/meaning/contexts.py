@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from trainlint.meaning.machine import Machine
+from trainlint.meaning.objects import find_member
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.trace import Region
 from trainlint.meaning.truth import truth
 from trainlint.meaning.values import (
+    Bound,
+    Class,
     Constant,
     External,
     Function,
@@ -52,11 +60,43 @@ def _effect(value: Value) -> bool | object | None:
     return UNCHANGED
 
 
-def enter_context(machine: Machine, value: Value) -> Value:
+Exit: TypeAlias = Callable[[], object]
+
+
+def enter_context(machine: Machine, value: Value, node: Node) -> Value:
     """Enter `value`; the machine's grad mode changes as it says."""
     effect = grad_effect(value)
     if effect is not UNCHANGED:
         machine.grad = effect if effect is None or isinstance(effect, bool) else machine.grad
     if isinstance(value, Sequence) and value.kind == "generator":  # @contextmanager: what it yields
         return value.element if value.element is not None else Constant(None)
-    return value
+    own = _own_method(value, "__enter__")
+    return machine.call(machine, own, (), {}, node, None) if own is not None else value
+
+
+def leaving(machine: Machine, value: Value, node: Node, known: int) -> Exit:
+    """What happens when the `with` is left; `known`: how many items the trace had before its expression.
+
+    A generator has been run to its end: what stands behind its `yield` is put off until then.
+    """
+    own = _own_method(value, "__exit__")
+    if own is not None:
+        nothing = (Constant(None), Constant(None), Constant(None))
+        return lambda: machine.call(machine, own, nothing, {}, node, None)
+    region = machine.region
+    made = region.items[-1] if len(region.items) > known else None
+    if not isinstance(value, Sequence) or value.kind != "generator" or not isinstance(made, Region):
+        return lambda: None
+    if made.kind != "call" or made.yields is None or machine.silent:
+        return lambda: None
+    rest = Region("call", made.node, region, made.items[made.yields :], function=made.function, closed=True)
+    del made.items[made.yields :]
+    made.flat = None
+    return lambda: region.items.append(rest)
+
+
+def _own_method(value: Value, name: str) -> Bound | None:
+    if not isinstance(value, Instance) or not isinstance(value.cls, Class):
+        return None
+    found = find_member(value.cls, name)
+    return Bound(found[0], value, found[1]) if found is not None and isinstance(found[0], Function) else None

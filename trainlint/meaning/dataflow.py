@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from trainlint.meaning.conditions import possible
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import (
@@ -22,6 +23,7 @@ from trainlint.meaning.values import (
     Bound,
     Choice,
     Class,
+    Condition,
     Constant,
     External,
     Free,
@@ -71,8 +73,11 @@ def operands(value: Result) -> tuple[Value, ...]:
     return tuple(v for k, v in value.keywords.items() if k in ("input", "x", "tensors", "self"))
 
 
-def peel(value: Value) -> list[Value]:
-    """The values behind operations that only change shape, type or device, for every alternative."""
+def peel(value: Value, given: tuple[Condition, ...] = ()) -> list[Value]:
+    """The values behind operations that only change shape, type or device, for every alternative.
+
+    `given`: under which conditions it is asked; what cannot be there then does not count.
+    """
     found: list[Value] = []
     pending: list[Value] = [value]
     seen: set[int] = set()
@@ -82,7 +87,7 @@ def peel(value: Value) -> list[Value]:
             continue
         seen.add(id(current))
         if isinstance(current, Choice):
-            pending.extend(current.options)
+            pending.extend(possible(current, given))
         elif isinstance(current, Result) and operation(current) in SHAPE_ONLY and operands(current):
             first = operands(current)[0]
             inner = one(first)

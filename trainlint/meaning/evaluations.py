@@ -108,6 +108,9 @@ class Evaluation:
     @property
     def repeats(self) -> bool:
         """Several draws for one batch: an innermost loop over a range that gives the forward nothing."""
+        node = self.loop.node
+        if isinstance(node, For) and "next" in node.body.words:
+            return False  # each turn draws another batch
         source = underlying(self.loop.iterable) if self.loop.iterable is not None else None
         if not isinstance(source, Result) or operation_name(source) != "builtins.range":
             return False
@@ -313,10 +316,10 @@ def _is_used(program: Program, event: Event) -> bool:
 
 def _is_judged(event: Event, loop: Region) -> bool:
     """Whether the loop measures or collects the result: a criterion, or words of metrics in its body."""
+    outputs = {id(event.value), *map(id, options(event.value))} if event.value is not None else set()
     for other in of_kind(loop, "criterion", "keep"):
-        if other.value is not None and event.value is not None:
-            if any(v is event.value for v in walk(other.value)):
-                return True
+        if other.value is not None and any(id(v) in outputs for v in walk(other.value)):
+            return True
     node = loop.node
     if isinstance(node, Comprehension):
         return True

@@ -14,6 +14,7 @@ from trainlint.meaning.iteration import element_of, unrolled_items
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, get_item
 from trainlint.meaning.stores import fold, store
+from trainlint.meaning.strings import joined
 from trainlint.meaning.truth import is_none, truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
@@ -75,9 +76,9 @@ def _literal(machine: Machine, node: s.Literal, frame: Frame) -> Value:
 
 
 def _format(machine: Machine, node: s.Format, frame: Frame) -> Value:
-    for part in node.parts:
-        evaluate(machine, part, frame)
-    return Result(External("builtins.str"), (), {}, node, machine.grad)
+    parts = [evaluate(machine, part, frame) for part in node.parts]
+    text = joined(parts) if node.plain else None
+    return text or Result(External("builtins.str"), (), {}, node, machine.grad)
 
 
 def _display(machine: Machine, node: s.Display, frame: Frame) -> Value:
@@ -163,12 +164,18 @@ def _unary(machine: Machine, node: s.Unary, frame: Frame) -> Value:
         if known is not None:
             return Constant(not known, node)
         if isinstance(operand, Constant):
-            return Constant(not operand.value, node, operand.under)
+            return Constant(not operand.value, node, operand.under, _opposite(operand.asked))
     if node.operator == "-" and isinstance(operand, Constant) and isinstance(operand.value, (int, float)):
         return Constant(-operand.value, node, operand.under)
     return _result(machine, f"operator.unary{node.operator}", (operand,), node)
 
 
+def _opposite(asked: tuple[str, Any] | None) -> tuple[str, Any]:
+    """What `not` makes of a comparison of a setting, or of the setting itself."""
+    return ("not", None) if asked is None else (_OPPOSITES.get(asked[0], "?"), asked[1])
+
+
+_OPPOSITES = {"==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in", "not in": "in"}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
@@ -199,12 +206,13 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
     if operator in ("in", "not in") and isinstance(left, Constant) and isinstance(right, Sequence):
         if not right.open and all(isinstance(i, Constant) for i in right.items):
             found = any(isinstance(i, Constant) and i.value == left.value for i in right.items)
-            return Constant(found == (operator == "in"), None, left.under)
+            values = tuple(i.value for i in right.items if isinstance(i, Constant))
+            return Constant(found == (operator == "in"), None, left.under, (operator, values))
     if isinstance(left, Constant) and isinstance(right, Constant) and operator in _COMPARE:
         try:
-            return Constant(
-                bool(_COMPARE[operator](left.value, right.value)), None, left.under or right.under
-            )
+            asked = (operator, right.value) if left.under and not right.under else None
+            answer = bool(_COMPARE[operator](left.value, right.value))
+            return Constant(answer, None, left.under or right.under, asked)
         except TypeError:
             return None
     return None
@@ -218,9 +226,10 @@ def _conditional(machine: Machine, node: s.Conditional, frame: Frame) -> Value:
     values = []
     with machine.within("branch", node):
         for part, holds in ((node.then, True), (node.otherwise, False)):
-            with machine.within("arm", node, test=node.test, holds=holds, truth=test):
+            given = ((test, holds),)
+            with machine.within("arm", node, test=node.test, holds=holds, truth=test, given=given):
                 values.append(evaluate(machine, part, frame))
-    return choice(values, node.test)
+    return choice(values, node.test, [((test, True),), ((test, False),)])
 
 
 def _subscript(machine: Machine, node: s.Subscript, frame: Frame) -> Value:
@@ -252,7 +261,20 @@ def _call(machine: Machine, node: s.Call, frame: Frame) -> Value:
             keywords[argument.keyword] = value
         else:
             arguments.append(value)
+    if type(callee) is External and callee.name == "builtins.eval" and len(arguments) == 1:
+        return _named(machine, constant(arguments[0]), node, frame) or Unknown("eval", node)
     return machine.call(machine, callee, tuple(arguments), keywords, node, frame)
+
+
+def _named(machine: Machine, path: object, node: s.Call, frame: Frame) -> Value | None:
+    """`eval("models.Net")`: what the path stands for here."""
+    if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
+        return None
+    first, *rest = path.split(".")
+    value = evaluate(machine, s.Name(node.cst, node.unit, first), frame)
+    for name in rest:
+        value = get_attribute(machine, value, name, node)
+    return value
 
 
 def _spread(value: Value) -> list[Value]:
@@ -345,6 +367,8 @@ def _wait(machine: Machine, node: s.Wait, frame: Frame) -> Value:
     if node.kind == "yield from":
         value = element_of(machine, value, node)
     frame.yielded.append(value)
+    if machine.region.yields is None:
+        machine.region.yields = len(machine.region.items)
     return Unknown("sent", node)
 
 

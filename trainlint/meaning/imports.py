@@ -108,6 +108,12 @@ def _module(machine: Machine, unit: Unit, dotted: str, level: int) -> Value:
     return External(canonical(dotted)) if level == 0 else Unknown(f"relative import of {dotted}")
 
 
+def imported(machine: Machine, unit: Unit, dotted: str) -> Value | None:
+    """`importlib.import_module("models.net")`."""
+    plain = all(part.isidentifier() for part in dotted.split("."))
+    return _module(machine, unit, dotted, 0) if plain else None
+
+
 def submodule(machine: Machine, module: Module, name: str) -> Value | None:
     """`package.name` where `name` is a file of the package."""
     if not module.unit.source.is_package:
@@ -133,6 +139,7 @@ def run_module(machine: Machine, unit: Unit) -> None:
         0,
     )
     machine.silent += 1
+    started = machine.steps
     writes, machine.writes = machine.writes, []
     try:
         machine.execute(machine, unit.body, unit.scope)
@@ -141,6 +148,7 @@ def run_module(machine: Machine, unit: Unit) -> None:
         machine.silent -= 1
         machine.region, machine.stack, machine.grad, machine.forwarding = region, stack, grad, forwarding
         machine.writes = writes
+        machine.refund(machine.steps - started)
 
 
 def _star(machine: Machine, home: Value, frame: Frame) -> None:

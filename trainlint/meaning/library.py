@@ -8,6 +8,7 @@ from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
+from trainlint.meaning.imports import imported
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, register_unnamed
@@ -26,6 +27,7 @@ from trainlint.meaning.values import (
     Item,
     Mapping,
     Member,
+    Module,
     Partial,
     Result,
     Sequence,
@@ -322,6 +324,17 @@ def _partial(machine: Machine, arguments: Arguments, keywords: Keywords, node: N
     return Partial(arguments[0], arguments[1:], keywords) if arguments else None
 
 
+def _import_module(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    name = constant(arguments[0]) if len(arguments) == 1 else None
+    return imported(machine, node.unit, name) if isinstance(name, str) and node is not None else None
+
+
+def _globals(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return Module(node.unit) if node is not None else None
+
+
 def _load(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     result = _result(machine, External("torch.load"), arguments, keywords, node)
     if node is not None:
@@ -443,6 +456,9 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "builtins.dict": _dict,
     "collections.OrderedDict": _dict,
     "collections.defaultdict": _defaultdict,
+    "builtins.globals": _globals,
+    "importlib.import_module": _import_module,
+    "builtins.__import__": _import_module,
     "builtins.list": _copy_sequence,
     "builtins.tuple": _copy_sequence,
     "builtins.vars": _vars,

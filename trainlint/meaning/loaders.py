@@ -11,7 +11,7 @@ from trainlint.meaning.iteration import underlying
 from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.values import External, Instance, Item, Result, Value, constant, one, options
+from trainlint.meaning.values import Choice, External, Instance, Item, Result, Value, constant, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -136,6 +136,17 @@ class TrainingLoader:
     program: Program
 
     @property
+    def alternatives(self) -> list[Loader]:
+        """The loaders that the loop goes through instead, on another path."""
+        found = self.loop.iterable
+        served = options(underlying(found)) if found is not None else []
+        return [
+            Loader(v)
+            for v in served
+            if isinstance(v, Instance) and v is not self.loader.value and _is_loader(v)
+        ]
+
+    @property
     def keeps_one_order(self) -> bool:
         from trainlint.meaning.order import keeps_one_order
 
@@ -211,12 +222,13 @@ def _feeding(region: Region, backward: Event) -> list[Loader]:
 def _served_by(iterable: Value) -> list[Loader]:
     found = []
     for option in options(iterable):
-        direct = loader(option)
-        if direct is not None:
-            found.append(direct)
-            continue
         inner = underlying(option)
-        if (
+        if isinstance(inner, Choice):  # `enumerate` of one loader or another
+            found += _served_by(inner)
+        elif _is_loader(inner):
+            assert isinstance(inner, Instance)
+            found.append(Loader(inner))
+        elif (
             isinstance(inner, Result)
             and isinstance(inner.callee, External)
             and inner.callee.name == "builtins.zip"

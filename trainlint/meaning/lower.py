@@ -349,14 +349,21 @@ def _joined(self: Lowering, node: Any) -> s.Expression:
     left, right = self.expression(node.left), self.expression(node.right)
     if isinstance(left, s.Literal) and isinstance(right, s.Literal) and isinstance(left.value, str):
         return s.Literal(node, self.unit, left.value + right.value if isinstance(right.value, str) else None)
-    return s.Format(node, self.unit, (left, right))
+    return s.Format(node, self.unit, (left, right), True)
 
 
 def _formatted(self: Lowering, node: Any) -> s.Expression:
-    parts = tuple(
-        self.expression(p.expression) for p in node.parts if type(p) is cst.FormattedStringExpression
-    )
-    return s.Format(node, self.unit, parts)
+    parts: list[s.Expression] = []
+    plain = True
+    for part in node.parts:
+        if type(part) is cst.FormattedStringExpression:
+            parts.append(self.expression(part.expression))
+            plain = plain and not (part.conversion or part.format_spec or part.equal)
+        elif any(mark in part.value for mark in "\\{}"):
+            plain = False
+        else:
+            parts.append(s.Literal(part, self.unit, part.value))
+    return s.Format(node, self.unit, tuple(parts), plain)
 
 
 def _elements(self: Lowering, elements: Sequence[Any]) -> tuple[s.Expression, ...]:

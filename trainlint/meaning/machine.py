@@ -15,12 +15,23 @@ from typing import Any
 from trainlint.meaning.syntax import Expression, Node
 from trainlint.meaning.trace import Event, EventKind, Leave, Region, RegionKind
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import MISSING, Choice, External, Function, Instance, Sequence, Value, choice
+from trainlint.meaning.values import (
+    MISSING,
+    Choice,
+    Condition,
+    External,
+    Function,
+    Instance,
+    Sequence,
+    Value,
+    choice,
+)
 
 # The budget, in evaluated expressions and statements. What goes beyond it is "unknown".
 STEPS_PER_ROOT = 30_000  # of one trace
 STEPS_PER_CALL = 600  # of one call that brings no event of training
 STEPS_PER_MODULE = 6_000  # of making a module, or of its forward
+STEPS_FOR_MODULES = 12_000  # of making all modules of one trace: a zoo of networks must not hide the training
 DEPTH = 12  # calls followed into each other
 _EVENTS = frozenset("forward backward step zero_grad schedule criterion mode load set_epoch".split())
 
@@ -74,6 +85,9 @@ class Machine:
     allowances: list[Allowance] = field(default_factory=list)
     heavy: set[Any] = field(default_factory=set)  # functions that used up their allowance for nothing
     root_limit: int = STEPS_PER_ROOT
+    making: int | None = None  # the step at which the outermost constructor of a module began
+    made: int = 0  # steps that constructors of modules took in this trace
+    assumed: list[Condition] = field(default_factory=list)  # what holds here: the other paths have left
     silent: int = 0  # above 0: nothing is recorded
     stack: list[Function] = field(default_factory=list)
     writes: list[Writes] = field(default_factory=list)
@@ -106,6 +120,24 @@ class Machine:
         innermost = self.allowances[-1].limit if self.allowances else self.root_limit
         self.limit = min(self.root_limit, innermost)
 
+    def refund(self, steps: int) -> None:
+        """What is done only once, whoever asks first, no running call pays for: the body of an import."""
+        for allowance in self.allowances:
+            allowance.limit += steps
+        self.renew()
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What the running calls neither pay for nor limit: it has an allowance of its own."""
+        outer, started = self.allowances, self.steps
+        self.allowances = []
+        self.renew()
+        try:
+            yield
+        finally:
+            self.allowances = outer
+            self.refund(self.steps - started)
+
     # The trace
 
     def record(
@@ -119,7 +151,14 @@ class Machine:
     ) -> None:
         if self.silent == 0 and not (kind in ("keep", "reset") and self.forwarding):
             event = Event(kind, node, self.region, target, value, inputs, detail, self.grad)
+            if kind == "criterion":
+                event.given = self.conditions()
             self.region.items.append(event)
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """What holds at this point of the trace."""
+        around = [c for region in self.region.ancestors() for c in region.given]
+        return (*around, *self.assumed)
 
     def leave(self, kind: str, node: Node) -> None:
         if self.silent == 0:
@@ -162,7 +201,11 @@ class Machine:
         """A context that notes what is written to shared objects."""
         return Branch(self)
 
-    def join(self, arms: list[tuple[Writes, dict[Any, Any] | None]]) -> None:
+    def join(
+        self,
+        arms: list[tuple[Writes, dict[Any, Any] | None]],
+        under: list[tuple[Condition, ...]] | None = None,
+    ) -> None:
         """Merge what the arms wrote; each comes with the values it left, None if it never got here."""
         keys: dict[tuple[int, Any], tuple[Any, Any, Any]] = {}
         for writes, _ in arms:
@@ -170,7 +213,8 @@ class Machine:
                 keys.setdefault(key, before)
         for key, (holder, name, before) in keys.items():
             left = [after.get(key, before) for _, after in arms if after is not None]
-            merged = _merge([value for value in left if value is not MISSING])
+            whole = under is not None and len(left) == len(under)
+            merged = _merge([value for value in left if value is not MISSING], under if whole else None)
             if self.writes:
                 self.writes[-1].before.setdefault(key, (holder, name, before))
             if merged is not MISSING:
@@ -231,14 +275,14 @@ def put(holder: Any, name: Any, value: Any) -> None:
         holder[name] = value
 
 
-def _merge(values: list[Any]) -> Any:
+def _merge(values: list[Any], under: list[tuple[Condition, ...]] | None = None) -> Any:
     if not values:
         return MISSING
     if isinstance(values[0], tuple):  # a list's items: what not all paths have put in may be missing
         shared = min(len(items) for items in values)
         longest = max(values, key=len)
         return (*longest[:shared], *(_perhaps(item) for item in longest[shared:]))
-    return choice(values)
+    return choice(values, None, under)
 
 
 def _perhaps(item: Value) -> Value:
@@ -260,7 +304,11 @@ def _forget(outer: Region, region: Region) -> None:
         outer.items.pop()
 
 
-def merge_names(arms: list[dict[str, Value]], test: Expression | None = None) -> dict[str, Value]:
+def merge_names(
+    arms: list[dict[str, Value]],
+    test: Expression | None = None,
+    under: list[tuple[Condition, ...]] | None = None,
+) -> dict[str, Value]:
     """The names after paths meet: each a choice of what the paths left in it."""
     if len(arms) == 1:
         return arms[0]
@@ -272,5 +320,5 @@ def merge_names(arms: list[dict[str, Value]], test: Expression | None = None) ->
     for name, value in merged.items():
         found = [arm[name] for arm in arms if name in arm]
         if any(other is not value for other in found):
-            merged[name] = choice(found, test)
+            merged[name] = choice(found, test, under)
     return merged

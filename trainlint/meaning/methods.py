@@ -10,7 +10,9 @@ from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, register_unnamed
 from trainlint.meaning.processes import start_by_method
+from trainlint.meaning.strings import applied
 from trainlint.meaning.syntax import Node
+from trainlint.meaning.trace import RESTORE
 from trainlint.meaning.values import (
     NONE,
     Argument,
@@ -75,6 +77,9 @@ def call_method(
     receiver, name = callee.receiver, callee.name
     if name in ("forward", "__call__") and is_module(one(receiver)):
         return machine.call(machine, one(receiver), arguments, keywords, node, None)
+    text = applied(receiver, name, arguments, keywords)
+    if text is not None:
+        return text
     handler = _HANDLERS.get(name)
     if handler is not None:
         value = handler(machine, callee, arguments, keywords, node)
@@ -290,7 +295,15 @@ def _mode(
     on: object = callee.name == "train"
     if switch is not None and callee.name == "train":
         value = constant(switch)
-        on = value if isinstance(value, bool) and not getattr(one(switch), "under", None) else None
+        asked = one(switch)
+        restores = isinstance(asked, Member) and asked.name == "training"
+        on = (
+            RESTORE
+            if restores
+            else value
+            if isinstance(value, bool) and not getattr(one(switch), "under", None)
+            else None
+        )
     if node is not None:
         machine.record("mode", node, callee.receiver, detail=on, inputs=arguments)
     return callee.receiver
@@ -412,6 +425,15 @@ def _get(
     return fallback
 
 
+def _iterator(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`loader.__iter__()` is `iter(loader)`."""
+    if arguments or keywords:
+        return None
+    return machine.call(machine, External("builtins.iter"), (callee.receiver,), {}, node, None)
+
+
 def _values(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
@@ -450,6 +472,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "appendleft": _append,
     "insert": _append,
     "extend": _append,
+    "__iter__": _iterator,
     "get": _get,
     "pop": _get,
     "items": _values,

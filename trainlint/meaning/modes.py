@@ -6,13 +6,13 @@ that event stood under. Loops are gone through twice, so that what one iteration
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modules import parts
-from trainlint.meaning.trace import Event, Leave, Region
+from trainlint.meaning.trace import RESTORE, Event, Leave, Region
 from trainlint.meaning.values import (
     Argument,
     Choice,
@@ -24,6 +24,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Value,
+    one,
     options,
 )
 
@@ -45,6 +46,7 @@ State = dict[Hashable, frozenset[Mode]]
 MADE = frozenset({Mode(True)})
 PRETRAINED = frozenset({Mode(False, pretrained=True)})
 UNKNOWN = frozenset({Mode(None)})
+_INNER_MODULES = frozenset("modules named_modules children named_children".split())
 
 
 @dataclass(slots=True, eq=False)
@@ -125,10 +127,11 @@ def modes_of(root: Region) -> Modes:
 class _Walk:
     """One pass over a trace; the state is copied at branches and joined behind them."""
 
-    __slots__ = ("continues", "ended", "modes", "repeat")
+    __slots__ = ("before", "continues", "ended", "modes", "repeat")
 
     def __init__(self, modes: Modes) -> None:
         self.modes = modes
+        self.before: State = {}  # the mode that each module was last switched from
         self.continues: list[list[State]] = []
         self.ended: list[list[State]] = []
         self.repeat = 0
@@ -188,6 +191,7 @@ class _Walk:
 
     def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
         ends: list[State] = []
+        before = dict(self.before)
         arms = [a for a in region.items if type(a) is Region]
         for arm in arms:
             guard = (condition_key(arm.test), arm.holds) if arm.test is not None else None
@@ -198,24 +202,43 @@ class _Walk:
                 ends.append(after)
         if len(arms) == 1:
             ends.append(dict(state))
-        return _join(ends) if ends else None
+        if not ends:
+            return None
+        joined = dict(_join(ends))
+        for name in {n for arm in arms if _asks_for_mode(arm) for n in _switched(arm)}:
+            joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
+        return joined
 
     def _event(self, event: Event, state: State, guards: Guards) -> None:
         if event.kind == "mode":
-            mode = Mode(event.detail, event, guards)
             for target in behind(event.target):
-                for part in parts(target):
-                    name = identity(part)
-                    if name is not None:
-                        state[name] = frozenset({mode})
-                    else:
-                        _forget(state)
+                self._switch_all(target, event, state, guards)
         elif event.kind == "forward":
             entries = self.modes.entries.setdefault(id(event), set())
             found = self._modes_at(event, state)
             entries |= found
             if self.repeat:
                 self.modes.later.setdefault(id(event), set()).update(found)
+
+    def _switch_all(self, target: Value, event: Event, state: State, guards: Guards) -> None:
+        for part in parts(target):
+            name = identity(part)
+            if name is not None:
+                self._switch(name, event, state, guards)
+            else:
+                _forget(state)
+        for name in _changed_inside(target):
+            if any(m.training is not event.detail for m in state.get(name, UNKNOWN)):
+                state[name] = frozenset({Mode(None, event, guards)})
+
+    def _switch(self, name: Hashable, event: Event, state: State, guards: Guards) -> None:
+        if event.detail == RESTORE:
+            state[name] = self.before.get(name, UNKNOWN)
+            return
+        old = state.get(name, _MISSING)
+        if any(m.training is not event.detail for m in old):
+            self.before[name] = old
+        state[name] = frozenset({Mode(event.detail, event, guards)})
 
     def _modes_at(self, event: Event, state: State) -> set[Mode]:
         found: set[Mode] = set()
@@ -233,6 +256,27 @@ def _forget(state: State) -> None:
     for name in state:
         if isinstance(name, tuple) and name[0] == "made":
             state[name] = UNKNOWN
+
+
+def _changed_inside(target: Value) -> Iterator[Hashable]:
+    """The modules of which only some inner ones are switched: `for m in model.modules(): ... m.eval()`."""
+    match target:
+        case Item(source=Result(callee=Member(receiver=owner, name=name))) if name in _INNER_MODULES:
+            yield from (n for n in (identity(o) for o in options(owner)) if n is not None)
+
+
+def _switched(arm: Region) -> Iterator[Hashable]:
+    events = (event for event in arm.events() if event.kind == "mode")
+    named = (identity(p) for event in events for t in behind(event.target) for p in parts(t))
+    yield from (name for name in named if name is not None)
+
+
+def _asks_for_mode(arm: Region) -> bool:
+    """Whether an arm depends on a mode that was read before: `was_training = model.training`."""
+    test = one(arm.truth) if arm.truth is not None else None
+    if isinstance(test, Result) and isinstance(test.callee, External) and test.arguments:
+        test = one(test.arguments[0]) if test.callee.name.startswith("operator.unary") else None
+    return isinstance(test, Member) and test.name == "training"
 
 
 def _contradicts(mode: Mode, guard: tuple[str, bool] | None) -> bool:

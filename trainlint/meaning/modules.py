@@ -17,7 +17,7 @@ from trainlint.meaning.facts.layers import (
 )
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import is_optimizer_class
-from trainlint.meaning.objects import external_bases, has_unknown_base, is_module, lineage
+from trainlint.meaning.objects import CLOSED, external_bases, has_unknown_base, is_module, lineage
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Assign, Define, Node
 from trainlint.meaning.values import (
@@ -94,7 +94,7 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
         return _library_mode(value, depth)
     if _reads_mode(value.cls):
         return True
-    answers: set[bool | None] = set()
+    answers: set[bool | None] = {None} if CLOSED in value.attributes else set()
     for name, inner in held(value):
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
             answers.add(_mode_dependent(inner, depth + 1))

@@ -67,7 +67,7 @@ class Objective:
 
     @cached_property
     def heads(self) -> tuple[Head, ...]:
-        return tuple(_head(value) for value in peel(self.prediction))
+        return tuple(_head(value) for value in peel(self.prediction, self.event.given))
 
     def all_heads(self, *names: str) -> tuple[Head, ...]:
         """The heads if each is one of these operations, else nothing: a rule may speak only if all agree."""
@@ -76,7 +76,7 @@ class Objective:
 
     @cached_property
     def target_heads(self) -> tuple[Head, ...]:
-        return tuple(_head(value) for value in peel(self.target))
+        return tuple(_head(value) for value in peel(self.target, self.event.given))
 
     @property
     def learns(self) -> bool:

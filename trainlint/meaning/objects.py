@@ -33,6 +33,7 @@ from trainlint.meaning.values import (
     options,
 )
 
+CLOSED = "*closed"  # attribute key of a module whose constructor was not run
 _BUILDERS = "*builders"  # attribute key under which a class's attribute-building methods have been run
 
 
@@ -159,6 +160,12 @@ def decorator_names(function: Function) -> set[str]:
     return found
 
 
+def leave_closed(instance: Instance) -> None:
+    """Say that nobody has looked into a module: its constructor was not run, and will not be."""
+    instance.attributes[CLOSED] = Constant(True)
+    instance.attributes[_BUILDERS] = Constant(frozenset({"__init__"}))
+
+
 def _built_later(machine: Machine, holder: Instance, name: str) -> Value | None:
     """An attribute that some other method sets (`setup`, `build_model`): that method is run, unheard."""
     assert isinstance(holder.cls, Class)
@@ -263,6 +270,8 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
         case Sequence(items=items, open=False, element=None) if isinstance(index, int) and items:
             if -len(items) <= index < len(items):
                 return items[index]
+        case Sequence(items=items, open=False, element=None) if (bounds := _bounds(key)) is not None:
+            return Sequence(holder.kind, items[bounds], node)
         case Sequence(items=items, element=element) if _is_slice(key):
             return (
                 Sequence(holder.kind, (), node, True, choice([*items, *([element] if element else [])]))
@@ -282,6 +291,10 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             layers = attributes.get("*layers")
             if isinstance(layers, (Sequence, Mapping)):
                 return _item(machine, layers, key, node)
+        case Module() if isinstance(index, str):  # `globals()["Net"]`
+            return get_attribute(machine, holder, index, node)
+        case External(name="sys.modules") if node is not None and index == "__main__":
+            return Module(node.unit)
         case Instance(attributes=attributes) if "*namespace" in attributes and str(index) in attributes:
             return attributes[str(index)]
     return Item(holder, key, node)
@@ -291,6 +304,15 @@ def _is_slice(key: Value) -> bool:
     return (
         isinstance(key, Result) and isinstance(key.callee, External) and key.callee.name == "builtins.slice"
     )
+
+
+def _bounds(key: Value) -> slice | None:
+    """A slice between known numbers."""
+    if not isinstance(key, Result) or not _is_slice(key):
+        return None
+    bounds = [constant(bound) for bound in key.arguments]
+    known = all(bound is None or (isinstance(bound, int) and bound is not MISSING) for bound in bounds)
+    return slice(*bounds) if known and bounds[-1] != 0 else None
 
 
 def _in(index: Any, items: dict[Any, Value]) -> bool:

@@ -13,10 +13,10 @@ from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While
 from trainlint.meaning.trace import Region
-from trainlint.meaning.truth import truth
 from trainlint.meaning.values import (
     Choice,
     Class,
+    Constant,
     External,
     Function,
     Instance,
@@ -53,6 +53,8 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         or loader.open
     ):
         return False
+    if any(other.shuffles for other in training.alternatives):
+        return False  # somebody chose between the two
     if _serves_itself(loader.dataset) or _is_whole(loader) or _stops_at_once(training):
         return False
     return not (_is_series(program) or _carries_state(training) or _shuffled_by_hand(program, loader))
@@ -323,9 +325,14 @@ def _distributed(loader: Loader) -> Instance | None:
             shuffle = option.keywords.get("shuffle") or (
                 option.arguments[3] if len(option.arguments) > 3 else None
             )
-            if shuffle is None or truth(shuffle) is True:
+            if shuffle is None or _may_hold(shuffle):
                 return option
     return None
+
+
+def _may_hold(switch: Value) -> bool:
+    """Whether a switch is on, or left to a setting that is not off by default."""
+    return all(not isinstance(o, Constant) or bool(o.value) for o in options(switch))
 
 
 def _top(region: Region) -> Region:

@@ -26,7 +26,7 @@ TRIGGERS = frozenset(
     "backward step zero_grad DataLoader eval train load cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss"
     " binary_cross_entropy binary_cross_entropy_with_logits huber_loss criterion loss_fn criterions loss no_grad"
     " CrossEntropyLoss BCELoss BCEWithLogitsLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss state_dict"
-    " training_step validation_step test_step ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax".split()
+    " training_step validation_step test_step fit Trainer train_one_epoch train_epoch validate evaluate ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax".split()
 )
 
 
@@ -103,7 +103,8 @@ def _root(machine: Machine, reading: Reading, run: object) -> None:
     region = Region("root", None, None)
     machine.region, machine.stack, machine.grad = region, [], True
     machine.writes, machine.forwarding, machine.silent, machine.modules = [], 0, 0, []
-    machine.allowances = []
+    machine.assumed = []
+    machine.allowances, machine.making, machine.made = [], None, 0
     machine.root_limit = machine.limit = machine.steps + STEPS_PER_ROOT
     try:
         run()  # type: ignore[operator]  # a thunk

@@ -29,7 +29,7 @@ def note_sample(machine: Machine, loader: Instance) -> None:
     found = find_member(dataset.cls, "__getitem__")
     if found is None or not isinstance(found[0], Function):
         return
-    with machine.unrecorded():
+    with machine.unrecorded(), machine.apart():
         method = Bound(found[0], dataset, found[1])
         loader.attributes[SAMPLE] = machine.call(machine, method, (Unknown("index"),), {}, loader.node, None)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.contexts import enter_context
+from trainlint.meaning.contexts import Exit, enter_context, leaving
 from trainlint.meaning.definitions import define, define_class
 from trainlint.meaning.imports import import_from, import_module
 from trainlint.meaning.iteration import element_of, unrolled_items, unrolled_layers
@@ -17,7 +17,7 @@ from trainlint.meaning.machine import Machine, collect, merge_names
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
-from trainlint.meaning.values import Choice, Constant, Member, Result, Unknown, Value, choice
+from trainlint.meaning.values import Choice, Condition, Constant, Member, Result, Unknown, Value, choice
 
 _UNROLL = 3  # loops over that many constants are run once for each
 
@@ -89,29 +89,36 @@ def branch(
     """Run each arm on its own copy of the names, then let those that reach the end meet."""
     before = frame.names
     ends: list[dict[str, Value]] = []
+    under: list[tuple[Condition, ...]] = []
     written: list[Any] = []
+    assumed = len(machine.assumed)
     grads: list[bool | None] = []
     grad_before = machine.grad
     with machine.within("branch", node):
         for block, holds in arms:
             frame.names = dict(before)
             machine.grad = grad_before
+            given = ((truth_of, holds),) if truth_of is not None else ()
             with (
-                machine.within("arm", node, test=test, holds=holds, truth=truth_of),
+                machine.within("arm", node, test=test, holds=holds, truth=truth_of, given=given),
                 machine.branch() as writes,
             ):
                 alive = execute(machine, block, frame)
                 after = collect(writes)
             written.append((writes, after if alive else None))
+            del machine.assumed[assumed:]
             if alive:
                 ends.append(frame.names)
+                under.append(given)
                 grads.append(machine.grad)
-    machine.join(written)
+    machine.join(written, under)
     machine.grad = grads[0] if len(set(grads)) == 1 else (grad_before if not grads else None)
     if not ends:
         frame.names = before
         return False
-    merged = merge_names(ends, test)
+    if len(ends) == 1:
+        machine.assumed += under[0]  # until the function, or the turn of the loop, ends
+    merged = merge_names(ends, test, under)
     frame.names = merged
     return True
 
@@ -147,9 +154,11 @@ def _loop(
             carried[name] = frame.names[name] = phi
     outer_breaks, outer_continues = frame.breaks, frame.continues
     frame.breaks, frame.continues = [], []
+    assumed = len(machine.assumed)
     with machine.within("loop", node, **facts):
         bind()
         alive = execute(machine, body, frame)
+    del machine.assumed[assumed:]
     ends = ([frame.names] if alive else []) + frame.continues
     exits = ends + frame.breaks
     frame.breaks, frame.continues = outer_breaks, outer_continues
@@ -189,15 +198,21 @@ def _unrolled(machine: Machine, node: s.For, items: list[Value], iterable: Value
 
 def _with(machine: Machine, node: s.With, frame: Frame) -> bool:
     grad = machine.grad
+    exits: list[Exit] = []
     for expression, target in node.items:
+        known = len(machine.region.items)
         context = machine.evaluate(machine, expression, frame)
-        entered = enter_context(machine, context)
+        entered = enter_context(machine, context, expression)
+        exits.append(leaving(machine, context, expression, known))
         if target is not None:
             store(machine, target, entered, frame, node)
     try:
-        return execute(machine, node.body, frame)
+        alive = execute(machine, node.body, frame)
     finally:
         machine.grad = grad
+    for leave in reversed(exits):
+        leave()
+    return alive
 
 
 def _try(machine: Machine, node: s.Try, frame: Frame) -> bool:
@@ -255,6 +270,7 @@ def _return(machine: Machine, node: s.Return, frame: Frame) -> bool:
     if node.value is not None:
         value = machine.evaluate(machine, node.value, frame)
     frame.returned.append(value)
+    frame.returned_under.append(machine.conditions())
     machine.leave("return", node)
     return False
 

@@ -57,11 +57,12 @@ class Literal:
 
 @dataclass(slots=True, eq=False)
 class Format:
-    """An f-string: what matters is what it reads."""
+    """An f-string, or texts side by side. `plain`: it is no more than its parts one after the other."""
 
     cst: libcst.CSTNode
     unit: Unit
     parts: tuple[Expression, ...]
+    plain: bool
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from trainlint.meaning.syntax import Expression, Node
-from trainlint.meaning.values import Value
+from trainlint.meaning.values import Condition, Value
 
 RegionKind = Literal["root", "loop", "branch", "arm", "call", "closure", "import", "try"]
 EventKind = Literal[
@@ -19,6 +19,9 @@ EventKind = Literal[
     "criterion", "keep", "grad_write", "lr_write", "unscale", "update", "clip", "unresolved", "sync",
     "grad_mode", "requires_grad", "save", "reset",
 ]  # fmt: skip
+
+
+RESTORE = "restore"  # detail of a mode event: back to the mode that was read before
 
 
 @dataclass(slots=True, eq=False)
@@ -34,8 +37,10 @@ class Region:
     truth: Value | None = None  # of an arm: the value of the test
     iterable: Value | None = None  # of a for loop: what it iterates over
     function: Any = None  # of a call: the function value
+    given: tuple[Condition, ...] = ()  # of an arm: what holds in it
     grad: bool | None = True  # the grad mode on entry
     unrolled: bool = False  # a loop over a few constants, its iterations one after the other
+    yields: int | None = None  # of a generator's call: how many items came before its first `yield`
     closed: bool = False  # nothing is added any more
     flat: tuple[Event, ...] | None = None  # memo of events()
 
@@ -92,6 +97,7 @@ class Event:
     inputs: tuple[Value, ...] = ()
     detail: Any = None
     grad: bool | None = True
+    given: tuple[Condition, ...] = ()  # of a criterion: what holds where it is applied
 
     @property
     def loop(self) -> Region | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.syntax import Block, Define, DefineClass, For, If, Statement, Try, While, With
-from trainlint.meaning.values import Value
+from trainlint.meaning.values import Condition, Value
 
 if TYPE_CHECKING:
     from trainlint.source import Source
@@ -80,6 +80,7 @@ class Frame:
     receiver: Value | None = None
     cls: object = None  # the class that holds the running method
     returned: list[Value] = field(default_factory=list)
+    returned_under: list[tuple[Condition, ...]] = field(default_factory=list)
     yielded: list[Value] = field(default_factory=list)
     shared: dict[str, Frame] = field(default_factory=dict)  # names declared global or nonlocal
     breaks: list[dict[str, Value]] = field(default_factory=list)

@@ -31,6 +31,7 @@ class Constant:
     value: Any
     node: Node | None = None
     under: str | None = None
+    asked: tuple[str, Any] | None = None  # of a comparison of that setting: the operator and the other side
 
 
 @dataclass(slots=True, eq=False)
@@ -204,6 +205,7 @@ class Choice:
     options: list[Value]
     loop: bool = False
     test: Expression | None = None
+    under: dict[int, tuple[Condition, ...]] | None = None  # on which conditions an option (by id) is there
 
 
 @dataclass(slots=True, eq=False)
@@ -214,6 +216,8 @@ class Unpacked:
 
 
 Value: TypeAlias = Unknown | Constant | Sequence | Mapping | External | Module | Deferred | Free | Argument | Function | Class | Instance | Bound | Member | Super | Partial | Result | Item | Choice | Unpacked  # fmt: skip
+
+Condition: TypeAlias = tuple[Value, bool]  # the value of a test, and whether it holds
 
 NONE = Constant(None)
 
@@ -261,16 +265,25 @@ def one(value: Value) -> Value:
     return found[0] if len(found) == 1 else value
 
 
-def choice(values: list[Value], test: Expression | None = None) -> Value:
-    """The one value that all agree on, or a choice."""
+def choice(
+    values: list[Value],
+    test: Expression | None = None,
+    under: list[tuple[Condition, ...]] | None = None,
+) -> Value:
+    """The one value that all agree on, or a choice; `under` says on which conditions each is there."""
     flat: list[Value] = []
     for value in values:
         if all(value is not f for f in flat):
             flat.append(value)
+    if any(type(f) is Deferred for f in flat):  # each branch imports the name from elsewhere
+        return Deferred(lambda: choice([f.resolve() if type(f) is Deferred else f for f in flat], test))
     distinct = _distinct(flat)
     if len(distinct) == 1:
         return distinct[0]
-    return Choice(distinct, False, test)
+    found = Choice(distinct, False, test)
+    if under is not None and len(distinct) == len(values) == len(under):
+        found.under = {id(value): conditions for value, conditions in zip(values, under, strict=True)}
+    return found
 
 
 def constant(value: Value) -> Any:

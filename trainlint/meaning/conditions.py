@@ -1,0 +1,128 @@
+"""Which branches belong together: conditions on one setting that cannot hold at the same time.
+
+`if self.task == "classes": y = softmax(y)` here and `if self.task == "values": return mse(y, t)` there never
+meet. Conditions are compared by what they ask about, not by their text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+
+from trainlint.meaning.values import (
+    Argument,
+    Choice,
+    Condition,
+    Constant,
+    External,
+    Free,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    one,
+)
+
+_EQUAL = frozenset(("operator.==", "operator.is", "operator.in"))
+_DIFFERENT = frozenset(("operator.!=", "operator.is not", "operator.not in"))
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A subject is (or, `inside` False, is not) one of some values."""
+
+    subject: Hashable
+    values: frozenset[Hashable]
+    inside: bool
+
+    def excludes(self, other: Fact) -> bool:
+        if self.subject != other.subject:
+            return False
+        if self.inside and other.inside:
+            return self.values.isdisjoint(other.values)
+        if self.inside:
+            return self.values <= other.values
+        return other.inside and other.values <= self.values
+
+
+def exclude(first: Iterable[Condition], second: Iterable[Condition]) -> bool:
+    """Whether two sets of conditions cannot hold together."""
+    known = [fact for condition in first for fact in facts(*condition)]
+    if not known:
+        return False
+    return any(a.excludes(b) for condition in second for b in facts(*condition) for a in known)
+
+
+def possible(value: Choice, given: tuple[Condition, ...]) -> list[Value]:
+    """The alternatives that can be there under some conditions; all of them if none seems to be left."""
+    if not given or not value.under:
+        return value.options
+    left = [o for o in value.options if not exclude(value.under.get(id(o), ()), given)]
+    return left or value.options
+
+
+def facts(test: Value, holds: bool) -> Iterator[Fact]:
+    """What a condition says about its subject."""
+    found = one(test)
+    match found:
+        case Constant(under=str(under), asked=("not", None)):
+            yield Fact((("flag", under), "on"), frozenset({True}), not holds)
+        case Constant(under=str(under), asked=(operator, asked)):
+            yield from _compared(("flag", under), f"operator.{operator}", asked, holds)
+        case Constant(under=str(under)):
+            yield Fact((("flag", under), "on"), frozenset({True}), holds)
+        case Result(callee=External(name="operator.unarynot"), arguments=[inner]):
+            yield from facts(inner, not holds)
+        case Result(callee=External(name="operator.and"), arguments=parts) if holds:
+            for part in parts:
+                yield from facts(part, True)
+        case Result(callee=External(name=name), arguments=[left, right]) if name in _EQUAL | _DIFFERENT:
+            about = subject(one(left))
+            if about is not None:
+                yield from _compared(about, name, _plain(one(right)), holds)
+        case _:
+            about = subject(found)
+            if about is not None:
+                yield Fact((about, "on"), frozenset({True}), holds)
+
+
+def _compared(about: Hashable, operator: str, asked: object, holds: bool) -> Iterator[Fact]:
+    several = operator.endswith("in")
+    values = asked if several else (asked,)
+    if not isinstance(values, tuple) or any(not isinstance(v, (str, int, type(None))) for v in values):
+        return
+    if operator in _EQUAL:
+        yield Fact(about, frozenset(values), holds)
+    elif operator in _DIFFERENT:
+        yield Fact(about, frozenset(values), not holds)
+
+
+def _plain(value: Value) -> object:
+    if isinstance(value, Constant):
+        return value.value
+    if isinstance(value, Sequence) and not value.open and value.element is None:
+        return tuple(_plain(one(item)) for item in value.items)
+    return ...
+
+
+def subject(value: Value) -> Hashable | None:
+    """A key of a setting that does not change while a program runs; None for what may."""
+    match value:
+        case Constant(under=str(under)):
+            return ("flag", under)
+        case Argument(name=name, function=function):
+            return ("argument", name, id(function.node))
+        case Free(name=name):
+            return ("free", name)
+        case Instance() | Unknown():
+            return id(value)
+        case Member(receiver=receiver, name=name):
+            inner = subject(one(receiver))
+            return None if inner is None else (inner, name)
+        case Item(source=source, key=Constant(value=str() | int() as key)):
+            inner = subject(one(source))
+            return None if inner is None else (inner, "[]", key)
+    return None
