@@ -76,7 +76,7 @@ about exactly this; PyTorch documentation of `Optimizer.zero_grad`.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, insert_before, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -84,13 +84,12 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         backwards = update.backwards
         if not backwards or update.is_closure or update.clears or update.starts_anew:
             continue
-        optimizer = text_of(update.optimizer_node)
         yield Finding(
             update.node,
             f"`{text_of(update.node)}` uses gradients that this loop never cleared, so each step adds all earlier batches",
             because=[(b.node, "adds to the gradients that are there") for b in backwards[:3]],
-            fix=[insert_before(backwards[0].node, f"{optimizer}.zero_grad()")],
-            title=f"Clear the gradients before `{text_of(backwards[0].node)}`",
+            fix=update.cleared,
+            title="Clear the gradients of each batch",
             known=update.known,
         )
 

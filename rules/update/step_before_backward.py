@@ -94,14 +94,19 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         if backward is None:
             continue
         lost = update.clears_after(backward)
+        moved = (
+            [insert_after(backward.node, text_of(update.node))]
+            if update.movable(update.event, backward)
+            else []
+        )
         harm = "its gradients are cleared before any step" if lost else "its gradients come one batch late"
         yield Finding(
             update.node,
             f"`{text_of(update.node)}` runs before `{text_of(backward.node)}`: {harm}",
             because=[(backward.node, "computes this batch's gradients, after the step")]
             + [(clear.node, "clears them again") for clear in lost[:1]],
-            fix=[remove_statement(update.node), insert_after(backward.node, text_of(update.node))],
-            control=[replace(update.node, "None"), insert_after(backward.node, text_of(update.node))],
+            fix=[remove_statement(update.node), *moved] if moved else (),
+            control=[replace(update.node, "None"), *moved] if moved else (),
             title="Step after the backward pass",
             level=None if lost else "warning",
             known=update.known,

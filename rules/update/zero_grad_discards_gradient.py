@@ -92,12 +92,15 @@ from trainlint import (
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for update in program.updates:
         for clear, backward in update.discards:
+            moved = (
+                [insert_before(backward.node, text_of(clear.node))] if update.movable(clear, backward) else []
+            )
             yield Finding(
                 clear.node,
                 f"`{text_of(clear.node)}` throws away the gradients before `{text_of(update.node)}` can use them",
                 because=[(backward.node, "computes the gradients"), (update.node, "steps without them")],
-                fix=[insert_before(backward.node, text_of(clear.node)), remove_statement(clear.node)],
-                control=[insert_before(backward.node, text_of(clear.node)), replace(clear.node, "None")],
+                fix=[*moved, remove_statement(clear.node)] if moved else (),
+                control=[*moved, replace(clear.node, "None")] if moved else (),
                 title="Clear the gradients before the backward pass",
                 known=update.known,
             )

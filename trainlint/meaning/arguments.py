@@ -1,4 +1,4 @@
-"""argparse: options and their defaults, as values known under their flag."""
+"""argparse, click and typer: options and their defaults, as values known under their flag."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     Constant,
     External,
+    Function,
     Instance,
     Member,
+    Result,
     Sequence,
     Unknown,
     Value,
@@ -109,3 +111,35 @@ def parsed_arguments(
     if callee.name == "parse_known_args":
         return Sequence("tuple", (known, Unknown("rest", node)), node)
     return known
+
+
+def declared_default(function: Function, name: str, default: Value | None) -> Value | None:
+    """A parameter's default, which click and typer let their options declare."""
+    match default:
+        case Instance(
+            cls=External(name="typer.Option" | "typer.Argument"), arguments=(Constant() as given, *_)
+        ):
+            return Constant(given.value, given.node, f"--{name.replace('_', '-')}")
+        case None:
+            return next(
+                (d for d in (_click_default(o, name) for o in function.decorators) if d is not None), None
+            )
+    return default
+
+
+def _click_default(option: Value, name: str) -> Value | None:
+    match option:
+        case Result(
+            callee=External(name="click.option"),
+            arguments=spellings,
+            keywords={"default": Constant() as given},
+        ):
+            pass
+        case _:
+            return None
+    flags = [f for f in (constant(s) for s in spellings) if isinstance(f, str)]
+    named = [f for f in flags if not f.startswith("-")]
+    long = next((f for f in flags if f.startswith("--")), "")
+    if name in named or (not named and long.partition("/")[0].lstrip("-").replace("-", "_") == name):
+        return Constant(given.value, given.node, long or flags[0])
+    return None

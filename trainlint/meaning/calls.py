@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.arguments import declared_default
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
@@ -192,7 +193,9 @@ def defaults_of(machine: Machine, function: Function) -> tuple[Value | None, ...
         )  # stops a default that calls its function
         scope = function.scope
         function.defaults = tuple(
-            None if p.default is None else machine.evaluate(machine, p.default, scope)
+            declared_default(
+                function, p.name, None if p.default is None else machine.evaluate(machine, p.default, scope)
+            )
             for p in function.node.parameters
         )
     return function.defaults

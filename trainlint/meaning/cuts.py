@@ -19,6 +19,7 @@ from trainlint.meaning.trace import Event
 from trainlint.meaning.updates import Update
 from trainlint.meaning.values import (
     Argument,
+    Choice,
     Constant,
     External,
     Free,
@@ -156,8 +157,10 @@ def _term(backward: Event) -> CutLoss | None:
 
 
 def _terms(value: Value, depth: int = 0) -> list[Value]:
-    """The summands of a loss, their constant factors dropped."""
+    """The summands of a loss, their constant factors dropped; of a running sum, what each turn adds."""
     value = one(value)
+    if isinstance(value, Choice) and value.loop and depth < 6:
+        return [t for o in value.options for t in _terms(o, depth + 1) if t is not value]
     if not isinstance(value, Result) or depth > 12:
         return [value]
     name = operation(value)

@@ -43,6 +43,7 @@ from trainlint.meaning.values import (
 )
 
 _WITH_INDICES = frozenset("max min topk sort kthvalue median mode cummax cummin aminmax".split())
+_ATTACHED_METHODS = ("forward", "__call__", "parameters", "named_parameters")  # of modules
 _LIMIT = 600  # values looked at for one question
 
 
@@ -179,7 +180,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             if name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES):
                 return False
             if criterion(name) is not None and value.arguments:
-                return _attached(value.arguments[0], seen) or _any(list(value.arguments[1:2]), seen)
+                return _any(list(value.arguments[:2]), seen)
             found = _any(inputs, seen)
             return (
                 found
@@ -191,7 +192,8 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
                 return False
             own = _attached(receiver, seen)
             if is_module(one(receiver)):
-                return True if name in ("forward", "__call__") else None
+                frozen = "*frozen" in one(receiver).attributes  # type: ignore[union-attr]  # a module is an instance
+                return True if name in _ATTACHED_METHODS and not frozen else None
             found = _any(inputs, seen)
             if isinstance(one(receiver), Instance) and isinstance(one(receiver).cls, Class):  # type: ignore[union-attr]
                 return None
@@ -297,6 +299,8 @@ def same(first: Value, second: Value) -> bool | None:
             if isinstance(k, Constant) and isinstance(j, Constant):
                 return inner if k.value == j.value else False
             return inner if k is None and j is None else None
+        case Choice(each=x), Choice(each=y) if x is not None and x is y:
+            return True  # two loops over the same list
         case Choice(), _:
             answers = {same(o, b) for o in options(a)}
             return True if answers == {True} else (False if answers == {False} else None)

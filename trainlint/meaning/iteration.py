@@ -5,6 +5,7 @@ from __future__ import annotations
 from trainlint.meaning import syntax as s
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.values import (
+    Choice,
     Constant,
     External,
     Instance,
@@ -96,7 +97,7 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
             return element_of(machine, first, node)
         case Sequence(items=items, element=element):
             values = [*items, *([element] if element is not None else [])]
-            return choice(values) if values else Item(iterable, None, node)
+            return _each(values, iterable) if values else Item(iterable, None, node)
         case Mapping(items=items, element=element):
             keys: list[Value] = [Constant(key) for key in items]
             return choice(keys) if keys and element is None and len(keys) <= 6 else Unknown("key", node)
@@ -119,6 +120,14 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
     return Item(source, None, node)
 
 
+def _each(values: list[Value], source: Sequence | Mapping) -> Value:
+    """Any of the elements, one after the other."""
+    found = choice(values)
+    if type(found) is Choice and all(found is not value for value in values):
+        found.each = source
+    return found
+
+
 def _method_element(
     machine: Machine,
     whole: Value,
@@ -130,7 +139,7 @@ def _method_element(
     receiver = one(receiver)
     if isinstance(receiver, Mapping) and name in ("items", "values", "keys"):
         values = [*receiver.items.values(), *([receiver.element] if receiver.element is not None else [])]
-        value = choice(values) if values else Unknown("value", node)
+        value = _each(values, receiver) if values else Unknown("value", node)
         keys: list[Value] = [Constant(key) for key in receiver.items]
         key = choice(keys) if keys else Unknown("key", node)
         return {"items": Sequence("tuple", (key, value), node), "values": value, "keys": key}[name]

@@ -285,9 +285,12 @@ def _outlives(event: Event, loop: Region) -> bool:
         if unguarded(reset, loop) or any(_same_arms(reset, step, loop) for step in steps):
             return False
     if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
-        return (
-            isinstance(event.target, Choice) and event.target.loop and _is_carried(event.target)
-        ) or _is_outer(event, loop)
+        if isinstance(event.target, Choice) and event.target.loop and event.target.options:
+            if _is_local(event.target.options[0], loop):
+                return False  # an inner loop's sum, begun anew by a value of this iteration
+            if _is_carried(event.target):
+                return True
+        return _is_outer(event, loop)
     return True
 
 

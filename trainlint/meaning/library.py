@@ -243,6 +243,9 @@ def _getattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: N
         return None
     name = constant(arguments[1])
     if not isinstance(name, str):
+        home = arguments[0]
+        if isinstance(home, External) and home.name == "torch.optim" and len(arguments) == 2:
+            return External("torch.optim.Optimizer")  # one of its classes, chosen by a setting
         return _result(machine, External("builtins.getattr"), arguments, {}, node)
     found = get_attribute(machine, arguments[0], name, node)
     if len(arguments) > 2 and isinstance(found, (Member, Unknown)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
@@ -171,7 +172,7 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
     for root in roots:
         for backward in of_kind(root, "backward"):
             loop = backward.loop
-            if loop is None or backward.value is None:
+            if loop is None or backward.value is None or _fits_tensors(loop):
                 continue
             for made in _drawn_from(backward):
                 if (id(made.value), id(loop)) not in seen:
@@ -184,6 +185,12 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
                         steps = tuple(of_kind(region, "step"))
                         found.append(TrainingLoader(made, region, backward, steps, program))
     return found
+
+
+def _fits_tensors(loop: Region) -> bool:
+    """Whether a loop only fits images or latent codes: no weight is trained on the batches."""
+    owners = [optimizer(step.target) for step in of_kind(loop, "step")]
+    return bool(owners) and all(owner is not None and owner.of_tensors for owner in owners)
 
 
 def _drawn_from(backward: Event) -> list[Loader]:

@@ -17,6 +17,7 @@ from trainlint.meaning.facts.layers import (
 )
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import is_optimizer_class
+from trainlint.meaning.facts.pretrained import drops_by_default
 from trainlint.meaning.objects import CLOSED, external_bases, has_unknown_base, is_module, lineage
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Assign, Define, Node
@@ -119,6 +120,8 @@ def _may_be_module(value: Result) -> bool:
 def _library_mode(value: Instance, depth: int) -> bool | None:
     assert isinstance(value.cls, External)
     name = value.cls.name
+    if name.startswith("transformers."):
+        return _drops(value, name)
     if name.startswith(_LIBRARY_MODELS):
         return True
     layer = layer_name(name)
@@ -146,6 +149,14 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
 def _is_known_list(value: Value) -> bool:
     """`*layers` of a list whose elements are among what the container holds."""
     return isinstance(value, Unpacked) and all(isinstance(o, Sequence) for o in options(value.source))
+
+
+def _drops(value: Instance, name: str) -> bool | None:
+    """Whether a model of transformers has dropout, unless the call says something about that itself."""
+    if any("drop" in keyword or keyword in ("config", "**") for keyword in value.keywords):
+        return None
+    given = constant(value.arguments[0]) if value.arguments else None
+    return drops_by_default(name, given if isinstance(given, str) else None)
 
 
 def _rate(value: Instance, position: int, keyword: str, default: float) -> bool | None:
@@ -182,8 +193,17 @@ def has_weights(value: Value, depth: int = 0) -> bool | None:
                 return True
             return False if layer is not None or criterion(name) is not None else None
         case Instance(cls=Class()) as instance if is_module(instance) and depth < 5:
-            return any(has_weights(v, depth + 1) for _, v in held(instance) if v is not instance) or None
+            inner = [v for _, v in held(instance) if v is not instance]
+            return any(_is_parameter(v) or has_weights(v, depth + 1) for v in inner) or None
     return None
+
+
+def _is_parameter(value: Value) -> bool:
+    """A weight of its own, `nn.Parameter(...)`, unless it is made frozen."""
+    match value:
+        case Instance(cls=External(name="torch.nn.Parameter" | "torch.nn.parameter.Parameter")):
+            return constant(value.keywords.get("requires_grad", Constant(True))) is True
+    return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,7 +247,7 @@ def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:
     found: dict[int, HiddenModules] = {}
     registered = {id(v) for i in instances for v in _registered(i)} | _optimised(instances)
     for instance in instances:
-        if not is_module(instance) or not isinstance(instance.cls, Class):
+        if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
             continue
         for name, value in instance.attributes.items():
             for option in options(value):
@@ -242,6 +262,12 @@ def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:
                     place = instance.places.get(name, option.node)
                     found.setdefault(id(place.cst), HiddenModules(instance, name, option, modules, place))
     return list(found.values())
+
+
+def _lists_parameters(cls: Class) -> bool:
+    """Whether a class says by itself what its parameters are."""
+    own = [base for base in lineage(cls) if isinstance(base, Class)]
+    return any(name in base.names for base in own for name in ("parameters", "named_parameters"))
 
 
 def _is_trainable(module: Instance) -> bool:

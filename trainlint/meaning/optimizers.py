@@ -18,6 +18,8 @@ from trainlint.meaning.values import (
     Instance,
     Item,
     Member,
+    Result,
+    Sequence,
     Value,
     one,
     options,
@@ -53,10 +55,9 @@ class Optimizer:
     @property
     def models(self) -> list[Value]:
         """The modules whose parameters it was given, as far as they can be told."""
-        made = one(self.value)
-        if not isinstance(made, Instance):
-            return []
-        given = [*made.arguments[:1], *(v for k, v in made.keywords.items() if k in ("params", "model"))]
+        made = [o for o in options(self.value) if isinstance(o, Instance)]
+        given = [v for m in made for v in m.arguments[:1]]
+        given += [v for m in made for k, v in m.keywords.items() if k in ("params", "model")]
         found: list[Value] = []
         for value in given:
             for inner in walk(value, lambda v: not (isinstance(v, Instance) and is_module(v))):
@@ -64,6 +65,39 @@ class Optimizer:
                     if all(inner is not f for f in found):
                         found.append(inner)
         return found
+
+    @property
+    def of_tensors(self) -> bool:
+        """Whether it was given tensors only (an image, a latent code), and so trains no network."""
+        made = [o for o in options(self.value) if isinstance(o, Instance) and o.arguments]
+        return bool(made) and all(_is_tensors(m.arguments[0]) for m in made)
+
+
+def _is_tensors(given: Value) -> bool:
+    inner = one(given)
+    if not isinstance(inner, Sequence) or inner.open or not inner.items or inner.element is not None:
+        return False
+    return all(_is_tensor(option) for item in inner.items for option in options(item))
+
+
+def _is_tensor(value: Value) -> bool:
+    """A tensor from one of torch's own functions, or its detached or moved self."""
+    for _ in range(8):
+        match one(value):
+            case Result(callee=External(name=name)):
+                return name.startswith("torch.")
+            case Result(callee=Member(receiver=receiver, name=name)) if name not in (
+                "parameters",
+                "named_parameters",
+            ):
+                value = receiver
+            case Item(source=source):
+                value = source
+            case Instance(cls=External(name=name)):
+                return name.endswith(("nn.Parameter", "utils.data.DataLoader", "autograd.Variable"))
+            case _:
+                return False
+    return False
 
 
 def optimizer(value: Value) -> Optimizer | None:

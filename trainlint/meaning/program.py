@@ -96,7 +96,7 @@ class Program:
         """Every optimizer step within its loop."""
         from trainlint.meaning.updates import updates
 
-        return updates(self.roots)
+        return updates(self.roots, self.uses("grad", "register_hook", "register_post_accumulate_grad_hook"))
 
     @cached_property
     def training_loaders(self) -> list[TrainingLoader]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from trainlint.meaning import syntax as s
 from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
 from trainlint.meaning.expressions import evaluate
+from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.machine import STEPS_PER_ROOT, Exhausted, Machine
-from trainlint.meaning.objects import find_member, lineage
+from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
@@ -191,7 +192,9 @@ def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[s
     pending = [
         m for m in _callers_first({m.name: m for m in _own_methods(cls)}) if m.node not in machine.entered
     ]
-    if not pending or (cls.node.name in called and not _is_framework_class(cls)):
+    if not (pending or _is_unmade_module(machine, cls)):
+        return
+    if cls.node.name in called and not _is_framework_class(cls):
         return
     made = _symbolic(machine, reading, cls)
     inherited = _inherited_callers(cls, pending)
@@ -216,6 +219,14 @@ def _inherited_callers(cls: Class, methods: list[Function]) -> list[Function]:
         if isinstance(value, Function) and find_member(cls, name) == (value, base)
         if not names.isdisjoint(_code(value))
     ]
+
+
+def _is_unmade_module(machine: Machine, cls: Class) -> bool:
+    """A network that nobody is seen to make: what it holds is known all the same."""
+    found = find_member(cls, "__init__")
+    if found is None or not isinstance(found[0], Function) or found[0].node in machine.entered:
+        return False
+    return any(is_module_class(name) for name in external_bases(cls))
 
 
 def _run_method(

@@ -10,10 +10,10 @@ from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
-from trainlint.meaning.syntax import Comparison, For, Literal, Node
+from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
-from trainlint.meaning.values import Choice, External, Instance, Result, Value, one, options
+from trainlint.meaning.values import Choice, Constant, External, Instance, Result, Value, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -246,6 +246,8 @@ def _constant_rate(program: Program, update: Update) -> ConstantRate | None:
         or not update.backwards
     ):
         return None
+    if update.optimizer.kind == "Optimizer":
+        return None  # chosen by a setting, or the project's own: it may tune its rate itself
     if any(isinstance(m, Instance) and "*pretrained" in m.attributes for m in update.optimizer.models):
         return None
     rate = number(update.optimizer.rate) if update.optimizer.rate is not None else None
@@ -265,7 +267,7 @@ def _is_remade(made: Instance, loop: Region) -> bool:
 def iterations(loop: Region) -> tuple[float, str | None] | None:
     """How often a loop over a `range` of known bounds runs, and the flag that can change it."""
     if loop.iterable is None:
-        return None
+        return _counted(loop.truth) if isinstance(loop.node, While) else None
     source = underlying(loop.iterable)
     if (
         not isinstance(source, Result)
@@ -279,3 +281,26 @@ def iterations(loop: Region) -> tuple[float, str | None] | None:
     if len(bounds) == 2 and bounds[0] is not None and bounds[1] is not None:
         return bounds[1][0] - bounds[0][0], bounds[1][1] or bounds[0][1]
     return None
+
+
+def _counted(test: Value | None) -> tuple[float, str | None] | None:
+    """The turns of `while i < n`, where the body adds a constant to `i` once."""
+    match test:
+        case Result(
+            callee=External(name="operator.<" | "operator.<=" as sign), arguments=(Choice() as counter, end)
+        ):
+            pass
+        case _:
+            return None
+    match counter.options:
+        case [
+            Constant() as start,
+            Result(callee=External(name="operator.+"), arguments=(old, Constant() as step)),
+        ]:
+            first, last, by = number(start), number(end), number(step)
+        case _:
+            return None
+    if old is not counter or first is None or last is None or by is None or by[0] <= 0:
+        return None
+    turns = (last[0] - first[0]) / by[0] + (1 if sign == "operator.<=" else 0)
+    return turns, last[1] or first[1] or by[1]

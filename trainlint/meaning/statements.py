@@ -53,7 +53,16 @@ def _evaluate(machine: Machine, node: s.Evaluate, frame: Frame) -> bool:
         case s.Call(function=s.Attribute(value=s.Name(id=name), name=method)), Result(callee=Member()):
             if method.endswith("_") and not method.endswith("__") and name in frame.names:
                 frame.names[name] = value  # `x.scatter_(...)` changes what `x` holds
+            elif method == "update" and _is_state(frame.names.get(name)):
+                frame.names[name] = value  # a state with the entries of another
     return not _exits(node.value)
+
+
+def _is_state(value: Value | None) -> bool:
+    match value:
+        case Result(callee=Member(name="state_dict" | "update")):
+            return True
+    return False
 
 
 def _exits(node: s.Expression) -> bool:
@@ -138,7 +147,7 @@ def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
 
 def _while(machine: Machine, node: s.While, frame: Frame) -> bool:
     def bind() -> None:
-        machine.evaluate(machine, node.test, frame)
+        machine.region.truth = machine.evaluate(machine, node.test, frame)
 
     return _loop(machine, node, node.body, bind, frame, test=node.test)
 

@@ -74,6 +74,8 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
             if loop is None or mode_dependent(event.target) is False:
                 continue
             for mode in sorted(program.modes_of(root).at(event), key=lambda m: m.training is None):
+                if mode.pretrained and mode_dependent(event.target) is not True:
+                    continue  # most language models of today have nothing to switch
                 if mode.training is False and not _is_deliberate(mode, event, loop):
                     found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
     return list(found.values())
@@ -94,6 +96,8 @@ def _training_loop(event: Event) -> Region | None:
 def _may_train(step: Event, event: Event) -> bool:
     """Whether a step can update the forward's module: a feature extractor that nobody trains is no matter."""
     owner = optimizer(step.target)
+    if owner is not None and owner.of_tensors:
+        return False  # an image or a latent code is fitted through a network that stays as it is
     models = owner.models if owner is not None else []
     owned = [p for m in models for p in parts(m)]
     inner = [p for o in options(event.target) for p in parts(o)]

@@ -34,7 +34,7 @@ class Region:
     items: list[Item] = field(default_factory=list)
     test: Expression | None = None  # of an arm: the condition; of a while loop: its test
     holds: bool = True  # of an arm: taken where the test is true (else where it is false)
-    truth: Value | None = None  # of an arm: the value of the test
+    truth: Value | None = None  # of an arm or a while loop: the value of the test
     iterable: Value | None = None  # of a for loop: what it iterates over
     function: Any = None  # of a call: the function value
     given: tuple[Condition, ...] = ()  # of an arm: what holds in it

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, same, walk
-from trainlint.meaning.flow import exclusive, implied, of_kind
+from trainlint.meaning.flow import enclosing_loops, exclusive, implied, of_kind
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
+from trainlint.meaning.place import Change, insert_after, insert_before, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Argument, Constant, Free, Instance, Member, Result, Value, one, options
@@ -23,6 +24,7 @@ class Update:
     optimizer: Optimizer
     loop: Region
     events: tuple[Event, ...]  # of the loop's body, inner loops included, in order
+    reads_gradients: bool  # whether the code looks at gradients itself
 
     @property
     def node(self) -> Node:
@@ -39,6 +41,22 @@ class Update:
                 return call.function.value
         return call
 
+    def movable(self, first: Event, second: Event) -> bool:
+        """Whether two events stand in one function and one loop, so that a statement can move to the other's place."""
+        return _home(first) is _home(second)
+
+    @property
+    def cleared(self) -> list[Change]:
+        """The edit that clears: before the backward pass, or behind the step where that is another place."""
+        line, backwards = f"{text_of(self.optimizer_node)}.zero_grad()", self.backwards
+        if (
+            backwards
+            and self.movable(self.event, backwards[0])
+            and implied(self.event, backwards[0], self.loop)
+        ):
+            return [insert_before(backwards[0].node, line)]
+        return [insert_after(self.node, line)]
+
     @property
     def discards(self) -> list[tuple[Event, Event]]:
         """Clears that stand between a backward pass and this step, each with that pass."""
@@ -47,15 +65,39 @@ class Update:
         before = self.before()
         for index in range(len(before) - 1, -1, -1):
             event = before[index]
-            if event.kind == "backward" or (
-                event.kind == "step" and same(event.target, self.optimizer.value) is not False
-            ):
+            if event.kind == "backward":
+                return self._dropped(before[:index], event)
+            if event.kind == "step" and same(event.target, self.optimizer.value) is not False:
                 return []
             clears = (event.kind == "zero_grad" and self.owns(event.target)) or self._nulls(event)
             if clears and self.always_with(event):
                 earlier = [b for b in before[:index] if b in self.backwards]
                 return [(event, earlier[-1])] if earlier and not self._stepped(earlier[-1], event) else []
         return []
+
+    def _dropped(self, before: list[Event], main: Event) -> list[tuple[Event, Event]]:
+        """A clear between two backward passes of one iteration: nothing is left of the first."""
+        if self.reads_gradients or main.loop is not self.loop:
+            return []
+        if any(e.kind == "step" and not same(e.target, self.optimizer.value) for e in self.events):
+            return []  # another optimizer may have a use for them
+        if not before or before[-1].kind not in ("zero_grad", "forward", "criterion"):
+            return []
+        for index in range(len(before) - 1, 0, -1):
+            clear, first = before[index], _last_of(before[:index])
+            if clear.kind == "zero_grad" and self.owns(clear.target) and self.always_with(clear):
+                lost = first is not None and first in self.backwards and self._is_lost(first, clear, main)
+                return [(clear, first)] if first is not None and lost else []
+            if clear.kind not in ("forward", "criterion"):
+                return []
+        return []
+
+    def _is_lost(self, first: Event, clear: Event, main: Event) -> bool:
+        loops = {id(e.loop) for e in (first, clear, main)}
+        loss, other = first.value, main.value
+        if len(loops) > 1 or not self.always_with(first) or loss is None or other is None:
+            return False
+        return loss is not other and attached(loss) is not False
 
     def _stepped(self, first: Event, last: Event) -> bool:
         between = self.between(first, last)
@@ -154,7 +196,7 @@ class Update:
             return True
         models = self.optimizer.models
         if any(same(target, part) for model in models for part in _parts(model)):
-            return True
+            return True if isinstance(one(self.optimizer.value), Instance) else None
         if optimizer(target) is not None and optimizer(target).known == self.optimizer.known == "constructed":  # type: ignore[union-attr]
             return answer
         if models and isinstance(one(target), Instance) and is_module(one(target)):
@@ -241,17 +283,40 @@ def _contains(holder: Value, models: list[Value]) -> bool:
     return any(part is model for part in _parts(holder) for model in models)
 
 
-def updates(roots: list[Region]) -> list[Update]:
+def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
     """All optimizer steps that stand in a loop of theirs."""
     found = []
     for root in roots:
         for step in of_kind(root, "step"):
             owner = optimizer(step.target)
-            loop = step.loop
+            loop = _iteration(step)
             if owner is None or loop is None or owner.known == "guessed":
                 continue
-            found.append(Update(step, owner, loop, tuple(loop.events())))
+            found.append(Update(step, owner, loop, tuple(loop.events()), reads_gradients))
     return found
+
+
+def _last_of(events: list[Event]) -> Event | None:
+    """The backward pass right before a place, if nothing but forward passes came in between."""
+    for event in reversed(events):
+        if event.kind == "backward":
+            return event
+        if event.kind not in ("forward", "criterion"):
+            return None
+    return None
+
+
+def _iteration(step: Event) -> Region | None:
+    """The loop of which a step is part: `for o in optimizers: o.step()` belongs to the loop around it."""
+    loops = enclosing_loops(step.region)
+    for loop in loops:
+        if any(e.kind in ("forward", "backward", "criterion") for e in loop.events()):
+            return loop
+    return loops[0] if loops else None
+
+
+def _home(event: Event) -> Region:
+    return next(r for r in event.region.ancestors() if r.kind in ("loop", "call", "closure", "root"))
 
 
 def trains(event: Event) -> bool | None:

@@ -200,12 +200,16 @@ class Item:
 
 @dataclass(slots=True, eq=False)
 class Choice:
-    """One of several, by path or (for `loop`) by iteration; options are added when the loop closes."""
+    """One of several, by path or (for `loop`) by iteration; options are added when the loop closes.
+
+    `each` is the list or dictionary that a loop takes its elements from: all of them have their turn.
+    """
 
     options: list[Value]
     loop: bool = False
     test: Expression | None = None
     under: dict[int, tuple[Condition, ...]] | None = None  # on which conditions an option (by id) is there
+    each: Sequence | Mapping | None = None
 
 
 @dataclass(slots=True, eq=False)
