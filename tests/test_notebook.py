@@ -210,6 +210,25 @@ def test_a_broken_cell_costs_only_itself():
     ]
 
 
+def test_a_cell_that_is_indented_as_a_whole_runs_as_in_a_notebook():
+    source = read(notebook(code(" # the first\n x = 1\n y = 2"), code("z = x + y")))
+    start = source.text.index("y = 2")
+    where = source.location(start, start + 5)
+    assert (where.cell, where.line, where.column) == (1, 3, 2)
+    assert source.failures == ()
+    broken = read(notebook(code("  x = (\n"), code("  # only a remark"), code("  y = 1"), code("z = 2")))
+    assert [(f.line, f.message.partition(":")[0]) for f in broken.failures] == [(1, "cell 1")]
+    assert "y = 1" in source_code(broken) and "z = 2" in source_code(broken)
+
+
+def source_code(source):
+    return [source.code(statement).strip() for part in source.tree.body for statement in statements(part)]
+
+
+def statements(part):
+    return part.body.body if hasattr(part.body, "body") else [part]
+
+
 def test_cells_that_no_parser_could_take_cost_only_themselves():
     deep = "x = " + "(" * 5_000
     source = read(
@@ -295,19 +314,18 @@ def test_edits_do_to_cells_what_they_do_to_their_text(sources, indent, ascii_onl
     assert source.apply(()).decode() == content
     edits, expected = [], ["".join(cell) for cell in sources]
     reached = 0
-    starts = [0]
-    for cell in expected:
-        starts.append(starts[-1] + len(cell) + 1)
+    assert source.cells is not None
+    cells = source.cells.cells
     shifts = [0] * len(expected)
     for start, length, new in sorted(changes):
-        number = next((n for n, at in enumerate(starts[1:]) if start < at), None)
-        if number is None or start < reached or start + length > starts[number + 1] - 1:
+        number = next((n for n, cell in enumerate(cells) if cell.start <= start <= cell.end), None)
+        if number is None or start < reached or start + length > cells[number].end:
             continue
         if source.text[start : start + length] != source.written[start : start + length]:
             continue
         reached = start + length + 1
         edits.append(Edit(source.location(start, start + length), new))
-        at = start - starts[number] + shifts[number]
+        at = start - cells[number].start + shifts[number]
         expected[number] = expected[number][:at] + new + expected[number][at + length :]
         shifts[number] += len(new) - length
     after = json.loads(source.apply(edits))

@@ -106,6 +106,11 @@ def test_what_cannot_be_read_is_said_in_one_line(content, line, words):
         ("mode = 0777\n", 1, "Python 2 syntax (number)"),
         ("exec 'x = 1'\n", 1, "Python 2 syntax (exec statement)"),
         ("if a <> b: pass\n", 1, "Python 2 syntax (<> operator)"),
+        (
+            "import os\nx = x.cuda(async=True)\n",
+            2,
+            "syntax error: `async` is a keyword since Python 3.7 (`.cuda(async=True)` is `non_blocking=True` now)",
+        ),
         ("x = '\udc80'\n", 1, "not utf-8 text"),
     ],
 )

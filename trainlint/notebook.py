@@ -1,7 +1,8 @@
 """A Jupyter notebook as one Python text: the code cells in order, and where each of them lies in it.
 
 Cells are numbered as in the notebook's file, from 1, all kinds counted (ruff counts in the same way). A
-notebook of another language is an empty text.
+notebook of another language is an empty text. IPython runs a cell that is indented as a whole; here it is the
+body of an `if` that belongs to no cell, so that nothing in the cell moves.
 """
 
 from __future__ import annotations
@@ -47,15 +48,28 @@ def read_notebook(content: str, path: str) -> Notebook:
         return Notebook(content, (), "", "")
     data = _parsed(content, path)
     codes = tuple(_code_cells(data)) if _speaks_python(data) else ()
-    offset, cells = 0, []
-    for number, code, _ in codes:
-        cells.append(Cell(number, offset, offset + len(code)))
-        offset += len(code) + 1
-    return Notebook(
-        content,
-        tuple(cells),
-        "\n".join(code for _, code, _ in codes),
-        "\n".join(without_magics(code) if python else blank(code) for _, code, python in codes),
+    cells: list[Cell] = []
+    written = text = ""
+    for number, code, python in codes:
+        clean = without_magics(code) if python else blank(code)
+        between = ("\n" if cells else "") + (HEADER if _is_indented(clean) else "")
+        start = len(text) + len(between)
+        cells.append(Cell(number, start, start + len(code)))
+        written += between + code
+        text += between + clean
+    return Notebook(content, tuple(cells), written, text)
+
+
+HEADER = "if 1:\n"
+
+
+def _is_indented(code: str) -> bool:
+    lines = [line for line in code.splitlines() if line.strip()]
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())] if lines else ""
+    return (
+        bool(indent)
+        and all(line.startswith(indent) for line in lines)
+        and not all(line.lstrip().startswith("#") for line in lines)
     )
 
 

@@ -11,6 +11,7 @@ from trainlint.decoding import SourceError
 from trainlint.diagnostic import Failure
 from trainlint.magics import blank
 from trainlint.nesting import too_deep
+from trainlint.notebook import HEADER
 
 if TYPE_CHECKING:
     import libcst
@@ -29,6 +30,7 @@ _PYTHON_2 = (
     (re.compile(r"\b[uU][rR][\"']"), "ur string"),
     (re.compile(r"\b(?:def|lambda)\b[^#]*[(,]\s*\("), "tuple parameter"),
 )
+_ASYNC_NAME = re.compile(r"[(,]\s*async\s*=")
 
 
 def parse(text: str, path: str) -> libcst.Module:
@@ -55,23 +57,25 @@ def parse_cells(notebook: Notebook, path: str) -> tuple[libcst.Module, str, tupl
     try:
         return parse(notebook.text, path), notebook.text, ()
     except SourceError:
-        pieces, failures = _cells_that_parse(notebook, path)
-        text = "\n".join(pieces)
+        text, failures = _cells_that_parse(notebook, path)
         return parse(text, path), text, failures
 
 
-def _cells_that_parse(notebook: Notebook, path: str) -> tuple[tuple[str, ...], tuple[Failure, ...]]:
-    pieces, failures = [], []
+def _cells_that_parse(notebook: Notebook, path: str) -> tuple[str, tuple[Failure, ...]]:
+    text, failures, end = "", [], 0
     for cell in notebook.cells:
-        code = notebook.text[cell.start : cell.end]
+        between = notebook.text[end : cell.start]
+        header = HEADER if between.endswith(HEADER) else ""
+        code, end = notebook.text[cell.start : cell.end], cell.end
         try:
-            parse(code, path)
+            parse(header + code, path)
         except SourceError as error:
+            line = error.line and max(1, error.line - len(header.splitlines()))
             message = f"cell {cell.number}: {error.message}; the cell is left out"
-            failures.append(Failure(path, error.line, message, "syntax"))
-            code = blank(code)
-        pieces.append(code)
-    return tuple(pieces), tuple(failures)
+            failures.append(Failure(path, line, message, "syntax"))
+            between, code = blank(between), blank(code)
+        text += between + code
+    return text, tuple(failures)
 
 
 def _line(text: str, offset: int) -> int:
@@ -85,7 +89,14 @@ def _fault(text: str, known_line: int) -> tuple[int, str]:
     lines = _NEWLINE.split(text)
     written = lines[line - 1] if line <= len(lines) else ""
     old = next((name for pattern, name in _PYTHON_2 if pattern.search(written)), None)
-    return line, f"Python 2 syntax ({old})" if old else f"syntax error: {reason}"
+    if old:
+        return line, f"Python 2 syntax ({old})"
+    if _ASYNC_NAME.search(written):
+        return (
+            line,
+            "syntax error: `async` is a keyword since Python 3.7 (`.cuda(async=True)` is `non_blocking=True` now)",
+        )
+    return line, f"syntax error: {reason}"
 
 
 def _python_fault(text: str) -> tuple[int | None, str]:
