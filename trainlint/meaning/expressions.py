@@ -10,7 +10,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.definitions import define
 from trainlint.meaning.facts.names import CONVENTIONAL
 from trainlint.meaning.imports import look_up, star_member
-from trainlint.meaning.iteration import element_of, unrolled_items
+from trainlint.meaning.iteration import element_of, listed_items, unrolled_items
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, get_item
 from trainlint.meaning.stores import fold, store
@@ -329,7 +329,11 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
         return made
     generator = node.generators[depth]
     iterable = evaluate(machine, generator.iterable, frame)
-    phases = unrolled_items(iterable, 4) if len(node.generators) == 1 and node.kind == "dict" else None
+    alone = len(node.generators) == 1
+    known = listed_items(iterable) if alone and not generator.tests and node.key is None else None
+    if known is not None:
+        return _each(machine, node, generator, known, frame)
+    phases = unrolled_items(iterable, 4) if alone and node.kind == "dict" else None
     if phases is not None:
         return _unrolled(machine, node, generator, phases, frame)
     with machine.within("loop", node, iterable=iterable):
@@ -338,6 +342,17 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
         for test in generator.tests:
             evaluate(machine, test, frame)
         return _comprehended(machine, node, frame, depth + 1)
+
+
+def _each(
+    machine: Machine, node: s.Comprehension, generator: s.Generator, items: tuple[Value, ...], frame: Frame
+) -> Value:
+    """`[tensor(part) for part in (x_train, x_test, y_train, y_test)]`: each by itself."""
+    made = []
+    for item in items:
+        store(machine, generator.target, item, frame, s.Evaluate(node.cst, node.unit, node))
+        made.append(evaluate(machine, node.element, frame))
+    return Sequence(node.kind, tuple(made), node)
 
 
 def _unrolled(

@@ -43,6 +43,19 @@ def unrolled_items(iterable: Value, limit: int) -> list[Value] | None:
     return None
 
 
+def listed_items(iterable: Value) -> tuple[Value, ...] | None:
+    """The items of a short list that was written out."""
+    found = one(iterable)
+    if (
+        isinstance(found, Sequence)
+        and isinstance(found.node, s.Display)
+        and not found.open
+        and not found.element
+    ):
+        return found.items if 1 < len(found.items) <= 8 else None
+    return None
+
+
 def unrolled_layers(iterable: Value) -> list[Value] | None:
     """The modules of a short list, in order: `for layer in self.layers: x = layer(x)`."""
     iterable = one(iterable)

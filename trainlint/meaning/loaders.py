@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import optimizer
@@ -17,10 +18,6 @@ from trainlint.meaning.values import Choice, External, Instance, Item, Result, V
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-LOADERS = frozenset(
-    "torch.utils.data.DataLoader torch_geometric.loader.DataLoader torch_geometric.data.DataLoader"
-    " torchdata.stateful_dataloader.StatefulDataLoader monai.data.DataLoader".split()
-)
 _POSITIONS = (
     "dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "num_workers", "collate_fn", "pin_memory",
     "drop_last",

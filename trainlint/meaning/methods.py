@@ -7,6 +7,7 @@ from collections.abc import Callable
 from trainlint.meaning.arguments import add_argument, parsed_arguments
 from trainlint.meaning.dataflow import operation
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
+from trainlint.meaning.lightning import fit
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, register_unnamed
 from trainlint.meaning.processes import start_by_method
@@ -434,6 +435,18 @@ def _iterator(
     return machine.call(machine, External("builtins.iter"), (callee.receiver,), {}, node, None)
 
 
+def _fit(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    receiver = one(callee.receiver)
+    if node is None or not isinstance(receiver, Instance) or not isinstance(receiver.cls, External):
+        return None
+    name = receiver.cls.name
+    if not name.endswith(".Trainer") or "lightning" not in name:
+        return None
+    return NONE if fit(machine, arguments, keywords, node) else None
+
+
 def _values(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
@@ -473,6 +486,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "insert": _append,
     "extend": _append,
     "__iter__": _iterator,
+    "fit": _fit,
     "get": _get,
     "pop": _get,
     "items": _values,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from trainlint.meaning import syntax as s
@@ -90,6 +91,8 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
             return _instance_attribute(machine, holder, name, node)
         case Instance():
             return _library_attribute(machine, holder, name, node)
+        case Module() if name == "__dict__":
+            return holder
         case Module(unit=unit):
             scope = scope_of(machine, unit)
             held = look_up(machine, scope, name) if scope is not None else None
@@ -208,6 +211,37 @@ def _assigns(node: s.Statement, name: str) -> bool:
     return False
 
 
+def counters(cls: Class) -> frozenset[str]:
+    """The attributes that methods count up (`self.step += 1`): what they start from says nothing later on."""
+    if cls.counters is None:
+        bodies = [
+            member.node.body
+            for base in lineage(cls)
+            if isinstance(base, Class)
+            for member in base.names.values()
+            if isinstance(member, Function) and isinstance(member.node, s.Define)
+        ]
+        cls.counters = frozenset(name for body in bodies for name in _counted(body))
+    return cls.counters
+
+
+def _counted(block: s.Block) -> Iterator[str]:
+    for statement in block.statements:
+        match statement:
+            case s.Augment(target=s.Attribute(value=s.Name(id="self"), name=name)):
+                yield name
+            case (
+                s.If(then=a, otherwise=b)
+                | s.For(body=a, otherwise=b)
+                | s.While(body=a, otherwise=b)
+                | s.Try(body=a, otherwise=b)
+            ):
+                yield from _counted(a)
+                yield from _counted(b)
+            case s.With(body=a):
+                yield from _counted(a)
+
+
 def _names_attribute(target: s.Expression, name: str) -> bool:
     match target:
         case s.Attribute(value=s.Name(id="self"), name=attribute):
@@ -293,6 +327,8 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
                 return _item(machine, layers, key, node)
         case Module() if isinstance(index, str):  # `globals()["Net"]`
             return get_attribute(machine, holder, index, node)
+        case External(name=name) if name.endswith(".__dict__") and isinstance(index, str):
+            return External(canonical(f"{name.removesuffix('.__dict__')}.{index}"))
         case External(name="sys.modules") if node is not None and index == "__main__":
             return Module(node.unit)
         case Instance(attributes=attributes) if "*namespace" in attributes and str(index) in attributes:

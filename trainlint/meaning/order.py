@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.facts.layers import layer_name
+from trainlint.meaning.lightning import RETURNED
 from trainlint.meaning.loaders import Loader, TrainingLoader
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.place import Change, insert_before, text_of
@@ -49,7 +50,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     if (
         loader.shuffles is not False
         or loader.samples_elsewhere is not False
-        or not training.steps
+        or not (training.steps or training.backward.detail == RETURNED)
         or loader.open
     ):
         return False

@@ -11,12 +11,13 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
+from trainlint.meaning.lightning import STEPS, is_lightning, run_step
 from trainlint.meaning.machine import STEPS_PER_ROOT, Exhausted, Machine
 from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import Class, Constant, Function, Instance, Mapping, Value, options
+from trainlint.meaning.values import Bound, Class, Constant, Function, Instance, Value
 
 if TYPE_CHECKING:
     from trainlint.project import Project
@@ -194,7 +195,7 @@ def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[s
     ]
     if not (pending or _is_unmade_module(machine, cls)):
         return
-    if cls.node.name in called and not _is_framework_class(cls):
+    if cls.node.name in called and not is_lightning(cls):
         return
     made = _symbolic(machine, reading, cls)
     inherited = _inherited_callers(cls, pending)
@@ -233,31 +234,10 @@ def _run_method(
     machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class
 ) -> None:
     machine.modules = [made]
-    if not (_is_framework_class(cls) and method.name in _STEPS):
+    if not (is_lightning(cls) and method.name in STEPS):
         call_function(machine, method, (made,), arguments, None, made, cls)
         return
-    machine.grad = method.name == "training_step"  # Lightning evaluates without gradients
-    with machine.within("loop", method.node):
-        _step(machine, method, made, arguments, cls)
-
-
-_STEPS = ("training_step", "validation_step", "test_step", "predict_step")
-
-
-def _step(
-    machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class
-) -> None:
-    result = call_function(machine, method, (made,), arguments, None, made, cls)
-    if method.name == "training_step":
-        for option in options(result):  # Lightning calls backward on what training_step returns
-            loss = option.items.get("loss", option) if isinstance(option, Mapping) else option
-            node = getattr(loss, "node", None)
-            if node is not None:
-                machine.record("backward", node, loss, loss, detail="returned")
-
-
-def _is_framework_class(cls: Class) -> bool:
-    return any(name in cls.names for name in ("training_step", "validation_step", "configure_optimizers"))
+    run_step(machine, made, Bound(method, made, cls), arguments)
 
 
 def _own_methods(cls: Class) -> Iterator[Function]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from trainlint.meaning import syntax as s
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.machine import Machine
+from trainlint.meaning.objects import counters
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     MISSING,
     Choice,
+    Class,
     Constant,
     External,
     Instance,
@@ -23,6 +25,8 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+
+HOT = "*hot"  # keyword of a call of zeros: the labels at which it was set to one
 
 
 def store(machine: Machine, target: s.Expression, value: Value, frame: Frame, node: s.Statement) -> None:
@@ -94,21 +98,22 @@ def _reaches(value: Value, old: Value, depth: int = 0) -> bool:
 
 
 def _note_frozen(holder: Value, value: Value) -> None:
-    """`for p in model.parameters(): p.requires_grad = False` freezes the model."""
-    inner: Value = holder
-    for _ in range(6):
-        inner = one(inner)
-        match inner:
+    """`for p in model.parameters(): p.requires_grad = False` freezes the model, whichever it is."""
+    if constant(value) is not False:
+        return
+    pending = [holder]
+    for _ in range(24):
+        if not pending:
+            return
+        match pending.pop():
+            case Choice() as several:
+                pending += options(several)
             case Item(source=source):
-                inner = source
+                pending.append(source)
             case Result(callee=Member(receiver=receiver)):
-                inner = receiver
-            case Instance():
-                if constant(value) is False:
-                    inner.attributes["*frozen"] = Constant(True)
-                return
-            case _:
-                return
+                pending.append(receiver)
+            case Instance() as module:
+                module.attributes["*frozen"] = Constant(True)
 
 
 def _note_reset(machine: Machine, name: str, value: Value, node: s.Assign) -> None:
@@ -166,7 +171,15 @@ def _store_attribute(
                 _note_attribute_sum(machine, target, value, node)
                 _note_reset(machine, f".{target.name}", value, node)
                 option.places[target.name] = node
-            machine.write(option.attributes, target.name, value)
+            machine.write(option.attributes, target.name, _counted(option, target.name, value, node))
+
+
+def _counted(holder: Instance, name: str, value: Value, node: s.Statement) -> Value:
+    """The start of a counter is no constant: the loop that counts it up reads it again."""
+    number = isinstance(value, Constant) and type(value.value) in (int, float)
+    if number and isinstance(holder.cls, Class) and name in counters(holder.cls):
+        return Result(External("builtins.int"), (value,), {}, node)
+    return value
 
 
 def _note_attribute_sum(machine: Machine, target: s.Attribute, value: Value, node: s.Assign) -> None:
@@ -189,7 +202,9 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     if isinstance(one(holder), Result) and attached(value) is not False:
         _rebind(machine, target.value, holder, value, frame, node)
     for option in options(holder):
-        if isinstance(option, Mapping):
+        if isinstance(option, Result):
+            _note_hot(option, keys, value)
+        elif isinstance(option, Mapping):
             if key is not MISSING and _hashable(key):
                 machine.write(option.items, key, value)
             else:
@@ -211,6 +226,18 @@ def _rebind(
             owned = one(machine.evaluate(machine, owner, frame))
             if isinstance(owned, Instance) and name in owned.attributes:
                 machine.write(owned.attributes, name, changed)
+
+
+def _note_hot(tensor: Result, keys: list[Value], value: Value) -> None:
+    """`targets[range(n), labels] = 1` in a tensor of zeros makes it one-hot: one place in each row."""
+    if len(keys) == 2 and _last_word(tensor) == "zeros" and constant(value) in (1, 1.0):
+        if _last_word(one(keys[0])) in ("range", "arange"):
+            tensor.keywords[HOT] = keys[1]
+
+
+def _last_word(value: Value) -> str:
+    callee = value.callee if isinstance(value, Result) else None
+    return callee.name.rpartition(".")[2] if isinstance(callee, External) else ""
 
 
 def _hashable(key: object) -> bool:

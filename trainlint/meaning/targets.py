@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trainlint.meaning.dataflow import operands, operation, peel, walk
-from trainlint.meaning.facts.datasets import CLASSES, RANGES, SINGLE_LABEL
+from trainlint.meaning.facts.datasets import CLASSES, LOADERS, RANGES, SINGLE_LABEL
 from trainlint.meaning.iteration import underlying
-from trainlint.meaning.loaders import LOADERS
 from trainlint.meaning.samples import SAMPLE
+from trainlint.meaning.stores import HOT
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     Choice,
@@ -392,6 +392,8 @@ def one_hot_of(value: Value) -> tuple[Value, Node | None] | None:
         if not isinstance(origin, Result):
             return None
         match origin:
+            case Result(keywords=keywords, node=node) if HOT in keywords:
+                return keywords[HOT], node
             case Result(callee=External(name=name), arguments=[labels, *_], node=node) if name.endswith(
                 ".one_hot"
             ):

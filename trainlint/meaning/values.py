@@ -121,6 +121,7 @@ class Class:
     keywords: dict[str, Value] = field(default_factory=dict)
     decorators: tuple[Value, ...] = ()
     lineage: tuple[Class | External | Unknown, ...] | None = None  # this class first, see objects.lineage
+    counters: frozenset[str] | None = None  # see objects.counters
 
 
 @dataclass(slots=True, eq=False)

@@ -1,6 +1,11 @@
-"""Known data sets: how many classes their targets have, or which range."""
+"""Known data sets: how many classes their targets have, or which range; and the loaders that serve them."""
 
 from __future__ import annotations
+
+LOADERS = frozenset(
+    "torch.utils.data.DataLoader torch_geometric.loader.DataLoader torch_geometric.data.DataLoader"
+    " torchdata.stateful_dataloader.StatefulDataLoader monai.data.DataLoader".split()
+)
 
 # scikit-learn's loaders: number of classes of the target.
 CLASSES: dict[str, int] = {
