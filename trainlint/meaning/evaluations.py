@@ -13,6 +13,7 @@ from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.methods import role
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
@@ -175,6 +176,8 @@ def evaluations(program: Program) -> list[Evaluation]:
             ):
                 continue
             if _is_some_object(program, event) or _is_unit_test(event):
+                continue
+            if not any(m.event for m in modes) and is_part_of_network(program, loop):
                 continue
             if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(
                 event, modes, used

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import attached, container, inputs_of, same, walk
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.flow import enclosing_loops, of_kind, unguarded
+from trainlint.meaning.flow import enclosing_loops, implied, of_kind
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.methods import role
+from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.place import statement_text, text_of
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import (
@@ -126,9 +127,18 @@ def keeps(program: Program) -> list[Keep]:
             ):
                 continue
             keep = _keep(program, root, event, loop)
-            if keep is not None:
+            if keep is not None and not _trains_anew(loop):
                 found.append(keep)
     return found
+
+
+def _trains_anew(loop: Region) -> bool:
+    """Whether each turn is a whole run with an optimizer of its own: what it keeps is one graph per fold or trial."""
+    return any(
+        isinstance(made, Instance) and made.loop is not None and made.loop.inside(loop)
+        for step in of_kind(loop, "step")
+        for made in options(step.target)
+    )
 
 
 def _iterating(event: Event) -> Region | None:
@@ -163,6 +173,8 @@ def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | 
         if backward is None:
             return None
     if backward is not None and not _directly(backward, event.value):
+        return None
+    if _may_be_cut(event.value) or (backward is None and is_part_of_network(program, loop)):
         return None
     if (
         not _new_in(event.value, loop)
@@ -245,6 +257,13 @@ def _directly(backward: Event, value: Value) -> bool:
     return attached(value) is not False
 
 
+def _may_be_cut(value: Value) -> bool:
+    """Whether one of the paths that give a value has taken it out of its graph: a helper that looks at types first."""
+    if not isinstance(value, Choice) or value.loop:
+        return False
+    return any(isinstance(o, Result) and attached(o) is False for o in options(value))
+
+
 def _new_in(value: Value, loop: Region) -> bool:
     """Whether each iteration makes a graph for the kept value, and not only one more operation on an old graph."""
     return any(_is_fresh(option, loop, {}) for option in _elements(value))
@@ -282,7 +301,7 @@ def _outlives(event: Event, loop: Region) -> bool:
     if _is_reset_around(loop, name):
         return False
     for reset in resets:
-        if unguarded(reset, loop) or any(_same_arms(reset, step, loop) for step in steps):
+        if implied(reset, event, loop) or any(_same_arms(reset, step, loop) for step in steps):
             return False
     if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
         if isinstance(event.target, Choice) and event.target.loop and event.target.options:

@@ -7,15 +7,19 @@ from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import find_member
+from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     Argument,
     Bound,
     Class,
+    Constant,
     External,
     Function,
     Instance,
     Mapping,
+    Sequence,
     Value,
+    constant,
     one,
     options,
 )
@@ -27,6 +31,7 @@ STEPS = {
     "predict_step": "predict_dataloader",
 }
 RETURNED = "returned"  # detail of the backward pass on what a step returns
+_OPTIMIZERS = "*optimizers"  # attribute key of a module's configured optimizers
 _GIVEN = {
     "training_step": ("train_dataloaders", "train_dataloader", "datamodule"),
     "validation_step": ("val_dataloaders", "datamodule"),
@@ -54,7 +59,8 @@ def run_step(
     before, machine.grad = machine.grad, function.name == "training_step"  # it evaluates without gradients
     with machine.within("loop", function.node, iterable=loader):
         result = machine.call(machine, step, (), arguments, None, None)
-        if function.name == "training_step":
+        by_hand = constant(module.attributes.get("automatic_optimization", Constant(True))) is False
+        if function.name == "training_step" and not by_hand:
             _go_back(machine, result)
     machine.grad = before
 
@@ -111,3 +117,33 @@ def _unknown(function: Function) -> dict[str, Value]:
     """Arguments that Lightning gives and nobody sees."""
     names = [p.name for p in function.node.parameters[1:] if not p.star and p.default is None]
     return {name: Argument(name, function) for name in names}
+
+
+def own_optimizers(machine: Machine, module: Instance) -> Value | None:
+    """`self.optimizers()`: what the module's `configure_optimizers` gave."""
+    if _OPTIMIZERS not in module.attributes and isinstance(module.cls, Class):
+        found = find_member(module.cls, "configure_optimizers")
+        if found is None or not isinstance(found[0], Function):
+            return None
+        region, machine.region = machine.region, Region("root", None, None)  # it ran before all loops
+        try:
+            with machine.unrecorded():
+                given = machine.call(machine, Bound(found[0], module, found[1]), (), {}, None, None)
+        finally:
+            machine.region = region
+        module.attributes[_OPTIMIZERS] = _configured(given)
+    return module.attributes.get(_OPTIMIZERS)
+
+
+def _configured(given: Value) -> Value:
+    """The optimizers in what is returned: one, several, a dictionary, or a pair with schedules."""
+    match one(given):
+        case Mapping(items=items) if "optimizer" in items:
+            return items["optimizer"]
+        case Sequence(items=(first, *_)) if isinstance(one(first), Sequence):
+            return _configured(first)
+        case Sequence(items=items, node=node) if items:
+            found = tuple(_configured(item) for item in items)
+            return found[0] if len(found) == 1 else Sequence("list", found, node)
+        case found:
+            return found

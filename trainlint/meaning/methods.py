@@ -7,7 +7,7 @@ from collections.abc import Callable
 from trainlint.meaning.arguments import add_argument, parsed_arguments
 from trainlint.meaning.dataflow import operation
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
-from trainlint.meaning.lightning import fit
+from trainlint.meaning.lightning import fit, own_optimizers
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, register_unnamed
 from trainlint.meaning.processes import start_by_method
@@ -122,7 +122,8 @@ def _could_do_anything(receiver: Value, name: str) -> bool:
 _MODULE_METHODS = frozenset(
     "parameters named_parameters modules named_modules children named_children buffers named_buffers state_dict apply"
     " register_forward_hook register_forward_pre_hook register_full_backward_hook get_submodule get_parameter type"
-    " log log_dict save_hyperparameters print".split()
+    " log log_dict save_hyperparameters print toggle_optimizer untoggle_optimizer lr_schedulers clip_gradients"
+    " all_gather".split()
 )
 _TENSOR_WORDS = frozenset(
     "size view reshape squeeze unsqueeze item detach cpu numpy mean sum max min argmax to cuda float long dim shape"
@@ -360,6 +361,13 @@ def _setup(
     return _prepare(machine, callee, arguments, keywords, node) if role(callee.receiver) == "engine" else None
 
 
+def _own_optimizers(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    module = one(callee.receiver)
+    return own_optimizers(machine, module) if isinstance(module, Instance) and not arguments else None
+
+
 # Modules
 
 
@@ -475,6 +483,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "set_epoch": _set_epoch,
     "load_state_dict": _load_state,
     "prepare": _prepare,
+    "optimizers": _own_optimizers,
     "setup": _setup,
     "add_module": _register,
     "register_module": _register,

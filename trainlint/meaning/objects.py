@@ -44,15 +44,20 @@ def lineage(cls: Class) -> tuple[Class | External | Unknown, ...]:
         cls.lineage = (cls,)  # stops a class that inherits from itself
         found: list[Class | External | Unknown] = [cls]
         for base in cls.bases:
-            for option in options(base):
+            for option in map(_unsubscripted, options(base)):
                 if isinstance(option, Class):
                     found += [c for c in lineage(option) if not any(c is f for f in found)]
-                elif isinstance(option, External):
-                    found.append(option)
-                elif not isinstance(option, Item):  # Generic[T] says nothing
+                elif not isinstance(option, External):
                     found.append(Unknown("base class"))
+                elif not option.name.startswith("typing"):  # Generic[T] says nothing
+                    found.append(option)
         cls.lineage = tuple(found)
     return cls.lineage
+
+
+def _unsubscripted(base: Value) -> Value:
+    """The class behind `Base[T]`."""
+    return base.source if isinstance(base, Item) else base
 
 
 def external_bases(cls: Class) -> list[str]:

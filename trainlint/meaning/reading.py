@@ -75,6 +75,9 @@ def read_entry(project: Project, file: Path) -> Reading:
         entry=entry,
     )
     machine.units = units
+    if is_of_other_framework(entry):
+        reading.units = list(units.values())
+        return reading
     entry.scope = Frame(entry, {"__name__": Constant("__main__")})
     entry.state = "running"
     _root(machine, reading, lambda: execute(machine, entry.body, entry.scope) if entry.scope else None)
@@ -83,6 +86,22 @@ def read_entry(project: Project, file: Path) -> Reading:
     reading.instances = machine.instances
     reading.units = list(units.values())
     return reading
+
+
+_OTHER_FRAMEWORKS = frozenset("mxnet tensorflow jax paddle mindspore chainer".split())
+
+
+def is_of_other_framework(unit: Unit) -> bool:
+    """Whether a file imports another framework and never speaks of torch: the same words mean other things there."""
+    imported: set[str] = set()
+    for statement in unit.body.statements:
+        if isinstance(statement, s.Import):
+            imported |= {name.partition(".")[0] for name, _ in statement.names}
+        elif isinstance(statement, s.ImportFrom) and not statement.level:
+            imported.add(statement.module.partition(".")[0])
+    if imported.isdisjoint(_OTHER_FRAMEWORKS) or "torch" in unit.code_words:
+        return False
+    return not any("torch" in name or "lightning" in name for name in imported)
 
 
 def _fresh(project: Project, path: Path, source: Source) -> Unit:
