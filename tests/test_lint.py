@@ -524,3 +524,38 @@ def test_a_failure_does_not_depend_on_order(tmp_path: Path) -> None:
     other = lint(sorted(names), Config(root=tmp_path), book, cwd=tmp_path, effort=HERE)
     assert replace(one, rules=()) == replace(other, rules=())
     assert [f.path for f in one.failures] == ["a.py", "c.py"]
+
+
+LESSON = """\
+import torch
+from torch import nn
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(4, 4)]
+
+    def forward(self, x):
+        return self.layers[0](x)
+
+
+plain = Plain()
+print(list(plain.parameters()))
+"""
+TRAINED = LESSON + "optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)\n"
+
+
+@pytest.mark.parametrize("code, found", [(LESSON, []), (TRAINED, ["unregistered-submodule"])])
+def test_a_notebook_may_show_what_is_not_registered(tmp_path: Path, code: str, found: list[str]) -> None:
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+        "source": code,
+    }
+    content = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "lesson.ipynb").write_text(json.dumps(content))
+    report = report_on(tmp_path, open_book(), only(tmp_path, "unregistered-submodule"))
+    assert [name for _, _, name in said(report)] == found

@@ -60,10 +60,14 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, set_
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    if not program.picks_device:
-        return
     for load in program.loads:
-        if load.open or load.argument("map_location", 1) is not None or not load.is_checkpoint or load.is_own:
+        if (
+            not load.picks_device
+            or load.open
+            or load.argument("map_location", 1) is not None
+            or not load.is_checkpoint
+            or load.is_own
+        ):
             continue
         yield Finding(
             load.node,

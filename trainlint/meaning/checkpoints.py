@@ -11,12 +11,24 @@ from trainlint.meaning.place import text_of
 from trainlint.meaning.syntax import Binary, Call, Format, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.values import MISSING, External, Item, Member, Result, Value, constant, one, options
+from trainlint.meaning.values import (
+    MISSING,
+    Constant,
+    External,
+    Item,
+    Member,
+    Result,
+    Value,
+    constant,
+    one,
+    options,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
+    from trainlint.meaning.unit import Frame
 
-_DEVICE_WORDS = frozenset("is_available device local_rank LOCAL_RANK set_device device_count".split())
+_DEVICE_WORDS = frozenset("is_available local_rank LOCAL_RANK set_device device_count".split())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +47,13 @@ class Load:
         if name in keywords:
             return None if is_none(keywords[name]) else keywords[name]
         return self.event.inputs[position] if position < len(self.event.inputs) else None
+
+    @property
+    def picks_device(self) -> bool:
+        """Whether the program chooses its device, or this file is told which."""
+        unit = self.node.unit
+        told = "device" in self.program.words(unit) and not _is_fixed(unit.scope)
+        return told or self.program.picks_device
 
     @property
     def is_own(self) -> bool:
@@ -117,8 +136,19 @@ def _spelled(value: Value) -> str:
 
 
 def picks_device(program: Program) -> bool:
-    """Whether a file of the program chooses its device by what the machine has or by rank."""
+    """Whether a file of the program chooses its device by what the machine has, by rank, or as it is told."""
     return any(not _DEVICE_WORDS.isdisjoint(program.words(unit)) for unit in program.units)
+
+
+def _is_fixed(scope: Frame | None) -> bool:
+    """Whether `device` is the name of one device, written in the code."""
+    device = scope.names.get("device") if scope is not None else None
+    match one(device) if device is not None else None:
+        case Constant(under=None):
+            return True
+        case Result(callee=External(name="torch.device"), arguments=(given, *_)):
+            return isinstance(one(given), Constant) and one(given).under is None  # type: ignore[union-attr]
+    return False
 
 
 def loads(program: Program) -> list[Load]:

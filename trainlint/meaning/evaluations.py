@@ -175,7 +175,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                 and not any(m.event for m in modes)
             ):
                 continue
-            if _is_some_object(program, event) or _is_unit_test(event):
+            if _is_some_object(program, event) or _is_unit_test(event) or _is_shown(program, event, modes):
                 continue
             if not any(m.event for m in modes) and is_part_of_network(program, loop):
                 continue
@@ -216,8 +216,24 @@ def _is_some_object(program: Program, event: Event) -> bool:
     treated = program.events("mode", "load_state")
     if any(o is target for e in treated if e.target is not None for o in options(e.target)):
         return False
+    return not _is_optimised(program, target)
+
+
+def _is_shown(program: Program, event: Event, modes: frozenset[Mode]) -> bool:
+    """Whether a module just made is tried out on tensors at hand: nobody trains, loads or switches it."""
+    target = one(event.target)
+    if not isinstance(target, Instance) or target.symbolic or "*pretrained" in target.attributes:
+        return False
+    if any(m.event for m in modes) or _is_trained(program, event) or _is_optimised(program, target):
+        return False
+    loops = (r for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None)
+    return not any(loaders_behind(r.iterable) for r in loops if r.iterable is not None)
+
+
+def _is_optimised(program: Program, module: Instance) -> bool:
+    """Whether some optimizer was given the module's parameters."""
     made = [i for i in program.instances if role(i) == "optimizer"]
-    return not any(v is target for i in made for given in i.arguments for v in walk(given))
+    return any(v is module for i in made for given in i.arguments for v in walk(given))
 
 
 def _is_unit_test(event: Event) -> bool:

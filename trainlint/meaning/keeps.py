@@ -11,6 +11,7 @@ from trainlint.meaning.flow import enclosing_loops, implied, of_kind
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.methods import role
 from trainlint.meaning.networks import is_part_of_network
+from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import statement_text, text_of
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import (
@@ -19,6 +20,7 @@ from trainlint.meaning.syntax import (
     Augment,
     Call,
     Comprehension,
+    Declare,
     Define,
     Expression,
     Name,
@@ -28,6 +30,7 @@ from trainlint.meaning.syntax import (
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Argument,
+    Bound,
     Choice,
     External,
     Free,
@@ -146,8 +149,23 @@ def _iterating(event: Event) -> Region | None:
     for region in event.region.ancestors():
         if region.kind == "loop" and not region.unrolled:
             if any(e.kind in ("forward", "backward") for e in region.events()):
-                return None if _is_within_a_batch(region) else region
+                return None if _is_within_a_batch(region) or _is_over_models(region) else region
     return None
+
+
+def _is_over_models(loop: Region) -> bool:
+    """Whether a loop goes through modules, so that what it collects is as long as the list of models."""
+    pending = [loop.iterable] if loop.iterable is not None else []
+    for current in pending:
+        for option in options(current):
+            if isinstance(option, Instance) and is_module(option):
+                return True
+            if isinstance(option, Sequence) and len(pending) < 50:
+                pending += [*option.items, *([option.element] if option.element is not None else [])]
+            elif isinstance(option, Result) and isinstance(option.callee, External) and len(pending) < 50:
+                if option.callee.name in ("builtins.zip", "builtins.enumerate", "builtins.reversed"):
+                    pending += option.arguments
+    return False
 
 
 def _is_within_a_batch(loop: Region) -> bool:
@@ -177,7 +195,8 @@ def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | 
     if _may_be_cut(event.value) or (backward is None and is_part_of_network(program, loop)):
         return None
     if (
-        not _new_in(event.value, loop)
+        (backward is None and _is_unrolled_sequence(event.value, loop))
+        or not _new_in(event.value, loop)
         or not _outlives(event, loop)
         or _is_consumed(program, event, loop, backward)
     ):
@@ -304,6 +323,8 @@ def _outlives(event: Event, loop: Region) -> bool:
         if implied(reset, event, loop) or any(_same_arms(reset, step, loop) for step in steps):
             return False
     if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
+        if _is_of_inner_call(event, loop, name):
+            return False
         if isinstance(event.target, Choice) and event.target.loop and event.target.options:
             if _is_local(event.target.options[0], loop):
                 return False  # an inner loop's sum, begun anew by a value of this iteration
@@ -311,6 +332,27 @@ def _outlives(event: Event, loop: Region) -> bool:
                 return True
         return _is_outer(event, loop)
     return True
+
+
+def _is_unrolled_sequence(value: Value, loop: Region) -> bool:
+    """Whether a recurrent state goes round the loop: its graph spans the sequence, whoever keeps the parts."""
+    for inner in walk(value, _has_graph):
+        if isinstance(inner, Result) and inner.region is not None and inner.region.inside(loop):
+            if isinstance(inner.callee, (Instance, Free, Argument)):
+                if any(v is inner for given in inner.arguments for v in walk(given, _has_graph)):
+                    return True
+    return False
+
+
+def _is_of_inner_call(event: Event, loop: Region, name: str) -> bool:
+    """A local variable of a function that the loop calls: it goes with the call."""
+    call = next((r for r in event.region.ancestors() if r.kind == "call"), None)
+    if call is None or call is loop or not call.inside(loop):
+        return False
+    function = call.function.function if isinstance(call.function, Bound) else call.function
+    body = getattr(getattr(function, "node", None), "body", None)
+    declared = [d for d in getattr(body, "statements", ()) if isinstance(d, Declare)]
+    return body is not None and not any(name in d.names for d in declared)
 
 
 def _is_local(holder: Value, loop: Region) -> bool:

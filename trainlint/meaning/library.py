@@ -346,8 +346,9 @@ def _load(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
 
 
 def _save(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    if node is not None and arguments:
-        machine.record("save", node, arguments[0], None, arguments)
+    given = (*arguments, *(keywords[name] for name in ("obj", "f")[len(arguments) :] if name in keywords))
+    if node is not None and given:
+        machine.record("save", node, given[0], None, given)
     return NONE
 
 

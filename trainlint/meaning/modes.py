@@ -186,8 +186,9 @@ class _Walk:
             ends = self.continues.pop() + ([after] if after is not None else [])
             if not ends:
                 return state
-            state = _unguarded(_join(ends), region)
-        return state
+            ended = _join(ends)
+            state = _unguarded(_going_round(ended, region), guards)
+        return _unguarded(ended, guards)
 
     def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
         ends: list[State] = []
@@ -284,9 +285,47 @@ def _contradicts(mode: Mode, guard: tuple[str, bool] | None) -> bool:
     return guard is not None and (guard[0], not guard[1]) in mode.guards
 
 
-def _unguarded(state: State, loop: Region) -> State:
-    """In the next iteration conditions may have changed: what was set under one no longer carries it."""
-    return {k: frozenset(replace(m, guards=frozenset()) for m in v) for k, v in state.items()}
+def _going_round(state: State, loop: Region) -> State:
+    """What the next iteration finds: what was set under `i == len(loader) - 1` meets no iteration any more."""
+    last = {
+        (condition_key(arm.test), arm.holds)
+        for arm in _arms(loop)
+        if arm.test is not None and arm.holds and _is_the_end(arm.truth)
+    }
+    if not last:
+        return state
+    return {k: frozenset(m for m in v if not last & m.guards) or v for k, v in state.items()}
+
+
+def _arms(loop: Region) -> Iterator[Region]:
+    """The arms of an iteration, not those of loops inside it."""
+    for item in loop.items:
+        if type(item) is Region and item.kind != "loop":
+            if item.test is not None and item.kind not in ("branch", "call", "closure"):
+                yield item
+            yield from _arms(item)
+
+
+def _is_the_end(test: Value | None) -> bool:
+    """`i == len(loader) - 1`, `step + 1 == len(steps)`."""
+    match test:
+        case Result(callee=External(name="operator.=="), arguments=arguments):
+            return any(_is_length(v) for given in arguments for v in options(given))
+    return False
+
+
+def _is_length(value: Value) -> bool:
+    match value:
+        case Result(callee=External(name="builtins.len")):
+            return True
+        case Result(callee=External(name="operator.-"), arguments=(first, _)):
+            return _is_length(first)
+    return False
+
+
+def _unguarded(state: State, guards: Guards) -> State:
+    """In the next iteration conditions may have changed: only what holds for the whole loop is still known."""
+    return {k: frozenset(replace(m, guards=m.guards & guards) for m in v) for k, v in state.items()}
 
 
 def _join(states: list[State]) -> State:

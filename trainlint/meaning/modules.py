@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import (
@@ -39,6 +40,9 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
 
 _LIBRARY_MODELS = (
     "torchvision.models.",
@@ -242,9 +246,10 @@ class HiddenModules:
         return True
 
 
-def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:
+def hidden_modules(program: Program) -> list[HiddenModules]:
     """Plain containers of modules on module objects, each place once."""
     found: dict[int, HiddenModules] = {}
+    instances = program.instances
     registered = {id(v) for i in instances for v in _registered(i)} | _optimised(instances)
     for instance in instances:
         if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
@@ -258,10 +263,25 @@ def hidden_modules(instances: list[Instance]) -> list[HiddenModules]:
                 modules = tuple(
                     m for m in _modules_in(option) if id(m) not in registered and _is_trainable(m)
                 )
-                if modules:
-                    place = instance.places.get(name, option.node)
+                place = instance.places.get(name, option.node)
+                if modules and not (place.unit.source.notebook and _is_shown(program, instance)):
                     found.setdefault(id(place.cst), HiddenModules(instance, name, option, modules, place))
     return list(found.values())
+
+
+def _is_shown(program: Program, module: Instance) -> bool:
+    """Whether a module is made and nothing trains it: in a notebook a lesson on what is registered."""
+    passes = [b.value for b in program.backwards if b.value is not None]
+    given = [v for i in program.instances if _is_optimizer(i) for v in (*i.arguments, *i.keywords.values())]
+    return not any(
+        v is module or (isinstance(v, Result) and v.callee is module)
+        for value in (*passes, *given)
+        for v in walk(value)
+    )
+
+
+def _is_optimizer(instance: Instance) -> bool:
+    return isinstance(instance.cls, External) and is_optimizer_class(instance.cls.name)
 
 
 def _lists_parameters(cls: Class) -> bool:
@@ -278,7 +298,7 @@ def _optimised(instances: list[Instance]) -> set[int]:
     """Modules whose parameters some optimizer is given by hand."""
     found: set[int] = set()
     for instance in instances:
-        if isinstance(instance.cls, External) and is_optimizer_class(instance.cls.name):
+        if _is_optimizer(instance):
             for value in (*instance.arguments[:1], *instance.keywords.values()):
                 found.update(id(v) for v in walk(value) if isinstance(v, Instance))
     return found

@@ -132,7 +132,7 @@ class Program:
     def hidden_modules(self) -> list[HiddenModules]:
         from trainlint.meaning.modules import hidden_modules
 
-        return hidden_modules(self.instances)
+        return hidden_modules(self)
 
     @cached_property
     def early_schedules(self) -> list[EarlySchedule]:
