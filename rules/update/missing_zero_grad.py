@@ -78,16 +78,21 @@ from collections.abc import Iterator
 
 from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
+NEVER = "never cleared, so each step adds all earlier batches"
+
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for update in program.updates:
         backwards = update.backwards
         if not backwards or update.is_closure or update.clears or update.starts_anew:
             continue
+        seldom = update.rare_clears[:1]
+        often = "clears in few batches only, so steps add earlier batches" if seldom else ""
         yield Finding(
             update.node,
-            f"`{text_of(update.node)}` uses gradients that this loop never cleared, so each step adds all earlier batches",
-            because=[(b.node, "adds to the gradients that are there") for b in backwards[:3]],
+            f"`{text_of(update.node)}` uses gradients that this loop {often or NEVER}",
+            because=[(b.node, "adds to the gradients that are there") for b in backwards[:3]]
+            + [(clear.node, "is passed by in most batches") for clear in seldom],
             fix=update.cleared,
             title="Clear the gradients of each batch",
             known=update.known,

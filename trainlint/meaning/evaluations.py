@@ -139,6 +139,17 @@ class Evaluation:
             and self.event.value is not None
             and attached(self.event.value) is not False
             and not self.volatile
+            and not self._differentiates_inputs
+        )
+
+    @property
+    def _differentiates_inputs(self) -> bool:
+        """Whether the inputs were told to require gradients: derivatives with respect to them are wanted."""
+        given = {id(v) for value in self.event.inputs for v in walk(value)}
+        root = list(self.event.region.ancestors())[-1]
+        marked = [e for e in of_kind(root, "requires_grad") if e.value is not None]
+        return any(
+            id(o) in given and constant(e.value or NONE) is True for e in marked for o in options(e.target)
         )
 
     @property
@@ -177,7 +188,8 @@ def evaluations(program: Program) -> list[Evaluation]:
                 continue
             if _is_some_object(program, event) or _is_unit_test(event) or _is_shown(program, event, modes):
                 continue
-            if not any(m.event for m in modes) and is_part_of_network(program, loop):
+            aside = not program.backwards and not any(m.event for m in modes)
+            if aside and is_part_of_network(program, loop):
                 continue
             if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(
                 event, modes, used

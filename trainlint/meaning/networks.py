@@ -7,40 +7,62 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.flow import of_kind
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import external_bases, lineage
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import Class, Function
+from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 
 def is_part_of_network(program: Program, loop: Region) -> bool:
-    """Whether a loop in a module's method applies the module's own parts, in a program that trains nothing itself.
+    """Whether a loop in a module's method (or in a function it calls) applies the module's own parts.
 
     Whoever trains the network calls the method; what the loop makes is one batch's graph.
     """
     owner = _owner(loop)
-    if owner is None or program.backwards:
+    if owner is None or (loop.iterable is not None and loaders_behind(loop.iterable)):
         return False
     forwards = of_kind(loop, "forward")
     inner: set[int] = set()
     for made in program.instances:
         if isinstance(made.cls, Class) and any(base is owner for base in lineage(made.cls)):
-            if any(e.target is made for e in forwards):
+            if any(e.target is made for e in forwards) and not _counts(loop):
                 return False  # it evaluates itself, as a whole
             inner.update(id(part) for part in parts(made))
-    return bool(forwards) and all(any(id(v) in inner for v in walk(e.target)) for e in forwards)
+    return bool(forwards) and all(_is_inner(e.target, inner, loop) for e in forwards)
+
+
+def _is_inner(target: Value, inner: set[int], loop: Region) -> bool:
+    """Whether what is applied is a part of the network, or a layer made for the moment."""
+    found = one(target)
+    if isinstance(found, Instance) and found.loop is not None and found.loop.inside(loop):
+        return True
+    return any(id(v) in inner for v in walk(target))
+
+
+def _counts(loop: Region) -> bool:
+    """A loop over steps, which feeds a network with what it gave before."""
+    source = underlying(loop.iterable) if loop.iterable is not None else None
+    match source:
+        case Result(callee=External(name="builtins.range")):
+            return True
+    return False
 
 
 def _owner(loop: Region) -> Class | None:
     """The torch module in whose method a loop stands; Lightning's modules evaluate themselves."""
     if isinstance(loop.node, Define):
         return None
-    call = next((r for r in loop.ancestors() if r.kind == "call"), None)
-    owner = call.function.owner if call is not None and isinstance(call.function, Function) else None
-    if not isinstance(owner, Class) or any("LightningModule" in name for name in external_bases(owner)):
-        return None
-    return owner if any(is_module_class(name) for name in external_bases(owner)) else None
+    for region in loop.ancestors():
+        owner = region.function.owner if isinstance(region.function, Function) else None
+        names = external_bases(owner) if isinstance(owner, Class) else []
+        if any("LightningModule" in name for name in names):
+            return None
+        if any(is_module_class(name) for name in names):
+            return owner
+    return None

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, same, walk
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, of_kind
+from trainlint.meaning.methods import role
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of
+from trainlint.meaning.rhythm import is_seldom
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Argument, Constant, Free, Instance, Member, Result, Value, one, options
@@ -171,8 +173,21 @@ class Update:
 
     @property
     def clears(self) -> list[Event]:
-        """What may clear this optimizer's gradients in the iteration, at any place and under any guard."""
-        return [e for e in self.events if self.may_clear(e)]
+        """What may clear this optimizer's gradients in the iteration, unless most iterations are known to pass it by."""
+        return [e for e in self.events if self.may_clear(e) and not self._is_rare(e)]
+
+    @property
+    def rare_clears(self) -> list[Event]:
+        """What clears in one batch of several only, although every batch steps."""
+        return [e for e in self.events if self.may_clear(e) and self._is_rare(e)]
+
+    def _is_rare(self, clear: Event) -> bool:
+        if clear.kind != "zero_grad" or self.event.guards(self.loop) or not clear.region.inside(self.loop):
+            return False
+        engines = [b.detail[0] for b in self.backwards if isinstance(b.detail, tuple)]
+        if any(role(engine) == "engine" for engine in engines):
+            return False  # an engine steps when it is time
+        return is_seldom(clear, self.event, self.loop)
 
     def _nulls(self, event: Event) -> bool:
         """`p.grad = None` or `p.grad.zero_()` over the parameters that are stepped."""
