@@ -15,6 +15,8 @@ PYTHON_MAGICS = frozenset(
     ("capture", "debug", "ipytest", "lprun", "memit", "mprun", "prun", "snakeviz", "time", "timeit", "wandb")
 )  # cell magics whose cell runs as Python in the notebook's own namespace
 
+HEADER = "if 1:\n"  # before a cell that is indented as a whole, which IPython runs
+
 _MAYBE = re.compile(
     r"^[ \t]*(?:[%!?]|(?:pip|conda|mamba|cd|cat|cp|less|ls|mkdir|mv|rm|rmdir)[ \t])|=[ \t]*[%!]|\?[ \t]*;?[ \t]*(?:#.*)?\r?$",
     re.MULTILINE,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainlint.decoding import SourceError
-from trainlint.magics import blank, without_magics
+from trainlint.magics import HEADER, blank, without_magics
 
 LARGEST = 100_000_000  # bytes: outputs hold pictures
 
@@ -58,9 +58,6 @@ def read_notebook(content: str, path: str) -> Notebook:
         written += between + code
         text += between + clean
     return Notebook(content, tuple(cells), written, text)
-
-
-HEADER = "if 1:\n"
 
 
 def _is_indented(code: str) -> bool:

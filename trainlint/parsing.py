@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from trainlint.decoding import SourceError
 from trainlint.diagnostic import Failure
-from trainlint.magics import blank
+from trainlint.magics import HEADER, blank
 from trainlint.nesting import too_deep
-from trainlint.notebook import HEADER
 
 if TYPE_CHECKING:
     import libcst

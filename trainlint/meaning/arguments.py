@@ -74,6 +74,8 @@ def _default(flag: str, keywords: dict[str, Value], node: Node | None) -> Value:
     if "default" in keywords:
         default = one(keywords["default"])
         if isinstance(default, Constant):
+            if (action, default.value) in (("store_true", True), ("store_false", False)):
+                return Constant(default.value, node)  # a flag that changes nothing
             return Constant(_typed(default.value, keywords.get("type")), node, flag)
         if isinstance(default, Sequence):
             return default
