@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, certainty, container, same, walk
 from trainlint.meaning.flow import of_kind
-from trainlint.meaning.iteration import underlying
+from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.methods import role
 from trainlint.meaning.modes import Mode
@@ -174,7 +174,7 @@ def evaluations(program: Program) -> list[Evaluation]:
     found: list[Evaluation] = []
     for root in program.roots:
         for event in of_kind(root, "forward"):
-            loop = event.loop
+            loop = _batch_loop(event)
             if loop is None:
                 continue
             if _takes_an_output(event, loop) or any(f.loop is loop for f in found):
@@ -256,6 +256,12 @@ def _is_unit_test(event: Event) -> bool:
     return name.startswith("test_") and path.startswith("test_")
 
 
+def _batch_loop(event: Event) -> Region | None:
+    """The innermost loop around a forward that is more than one over the parts of an input."""
+    loops = [r for r in event.region.ancestors() if r.kind == "loop" and not r.unrolled]
+    return next((r for r in loops if r.iterable is None or not is_dictionary(r.iterable)), None)
+
+
 def _trains_too(program: Program, loop: Region) -> bool:
     return any(
         r.node is loop.node for b in program.backwards for r in b.region.ancestors() if r.kind == "loop"
@@ -292,7 +298,8 @@ def used_by_backwards(program: Program) -> set[int]:
 
 def _over_batches(event: Event, loop: Region) -> bool:
     """Whether the forward's input comes from what a loop around it iterates over."""
-    sources = [r.iterable for r in loop.ancestors() if r.kind == "loop" and r.iterable is not None]
+    loops = [r.iterable for r in loop.ancestors() if r.kind == "loop" and r.iterable is not None]
+    sources = [iterable for iterable in loops if not is_dictionary(iterable)]
     served = {id(v) for source in sources for v in walk(source) if isinstance(v, Result)}
     if any(id(v) in served for value in event.inputs for v in walk(value)):
         return True  # a literal list of batches

@@ -87,6 +87,16 @@ def underlying(iterable: Value) -> Value:
     return iterable
 
 
+def is_dictionary(iterable: Value) -> bool:
+    """Whether a loop goes through the entries of a dictionary: parts of something, not batches of data."""
+    found = underlying(iterable)
+    return (
+        isinstance(found, Result)
+        and isinstance(found.callee, Member)
+        and found.callee.name in ("items", "values", "keys")
+    )
+
+
 def element_of(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
     """What one turn of a loop over `iterable` binds."""
     found = [_element(machine, option, node) for option in options(iterable)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import attached, container, inputs_of, same, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, implied, of_kind
-from trainlint.meaning.iteration import underlying
+from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.methods import role
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import is_module
@@ -172,6 +172,8 @@ def _is_within_a_batch(loop: Region) -> bool:
     """Whether a loop goes through parts of one batch or of an output: what it sums lives for one batch only."""
     if loop.iterable is None:
         return False
+    if is_dictionary(loop.iterable):
+        return True
     outer = [r.iterable for r in enclosing_loops(loop)[1:] if r.iterable is not None]
     for value in walk(loop.iterable, lambda v: not isinstance(v, Instance)):
         if isinstance(value, Result) and attached(value) is True:
