@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TypeGuard
+
 from trainlint.meaning import syntax as s
 from trainlint.meaning.arguments import declared_default
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
@@ -148,6 +151,11 @@ def call_function(
         return call_unknown(machine, function, arguments, keywords, node)
     if function.node in machine.heavy:
         return call_unknown(machine, function, arguments, keywords, node)
+    wrapper = decorated(machine, function)
+    if wrapper is not function:
+        return call_function(machine, wrapper, arguments, keywords, node, receiver, cls)
+    if receiver is None and function.owner is not None and arguments and isinstance(arguments[0], Instance):
+        receiver = arguments[0]  # `Base.method(self)`, or a decorator's `function(self)`
     names = bind(machine, function, arguments, keywords)
     frame = Frame(function.unit, names, function.scope, function, receiver, cls or function.owner)
     machine.stack.append(function)
@@ -163,6 +171,30 @@ def call_function(
         machine.grad = grad
         del machine.assumed[assumed:]
         machine.stack.pop()
+
+
+def decorated(machine: Machine, function: Function) -> Function:
+    """The function that decorators of the project put in the place of one; itself where they are none."""
+    if function.decorated is None:
+        function.decorated = function  # stops a decorator that calls what it decorates
+        own = [d for d in function.decorators if isinstance(d, Function)]
+        if own:
+            others = tuple(d for d in function.decorators if not isinstance(d, Function))
+            made = replace(function, decorators=others, decorated=None)
+            for decorator in reversed(own):
+                with machine.unrecorded():
+                    found = call_function(machine, decorator, (made,), {}, None)
+                if _hands_on(found, decorator):
+                    made = found
+            function.decorated = made
+    return function.decorated  # type: ignore[no-any-return]  # a function in a slot that cannot name its type
+
+
+def _hands_on(made: Value, decorator: Function) -> TypeGuard[Function]:
+    """Whether what a decorator gave is a function that uses the one it was given."""
+    if not isinstance(made, Function) or not isinstance(made.node, s.Define) or not decorator.node.parameters:
+        return False
+    return decorator.node.parameters[0].name in made.node.body.words
 
 
 def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None) -> Value:
@@ -262,18 +294,19 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
     allowance = Allowance(limit, region, more)
     machine.allowances.append(allowance)
     machine.renew()
+    came_through = False
     try:
         machine.execute(machine, function.node.body, frame)  # type: ignore[union-attr]
+        came_through = True
     except Exhausted as stop:
         if stop.args[0] is not allowance:
             raise
-        return False
     finally:
         machine.allowances[:] = outer
-        for around in outer if is_part else ():
-            around.limit += machine.steps - start  # modules are paid for by themselves
+        for around in () if came_through and not is_part else outer:
+            around.limit += machine.steps - start  # modules pay for themselves; what is too long is run once
         machine.renew()
-    return True
+    return came_through
 
 
 def node_is_root(machine: Machine) -> bool:

@@ -24,7 +24,7 @@ from trainlint.meaning.values import (
 )
 
 _OFF = {"torch.no_grad", "torch.inference_mode"}
-_GRAD_FREE_WORDS = {"no_grad", "inference_mode", "set_grad_enabled"}
+GRAD_FREE_WORDS = {"no_grad", "inference_mode", "set_grad_enabled"}
 UNCHANGED = object()
 
 
@@ -56,7 +56,7 @@ def _effect(value: Value) -> bool | object | None:
                 if isinstance(function, Function) and hasattr(function.node, "body")
                 else ()
             )
-            return None if _GRAD_FREE_WORDS.intersection(words) else UNCHANGED
+            return None if GRAD_FREE_WORDS.intersection(words) else UNCHANGED
     return UNCHANGED
 
 
@@ -71,7 +71,13 @@ def enter_context(machine: Machine, value: Value, node: Node) -> Value:
     if isinstance(value, Sequence) and value.kind == "generator":  # @contextmanager: what it yields
         return value.element if value.element is not None else Constant(None)
     own = _own_method(value, "__enter__")
-    return machine.call(machine, own, (), {}, node, None) if own is not None else value
+    if own is None:
+        return value
+    entered = machine.call(machine, own, (), {}, node, None)
+    if machine.grad and hasattr(own.function.node, "body"):
+        if not GRAD_FREE_WORDS.isdisjoint(own.function.node.body.words):
+            machine.grad = None  # it may have switched gradients off until it is left
+    return entered
 
 
 def leaving(machine: Machine, value: Value, node: Node, known: int) -> Exit:

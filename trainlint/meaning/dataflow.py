@@ -38,6 +38,7 @@ from trainlint.meaning.values import (
     Unknown,
     Unpacked,
     Value,
+    constant,
     one,
     options,
 )
@@ -188,7 +189,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
                 else None
             )
         case Member(receiver=receiver, name=name):
-            if name in CUTTING:
+            if name in CUTTING or isinstance(constant(receiver), str):
                 return False
             own = _attached(receiver, seen)
             if is_module(one(receiver)):

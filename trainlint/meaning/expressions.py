@@ -249,6 +249,14 @@ def _call(machine: Machine, node: s.Call, frame: Frame) -> Value:
     if isinstance(node.function, s.Name) and node.function.id == "super" and "super" not in frame.names:
         return _super(machine, node, frame)
     callee = evaluate(machine, node.function, frame)
+    arguments, keywords = arguments_of(machine, node, frame)
+    if type(callee) is External and callee.name == "builtins.eval" and len(arguments) == 1:
+        return _named(machine, constant(arguments[0]), node, frame) or Unknown("eval", node)
+    return machine.call(machine, callee, arguments, keywords, node, frame)
+
+
+def arguments_of(machine: Machine, node: s.Call, frame: Frame) -> tuple[tuple[Value, ...], dict[str, Value]]:
+    """The arguments of a call, what `*` and `**` pass on included."""
     arguments: list[Value] = []
     keywords: dict[str, Value] = {}
     for argument in node.arguments:
@@ -261,9 +269,7 @@ def _call(machine: Machine, node: s.Call, frame: Frame) -> Value:
             keywords[argument.keyword] = value
         else:
             arguments.append(value)
-    if type(callee) is External and callee.name == "builtins.eval" and len(arguments) == 1:
-        return _named(machine, constant(arguments[0]), node, frame) or Unknown("eval", node)
-    return machine.call(machine, callee, tuple(arguments), keywords, node, frame)
+    return tuple(arguments), keywords
 
 
 def _named(machine: Machine, path: object, node: s.Call, frame: Frame) -> Value | None:
@@ -384,6 +390,9 @@ def _wait(machine: Machine, node: s.Wait, frame: Frame) -> Value:
     frame.yielded.append(value)
     if machine.region.yields is None:
         machine.region.yields = len(machine.region.items)
+    if frame.at_yield is not None:
+        run, frame.at_yield = frame.at_yield, None
+        run(value)
     return Unknown("sent", node)
 
 

@@ -187,6 +187,8 @@ def _is_within_a_batch(loop: Region) -> bool:
 
 def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | None:
     assert event.value is not None
+    if all(isinstance(option, (Instance, Function)) for option in options(event.value)):
+        return None  # a model or a record; what it holds was stored there before
     backward = _backward_through(event, loop)
     if backward is None and attached(event.value) is not True:
         backward = _trained_by(program, event.value)

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.contexts import Exit, enter_context, leaving
+from trainlint.meaning.contexts import enter_context, leaving
 from trainlint.meaning.definitions import define, define_class
 from trainlint.meaning.imports import import_from, import_module
 from trainlint.meaning.iteration import element_of, unrolled_items, unrolled_layers
 from trainlint.meaning.machine import Machine, collect, merge_names
+from trainlint.meaning.managers import run_managed
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
@@ -207,20 +208,32 @@ def _unrolled(machine: Machine, node: s.For, items: list[Value], iterable: Value
 
 def _with(machine: Machine, node: s.With, frame: Frame) -> bool:
     grad = machine.grad
-    exits: list[Exit] = []
-    for expression, target in node.items:
-        known = len(machine.region.items)
-        context = machine.evaluate(machine, expression, frame)
-        entered = enter_context(machine, context, expression)
-        exits.append(leaving(machine, context, expression, known))
-        if target is not None:
-            store(machine, target, entered, frame, node)
     try:
-        alive = execute(machine, node.body, frame)
+        return _entered(machine, node, node.items, frame)
     finally:
         machine.grad = grad
-    for leave in reversed(exits):
-        leave()
+
+
+def _entered(machine: Machine, node: s.With, items: tuple[Any, ...], frame: Frame) -> bool:
+    """Enter the contexts one in the other, run the body, leave them."""
+    if not items:
+        return execute(machine, node.body, frame)
+    expression, target = items[0]
+
+    def go_on(entered: Value) -> bool:
+        if target is not None:
+            store(machine, target, entered, frame, node)
+        return _entered(machine, node, items[1:], frame)
+
+    alive = run_managed(machine, expression, frame, go_on)
+    if alive is not None:
+        return alive
+    known = len(machine.region.items)
+    context = machine.evaluate(machine, expression, frame)
+    entered = enter_context(machine, context, expression)
+    leave = leaving(machine, context, expression, known)
+    alive = go_on(entered)
+    leave()
     return alive
 
 

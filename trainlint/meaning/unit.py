@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +86,7 @@ class Frame:
     breaks: list[dict[str, Value]] = field(default_factory=list)
     continues: list[dict[str, Value]] = field(default_factory=list)
     is_class: bool = False
+    at_yield: Callable[[Value], None] | None = None  # of a context manager: the body of its `with`
 
     @property
     def module(self) -> Frame:

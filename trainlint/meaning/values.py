@@ -106,6 +106,7 @@ class Function:
     defaults: tuple[Value | None, ...] | None = (
         None  # evaluated when it is first called, see calls.defaults_of
     )
+    decorated: Any = None  # what decorators of the project made of it, see calls.decorated
 
     @property
     def name(self) -> str:

@@ -56,7 +56,7 @@ SHAPE_ONLY = frozenset(
 CUTTING = frozenset(
     "detach item tolist numpy argmax argmin argsort __array__ nonzero eq ne lt le gt ge equal allclose isnan isinf any all"
     " long int bool short byte size dim numel data_ptr get_device is_cuda char bincount detach_ one_hot searchsorted"
-    " bucketize randperm multinomial bernoulli sample round floor ceil trunc sign heaviside".split()
+    " bucketize randperm multinomial bernoulli sample round floor ceil trunc sign heaviside astype".split()
 )
 # Functions that make a new leaf, or a Python number, from what they are given.
 CUTTING_FUNCTIONS = frozenset(
