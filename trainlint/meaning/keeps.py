@@ -219,8 +219,11 @@ def _backward_through(event: Event, loop: Region) -> Event | None:
             continue
         if any(id(v) in behind for v in options(backward.value)):
             return backward
-        if any(v is w for v in walk(backward.value) for w in kept):
-            return backward
+        through = list(walk(backward.value))
+        models = [v.callee for v in through if isinstance(v, Result) and not isinstance(v.callee, Member)]
+        called = {id(part) for model in models for part in walk(model)}
+        if any(v is w and id(w) not in called for v in through for w in kept):
+            return backward  # not the model itself, put into a list
     return None
 
 
