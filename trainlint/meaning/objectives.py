@@ -147,6 +147,11 @@ class Objective:
 
         return exclusive_classes(self)
 
+    @property
+    def reaches_backward(self) -> bool:
+        """Whether a backward pass goes through this value."""
+        return self.event.value is not None and id(self.event.value) in self.program.used_by_backwards
+
     @cached_property
     def bound(self) -> Bound | None:
         from trainlint.meaning.bounds import bound

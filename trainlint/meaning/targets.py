@@ -387,28 +387,29 @@ def _labelled(loader: Value) -> int | None:
 
 
 def one_hot_of(value: Value) -> tuple[Value, Node | None] | None:
-    """The integer labels that a one-hot target was made from."""
-    for origin in origins(value):
-        if not isinstance(origin, Result):
-            return None
-        match origin:
-            case Result(keywords=keywords, node=node) if HOT in keywords:
-                return keywords[HOT], node
-            case Result(callee=External(name=name), arguments=[labels, *_], node=node) if name.endswith(
-                ".one_hot"
-            ):
-                return labels, node
-            case Result(
-                callee=Member(receiver=Instance(cls=External(name=name)), name="fit_transform"), node=node
-            ) if name.endswith((".LabelBinarizer", ".OneHotEncoder")):
-                return origin, node
-            case Result(callee=External(name="pandas.get_dummies"), node=node):
-                return origin, node
-            case Result(callee=Member(name="scatter_" | "scatter"), arguments=[_, labels, *_], node=node):
-                return labels, node
-            case Result(callee=External(name=name), node=node) if name.endswith(".to_categorical"):
-                return origin, node
-        return None
+    """The integer labels that a one-hot target was made from; None where only a part of it is one-hot."""
+    found = [_one_hot(origin) for origin in origins(value)]
+    return found[0] if found and None not in found else None
+
+
+def _one_hot(origin: Value) -> tuple[Value, Node | None] | None:
+    match origin:
+        case Result(keywords=keywords, node=node) if HOT in keywords:
+            return keywords[HOT], node
+        case Result(callee=External(name=name), arguments=[labels, *_], node=node) if name.endswith(
+            ".one_hot"
+        ):
+            return labels, node
+        case Result(
+            callee=Member(receiver=Instance(cls=External(name=name)), name="fit_transform"), node=node
+        ) if name.endswith((".LabelBinarizer", ".OneHotEncoder")):
+            return origin, node
+        case Result(callee=External(name="pandas.get_dummies"), node=node):
+            return origin, node
+        case Result(callee=Member(name="scatter_" | "scatter"), arguments=[_, labels, *_], node=node):
+            return labels, node
+        case Result(callee=External(name=name), node=node) if name.endswith(".to_categorical"):
+            return origin, node
     return None
 
 

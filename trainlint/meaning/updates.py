@@ -212,8 +212,9 @@ class Update:
         models = self.optimizer.models
         if any(same(target, part) for model in models for part in _parts(model)):
             return True if isinstance(one(self.optimizer.value), Instance) else None
-        if optimizer(target) is not None and optimizer(target).known == self.optimizer.known == "constructed":  # type: ignore[union-attr]
-            return answer
+        other = optimizer(target)
+        if other is not None and other.known == self.optimizer.known == "constructed":
+            return None if answer is False and self._shares(other) else answer
         if models and isinstance(one(target), Instance) and is_module(one(target)):
             return (
                 None
@@ -221,6 +222,10 @@ class Update:
                 else False
             )
         return None
+
+    def _shares(self, other: Optimizer) -> bool:
+        """Whether another optimizer holds modules of this one, so that its `zero_grad` clears a part."""
+        return any(same(a, b) for a in other.models for b in self.optimizer.models)
 
     def _hands_over(self, event: Event) -> bool:
         """An unresolved call that gets the optimizer or its model, or is a method of the object that holds them."""
