@@ -449,6 +449,28 @@ def test_ignore_comments_make_an_old_repository_clean(training: Path, run, found
     assert training.read_text() == text
 
 
+def test_ignore_comments_go_into_folders_and_notebooks_and_nowhere_else(training: Path, run) -> None:
+    folder = training.parent
+    (folder / "inner").mkdir()
+    code = training.read_text()
+    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": code}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "inner" / "notebook.ipynb").write_text(json.dumps(notebook))
+    (folder / "inner" / "script.py").write_text(code)
+    assert run("inner", "--add-ignores")[2] == "ignored 6 findings in 2 files\n"
+    assert run("inner")[0] == 0
+    assert training.read_text() == code
+    (source,) = (c["source"] for c in json.loads((folder / "inner" / "notebook.ipynb").read_text())["cells"])
+    assert "optimizer.step()  # trainlint: ignore[missing-zero-grad]" in "".join(source)
+
+
+def test_standard_input_has_no_place_for_ignore_comments() -> None:
+    answer = as_program("-", "--add-ignores", stdin=TRAINING.encode())
+    assert (answer.returncode, answer.stdout) == (2, b"")
+    said = b"trainlint: standard input (-) has no file to write ignore comments or a baseline for"
+    assert answer.stderr.splitlines() == [said]
+
+
 # Wrong usage
 
 

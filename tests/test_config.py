@@ -41,10 +41,6 @@ missing-no-grad = "off"
 [options.no-lr-scheduler]
 min-epochs = 5
 self-tuning = ["Prodigy"]
-
-[target-versions]
-python = "3.10"
-torch = "2.1"
 """
 
 
@@ -84,7 +80,6 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         extend_exclude=("*_old.py",),
         force_exclude=True,
         options={"no-lr-scheduler": {"min-epochs": 5, "self-tuning": ("Prodigy",)}},
-        target_versions={"python": (3, 10), "torch": (2, 1)},
         required_version=">=0.1",
         rules=(tmp_path / "lint/rules",),
         baseline=tmp_path / "lint/baseline.json",
@@ -126,11 +121,6 @@ def test_a_pyproject_of_others_is_none_of_our_business(tmp_path: Path) -> None:
         (
             "[options.x]\ny = 2020-01-01",
             "key `options.x.y` must be a number, a string, true, false or a list of strings",
-        ),
-        ("target-versions = {torch = 2.1}", 'key `target-versions.torch` must be a version such as "2.1"'),
-        (
-            "target-versions = {touch = '2.1'}",
-            "key `target-versions.touch` is not a known target; did you mean `torch`?",
         ),
         (
             "per-file-ignores = {x = 'ALL'}",
@@ -302,7 +292,6 @@ def test_schema_states_the_defaults_and_the_choices() -> None:
             assert described["default"] == (list(default) if isinstance(default, tuple) else default), key
     assert tuple(schema["properties"]["fail-on"]["enum"]) == LEVELS
     assert tuple(schema["properties"]["levels"]["additionalProperties"]["enum"]) == (*LEVELS, "off")
-    assert tuple(schema["properties"]["target-versions"]["properties"]) == config_module.TARGETS
 
 
 def test_schema_accepts_what_is_read_and_refuses_what_is_not() -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 FILE_NAMES = ("trainlint.toml", "pyproject.toml")  # in one folder the first counts
-TARGETS = ("python", "torch", "torchvision")
 DEFAULT_EXCLUDE = (
     ".bzr",
     ".direnv",
@@ -70,7 +69,7 @@ class Config:
     """The settings in force for a file. `root` is the folder that paths and patterns start from.
 
     `file` is where they stand, None where everything is default. `select` is None for the default
-    selection. `target_versions` holds the lowest version of each that the project supports.
+    selection.
     """
 
     file: Path | None = None
@@ -85,7 +84,6 @@ class Config:
     extend_exclude: tuple[str, ...] = ()
     force_exclude: bool = False
     options: Mapping[str, Mapping[str, OptionInput]] = field(default_factory=dict, hash=False)
-    target_versions: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
     required_version: str = ""
     rules: tuple[Path, ...] = ()
     baseline: Path | None = None
@@ -243,23 +241,6 @@ def _option(value: object) -> OptionInput:
     raise _UnfitError(f"must be a number, a string, true, false or a list of strings, not {_kind(value)}")
 
 
-def _version(value: object) -> tuple[int, ...]:
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value):
-        return tuple(int(part) for part in value.split("."))
-    said = f"`{value}`" if isinstance(value, str) else _kind(value)
-    raise _UnfitError(f'must be a version such as "2.1" (the lowest that the project supports), not {said}')
-
-
-def _versions(value: object) -> Mapping[str, object]:
-    versions = _table(_version)(value)
-    for name in versions:
-        if name not in TARGETS:
-            raise _UnfitError(
-                f"is not a known target{suggest(name, TARGETS)} (there are {', '.join(TARGETS)})", f".{name}"
-            )
-    return versions
-
-
 def _kind(value: object) -> str:
     names = {
         bool: "true or false",
@@ -283,7 +264,6 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "extend-exclude": _strings,
     "force-exclude": _switch,
     "options": _table(_table(_option)),
-    "target-versions": _versions,
     "required-version": _string,
     "rules": _strings,
     "baseline": _string,

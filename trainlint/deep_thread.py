@@ -2,7 +2,7 @@
 
 Real code nests deeply enough to exhaust Python's usual recursion limit, and the limit alone the main stack.
 Trees are many small objects that live long: looking for garbage among them as often as Python does would take
-a third of the time, so it is looked for between items, and seldom.
+a third of the time, so it is looked for between items, seldom, and only among what is new since the last time.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def survivor(start: Start, argument: object) -> Callable[[Any], Any]:
 
     def respond(item: Any) -> Any:
         if next(answered) % ITEMS_PER_COLLECTION == 0:
-            gc.collect()
+            gc.collect(0)
         try:
             return answer(item)
         except BaseException as error:

@@ -152,9 +152,6 @@ def _tables(config: Config) -> Iterator[tuple[str, Iterable[tuple[str, object]]]
         yield "per-file-ignores", config.per_file_ignores.items()
     if config.levels:
         yield "levels", config.levels.items()
-    if config.target_versions:
-        versions = ((name, ".".join(map(str, version))) for name, version in config.target_versions.items())
-        yield "target-versions", versions
 
 
 def _toml(value: object) -> str:

@@ -24,6 +24,7 @@ from trainlint.source import Source, read_source
 __all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]
 
 MOST_FILES = 20_000  # a folder with more is no project; then only the given files and what they import count
+MOST_REMEMBERED = 64  # answers about who depends on whom, each as large as the project
 MOST_ENTRIES = 1_000_000  # of any kind: data sets lie beside programs
 
 _TABLE = re.compile(rb"^\s*\[tool\.trainlint[].]", re.MULTILINE)
@@ -73,6 +74,7 @@ class Project:
     _words: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _calls: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
+    _dependents: dict[frozenset[Path], frozenset[Path]] = field(default_factory=dict, repr=False)
     units: dict[Path, Any] = field(
         default_factory=dict, repr=False
     )  # what `meaning` has lowered of each file
@@ -128,6 +130,7 @@ class Project:
         if file not in self._known:
             self._known.add(file)
             self._imports.clear()  # others may have meant this file
+        self._dependents.clear()
         self._sources[file] = source
         for remembered in (self._words, self._calls, self._imports):
             remembered.pop(file, None)
@@ -188,12 +191,26 @@ class Project:
 
     def dependents(self, files: Iterable[Path]) -> frozenset[Path]:
         """The given files and everything that imports them, directly or not."""
-        reached = set(files)
-        if reached >= self._known:
-            return frozenset(reached)
-        pending = list(reached)
+        given = frozenset(files)
+        if given >= self._known:
+            return given
+        found = self._dependents.get(given)
+        if found is None:
+            found = self._depending_on(given)
+            if len(self._dependents) < MOST_REMEMBERED:
+                self._dependents[given] = found
+        return found
+
+    def _depending_on(self, given: frozenset[Path]) -> frozenset[Path]:
+        reached = set(given)
+        pending = list(given)
         while pending:
-            new = set(self._importers.get(pending.pop(), ())) - reached
+            file = pending.pop()
+            known = self._dependents.get(frozenset([file]))  # in a package most files lead to most others
+            if known is not None:
+                reached |= known
+                continue
+            new = set(self._importers.get(file, ())) - reached
             reached |= new
             pending.extend(new)
         return frozenset(reached)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -172,12 +173,16 @@ def operation_name(value: Result) -> str:
 def evaluations(program: Program) -> list[Evaluation]:
     used = program.used_by_backwards
     found: list[Evaluation] = []
+    outputs: dict[int, Counter[int]] = {}  # by the identity of the loop
+    judged: set[int] = set()
     for root in program.roots:
         for event in of_kind(root, "forward"):
             loop = _batch_loop(event)
-            if loop is None:
+            if loop is None or id(loop) in judged:
                 continue
-            if _takes_an_output(event, loop) or any(f.loop is loop for f in found):
+            if id(loop) not in outputs:
+                outputs[id(loop)] = _outputs(loop)
+            if _takes_an_output(event, outputs[id(loop)]):
                 continue  # a criterion, or a further module of the same pass
             modes = program.modes_of(root).at(event)
             if (
@@ -195,6 +200,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                 event, modes, used
             ):
                 continue
+            judged.add(id(loop))
             found.append(
                 Evaluation(
                     event,
@@ -268,10 +274,15 @@ def _trains_too(program: Program, loop: Region) -> bool:
     )
 
 
-def _takes_an_output(event: Event, loop: Region) -> bool:
+def _takes_an_output(event: Event, outputs: Counter[int]) -> bool:
     """Whether a callable gets what another forward of the loop gave: a criterion, a metric, a further module."""
-    outputs = {id(e.value) for e in of_kind(loop, "forward") if e is not event and e.value is not None}
-    return any(id(v) in outputs for value in event.inputs for v in walk(value))
+    alone = id(event.value) if outputs[id(event.value)] == 1 else None
+    return any(id(v) in outputs and id(v) != alone for value in event.inputs for v in walk(value))
+
+
+def _outputs(loop: Region) -> Counter[int]:
+    """The identities of what the forwards of a loop give, and how many of them give it."""
+    return Counter(id(e.value) for e in of_kind(loop, "forward") if e.value is not None)
 
 
 def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
@@ -334,15 +345,19 @@ def _trains(loop: Region, event: Event, used: set[int]) -> bool:
 
 
 def _is_trained(program: Program, event: Event) -> bool:
-    for root in program.roots:
-        for other in of_kind(root, "forward", "load_state"):
-            if other is event or same(other.target, event.target) is False:
-                continue
-            if other.kind == "load_state" and same(other.target, event.target):
-                return True
-            if other.kind == "forward" and same(other.target, event.target) and _is_used(program, other):
-                return True
-    return False
+    return any(
+        other is not event and same(other.target, event.target) is True for other in program.trained_by
+    )
+
+
+def trained_by(program: Program) -> list[Event]:
+    """The forwards that a backward pass goes through, and the loads of weights: their targets are trained."""
+    return [
+        event
+        for root in program.roots
+        for event in of_kind(root, "forward", "load_state")
+        if event.kind == "load_state" or _is_used(program, event)
+    ]
 
 
 def _is_used(program: Program, event: Event) -> bool:

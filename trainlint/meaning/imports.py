@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.facts.names import canonical
+from trainlint.meaning.facts.names import canonical, is_exported
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
@@ -165,9 +165,9 @@ def _star(machine: Machine, home: Value, frame: Frame) -> None:
 
 def star_member(frame: Frame, name: str) -> Value | None:
     """A name that only a library's star import can have brought."""
-    from trainlint.meaning.facts.names import is_exported
-
     stars = frame.names.get("*")
+    if stars is None:
+        return None
     for home in stars.items if isinstance(stars, Sequence) else ():
         if isinstance(home, External) and is_exported(home.name, name):
             return External(canonical(f"{home.name}.{name}"))

@@ -29,11 +29,14 @@ from trainlint.meaning.values import (
 
 # The budget, in evaluated expressions and statements. What goes beyond it is "unknown".
 STEPS_PER_ROOT = 30_000  # of one trace
+STEPS_PER_READING = 60_000  # of the traces of one entry in which nothing trains; a zoo of models has hundreds
+STEPS_WHEN_SPENT = 2_000  # of each further trace, until something trains in it
 STEPS_PER_CALL = 600  # of one call that brings no event of training
 STEPS_PER_MODULE = 6_000  # of making a module, or of its forward
 STEPS_FOR_MODULES = 12_000  # of making all modules of one trace: a zoo of networks must not hide the training
 DEPTH = 12  # calls followed into each other
 _EVENTS = frozenset("forward backward step zero_grad schedule criterion mode load set_epoch".split())
+_TRAINING = frozenset("backward step zero_grad schedule criterion".split())
 
 
 class Exhausted(Exception):
@@ -84,7 +87,10 @@ class Machine:
     limit: int = STEPS_PER_ROOT
     allowances: list[Allowance] = field(default_factory=list)
     heavy: set[Any] = field(default_factory=set)  # functions that used up their allowance for nothing
+    root: Region | None = None  # the trace at hand
     root_limit: int = STEPS_PER_ROOT
+    root_most: int = STEPS_PER_ROOT  # its limit once something trains in it
+    idle: int = 0  # steps of the traces so far in which nothing trains
     making: int | None = None  # the step at which the outermost constructor of a module began
     made: int = 0  # steps that constructors of modules took in this trace
     assumed: list[Condition] = field(default_factory=list)  # what holds here: the other paths have left
@@ -105,10 +111,29 @@ class Machine:
         if self.steps > self.limit:
             self._overrun()
 
+    def open_root(self) -> Region:
+        """Start a new trace with a budget of its own."""
+        self.region = self.root = Region("root", None, None)
+        self.stack, self.grad, self.writes, self.forwarding, self.silent = [], True, [], 0, 0
+        self.assumed, self.modules = [], []
+        self.allowances, self.making, self.made = [], None, 0
+        self.root_most = self.steps + STEPS_PER_ROOT
+        short = self.steps + STEPS_WHEN_SPENT
+        self.root_limit = self.limit = self.root_most if self.idle < STEPS_PER_READING else short
+        return self.root
+
+    def close_root(self, root: Region, began: int) -> None:
+        """End a trace; what it cost since `began` counts unless something trained in it."""
+        root.closed = True
+        if not _trains(root):
+            self.idle += self.steps - began
+
     def _overrun(self) -> None:
         """Let a call that brings events go on; stop another, or the whole trace."""
         if self.steps > self.root_limit:
-            raise Exhausted(None)
+            if self.steps > self.root_most or self.root is None or not _trains(self.root):
+                raise Exhausted(None)
+            self.root_limit = self.root_most
         if self.allowances and self.allowances[-1].limit < self.steps:
             allowance = self.allowances[-1]
             if not allowance.is_productive:
@@ -255,6 +280,10 @@ class Branch:
 
     def __exit__(self, *failure: object) -> None:
         self.machine.writes.pop()
+
+
+def _trains(root: Region) -> bool:
+    return any(event.kind in _TRAINING for event in root.events())
 
 
 def collect(writes: Writes) -> dict[tuple[int, Any], Any]:

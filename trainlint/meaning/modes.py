@@ -1,7 +1,7 @@
 """Train and eval mode on entry of every forward, along the trace.
 
 A state maps each module to the modes it can be in, each with the event that set it and the conditions
-that event stood under. Loops are gone through twice, so that what one iteration leaves reaches the next.
+that event stood under. Loops are gone through again where one iteration leaves something to the next.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modules import parts
+from trainlint.meaning.syntax import Expression
 from trainlint.meaning.trace import RESTORE, Event, Leave, Region
 from trainlint.meaning.values import (
     Argument,
@@ -54,7 +55,6 @@ class Modes:
     """The modes that each forward event of a trace can find its module in."""
 
     entries: dict[int, set[Mode]] = field(default_factory=dict)
-    later: dict[int, set[Mode]] = field(default_factory=dict)  # from the second iteration on
 
     def at(self, event: Event) -> frozenset[Mode]:
         return frozenset(self.entries.get(id(event), ()))
@@ -127,14 +127,14 @@ def modes_of(root: Region) -> Modes:
 class _Walk:
     """One pass over a trace; the state is copied at branches and joined behind them."""
 
-    __slots__ = ("before", "continues", "ended", "modes", "repeat")
+    __slots__ = ("before", "conditions", "continues", "ended", "modes")
 
     def __init__(self, modes: Modes) -> None:
         self.modes = modes
         self.before: State = {}  # the mode that each module was last switched from
         self.continues: list[list[State]] = []
         self.ended: list[list[State]] = []
-        self.repeat = 0
+        self.conditions: dict[int, str] = {}  # by the identity of the test
 
     def region(self, region: Region, state: State, guards: Guards) -> State | None:
         """The state behind a region, None where the flow never gets there."""
@@ -178,16 +178,17 @@ class _Walk:
             after = self.region(region, state, guards)
             ends = self.continues.pop() + ([after] if after is not None else [])
             return _join(ends) if ends else None
-        for turn in range(2):
+        for _ in range(2):
+            entry, before = state, dict(self.before)
             self.continues.append([])
-            self.repeat += turn
-            after = self.region(region, dict(state), guards)
-            self.repeat -= turn
+            after = self.region(region, dict(entry), guards)
             ends = self.continues.pop() + ([after] if after is not None else [])
             if not ends:
-                return state
+                return entry
             ended = _join(ends)
             state = _unguarded(_going_round(ended, region), guards)
+            if state == entry and self.before == before:
+                break  # a second turn would find what the first one found
         return _unguarded(ended, guards)
 
     def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
@@ -195,10 +196,9 @@ class _Walk:
         before = dict(self.before)
         arms = [a for a in region.items if type(a) is Region]
         for arm in arms:
-            guard = (condition_key(arm.test), arm.holds) if arm.test is not None else None
+            guard = (self._condition(arm.test), arm.holds) if arm.test is not None else None
             inner = guards | {guard} if guard is not None else guards
-            entry = {k: frozenset(m for m in v if not _contradicts(m, guard)) or v for k, v in state.items()}
-            after = self.region(arm, entry, inner)
+            after = self.region(arm, _under(state, guard), inner)
             if after is not None:
                 ends.append(after)
         if len(arms) == 1:
@@ -210,16 +210,18 @@ class _Walk:
             joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
         return joined
 
+    def _condition(self, test: Expression) -> str:
+        known = self.conditions.get(id(test))
+        if known is None:
+            known = self.conditions[id(test)] = condition_key(test)
+        return known
+
     def _event(self, event: Event, state: State, guards: Guards) -> None:
         if event.kind == "mode":
             for target in behind(event.target):
                 self._switch_all(target, event, state, guards)
         elif event.kind == "forward":
-            entries = self.modes.entries.setdefault(id(event), set())
-            found = self._modes_at(event, state)
-            entries |= found
-            if self.repeat:
-                self.modes.later.setdefault(id(event), set()).update(found)
+            self.modes.entries.setdefault(id(event), set()).update(self._modes_at(event, state))
 
     def _switch_all(self, target: Value, event: Event, state: State, guards: Guards) -> None:
         for part in parts(target):
@@ -280,9 +282,15 @@ def _asks_for_mode(arm: Region) -> bool:
     return isinstance(test, Member) and test.name == "training"
 
 
-def _contradicts(mode: Mode, guard: tuple[str, bool] | None) -> bool:
-    """Whether a mode was set under the opposite of a condition."""
-    return guard is not None and (guard[0], not guard[1]) in mode.guards
+def _under(state: State, guard: tuple[str, bool] | None) -> State:
+    """A copy of a state for an arm: without the modes that were set under the opposite of its condition."""
+    entry = dict(state)
+    if guard is not None:
+        opposite = (guard[0], not guard[1])
+        for name, modes in state.items():
+            if any(opposite in mode.guards for mode in modes):
+                entry[name] = frozenset(m for m in modes if opposite not in m.guards) or modes
+    return entry
 
 
 def _going_round(state: State, loop: Region) -> State:
@@ -325,7 +333,13 @@ def _is_length(value: Value) -> bool:
 
 def _unguarded(state: State, guards: Guards) -> State:
     """In the next iteration conditions may have changed: only what holds for the whole loop is still known."""
-    return {k: frozenset(replace(m, guards=m.guards & guards) for m in v) for k, v in state.items()}
+    return {name: _guarded_by(modes, guards) for name, modes in state.items()}
+
+
+def _guarded_by(modes: frozenset[Mode], guards: Guards) -> frozenset[Mode]:
+    if all(mode.guards <= guards for mode in modes):
+        return modes
+    return frozenset(replace(mode, guards=mode.guards & guards) for mode in modes)
 
 
 def _join(states: list[State]) -> State:

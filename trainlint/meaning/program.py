@@ -85,6 +85,13 @@ class Program:
         return used_by_backwards(self)
 
     @cached_property
+    def trained_by(self) -> list[Event]:
+        """The events that show their targets to be trained."""
+        from trainlint.meaning.evaluations import trained_by
+
+        return trained_by(self)
+
+    @cached_property
     def objectives(self) -> list[Objective]:
         """Every criterion applied to a prediction and a target."""
         from trainlint.meaning.objectives import objectives

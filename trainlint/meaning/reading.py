@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from trainlint.meaning.calls import call, call_function, iterate, standalone_arg
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.lightning import STEPS, is_lightning, run_step
-from trainlint.meaning.machine import STEPS_PER_ROOT, Exhausted, Machine
+from trainlint.meaning.machine import Exhausted, Machine
 from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
@@ -42,6 +43,7 @@ class Reading:
     instances: list[Instance] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     exhausted: bool = False
+    steps: int = 0  # of the interpreter, over all traces
 
 
 def read_entry(project: Project, file: Path) -> Reading:
@@ -83,7 +85,7 @@ def read_entry(project: Project, file: Path) -> Reading:
     _root(machine, reading, lambda: execute(machine, entry.body, entry.scope) if entry.scope else None)
     entry.state = "done"
     _standalone(machine, project, reading)
-    reading.instances = machine.instances
+    reading.instances, reading.steps = machine.instances, machine.steps
     reading.units = list(units.values())
     return reading
 
@@ -120,19 +122,14 @@ def _lowered(project: Project) -> dict[Path, Unit]:
     return project.units
 
 
-def _root(machine: Machine, reading: Reading, run: object) -> None:
-    region = Region("root", None, None)
-    machine.region, machine.stack, machine.grad = region, [], True
-    machine.writes, machine.forwarding, machine.silent, machine.modules = [], 0, 0, []
-    machine.assumed = []
-    machine.allowances, machine.making, machine.made = [], None, 0
-    machine.root_limit = machine.limit = machine.steps + STEPS_PER_ROOT
+def _root(machine: Machine, reading: Reading, run: Callable[[], object]) -> None:
+    root, began = machine.open_root(), machine.steps
     try:
-        run()  # type: ignore[operator]  # a thunk
+        run()
     except Exhausted:
         reading.exhausted = True
-    region.closed = True
-    reading.roots.append(region)
+    machine.close_root(root, began)
+    reading.roots.append(root)
     _workers(machine, reading)
 
 
@@ -140,16 +137,12 @@ def _workers(machine: Machine, reading: Reading) -> None:
     """What a trace has started in processes and threads of their own."""
     started, machine.started = machine.started, []
     for one in started:
-        _root(
-            machine,
-            reading,
-            lambda s=one: call(machine, s.function, s.arguments, s.keywords, None, None),
-        )
+        _root(machine, reading, partial(call, machine, one.function, one.arguments, one.keywords, None, None))
 
 
 def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
     assert reading.entry.scope is not None
-    called = _called_elsewhere(project, reading.entry)
+    elsewhere = _Elsewhere(project, reading.entry)
     values = list(reading.entry.scope.names.values())
     functions = {
         v.name: v
@@ -158,15 +151,15 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
     }
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
     for function in _callers_first(functions, classes):
-        if function.node not in machine.entered and function.name not in called:
-            _root(
-                machine,
-                reading,
-                lambda f=function: call_function(machine, f, (), standalone_arguments(machine, f), None),
-            )
+        if function.node not in machine.entered and not elsewhere.calls(function.name):
+            _root(machine, reading, partial(_run_function, machine, function))
     for value in values:
         if isinstance(value, Class) and value.unit is reading.entry:
-            _methods(machine, reading, value, called)
+            _methods(machine, reading, value, elsewhere)
+
+
+def _run_function(machine: Machine, function: Function) -> Value:
+    return call_function(machine, function, (), standalone_arguments(machine, function), None)
 
 
 def _callers_first(functions: dict[str, Function], classes: dict[str, Class] | None = None) -> list[Function]:
@@ -190,15 +183,26 @@ def _code(function: Function) -> frozenset[str]:
     return function.node.body.words if isinstance(function.node, s.Define) else frozenset()
 
 
-def _called_elsewhere(project: Project, entry: Unit) -> frozenset[str]:
-    """Names that files importing this one call: what they reach is read from there."""
-    if entry.file is None:
-        return frozenset()
-    found: set[str] = set()
-    for other in project.dependents([entry.file]):
-        if other != entry.file and not _is_test(other, project):
-            found |= project.calls(other)
-    return frozenset(found)
+@dataclass(slots=True)
+class _Elsewhere:
+    """What the files that import an entry call: what those names reach is read from there."""
+
+    project: Project
+    entry: Unit
+    others: list[Path] | None = None
+    answers: dict[str, bool] = field(default_factory=dict)
+
+    def calls(self, name: str) -> bool:
+        if name not in self.answers:
+            self.answers[name] = any(name in self.project.calls(file) for file in self._importers())
+        return self.answers[name]
+
+    def _importers(self) -> list[Path]:
+        if self.others is None:
+            entry, project = self.entry.file, self.project
+            found = project.dependents([entry]) if entry is not None else ()
+            self.others = [file for file in found if file != entry and not _is_test(file, project)]
+        return self.others
 
 
 def _is_test(file: Path, project: Project) -> bool:
@@ -207,14 +211,14 @@ def _is_test(file: Path, project: Project) -> bool:
     return file.name.startswith("test_") or file.stem.endswith("_test") or "tests" in folders
 
 
-def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[str]) -> None:
+def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhere) -> None:
     """The methods of a class that nobody was seen to call, on a stand-in for `self`."""
     pending = [
         m for m in _callers_first({m.name: m for m in _own_methods(cls)}) if m.node not in machine.entered
     ]
     if not (pending or _is_unmade_module(machine, cls)):
         return
-    if cls.node.name in called and not is_lightning(cls):
+    if not is_lightning(cls) and elsewhere.calls(cls.node.name):
         return
     made = _symbolic(machine, reading, cls)
     inherited = _inherited_callers(cls, pending)
@@ -222,10 +226,7 @@ def _methods(machine: Machine, reading: Reading, cls: Class, called: frozenset[s
         known = method.node in machine.entered and all(method is not caller for caller in inherited)
         if known or method.name == "__init__":
             continue
-        arguments = standalone_arguments(machine, method)
-        first = method.node.parameters[0].name if method.node.parameters else ""
-        arguments.pop(first, None)
-        _root(machine, reading, lambda m=method, a=arguments: _run_method(machine, m, made, a, cls))
+        _root(machine, reading, partial(_run_method, machine, method, made, cls))
 
 
 def _inherited_callers(cls: Class, methods: list[Function]) -> list[Function]:
@@ -249,9 +250,8 @@ def _is_unmade_module(machine: Machine, cls: Class) -> bool:
     return any(is_module_class(name) for name in external_bases(cls))
 
 
-def _run_method(
-    machine: Machine, method: Function, made: Instance, arguments: dict[str, Value], cls: Class
-) -> None:
+def _run_method(machine: Machine, method: Function, made: Instance, cls: Class) -> None:
+    arguments = _arguments_of_method(machine, method)
     machine.modules = [made]
     if not (is_lightning(cls) and method.name in STEPS):
         call_function(machine, method, (made,), arguments, None, made, cls)
@@ -271,12 +271,18 @@ def _symbolic(machine: Machine, reading: Reading, cls: Class) -> Instance:
     found = find_member(cls, "__init__")
     if found is not None and isinstance(found[0], Function):
         initialiser, home = found[0], found[1]
-        arguments: dict[str, Value] = standalone_arguments(machine, initialiser)
-        if initialiser.node.parameters:
-            arguments.pop(initialiser.node.parameters[0].name, None)
-        _root(
-            machine,
-            reading,
-            lambda: call_function(machine, initialiser, (instance,), arguments, None, instance, home),
-        )
+
+        def run() -> Value:
+            arguments = _arguments_of_method(machine, initialiser)
+            return call_function(machine, initialiser, (instance,), arguments, None, instance, home)
+
+        _root(machine, reading, run)
     return instance
+
+
+def _arguments_of_method(machine: Machine, method: Function) -> dict[str, Value]:
+    """As for a function, less `self`."""
+    arguments = standalone_arguments(machine, method)
+    if method.node.parameters:
+        arguments.pop(method.node.parameters[0].name, None)
+    return arguments

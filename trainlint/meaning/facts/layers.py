@@ -5,6 +5,8 @@ Held against the installed torch by tests/test_facts.py.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 NORMALISATION = frozenset(
     "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d".split()
 )
@@ -56,6 +58,7 @@ def layer_name(name: str) -> str | None:
     return last if home == "torch.nn" and last[:1].isupper() else None
 
 
+@lru_cache(maxsize=4096)
 def is_module_class(name: str) -> bool:
     """Whether a library class is a torch module."""
     layer = layer_name(name)

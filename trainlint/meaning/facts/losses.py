@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ BY_NAME: dict[str, Criterion] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def criterion(name: str) -> Criterion | None:
     """The criterion of a dotted name, class or function."""
     found = BY_NAME.get(name)

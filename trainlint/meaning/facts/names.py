@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _PREFIXES: tuple[tuple[str, str], ...] = (
     ("lightning.pytorch", "pytorch_lightning"),
@@ -37,6 +38,7 @@ _OPTIMIZER_FILE = re.compile(r"torch\.optim\.[a-z_]+\.([A-Z]\w*)$")
 _LAYER_FILE = re.compile(r"torch\.nn\.[a-z]+\.([A-Z]\w*)$")
 
 
+@lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """One spelling for the several paths under which a library exports the same thing."""
     if not name.startswith(("torch", "lightning", "keras", "tqdm")):

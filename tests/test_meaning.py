@@ -1,0 +1,349 @@
+"""What the engine must keep whatever the text looks like, and how much work it may do for the worst of texts.
+
+Work is counted in steps of the interpreter, never in seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fakes import HERE
+from trainlint.book import open_book
+from trainlint.config import Config
+from trainlint.diagnostic import Report
+from trainlint.lint import lint, lint_source
+from trainlint.meaning import modes
+from trainlint.meaning.machine import STEPS_PER_READING, STEPS_PER_ROOT, STEPS_WHEN_SPENT
+from trainlint.meaning.reading import Reading, read_entry
+from trainlint.project import Project
+
+BOOK = open_book()
+FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def lint_text(text: str, name: str = "train.py") -> Report:
+    config = Config(select=("ALL",))
+    return lint_source(text, Path.cwd() / name, config, BOOK, effort=HERE)
+
+
+def read_files(folder: Path, **texts: str) -> Reading:
+    """The reading of the first of some files."""
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    (folder / "trainlint.toml").write_text("", encoding="utf-8")
+    return read_entry(Project(folder, folder), folder / f"{next(iter(texts))}.py")
+
+
+def rules(report: Report) -> Counter[str]:
+    assert not report.failures
+    return Counter(finding.name for finding in report.diagnostics)
+
+
+# What a text looks like
+
+PROGRAM = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+{definitions}
+
+{net} = Net()
+{judge} = nn.CrossEntropyLoss()
+{updater} = torch.optim.SGD({net}.parameters(), lr=0.1)
+{data} = TensorDataset(torch.randn(64, 8), torch.randint(4, (64,)))
+{batches} = DataLoader({data}, batch_size=8)
+{total} = 0
+for {epoch} in range(50):
+    {net}.train()
+    for {inputs}, {wanted} in {batches}:
+        {outputs} = {net}({inputs})
+        {cost} = {judge}({outputs}, {wanted})
+        {cost}.backward()
+        {updater}.step()
+        {total} += {cost}
+    print({total}, score({net}, {batches}))
+"""
+DEFINITIONS = (
+    """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(8, 16)
+        self.drop = nn.Dropout(0.5)
+        self.last = nn.Linear(16, 4)
+
+    def forward(self, x):
+        x = self.drop(F.relu(self.first(x)))
+        return F.softmax(self.last(x), dim=1)
+""",
+    """
+def score(module, batches):
+    right = 0
+    for x, y in batches:
+        right += (module(x).argmax(1) == y).sum().item()
+    return right
+""",
+    """
+def describe(rows):
+    return {"count": len(rows), "first": rows[0] if rows else None}
+""",
+    """
+class Meter:
+    def __init__(self):
+        self.sum = 0
+
+    def add(self, value):
+        self.sum += value
+""",
+)
+USUAL = {
+    "net": "model", "judge": "criterion", "updater": "optimizer", "data": "dataset", "batches": "loader", "total": "total",
+    "epoch": "epoch", "inputs": "x", "wanted": "y", "outputs": "out", "cost": "loss",
+}  # fmt: skip
+# Names that say nothing, and names that say the wrong thing. (A `scheduler` of any kind keeps `no-lr-scheduler` silent.)
+NAMES = (
+    *("a", "b", "c", "d1", "e_2", "_f", "spam", "größe", "value", "thing", "k", "left", "right"),
+    *("optimizer", "model", "loss", "loader", "criterion", "scaler", "val_loader", "labels"),
+)
+
+
+def program(names: dict[str, str] = USUAL, definitions: tuple[str, ...] = DEFINITIONS) -> str:
+    return PROGRAM.format(definitions="\n".join(definitions), **names)
+
+
+EXPECTED = rules(lint_text(program()))
+
+
+def test_the_program_of_these_tests_has_several_kinds_of_findings() -> None:
+    assert {"missing-zero-grad", "missing-eval-mode", "missing-no-grad"} <= set(EXPECTED)
+    assert len(EXPECTED) >= 6
+
+
+@FEW
+@given(order=st.permutations(DEFINITIONS))
+def test_the_order_of_independent_definitions_is_no_matter(order: list[str]) -> None:
+    assert rules(lint_text(program(definitions=tuple(order)))) == EXPECTED
+
+
+@FEW
+@given(chosen=st.lists(st.sampled_from(NAMES), min_size=len(USUAL), max_size=len(USUAL), unique=True))
+def test_the_names_of_variables_are_no_matter(chosen: list[str]) -> None:
+    names = dict(zip(USUAL, chosen, strict=True))
+    assert rules(lint_text(program(names))) == EXPECTED, names
+
+
+@FEW
+@given(st.data())
+def test_comments_blank_lines_and_line_breaks_are_no_matter(data: st.DataObject) -> None:
+    text = reformatted(program(), data)
+    compile(text, "train.py", "exec")
+    assert rules(lint_text(text)) == EXPECTED, text
+
+
+def reformatted(text: str, data: st.DataObject) -> str:
+    """Lines broken within brackets as formatters do, comments and blank lines between statements."""
+    lines: list[str] = []
+    depth = 0
+    breaks = iter(data.draw(st.lists(st.booleans(), min_size=400, max_size=400)))
+    for line in text.splitlines():
+        if line.strip() and next(breaks):
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += ["", f"{indent}# optimizer.zero_grad(), model.eval(), torch.no_grad()"]
+        written = ""
+        for token in tokens_of(line):
+            depth += (token in "([{") - (token in ")]}")
+            breakable = token in "([{," and depth > 0
+            written += f"{token}  # then\n        " if breakable and next(breaks) else token
+        lines.append(written)
+    return "\n".join(lines) + "\n"
+
+
+def tokens_of(line: str) -> list[str]:
+    """The tokens of one line, each with the blanks before it."""
+    found, end = [], 0
+    for token in tokenize.generate_tokens(io.StringIO(line + "\n").readline):
+        if token.type in (
+            tokenize.INDENT,
+            tokenize.NEWLINE,
+            tokenize.DEDENT,
+            tokenize.ENDMARKER,
+            tokenize.NL,
+        ):
+            continue
+        if token.start[1] > end:
+            found.append(line[end : token.start[1]])
+        found.append(token.string)
+        end = token.end[1]
+    return found
+
+
+# The worst of texts
+
+TRAINING = """
+for x, y in loader:
+    loss = criterion(model(x), y)
+    loss.backward()
+    optimizer.step()
+"""
+HEAD = """import torch
+from torch import nn
+
+model = nn.Linear(8, 4)
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+loader = torch.utils.data.DataLoader(data, batch_size=8, shuffle=True)
+"""
+
+
+def test_a_file_of_ten_thousand_lines_is_read_within_the_budget_and_its_training_found(
+    tmp_path: Path,
+) -> None:
+    function = "\ndef part_{0}(rows):\n    kept = [row * {0} for row in rows]\n    torch.load(rows)\n    return sum(kept)\n"
+    text = HEAD + TRAINING + "".join(map(function.format, range(2_000)))
+    assert text.count("\n") > 10_000
+    reading = read_files(tmp_path, train=text)
+    assert len(reading.roots) > 1_000
+    most = STEPS_PER_READING + STEPS_PER_ROOT + len(reading.roots) * STEPS_WHEN_SPENT
+    assert reading.steps < min(most, 20 * text.count("\n"))
+    assert rules(lint_text(text))["missing-zero-grad"] == 1
+
+
+def test_a_zoo_of_models_ends_within_the_budget_and_does_not_hide_a_training_behind_it(
+    tmp_path: Path,
+) -> None:
+    layers = "\n".join(
+        f"        self.l{n} = nn.Sequential(nn.Linear({n}, {n}), nn.ReLU())" for n in range(100)
+    )
+    zoo = f"class Net(nn.Module):\n    def __init__(self, size):\n        super().__init__()\n{layers}\n"
+    makers = "".join(f"\ndef net_{n}():\n    return [Net({n}), Net({n}), Net({n})]\n" for n in range(200))
+    train = "\ndef fit(loader, model=model):\n" + "".join(f"    {line}\n" for line in TRAINING.splitlines())
+    reading = read_files(tmp_path, zoo=HEAD + zoo + makers + train)
+    assert reading.steps > STEPS_PER_READING  # else this is no zoo
+    assert reading.steps < STEPS_PER_READING + STEPS_PER_ROOT + len(reading.roots) * (STEPS_WHEN_SPENT + 2)
+    assert rules(lint_text(HEAD + zoo + makers + train))["missing-zero-grad"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def make(n):\n    return nn.Sequential(make(n - 1), make(n - 1), make(n - 2))\nnet = make(9)\n",
+        "def a(n):\n    return [b(n), b(n)]\ndef b(n):\n    return [a(n), a(n)]\nnet = a(3)\n",
+        (
+            "class Tree(nn.Module):\n    def __init__(self, n):\n        super().__init__()\n"
+            "        self.left, self.right = Tree(n - 1), Tree(n - 1)\nnet = Tree(12)\n"
+        ),
+        "make = lambda n, make: [make(n, make), make(n, make)]\nnet = make(5, make)\n",
+        (
+            "class A:\n    def __getattr__(self, name):\n        return getattr(self.inner, name)\n"
+            "    @property\n    def inner(self):\n        return self.inner.inner\nnet = A().inner.x\n"
+        ),
+    ],
+)
+def test_factories_that_call_themselves_end(tmp_path: Path, text: str) -> None:
+    reading = read_files(tmp_path, train=HEAD + text + TRAINING)
+    assert reading.steps < STEPS_PER_ROOT / 4
+    assert rules(lint_text(HEAD + text + TRAINING))["missing-zero-grad"] == 1
+
+
+def test_files_that_import_each_other_are_each_read_once(tmp_path: Path) -> None:
+    ring = {
+        f"part_{n}": f"from part_{(n + 1) % 30} import *\nfrom part_{(n + 7) % 30} import net_{(n + 7) % 30}\n"
+        f"import torch.nn as nn\ndef net_{n}():\n    return [net_{(n + 1) % 30}(), net_{(n + 7) % 30}()]\n"
+        for n in range(30)
+    }
+    reading = read_files(tmp_path, train=f"from part_0 import net_0\n{HEAD}net = net_0()\n{TRAINING}", **ring)
+    assert len(reading.units) == 31
+    assert reading.steps < STEPS_PER_ROOT
+    report = lint([tmp_path], Config(root=tmp_path, select=("ALL",)), BOOK, cwd=tmp_path, effort=HERE)
+    assert rules(report)["missing-zero-grad"] == 1
+
+
+def steps_of(folder: Path, text: str) -> int:
+    return read_files(folder, train=HEAD + text).steps
+
+
+def nested(depth: int, head: str) -> str:
+    lines = [f"{'  ' * n}{head.format(n=n)}" for n in range(depth)]
+    body = ("for x, y in loader:", "  model.eval()", "  model(x)", "  model.train()")
+    return "\n".join([*lines, *("  " * depth + line for line in body)]) + "\n"
+
+
+@pytest.mark.parametrize(
+    "head", ["for i{n} in range(k):", "while go({n}):", "if flag({n}):", "with opened({n}):"]
+)
+def test_deep_nesting_costs_what_is_written(tmp_path: Path, head: str) -> None:
+    shallow, deep = (steps_of(tmp_path, nested(depth, head)) for depth in (10, 40))
+    assert shallow < deep < 5 * shallow
+
+
+def test_modes_in_nested_loops_do_not_double_with_each_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    visited = Counter[str]()
+    usual = modes._Walk.region
+
+    def counted(self: modes._Walk, *arguments):
+        visited["regions"] += 1
+        return usual(self, *arguments)
+
+    monkeypatch.setattr(modes._Walk, "region", counted)
+    counts = []
+    for depth in (8, 16):
+        visited.clear()
+        lint_text(HEAD + nested(depth, "for i{n} in range(k):"))
+        counts.append(visited["regions"])
+    assert 0 < counts[0] < counts[1] < 8 * counts[0]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "if flag({n}):\n    value = turn(value, {n})\n",
+        "value = one(value) if flag({n}) else two(value)\n",
+        "value = value or other({n})\n",
+        "if flag({n}):\n    model = wrap(model)\nelse:\n    model = nn.Sequential(model, nn.ReLU())\n",
+        "try:\n    value = one(value)\nexcept ValueError:\n    value = two(value)\n",
+        "while go({n}):\n    value = turn(value)\n    if flag({n}):\n        continue\n    value = turn(value)\n",
+    ],
+)
+def test_paths_are_not_counted_out(tmp_path: Path, step: str) -> None:
+    few, many = (
+        steps_of(tmp_path, "value = 1\n" + "".join(step.format(n=n) for n in range(count)) + TRAINING)
+        for count in (20, 160)
+    )
+    assert few < many < 10 * few
+
+
+def test_elif_chains_cost_what_is_written(tmp_path: Path) -> None:
+    def chain(count: int) -> str:
+        return "if name == 0:\n    net = nn.Linear(1, 1)\n" + "".join(
+            f"elif name == {n}:\n    net = nn.Linear({n}, {n})\n" for n in range(1, count)
+        )
+
+    few, many = (steps_of(tmp_path, chain(count)) for count in (20, 200))
+    assert few < many < 12 * few
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["[" + "1, " * 60_000 + "]", "{" + ", ".join(f"'k{n}': ({n}, -{n}.5)" for n in range(20_000)) + "}"],
+    ids=["list", "dictionary"],
+)
+def test_tables_of_numbers_do_not_use_up_the_budget(tmp_path: Path, table: str) -> None:
+    assert steps_of(tmp_path, f"TABLE = {table}\n") < STEPS_PER_ROOT / 2
+    assert rules(lint_text(f"{HEAD}TABLE = {table}\n{TRAINING}"))["missing-zero-grad"] == 1
+
+
+def test_arguments_of_methods_are_paid_for_by_their_own_trace(tmp_path: Path) -> None:
+    """A default or annotation that costs much ends its own trace, not the reading."""
+    body = "".join(f"    x = helper(x, {n})\n" for n in range(20_000))
+    text = f"{HEAD}def run(x=1):\n    torch.load(x)\n{body}class Late:\n    def train(self, x: list[model] = [1, 2]):\n        torch.load(x)\n"
+    reading = read_files(tmp_path, train=text)
+    assert reading.exhausted
+    assert len(reading.roots) == 3
