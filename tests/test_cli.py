@@ -453,7 +453,13 @@ def test_ignore_comments_go_into_folders_and_notebooks_and_nowhere_else(training
     folder = training.parent
     (folder / "inner").mkdir()
     code = training.read_text()
-    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": code}
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [],
+        "source": code,
+    }
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (folder / "inner" / "notebook.ipynb").write_text(json.dumps(notebook))
     (folder / "inner" / "script.py").write_text(code)

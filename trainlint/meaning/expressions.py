@@ -38,6 +38,7 @@ from trainlint.meaning.values import (
 )
 
 _BUILTINS = frozenset(dir(builtins))
+LONGEST_TABLE = 1000  # items of one list or dictionary that are looked at; what is longer is data
 
 
 def evaluate(machine: Machine, node: s.Expression, frame: Frame) -> Value:
@@ -83,8 +84,8 @@ def _format(machine: Machine, node: s.Format, frame: Frame) -> Value:
 
 def _display(machine: Machine, node: s.Display, frame: Frame) -> Value:
     items: list[Value] = []
-    opened = False
-    for item in node.items:
+    opened = len(node.items) > LONGEST_TABLE
+    for item in node.items[:LONGEST_TABLE]:
         if isinstance(item, s.Star):
             inner = one(evaluate(machine, item.value, frame))
             if isinstance(inner, Sequence) and not inner.open:
@@ -98,8 +99,8 @@ def _display(machine: Machine, node: s.Display, frame: Frame) -> Value:
 
 
 def _dict(machine: Machine, node: s.DictDisplay, frame: Frame) -> Value:
-    mapping = Mapping({}, node, region=machine.region)
-    for key_node, value_node in node.pairs:
+    mapping = Mapping({}, node, len(node.pairs) > LONGEST_TABLE, region=machine.region)
+    for key_node, value_node in node.pairs[:LONGEST_TABLE]:
         value = evaluate(machine, value_node, frame)
         if key_node is None:
             inner = one(value)
