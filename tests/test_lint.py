@@ -559,3 +559,16 @@ def test_a_notebook_may_show_what_is_not_registered(tmp_path: Path, code: str, f
     (tmp_path / "lesson.ipynb").write_text(json.dumps(content))
     report = report_on(tmp_path, open_book(), only(tmp_path, "unregistered-submodule"))
     assert [name for _, _, name in said(report)] == found
+
+
+@pytest.mark.parametrize("asked", [".", "engine/loops.py", "scripts"])
+def test_code_without_its_repository_is_one_project_all_the_same(tmp_path: Path, asked: str) -> None:
+    (tmp_path / "trainlint.toml").unlink(missing_ok=True)
+    for folder in ("engine", "scripts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "setup.py").write_text("")
+    (tmp_path / "engine/loops.py").write_text(ENGINE)
+    (tmp_path / "scripts/main.py").write_text(MAIN.replace("from engine", "from engine.loops"))
+    report = lint([asked], only(tmp_path, *ZERO_GRAD), open_book(), cwd=tmp_path, effort=HERE)
+    found = [("engine/loops.py", 5, "missing-zero-grad")]
+    assert said(report) == (found if asked != "scripts" else [])

@@ -39,6 +39,7 @@ def test_the_root_is_the_nearest_configuration_or_repository(tmp_path):
     assert find_root(tmp_path / "repo/pkg/sub/a.py") == tmp_path / "repo/pkg"
     assert find_root(tmp_path / "repo/other") == tmp_path / "repo/other"
     assert find_root(tmp_path / "repo/plain/c.py") == tmp_path / "repo"
+    assert find_root(tmp_path / "repo/plain/c.py", [tmp_path]) == tmp_path / "repo"
     assert find_root(tmp_path / "repo/new/not_yet.py") == tmp_path / "repo"
 
 
@@ -46,6 +47,8 @@ def test_without_marks_the_root_holds_the_outermost_package_or_is_the_folder(tmp
     tree(tmp_path, "work/pkg/__init__.py", "work/pkg/sub/__init__.py", "work/pkg/sub/a.py", "work/b.py")
     assert find_root(tmp_path / "work/pkg/sub/a.py") == tmp_path / "work"
     assert find_root(tmp_path / "work/b.py") == tmp_path / "work"
+    around = [tmp_path / "work/pkg", tmp_path / "work", tmp_path / "elsewhere"]
+    assert find_root(tmp_path / "work/x/c.py", around) == tmp_path / "work"
 
 
 def test_a_home_is_no_project(tmp_path, monkeypatch):

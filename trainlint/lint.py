@@ -19,7 +19,7 @@ from trainlint.diagnostic import Failure, Report
 from trainlint.discovery import Discovery, Excludes, discover, in_order
 from trainlint.entries import Entry, find_entries
 from trainlint.examine import Outcome, Scope, start_examining
-from trainlint.project import Project, find_root
+from trainlint.project import Project, find_root, is_workplace
 from trainlint.settle import join, settle
 from trainlint.source import SourceError, source_from_text
 from trainlint.workers import LIMIT_SECONDS, Progress, answer_each, forks, usable_processors
@@ -113,11 +113,12 @@ def open_scopes(
     cwd = Path(os.path.abspath(cwd or Path.cwd()))
     found = find_files(paths, configurations, cwd)
     named = frozenset(Path(os.path.abspath(cwd / path)) for path in paths)
+    around = [*filter(os.path.isdir, named), *([cwd] if is_workplace(cwd) else [])]
     groups: dict[tuple[Path, Config], list[Path]] = {}
     roots: dict[Path, Path] = {}
     for file in found.files:
         if file.parent not in roots:
-            roots[file.parent] = find_root(file)
+            roots[file.parent] = find_root(file, around)
         groups.setdefault((roots[file.parent], configurations.config_for(file)), []).append(file)
     scopes = tuple(
         _scope(root, config, book, frozenset(files), named, cwd) for (root, config), files in groups.items()
@@ -137,7 +138,8 @@ def open_text(
     cwd = Path(os.path.abspath(cwd or Path.cwd()))
     file = Path(os.path.abspath(cwd / file))
     files = frozenset([file])
-    scope = _scope(find_root(file), configurations.config_for(file), book, files, files, cwd)
+    around = [cwd] if is_workplace(cwd) else []
+    scope = _scope(find_root(file, around), configurations.config_for(file), book, files, files, cwd)
     try:
         scope.lay_over(file, source_from_text(content, scope.project.display(file)))
     except SourceError as error:

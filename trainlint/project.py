@@ -32,11 +32,12 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _CALL = re.compile(r"(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(")
 
 
-def find_root(path: Path) -> Path:
+def find_root(path: Path, around: Iterable[Path] = ()) -> Path:
     """The folder whose files may belong to the same program as this file or folder.
 
-    The nearest folder upwards with trainlint's configuration or a repository in it; else the folder that
-    holds the outermost package; else the folder itself. Never a person's home.
+    The nearest folder upwards with trainlint's configuration or a repository in it; else the outermost of
+    those `around` it (which the user named, or works in: code is also passed on without its repository); else
+    the folder that holds the outermost package; else the folder itself. Never a person's home.
     """
     folder = path if os.path.isdir(path) else path.parent
     for candidate in (folder, *folder.parents):
@@ -45,7 +46,18 @@ def find_root(path: Path) -> Path:
         if _is_marked(candidate):
             return candidate
     top = Path(Finder(str(folder), os.path.isfile).top_of_package(str(folder)))
-    return folder if _is_no_project(top) else top
+    top = folder if _is_no_project(top) else top
+    holders = [other for other in around if top.is_relative_to(other) and not _is_no_project(other)]
+    return min(holders, key=lambda other: len(other.parts), default=top)
+
+
+def is_workplace(folder: Path) -> bool:
+    """Whether programs lie right in a folder, so that somebody who works there means it as their root."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.endswith((".py", ".ipynb")) for entry in entries)
+    except OSError:
+        return False
 
 
 def _is_no_project(folder: Path) -> bool:

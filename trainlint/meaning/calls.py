@@ -16,6 +16,8 @@ from trainlint.meaning.machine import (
     STEPS_FOR_MODULES,
     STEPS_PER_CALL,
     STEPS_PER_MODULE,
+    STEPS_PER_TRAINING,
+    TRAINING_WORDS,
     Allowance,
     Exhausted,
     Machine,
@@ -286,10 +288,11 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
     if node_is_root(machine):
         machine.execute(machine, function.node.body, frame)  # type: ignore[union-attr]  # a lambda has returned before
         return True
-    more = STEPS_PER_MODULE if is_part else STEPS_PER_CALL
+    trains = not is_part and not TRAINING_WORDS.isdisjoint(function.node.body.words)  # type: ignore[union-attr]
+    more = STEPS_PER_MODULE if is_part else (STEPS_PER_TRAINING if trains else STEPS_PER_CALL)
     start, outer = machine.steps, list(machine.allowances)
     limit = start + more
-    if outer and not is_part:
+    if outer and not is_part and not trains:
         limit = min(limit, max(outer[-1].limit, start + 50))  # what a call may spend, its callees share
     allowance = Allowance(limit, region, more)
     machine.allowances.append(allowance)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,7 +69,7 @@ class Load:
             target = saved.inputs[1] if len(saved.inputs) > 1 else None
             if given is not None and target is not None and _same_file(given, target):
                 return True
-        return self._is_one_of_two()
+        return self._is_one_of_two() or (given is not None and _names_device(given))
 
     def _is_one_of_two(self) -> bool:
         """One arm of a choice by device: the other arm loads too."""
@@ -118,7 +120,38 @@ def _same_file(first: Value, second: Value) -> bool:
         (a is not MISSING and a == b)
         or same(first, second) is True
         or _spelled(first) == _spelled(second) != ""
+        or _template(first) == _template(second) != ""
     )
+
+
+def _names_device(path: Value) -> bool:
+    """Whether the device is part of the file's name: `"model-%s.pt" % device`."""
+    made = (v for v in walk(path) if isinstance(v, Result) and isinstance(v.callee, External))
+    return any(v.callee.name == "torch.device" for v in made)  # type: ignore[union-attr]  # just asked for
+
+
+def _template(path: Value) -> str:
+    """The fixed parts of a computed file name, with {} for the others; "" where hardly anything is fixed."""
+    text = "".join(_pieces(path))
+    return text if sum(map(str.isalnum, text)) >= 3 else ""
+
+
+def _pieces(path: Value, depth: int = 0) -> Iterator[str]:
+    match one(path):
+        case Constant(value=str(text)):
+            yield text
+        case Result(callee=External(name="operator.+"), arguments=(first, second)) if depth < 8:
+            yield from _pieces(first, depth + 1)
+            yield from _pieces(second, depth + 1)
+        case Result(callee=External(name="operator.%"), arguments=(first, _)):
+            yield _HOLE.sub("{}", "".join(_pieces(first, depth + 1)))
+        case Result(callee=Member(receiver=receiver, name="format")):
+            yield _HOLE.sub("{}", "".join(_pieces(receiver, depth + 1)))
+        case _:
+            yield "{}"
+
+
+_HOLE = re.compile(r"\{[^{}]*\}|%[-+ 0#]*\d*(?:\.\d+)?[diouxXeEfgGs]")
 
 
 def _opened(value: Value) -> Value:

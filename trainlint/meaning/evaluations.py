@@ -13,7 +13,7 @@ from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.methods import role
 from trainlint.meaning.modes import Mode
-from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.modules import mode_dependent, only_tracks_instances
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, Name, Node, While
@@ -163,6 +163,8 @@ class Evaluation:
 
     @property
     def mode_dependent(self) -> bool | None:
+        if only_tracks_instances(self.event.target):
+            return False
         return mode_dependent(self.event.target)
 
 

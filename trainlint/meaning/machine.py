@@ -32,10 +32,12 @@ STEPS_PER_ROOT = 30_000  # of one trace
 STEPS_PER_READING = 60_000  # of the traces of one entry in which nothing trains; a zoo of models has hundreds
 STEPS_WHEN_SPENT = 2_000  # of each further trace, until something trains in it
 STEPS_PER_CALL = 600  # of one call that brings no event of training
+STEPS_PER_TRAINING = 4_000  # of one whose body speaks of training: it builds data sets before its loop begins
 STEPS_PER_MODULE = 6_000  # of making a module, or of its forward
 STEPS_FOR_MODULES = 12_000  # of making all modules of one trace: a zoo of networks must not hide the training
 DEPTH = 12  # calls followed into each other
 _EVENTS = frozenset("forward backward step zero_grad schedule criterion mode load set_epoch".split())
+TRAINING_WORDS = frozenset("backward zero_grad manual_backward no_grad inference_mode".split())
 _TRAINING = frozenset("backward step zero_grad schedule criterion".split())
 
 

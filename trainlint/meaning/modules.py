@@ -10,6 +10,7 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import (
     BUILT_IN_DROPOUT,
     DROPOUT,
+    INSTANCE_NORM,
     NORMALISATION,
     OPTIONAL_DROPOUT,
     WEIGHTED,
@@ -114,6 +115,27 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
     return True if True in answers else (None if None in answers else False)
 
 
+def only_tracks_instances(value: Value) -> bool:
+    """Whether InstanceNorm's running statistics are all that depends on the mode.
+
+    In train mode each instance is normalised by itself, as it was meant, whatever else is in the batch.
+    """
+    found = {_what_depends(part) for option in options(value) for part in parts(option)} - {""}
+    return bool(found) and found <= INSTANCE_NORM
+
+
+def _what_depends(part: Value) -> str:
+    if not isinstance(part, Instance):
+        return "?"
+    if not isinstance(part.cls, External):
+        return "code" if _reads_mode(part.cls) else ""
+    layer = layer_name(part.cls.name) or "?"
+    return "" if layer in _HOLDERS or _library_mode(part, 6) is False else layer
+
+
+_HOLDERS = ("Sequential", "ModuleList", "ModuleDict")
+
+
 def _may_be_module(value: Result) -> bool:
     callee = value.callee
     return not isinstance(callee, External) or not callee.name.startswith(
@@ -131,8 +153,10 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
     layer = layer_name(name)
     if layer is None:
         return None
-    if layer in NORMALISATION or layer == "RReLU":  # InstanceNorm is meant to keep to its own instance
+    if layer in NORMALISATION or layer == "RReLU":
         return True
+    if layer in INSTANCE_NORM:
+        return constant(value.keywords.get("track_running_stats", Constant(False))) is True
     if layer in DROPOUT:
         return _rate(value, 0, "p", 0.5)
     if layer in BUILT_IN_DROPOUT:

@@ -10,6 +10,7 @@ from functools import lru_cache
 NORMALISATION = frozenset(
     "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d".split()
 )
+INSTANCE_NORM = frozenset("InstanceNorm1d InstanceNorm2d InstanceNorm3d".split())
 DROPOUT = frozenset("Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout".split())
 # Layers that hold trainable weights.
 WEIGHTED = frozenset(
