@@ -56,6 +56,7 @@ class Evaluation:
     judged: bool  # what it gives is measured or collected
     trains_too: bool  # the same loop trains when it is called from elsewhere
     volatile: bool = False  # its inputs were marked so, in a program from before torch 0.4, where that worked
+    prepared: bool = False  # a method that nobody is seen to call, beside another that switches such modules
     as_asked: bool = False  # in the mode that the caller asked for, and another caller asked for eval mode
 
     @property
@@ -90,7 +91,7 @@ class Evaluation:
     @property
     def in_train_mode(self) -> bool:
         """Whether the module is in train mode here on every path."""
-        return bool(self.modes) and all(mode.training is True for mode in self.modes)
+        return bool(self.modes) and all(mode.training is True for mode in self.modes) and not self.prepared
 
     @property
     def switched_here(self) -> bool:
@@ -212,10 +213,30 @@ def evaluations(program: Program) -> list[Evaluation]:
                     _is_judged(event, loop),
                     _trains_too(program, loop),
                     _is_volatile(program, event),
+                    _is_prepared(program, root, event, modes),
                 )
             )
     modal = {id(e.node) for e in found if e.in_eval_mode and e.switched_here}
     return [replace(e, as_asked=id(e.node) in modal and e.switched_here) for e in found]
+
+
+def _is_prepared(program: Program, root: Region, event: Event, modes: frozenset[Mode]) -> bool:
+    """Whether a method, read on its own from a fresh object, relies on another that its callers call first."""
+    if root is program.roots[0] or any(mode.event for mode in modes):
+        return False
+    return any(
+        switch.detail is False and _is_alike(switch.target, event.target)
+        for other in program.roots
+        if other is not root
+        for switch in of_kind(other, "mode")
+    )
+
+
+def _is_alike(first: Value, second: Value) -> bool:
+    """Whether two values may be one object: instances of one class, or anything that is none."""
+    made = [o for o in (*options(first), *options(second)) if isinstance(o, Instance)]
+    classes = {id(getattr(o.cls, "node", o.cls)) for o in made}
+    return len(made) < 2 or len(classes) < len(made)
 
 
 def _is_volatile(program: Program, event: Event) -> bool:
