@@ -1,0 +1,69 @@
+"""What readers said about findings in real repositories, as the tables of docs/precision.md.
+
+    python bench/precision.py [FILE]
+
+Prints, for each round of judgements in FILE (default bench/judged.jsonl), how many findings both readers call true,
+how many false, and where they differ or call it debatable; by level with the lower end of Wilson's 95 % interval,
+by rule, and by repository. A disputed finding counts as not true. Rounds are told apart by their readers' names.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from judgements import LEAST, Key, Verdict, agreed, key_of, lower
+
+ROUNDS = {"t1": "first", "t2": "first", "t31": "second", "t32": "second", "t33": "third", "t34": "third"}
+
+
+def main() -> None:
+    file = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("judged.jsonl")
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rounds: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        rounds.setdefault(ROUNDS.get(line.get("reader", ""), "other"), []).append(line)
+    for name, judgements in rounds.items():
+        print("\n".join(table_of(name, judgements)))
+
+
+def table_of(name: str, judgements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    said: dict[Key, set[str]] = {}
+    level: dict[Key, str] = {}
+    commits: dict[str, str] = {}
+    for judged in judgements:
+        key = key_of(judged)
+        said.setdefault(key, set()).add(str(judged["verdict"]).lower())
+        level[key] = judged.get("level", "unknown")
+        commits[judged["repository"]] = judged["commit"][:10]
+    verdicts = {key: agreed(words) for key, words in said.items()}
+    yield f"\n### {name.capitalize()} round\n"
+    yield "| level | true | false | disputed | share true | lower 95 % bound |\n|---|---|---|---|---|---|"
+    for word in ("error", "warning", "advice"):
+        yield from row_of(word, [verdict for key, verdict in verdicts.items() if level[key] == word])
+    yield "\n| rule | true | false | disputed | share true | lower 95 % bound |\n|---|---|---|---|---|---|"
+    for rule in sorted({key[3] for key in verdicts}):
+        yield from row_of(rule, [verdict for key, verdict in verdicts.items() if key[3] == rule], LEAST)
+    yield "\n| repository | commit | findings judged |\n|---|---|---|"
+    for repository, commit in sorted(commits.items(), key=lambda pair: pair[0].lower()):
+        counts = Counter((key[3], verdict) for key, verdict in verdicts.items() if key[0] == repository)
+        found = ", ".join(f"{rule} {number} {verdict}" for (rule, verdict), number in sorted(counts.items()))
+        yield f"| {repository} | {commit} | {found} |"
+
+
+def row_of(name: str, verdicts: Sequence[Verdict], least: int = 1) -> Iterator[str]:
+    """A row of counts; a share only from so many findings on."""
+    if not verdicts:
+        return
+    true, false, disputed = (verdicts.count(word) for word in ("true", "false", "disputed"))
+    total = len(verdicts)
+    shares = f"{true / total:.0%} | {lower(true, total):.0%}" if total >= least else "- | -"
+    yield f"| {name} | {true} | {false} | {disputed} | {shares} |"
+
+
+if __name__ == "__main__":
+    main()
