@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import of_kind
+from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.place import text_of
-from trainlint.meaning.syntax import Binary, Call, Format, Node
+from trainlint.meaning.syntax import Binary, Call, Format, Literal, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
     MISSING,
+    Argument,
     Constant,
     External,
+    Free,
+    Instance,
     Item,
     Member,
     Result,
@@ -47,8 +50,14 @@ class Load:
     def argument(self, name: str, position: int = 99) -> Value | None:
         keywords = self.event.detail
         if name in keywords:
-            return None if is_none(keywords[name]) else keywords[name]
+            return None if self._is_written_as_none(name) else keywords[name]
         return self.event.inputs[position] if position < len(self.event.inputs) else None
+
+    def _is_written_as_none(self, name: str) -> bool:
+        """Whether the call itself says `map_location=None`; a parameter that is None by default is the caller's choice."""
+        call = self.event.node
+        written = [a.value for a in call.arguments if a.keyword == name] if isinstance(call, Call) else []
+        return any(isinstance(value, Literal) and value.value is None for value in written)
 
     @property
     def picks_device(self) -> bool:
@@ -97,10 +106,22 @@ class Load:
     def is_state(self) -> bool:
         """Whether what is loaded goes into some `load_state_dict`."""
         return any(
-            e.value is not None and any(v is self.event.value for v in walk(e.value))
+            e.value is not None
+            and any(v is self.event.value for v in walk(e.value))
+            and not all(_holds_numbers(o) for o in options(e.target))
             for root in self.program.roots
             for e in of_kind(root, "load_state")
         )
+
+
+def _holds_numbers(value: Value) -> bool:
+    """A gradient scaler or a schedule: its state has no tensors on a device."""
+    match value:
+        case Instance(cls=External(name=name)):
+            return name.endswith("GradScaler") or is_schedule(value)
+        case Free(name=name) | Argument(name=name) | Member(name=name):
+            return name.lower().endswith(("scaler", "scheduler"))
+    return False
 
 
 def _origin(value: Value) -> Value:

@@ -22,6 +22,7 @@ from trainlint.meaning.values import (
     NONE,
     Bound,
     Choice,
+    Constant,
     External,
     Function,
     Instance,
@@ -310,6 +311,8 @@ def _outputs(loop: Region) -> Counter[int]:
 
 def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
     """A forward in a training loop that an explicit `eval()` sets apart, unused by any backward pass."""
+    if event.detail == "method" and all(isinstance(one(v), Constant) for v in event.inputs):
+        return False  # `model.init_hidden(batch_size)` passes nothing forward
     explicit = bool(modes) and all(m.training is False and m.event is not None for m in modes)
     return explicit and event.value is not None and not _reaches(event.value, used)
 
