@@ -164,6 +164,12 @@ def _pieces(path: Value, depth: int = 0) -> Iterator[str]:
         case Result(callee=External(name="operator.+"), arguments=(first, second)) if depth < 8:
             yield from _pieces(first, depth + 1)
             yield from _pieces(second, depth + 1)
+        case Result(callee=External(name="os.path.join"), arguments=parts) if depth < 8:
+            for number, part in enumerate(parts):
+                yield from ("/",) if number else ()
+                yield from _pieces(part, depth + 1)
+        case Result(callee=External(name="builtins.str"), node=Format(parts=written)):
+            yield from (str(p.value) if isinstance(p, Literal) else "{}" for p in written)
         case Result(callee=External(name="operator.%"), arguments=(first, _)):
             yield _HOLE.sub("{}", "".join(_pieces(first, depth + 1)))
         case Result(callee=Member(receiver=receiver, name="format")):

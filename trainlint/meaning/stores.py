@@ -198,7 +198,8 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
         machine.record("lr_write", node, holder, value)
         return
     fresh = isinstance(keys[0], Constant) if keys else False
-    machine.record("keep", node, holder, value, detail="item of one key" if fresh else "item")
+    if not all(_is_array(option) for option in options(holder)):
+        machine.record("keep", node, holder, value, detail="item of one key" if fresh else "item")
     if isinstance(one(holder), Result) and attached(value) is not False:
         _rebind(machine, target.value, holder, value, frame, node)
     for option in options(holder):
@@ -211,6 +212,15 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
                 option.open, option.element = True, value
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
             machine.write(option.attributes, str(key), value)
+
+
+def _is_array(value: Value) -> bool:
+    """An array of NumPy takes the number out of a tensor."""
+    return (
+        isinstance(value, Result)
+        and isinstance(value.callee, External)
+        and value.callee.name.startswith("numpy.")
+    )
 
 
 def _rebind(
