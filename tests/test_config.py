@@ -295,7 +295,7 @@ def test_schema_states_the_defaults_and_the_choices() -> None:
 
 
 def test_schema_accepts_what_is_read_and_refuses_what_is_not() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema = pytest.importorskip("jsonschema", reason="schemas are checked with it")
     schema = json.loads((ROOT / "trainlint" / "schemas" / "configuration.json").read_text("utf-8"))
     validator = jsonschema.Draft7Validator(schema)
     jsonschema.Draft7Validator.check_schema(schema)

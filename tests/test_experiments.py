@@ -16,7 +16,7 @@ from trainlint.verify.cut import cut
 from trainlint.verify.experiment import Plan, experiment, run_arm
 from trainlint.verify.sandbox import Sandbox
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="experiments run torch")
 
 PLAN = Plan(timeout=60.0)
 

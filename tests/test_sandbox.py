@@ -15,7 +15,7 @@ import pytest
 from trainlint.verify.interpreter import VerifyError
 from trainlint.verify.sandbox import Sandbox
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="the sandboxed child imports torch")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="experiments are forked")
 
 REQUEST = {

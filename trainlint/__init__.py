@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trainlint.run import Event as Event
     from trainlint.run import Run as Run
     from trainlint.run import Runs as Runs
+    from trainlint.run import gradient_norm as gradient_norm
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ _HOMES = {
     "Event": "trainlint.run",
     "Run": "trainlint.run",
     "Runs": "trainlint.run",
+    "gradient_norm": "trainlint.run",
 }
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names are resolved by __getattr__

@@ -93,6 +93,12 @@ class Run:
 Runs = tuple[Run, ...]
 
 
+def gradient_norm(runs: Runs) -> float:
+    """Mean norm of the gradient at the criterion's first input, over the calls that train; 0 without one."""
+    calls = [call for run in runs for call in run.near("criterion") if call.flag("gradients")]
+    return sum(call.number("gradient_norm") for call in calls) / max(1, len(calls))
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """A symptom that was measured: one sentence with its numbers, and the numbers."""

@@ -85,7 +85,7 @@ ACGAN-PyTorch issue 3; Text-Classification-Models-Pytorch issue 9; Pointnet_Poin
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, gradient_norm, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -119,18 +119,8 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     said += f"{max(call.number('row_log_error') for call in wrong):.2f}, and the loss reads {value:.2f}"
     if value < 0:
         said += ", which no negative log-likelihood can be"
-    usual, slope = gradient(control), gradient(written)
+    usual, slope = gradient_norm(control), gradient_norm(written)
     return Effect(said, {"loss": value, "gradient_norm": slope, "gradient_norm_control": usual})
-
-
-def gradient(runs: Runs) -> float:
-    norms = [
-        call.number("gradient_norm")
-        for run in runs
-        for call in run.near("criterion")
-        if call.flag("gradients")
-    ]
-    return sum(norms) / max(1, len(norms))
 
 
 rule = Rule(

@@ -68,7 +68,7 @@ PyTorch documentation of `torch.nn.BCEWithLogitsLoss`; focal-loss-pytorch pull r
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, gradient_norm, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -93,21 +93,10 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if not squeezed or any(call.flag("outside_unit") for call in calls):
         return None
     floor = sum(call.number("floor") for call in squeezed) / len(squeezed)
-    slope, usual = gradient(written), gradient(control)
+    slope, usual = gradient_norm(written), gradient_norm(control)
     said = f"the scores are squeezed into [0, 1] before the loss squeezes them again: it cannot fall below {floor:.2f}"
     said += f" where the control can reach 0; gradient norm {slope:.2g} against {usual:.2g}"
     return Effect(said, {"floor": floor, "gradient_norm": slope, "gradient_norm_control": usual})
-
-
-def gradient(runs: Runs) -> float:
-    """Mean norm of the gradient at the scores."""
-    norms = [
-        call.number("gradient_norm")
-        for run in runs
-        for call in run.near("criterion")
-        if call.flag("gradients")
-    ]
-    return sum(norms) / max(1, len(norms))
 
 
 rule = Rule(

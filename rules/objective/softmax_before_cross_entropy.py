@@ -90,7 +90,7 @@ logistic regression; llama-from-scratch issue 5; Deep-learning-activity-recognit
 from collections.abc import Iterator
 from math import e, log
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, gradient_norm, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -125,22 +125,12 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         return None
     classes = calls[0].number("classes")
     floor = log(1 + (classes - 1) / e)  # one class at probability 1, the others at 0
-    slope, usual = gradient(written), gradient(control)
+    slope, usual = gradient_norm(written), gradient_norm(control)
     said = f"every row sums to 1, so with {classes:.0f} classes the loss cannot fall below {floor:.2f}, with raw scores to 0"
     said += f"; gradient norm at the output {slope:.2g} against {usual:.2g}"
     return Effect(
         said, {"floor": floor, "classes": classes, "gradient_norm": slope, "gradient_norm_control": usual}
     )
-
-
-def gradient(runs: Runs) -> float:
-    norms = [
-        call.number("gradient_norm")
-        for run in runs
-        for call in run.near("criterion")
-        if call.flag("gradients")
-    ]
-    return sum(norms) / max(1, len(norms))
 
 
 rule = Rule(

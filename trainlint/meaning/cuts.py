@@ -10,7 +10,6 @@ from trainlint.meaning.dataflow import attached, operation, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
-from trainlint.meaning.methods import role
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, replace, text_of
@@ -129,17 +128,13 @@ def _whole(program: Program, backward: Event) -> CutLoss | None:
 
 def _has_own_leaf(program: Program, value: Value) -> bool:
     """A leaf made on purpose (`x.detach().requires_grad_()`) whose `.grad` is read."""
-    leaves = {id(v) for made in _optimizers(program) for given in made.arguments[:1] for v in walk(given)}
+    leaves = {id(v) for made in program.optimizers for given in made.arguments[:1] for v in walk(given)}
     if any(id(v) in leaves for v in walk(value) if isinstance(v, Result)):
         return True  # a tensor of its own that an optimizer was given
     patched = any(
         isinstance(v, Result) and operation(v) in ("requires_grad_", "retain_grad") for v in walk(value)
     )
     return patched and program.uses("grad")
-
-
-def _optimizers(program: Program) -> list[Instance]:
-    return [i for i in program.instances if role(i) == "optimizer"]
 
 
 def _term(backward: Event) -> CutLoss | None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, certainty, container, same, walk
-from trainlint.meaning.flow import of_kind
+from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
-from trainlint.meaning.methods import role
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent, only_tracks_instances
 from trainlint.meaning.networks import is_part_of_network
@@ -274,8 +273,7 @@ def _is_shown(program: Program, event: Event, modes: frozenset[Mode]) -> bool:
 
 def _is_optimised(program: Program, module: Instance) -> bool:
     """Whether some optimizer was given the module's parameters."""
-    made = [i for i in program.instances if role(i) == "optimizer"]
-    return any(v is module for i in made for given in i.arguments for v in walk(given))
+    return any(v is module for i in program.optimizers for given in i.arguments for v in walk(given))
 
 
 def _is_unit_test(event: Event) -> bool:
@@ -416,11 +414,6 @@ def _words_around(event: Event, loop: Region) -> frozenset[str]:
             body = region.function.node.body if isinstance(region.function.node, Define) else None
             return body.words if body is not None else frozenset()
     return frozenset()
-
-
-def enclosing_call(event: Event) -> Region | None:
-    """The call that runs the function whose text holds an event."""
-    return next((r for r in event.region.ancestors() if r.kind == "call"), None)
 
 
 def enclosing_function(event: Event) -> Function | None:

@@ -15,11 +15,6 @@ def of_kind(region: Region, *kinds: EventKind) -> list[Event]:
     return [event for event in region.events() if event.kind in kinds]
 
 
-def unguarded(event: Event, outer: Region) -> bool:
-    """Whether an event happens in every iteration of `outer` (inner loops count as entered)."""
-    return not event.guards(outer)
-
-
 def implied(first: Event, second: Event, outer: Region) -> bool:
     """Whether `first` happens whenever `second` does: all arms around it are around `second` too."""
     arms = set(map(id, second.guards(outer)))
@@ -38,6 +33,11 @@ def exclusive(first: Event, second: Event) -> bool:
 def enclosing_loops(region: Region) -> list[Region]:
     """The real loops around (or at) a region, innermost first."""
     return [r for r in region.ancestors() if r.kind == "loop" and not r.unrolled]
+
+
+def enclosing_call(event: Event) -> Region | None:
+    """The call that runs the function whose text holds an event."""
+    return next((r for r in event.region.ancestors() if r.kind == "call"), None)
 
 
 def depends_on(value: Value, source: Value) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import attached, container, inputs_of, same, walk
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.flow import enclosing_loops, implied, of_kind
+from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, of_kind
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.methods import role
 from trainlint.meaning.networks import is_part_of_network
@@ -353,7 +353,7 @@ def _is_unrolled_sequence(value: Value, loop: Region) -> bool:
 
 def _is_of_inner_call(event: Event, loop: Region, name: str) -> bool:
     """A local variable of a function that the loop calls: it goes with the call."""
-    call = next((r for r in event.region.ancestors() if r.kind == "call"), None)
+    call = enclosing_call(event)
     if call is None or call is loop or not call.inside(loop):
         return False
     function = call.function.function if isinstance(call.function, Bound) else call.function

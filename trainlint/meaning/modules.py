@@ -18,7 +18,6 @@ from trainlint.meaning.facts.layers import (
     layer_name,
 )
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.facts.optimizers import is_optimizer_class
 from trainlint.meaning.facts.pretrained import drops_by_default
 from trainlint.meaning.objects import CLOSED, external_bases, has_unknown_base, is_module, lineage
 from trainlint.meaning.place import Change, replace, text_of
@@ -274,7 +273,7 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
     """Plain containers of modules on module objects, each place once."""
     found: dict[int, HiddenModules] = {}
     instances = program.instances
-    registered = {id(v) for i in instances for v in _registered(i)} | _optimised(instances)
+    registered = {id(v) for i in instances for v in _registered(i)} | _optimised(program)
     for instance in instances:
         if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
             continue
@@ -296,16 +295,12 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
 def _is_shown(program: Program, module: Instance) -> bool:
     """Whether a module is made and nothing trains it: in a notebook a lesson on what is registered."""
     passes = [b.value for b in program.backwards if b.value is not None]
-    given = [v for i in program.instances if _is_optimizer(i) for v in (*i.arguments, *i.keywords.values())]
+    given = [v for i in program.optimizers for v in (*i.arguments, *i.keywords.values())]
     return not any(
         v is module or (isinstance(v, Result) and v.callee is module)
         for value in (*passes, *given)
         for v in walk(value)
     )
-
-
-def _is_optimizer(instance: Instance) -> bool:
-    return isinstance(instance.cls, External) and is_optimizer_class(instance.cls.name)
 
 
 def _lists_parameters(cls: Class) -> bool:
@@ -318,14 +313,10 @@ def _is_trainable(module: Instance) -> bool:
     return has_weights(module) is True and "*frozen" not in module.attributes
 
 
-def _optimised(instances: list[Instance]) -> set[int]:
+def _optimised(program: Program) -> set[int]:
     """Modules whose parameters some optimizer is given by hand."""
-    found: set[int] = set()
-    for instance in instances:
-        if _is_optimizer(instance):
-            for value in (*instance.arguments[:1], *instance.keywords.values()):
-                found.update(id(v) for v in walk(value) if isinstance(v, Instance))
-    return found
+    given = [v for made in program.optimizers for v in (*made.arguments[:1], *made.keywords.values())]
+    return {id(v) for value in given for v in walk(value) if isinstance(v, Instance)}
 
 
 def _modules_in(container: Sequence | Mapping) -> Iterator[Instance]:

@@ -52,6 +52,13 @@ class Program:
     def instances(self) -> list[Instance]:
         return self.reading.instances
 
+    @cached_property
+    def optimizers(self) -> list[Instance]:
+        """The optimizers that the code makes."""
+        from trainlint.meaning.methods import role
+
+        return [instance for instance in self.instances if role(instance) == "optimizer"]
+
     def words(self, unit: Unit) -> frozenset[str]:
         """All identifiers of a file's text."""
         assert unit.file is not None
