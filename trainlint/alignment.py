@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+
+from trainlint.records import dataclass
 
 _FORGOTTEN = re.compile(r"[ \t\f\\\r\n]|#[^\r\n]*")
 _REST = re.compile(r"(?:[ \t\f\\\r\n]|#[^\r\n]*)*")

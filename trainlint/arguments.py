@@ -11,6 +11,7 @@ from trainlint import __version__
 from trainlint.argument_types import Names, Parser, count, device, seconds
 from trainlint.config import suggest
 from trainlint.diagnostic import LEVELS
+from trainlint.terminal import columns
 
 FORMATS = ("text", "json", "json-lines", "sarif", "github", "gitlab", "junit")
 STDIN = "-"
@@ -83,7 +84,7 @@ def _overview() -> argparse.ArgumentParser:
         usage="trainlint [COMMAND] [OPTION ...] [PATH ...]",
         description=_OVERVIEW,
         epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
     )
     parser.add_argument("-V", "--version", action="version", version=f"trainlint {__version__}")
     return parser
@@ -95,9 +96,14 @@ def _parser(command: str, usage: str, description: str, epilog: str = "") -> arg
         usage=f"trainlint {usage}",
         description=description,
         epilog=epilog,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=26),
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Argparse makes one for every option; told the width, it does not load `shutil`."""
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=columns() - 2)
 
 
 def _check() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from trainlint.book import MACHINE
@@ -15,6 +15,7 @@ from trainlint.diagnostic import Diagnostic, Edit, Failure, Location, Report
 from trainlint.entries import reached_from
 from trainlint.examine import Outcome, Scope
 from trainlint.lint import Effort, finish, read_all
+from trainlint.records import dataclass
 from trainlint.source import Source, SourceError, source_from_text
 
 Outcomes = Mapping[tuple[int, Path], Outcome]

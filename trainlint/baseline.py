@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trainlint.config import ConfigError, shown
 from trainlint.diagnostic import Diagnostic, Failure, Report
 from trainlint.edits import write_atomically
+from trainlint.records import dataclass
 
 VERSION = 1
 UNPARSABLE = ("syntax", "unreadable")

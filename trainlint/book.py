@@ -6,13 +6,13 @@ import the face only: neither LibCST nor torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.config import Config, ConfigError, OptionInput, shown, suggest
 from trainlint.diagnostic import LEVELS
 from trainlint.loading import MACHINE, BookError, own_pages, pages_of
 from trainlint.page import Example, Page, Section, read_examples
+from trainlint.records import dataclass
 from trainlint.rule import Options
 from trainlint.selection import EVERYTHING, configured_level, fits, ignored_in, is_selected, set_for
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import pairwise
 from keyword import kwlist
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from trainlint.comments import STRING_OR_COMMENT
 from trainlint.project import Project
+from trainlint.records import dataclass
 
 MOST_NAMES = 100_000  # passed from file to file; beyond that a better answer costs more than it saves
 

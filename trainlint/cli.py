@@ -16,7 +16,7 @@ from trainlint.arguments import parse_arguments
 from trainlint.book import LISTED, BookError, open_book
 from trainlint.config import ConfigError, suggest
 from trainlint.desk import FAILED, Answer, UsageError
-from trainlint.terminal import accept_any_character, wants_color, write
+from trainlint.terminal import accept_any_character, columns, wants_color, write
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -105,14 +105,8 @@ def _rule(arguments: Namespace) -> Answer:
     if arguments.output_format == "json":
         return Answer(page_as_json(page), hint)
     if arguments.output_file is None and wants_color(arguments.color, sys.stdout, os.environ):
-        return Answer(page_for_terminal(page, _width()), hint)
+        return Answer(page_for_terminal(page, columns()), hint)
     return Answer(page_as_markdown(page), hint)
-
-
-def _width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
 
 
 _COMMANDS: dict[str, Callable[[Namespace], Answer]] = {

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+
+from trainlint.records import dataclass
 
 LARGEST = 5_000_000  # bytes; the largest hand-written files are far below, generated tables above
 

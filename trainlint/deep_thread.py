@@ -11,10 +11,11 @@ import gc
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
+
+from trainlint.records import dataclass
 
 RECURSION_LIMIT = 20_000
 ITEMS_PER_COLLECTION = 100

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainlint.book import Book, open_book
 from trainlint.config import Config, build_config
 from trainlint.diagnostic import Failure, Report
+from trainlint.records import dataclass
 from trainlint.settings import COMMAND_LINE, Overrides, Settings, inline_table, merged
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ this file knows LibCST, rules or files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from trainlint.records import dataclass
 
 Level = Literal["error", "warning", "advice"]
 Applicability = Literal["safe", "unsafe"]

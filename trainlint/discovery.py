@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from trainlint.config import DEFAULT_EXCLUDE
 from trainlint.diagnostic import Failure
 from trainlint.ignoring import ignored, ignores_above, with_ignores_in
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 SUFFIXES = (".py", ".ipynb")
 
@@ -35,14 +38,19 @@ class Excludes:
         return frozenset(pattern for pattern in self.patterns if _is_plain(pattern))
 
     @cached_property
-    def _spec(self) -> GitIgnoreSpec:
-        return GitIgnoreSpec.from_lines(pattern for pattern in self.patterns if not _is_plain(pattern))
+    def _spec(self) -> GitIgnoreSpec | None:
+        shaped = [pattern for pattern in self.patterns if not _is_plain(pattern)]
+        if not shaped:
+            return None
+        from pathspec import GitIgnoreSpec  # as long to load as a small file takes to lint
+
+        return GitIgnoreSpec.from_lines(shaped)
 
     def match(self, path: Path, folder: bool) -> bool:
         """Whether this very entry is excluded (the folders above it are not looked at)."""
         if path.name in self._names:
             return True
-        if not self._spec.patterns or not path.is_relative_to(self.base):
+        if self._spec is None or not path.is_relative_to(self.base):
             return False
         name = path.relative_to(self.base).as_posix()
         return self._spec.match_file(name + "/" if folder else name)

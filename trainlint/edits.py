@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -54,6 +53,8 @@ def write_atomically(file: Path, content: bytes) -> None:
     A symbolic link stays one, and what it points at is replaced if it lies in the link's own folder or
     below; else this raises an OSError, as it does where the file cannot be written.
     """
+    import tempfile  # brings compression and random numbers along, and only fixes need it
+
     target = _target(file)
     before = target.stat()
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

@@ -8,9 +8,10 @@ and is still what gives `engine.py` its arguments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.callers import Callers

@@ -5,9 +5,8 @@ A rule that raises costs its own findings on this entry and one line in the repo
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from trainlint.deep_thread import describe_error
 from trainlint.diagnostic import LEVELS, Because, Diagnostic, Failure, Fix, Level
 from trainlint.entries import Entry
 from trainlint.fingerprint import anchor
+from trainlint.records import dataclass
 from trainlint.source import SourceError, source_from_text
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ def examine(scope: Scope, entry: Entry) -> Outcome:
     except SourceError as error:
         failure = Failure(error.path, error.line, error.message, _kind(error))
         return Outcome(failures=(failure,) if _is_to_be_named(scope, entry) else ())
-    failures = source.failures if _is_to_be_named(scope, entry) else ()
+    failures = source.failures
+    if failures and not _is_to_be_named(scope, entry):
+        failures = ()
     if not entry.rules:
         return Outcome(failures=failures)
     try:
@@ -214,6 +216,8 @@ def _fix(page: Page, finding: Finding, changes: Any) -> Fix | None:
 
 
 def _internal(path: str, what: str, error: Exception) -> Failure:
+    import traceback  # where something went wrong only
+
     frames = traceback.extract_tb(error.__traceback__)
     origin = f" ({PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return Failure(path, None, f"{what} failed: {describe_error(error)}{origin}", "internal-error")

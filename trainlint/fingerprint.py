@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from hashlib import sha256
 
 from trainlint.diagnostic import Diagnostic
 
@@ -34,4 +33,6 @@ def numbered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def _digest(*parts: str) -> str:
+    from hashlib import sha256  # takes a few milliseconds to load, and most files have no findings
+
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:LENGTH]

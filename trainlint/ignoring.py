@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+    Ignores = tuple[
+        tuple[Path, GitIgnoreSpec], ...
+    ]  # from the root downwards; the last that has an opinion wins
 
 VCS_FOLDERS = (".git", ".hg", ".svn", ".jj")
-
-Ignores = tuple[tuple[Path, GitIgnoreSpec], ...]  # from the root downwards; the last that has an opinion wins
 
 
 def ignored(ignores: Ignores, path: Path, folder: bool) -> bool:
@@ -62,4 +66,6 @@ def _spec(file: Path) -> GitIgnoreSpec | None:
         lines = file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return None
+    from pathspec import GitIgnoreSpec  # as long to load as a small file takes to lint
+
     return GitIgnoreSpec.from_lines(lines)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from os.path import dirname, join, sep
+
+from trainlint.records import dataclass
 
 _IMPORT = re.compile(r"import\b[ \t]*(\([^)]*\)|(?:\\\r?\n|[^\r\n;])*)")
 _FROM = re.compile(r"(?:.*[;:])?[ \t\f]*from\b[ \t]*([. ]*)[ \t]*([\w.]*)[ \t]*\\?")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from trainlint.discovery import Discovery, Excludes, discover, in_order
 from trainlint.entries import Entry, find_entries
 from trainlint.examine import Outcome, Scope, start_examining
 from trainlint.project import Project, find_root, is_workplace
+from trainlint.records import dataclass
 from trainlint.settle import join, settle
 from trainlint.source import SourceError, source_from_text
 from trainlint.workers import LIMIT_SECONDS, Progress, answer_each, forks, usable_processors

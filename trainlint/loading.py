@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,5 +104,7 @@ def _hyphened(name: str) -> str:
 
 
 def _line(error: BaseException, file: Path) -> int | None:
+    import traceback  # where something went wrong only
+
     frames = traceback.extract_tb(error.__traceback__)
     return next((frame.lineno for frame in reversed(frames) if Path(frame.filename) == file.absolute()), None)

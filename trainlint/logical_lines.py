@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from trainlint.comments import STRING_OR_COMMENT
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.source import Source

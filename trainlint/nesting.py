@@ -8,9 +8,10 @@ refuses those too). A tree within these limits is at most some 2,500 nodes deep.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from trainlint.comments import STRING_OR_COMMENT
+from trainlint.records import dataclass
 
 MOST_BRACKETS = 200
 LONGEST_CHAIN = 1000  # operators, attributes, calls and adjacent strings around one expression

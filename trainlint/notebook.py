@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from trainlint.decoding import SourceError
 from trainlint.magics import HEADER, blank, without_magics
+from trainlint.records import dataclass
 
 LARGEST = 100_000_000  # bytes: outputs hold pictures
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from trainlint.diagnostic import Edit
 from trainlint.edits import apply_edits, without_overlaps
 from trainlint.notebook import Cell, Notebook
+from trainlint.records import dataclass
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ESCAPED_LINE = re.compile(r"(?:[^\\]|\\[^n])*?\\n|(?:[^\\]|\\[^n])+")  # of a JSON string's inside

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from trainlint.diagnostic import LEVELS, Applicability, Level
+from trainlint.records import dataclass
 from trainlint.rule import Option, Rule
 
 if TYPE_CHECKING:

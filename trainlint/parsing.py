@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from trainlint.decoding import SourceError
 from trainlint.diagnostic import Failure
-from trainlint.magics import HEADER, blank
 from trainlint.nesting import too_deep
 
 if TYPE_CHECKING:
@@ -18,18 +17,18 @@ if TYPE_CHECKING:
     from trainlint.notebook import Notebook
 
 _NEWLINE = re.compile(r"\r\n?|\n")
-_PYTHON_2 = (
-    (re.compile(r"\bprint\b\s*(?:[\"'\w%`]|>>|$)"), "print statement"),
-    (re.compile(r"\bexcept\b[^:#]+,\s*\w+\s*:"), "except clause"),
-    (re.compile(r"\braise\b[^(#]+,"), "raise statement"),
-    (re.compile(r"\bexec\b\s+[\"'\w]"), "exec statement"),
-    (re.compile(r"<>"), "<> operator"),
-    (re.compile(r"`"), "backquotes"),
-    (re.compile(r"\b(?:0[0-7]+|\d+[lL]|0[xX][\da-fA-F]+[lL])\b"), "number"),
-    (re.compile(r"\b[uU][rR][\"']"), "ur string"),
-    (re.compile(r"\b(?:def|lambda)\b[^#]*[(,]\s*\("), "tuple parameter"),
+_PYTHON_2 = (  # compiled when there is an error to explain
+    (r"\bprint\b\s*(?:[\"'\w%`]|>>|$)", "print statement"),
+    (r"\bexcept\b[^:#]+,\s*\w+\s*:", "except clause"),
+    (r"\braise\b[^(#]+,", "raise statement"),
+    (r"\bexec\b\s+[\"'\w]", "exec statement"),
+    (r"<>", "<> operator"),
+    (r"`", "backquotes"),
+    (r"\b(?:0[0-7]+|\d+[lL]|0[xX][\da-fA-F]+[lL])\b", "number"),
+    (r"\b[uU][rR][\"']", "ur string"),
+    (r"\b(?:def|lambda)\b[^#]*[(,]\s*\(", "tuple parameter"),
 )
-_ASYNC_NAME = re.compile(r"[(,]\s*async\s*=")
+_ASYNC_NAME = r"[(,]\s*async\s*="
 
 
 def parse(text: str, path: str) -> libcst.Module:
@@ -61,6 +60,8 @@ def parse_cells(notebook: Notebook, path: str) -> tuple[libcst.Module, str, tupl
 
 
 def _cells_that_parse(notebook: Notebook, path: str) -> tuple[str, tuple[Failure, ...]]:
+    from trainlint.magics import HEADER, blank
+
     text, failures, end = "", [], 0
     for cell in notebook.cells:
         between = notebook.text[end : cell.start]
@@ -87,10 +88,10 @@ def _fault(text: str, known_line: int) -> tuple[int, str]:
     line = line or known_line
     lines = _NEWLINE.split(text)
     written = lines[line - 1] if line <= len(lines) else ""
-    old = next((name for pattern, name in _PYTHON_2 if pattern.search(written)), None)
+    old = next((name for pattern, name in _PYTHON_2 if re.search(pattern, written)), None)
     if old:
         return line, f"Python 2 syntax ({old})"
-    if _ASYNC_NAME.search(written):
+    if re.search(_ASYNC_NAME, written):
         return (
             line,
             "syntax error: `async` is a keyword since Python 3.7 (`.cuda(async=True)` is `non_blocking=True` now)",

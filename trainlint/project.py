@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from trainlint.decoding import SourceError
 from trainlint.discovery import Discovery, Excludes, TooManyEntries, discover, in_order, shown, walk
 from trainlint.ignoring import VCS_FOLDERS
 from trainlint.imports import Finder, imports_in
+from trainlint.records import dataclass
 from trainlint.source import Source, read_source
 
 __all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]

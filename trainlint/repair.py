@@ -6,12 +6,13 @@ What is accepted has been parsed and linted again, but nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from trainlint.attempt import Edits, Standing, attempt
 from trainlint.diagnostic import Diagnostic, Report
 from trainlint.lint import Effort
+from trainlint.records import dataclass
 from trainlint.source import Source
 
 MOST_ROUNDS = 10  # beyond those that end with a refusal

@@ -7,10 +7,11 @@ family, its docstring its page and its tests, its `rule` the value defined here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
 from trainlint.diagnostic import Applicability, Certainty, Level
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.place import Change, Place

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
-from statistics import median
+
+from trainlint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Run:
 
         The median over the iterations of one run of a loop, so that a single large allocation is not growth.
         """
+        from statistics import median  # brings fractions and decimals along, and only experiments need it
+
         loops: dict[float, list[float]] = {}
         for event in self.near("iteration"):
             loops.setdefault(event.number("run"), []).append(event.number(name))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainlint.config import FILE_NAMES, Config, ConfigError, build_config, parse_toml, read_table, shown
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

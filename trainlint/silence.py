@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +11,10 @@ from trainlint.book import MACHINE
 from trainlint.diagnostic import LEVELS, Diagnostic, Edit, Fix, Location
 from trainlint.examine import Scope, path_in_project
 from trainlint.fingerprint import anchor, numbered
-from trainlint.logical_lines import LogicalLines, logical_lines
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
+    from trainlint.logical_lines import LogicalLines
     from trainlint.page import Page
     from trainlint.source import Source
     from trainlint.suppressions import Suppressions
@@ -39,6 +39,8 @@ class Comments:
 
     @cached_property
     def lines(self) -> LogicalLines:
+        from trainlint.logical_lines import logical_lines  # few files have such comments
+
         return logical_lines(self.source)
 
     @property

@@ -1,6 +1,7 @@
 """One file: its text, its tree, where things are in it, and how edits get back into it.
 
-Nothing here knows what the code means. LibCST is imported when the first tree is asked for.
+Nothing here knows what the code means. LibCST is imported when the first tree is asked for, and what only
+notebooks, comments for trainlint or edits need with the first of these: a run on one file starts without.
 """
 
 from __future__ import annotations
@@ -8,23 +9,21 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from trainlint.decoding import Encoding, SourceError, decode, encode_as_declared
 from trainlint.diagnostic import Edit, Failure, Location
-from trainlint.edits import apply_edits, in_newlines_of
-from trainlint.notebook import LARGEST as LARGEST_NOTEBOOK
-from trainlint.notebook import Notebook, read_notebook
-from trainlint.notebook_edits import edited_notebook
-from trainlint.suppressions import Suppressions, find_suppressions
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     import libcst
 
+    from trainlint.notebook import Notebook
     from trainlint.spans import Span
+    from trainlint.suppressions import Suppressions
 
 __all__ = ["Source", "SourceError", "read_source", "source_from_text"]
 
@@ -76,6 +75,8 @@ class Source:
 
     @cached_property
     def suppressions(self) -> Suppressions:
+        from trainlint.suppressions import find_suppressions
+
         return find_suppressions(self)
 
     @cached_property
@@ -128,7 +129,11 @@ class Source:
         if edits and not self.encoding.exact:
             raise SourceError(self.path, None, f"cannot be rewritten in {self.encoding.name} without changes")
         if self.cells is not None:
+            from trainlint.notebook_edits import edited_notebook
+
             return self.encoding.encode(edited_notebook(self.cells, edits))
+        from trainlint.edits import apply_edits, in_newlines_of
+
         fitted = in_newlines_of(self.written, edits)
         return self.encoding.encode(apply_edits(self.written, fitted))
 
@@ -150,7 +155,9 @@ def source_from_text(content: str | bytes, path: str) -> Source:
 
 def _source(raw: bytes, path: str, file: Path | None) -> Source:
     if path.endswith(".ipynb"):
-        content, encoding = decode(raw, path, LARGEST_NOTEBOOK)
+        from trainlint.notebook import LARGEST, read_notebook
+
+        content, encoding = decode(raw, path, LARGEST)
         cells = read_notebook(content, path)
         return Source(path, file, cells.text, cells.written, encoding, cells)
     written, encoding = decode(raw, path)

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from trainlint.comments import comments_in
 from trainlint.diagnostic import Edit, Location
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.source import Source
@@ -147,6 +146,8 @@ def _directive(source: Source, start: int, end: int, body: str, comment_end: int
 
 
 def _unknown(word: str) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(word, KINDS, 1)
     hint = f"did you mean `{near[0]}`?" if near else f"it can be {', '.join(KINDS)}"
     return f"`trainlint: {word}` is no suppression; {hint}"

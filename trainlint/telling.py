@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -13,7 +12,7 @@ from trainlint.arguments import COMMANDS
 from trainlint.config import suggest
 from trainlint.desk import CLEAN, FAILED, FOUND, Answer, Desk
 from trainlint.diagnostic import LEVELS, Diagnostic, Failure, Report
-from trainlint.terminal import wants_color
+from trainlint.terminal import columns, wants_color
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -48,7 +47,7 @@ def _render(desk: Desk, report: Report, arguments: Namespace, code: int) -> str:
         quiet=arguments.quiet,
         fail_on=desk.config.fail_on,
         exit_code=code,
-        width=shutil.get_terminal_size((100, 24)).columns,
+        width=columns(100),
     )
 
 

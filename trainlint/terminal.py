@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
@@ -20,6 +21,17 @@ def wants_color(choice: str, stream: TextIO, environment: Mapping[str, str]) -> 
     if environment.get("FORCE_COLOR"):
         return True
     return stream.isatty() and environment.get("TERM") != "dumb"
+
+
+def columns(usual: int = 80) -> int:
+    """How wide the terminal is: `shutil` knows as well, and brings three compression libraries along."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or usual  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # closed, or no terminal
+        return usual
 
 
 def write(content: str | bytes, stream: TextIO) -> None:

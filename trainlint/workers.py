@@ -15,9 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise
-from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trainlint.deep_thread import (
@@ -28,6 +26,7 @@ from trainlint.deep_thread import (
     start_deep_thread,
     survivor,
 )
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -186,6 +185,8 @@ class _Pool:
 
 def _serve(connection: Connection, start: Start[Any, Any, Any], argument: object) -> None:
     """A worker's life: answer what comes until the pipe closes."""
+    from pickle import PicklingError  # where there are processes only
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says it once
     gc.disable()
     full = _memory() + MEMORY_BYTES

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trainlint.meaning.dataflow import operands, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.facts.operations import BOUNDED
@@ -11,6 +9,7 @@ from trainlint.meaning.objectives import Head, Objective
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.targets import evident_range
 from trainlint.meaning.values import External, Instance, Result, Value
+from trainlint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

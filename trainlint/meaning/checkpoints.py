@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import same, walk
@@ -28,6 +27,7 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trainlint.meaning.dataflow import operation, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.targets import class_count, eye_rows, one_hot_of
 from trainlint.meaning.values import External, Instance, Member, Result, Value, constant
+from trainlint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,6 @@ meet. Conditions are compared by what they ask about, not by their text.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
 
 from trainlint.meaning.values import (
     Argument,
@@ -25,6 +24,7 @@ from trainlint.meaning.values import (
     Value,
     one,
 )
+from trainlint.records import dataclass
 
 _EQUAL = frozenset(("operator.==", "operator.is", "operator.in"))
 _DIFFERENT = frozenset(("operator.!=", "operator.is not", "operator.not in"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
 from trainlint.meaning.dataflow import attached, operation, walk
@@ -30,6 +29,7 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
@@ -14,6 +13,7 @@ from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import Choice, External, Instance, Item, Result, Value, constant, one, options
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program

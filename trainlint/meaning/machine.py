@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from trainlint.meaning.values import (
     Value,
     choice,
 )
+from trainlint.records import dataclass
 
 # The budget, in evaluated expressions and statements. What goes beyond it is "unknown".
 STEPS_PER_ROOT = 30_000  # of one trace

@@ -7,7 +7,7 @@ that event stood under. Loops are gone through again where one iteration leaves 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.methods import SELF_RETURNING
@@ -28,6 +28,7 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+from trainlint.records import dataclass
 
 Guards = frozenset[tuple[str, bool]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
@@ -40,6 +39,7 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from trainlint.meaning.facts.operations import ACTIVATIONS
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import External, Instance, Item, Result, Value, one
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.bounds import Bound

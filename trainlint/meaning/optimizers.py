@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, walk
 from trainlint.meaning.facts.optimizers import is_optimizer_class
@@ -24,6 +22,7 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+from trainlint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

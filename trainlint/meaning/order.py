@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import same, walk
@@ -30,6 +29,7 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program

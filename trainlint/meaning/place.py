@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trainlint.diagnostic import Edit, Location
 from trainlint.meaning import syntax as s
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.source import Source

@@ -6,8 +6,6 @@ a loop that starts workers is no loop around what they do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trainlint.meaning.machine import Machine, Started
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
@@ -22,6 +20,7 @@ from trainlint.meaning.values import (
     Value,
     one,
 )
+from trainlint.records import dataclass
 
 MOST = 8  # functions started in one reading
 

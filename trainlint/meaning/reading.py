@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
 from trainlint.meaning.values import Bound, Class, Constant, Function, Instance, Value
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.project import Project

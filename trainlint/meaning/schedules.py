@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import same, walk
@@ -14,6 +13,7 @@ from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
 from trainlint.meaning.values import Choice, Constant, External, Instance, Result, Value, one, options
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program

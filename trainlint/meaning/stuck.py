@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
@@ -14,6 +13,7 @@ from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import options
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program

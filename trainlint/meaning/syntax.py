@@ -8,8 +8,10 @@ so that a finding can be located and edited in the author's own text.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     import libcst

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trainlint.meaning.dataflow import operands, operation, peel, walk
 from trainlint.meaning.facts.datasets import CLASSES, LOADERS, RANGES, SINGLE_LABEL
 from trainlint.meaning.iteration import underlying
@@ -23,6 +21,7 @@ from trainlint.meaning.values import (
     constant,
     one,
 )
+from trainlint.records import dataclass
 
 _SAME_VALUES = frozenset(
     "astype values to_numpy copy reshape_ tensor from_numpy as_tensor FloatTensor Tensor asarray array float32 to_tensor"

@@ -7,11 +7,12 @@ never of syntax again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 from trainlint.meaning.syntax import Expression, Node
 from trainlint.meaning.values import Condition, Value
+from trainlint.records import dataclass
 
 RegionKind = Literal["root", "loop", "branch", "arm", "call", "closure", "import", "try"]
 EventKind = Literal[

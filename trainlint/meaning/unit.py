@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.syntax import Block, Define, DefineClass, For, If, Statement, Try, While, With
 from trainlint.meaning.values import Condition, Value
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.source import Source

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, same, walk
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, of_kind
@@ -16,6 +14,7 @@ from trainlint.meaning.rhythm import is_seldom
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Argument, Constant, Free, Instance, Member, Result, Value, one, options
+from trainlint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,8 +8,10 @@ where paths or loop iterations meet; a rule may speak only if its options agree.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.syntax import Define, DefineClass, Expression, Lambda, Node

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 TAB = 4
 
 # Control characters, surrogates without a partner, and marks that reverse or break the line they stand in.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_ILLEGAL_IN_XML = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
-)
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_ILLEGAL_IN_XML = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
+_SURROGATE = "[\ud800-\udfff]"
 
 
 def escape_harmful(text: str) -> str:
@@ -32,18 +29,20 @@ def several_lines(text: str) -> str:
 
 def without_illegal(text: str) -> str:
     """The text with a replacement character for everything that XML 1.0 forbids or discourages."""
-    return _ILLEGAL_IN_XML.sub("\ufffd", text)
+    return re.sub(_ILLEGAL_IN_XML, "\ufffd", text)
 
 
 def without_surrogates(text: str) -> str:
     """A text that can be encoded: undecodable bytes of a file name arrive as lone surrogates."""
-    return _SURROGATE.sub("\ufffd", text)
+    return re.sub(_SURROGATE, "\ufffd", text)
 
 
 def width(character: str) -> int:
     """How many columns a terminal gives to a character."""
     if character < "\u0300":
         return 1
+    import unicodedata  # a megabyte of tables
+
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

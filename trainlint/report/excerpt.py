@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trainlint.records import dataclass
 from trainlint.report.characters import cells
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import LEVELS, Because, Diagnostic, Failure, Level, Location
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.page import Page

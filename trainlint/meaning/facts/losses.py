@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from trainlint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
