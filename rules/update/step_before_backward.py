@@ -89,7 +89,7 @@ from trainlint import (
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    for update in program.updates:
+    for update in (*program.updates, *program.single_updates):
         backward = update.late_backward
         if backward is None:
             continue

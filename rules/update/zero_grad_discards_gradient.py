@@ -90,7 +90,7 @@ from trainlint import (
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    for update in program.updates:
+    for update in (*program.updates, *program.single_updates):
         for clear, backward in update.discards:
             moved = (
                 [insert_before(backward.node, text_of(clear.node))] if update.movable(clear, backward) else []

@@ -10,6 +10,7 @@ from trainlint.meaning.arguments import declared_default
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
+from trainlint.meaning.fragments import same_name
 from trainlint.meaning.library import apply_by_itself, call_external, call_library_object, make_library_object
 from trainlint.meaning.machine import (
     DEPTH,
@@ -278,7 +279,10 @@ def standalone_arguments(machine: Machine, function: Function) -> Keywords:
         if parameter.annotation is not None and isinstance(function.scope, Frame):
             with machine.unrecorded():
                 annotation = machine.evaluate(machine, parameter.annotation, function.scope)
-        found[parameter.name] = Argument(parameter.name, function, default, annotation)
+        known = (
+            same_name(machine, function, parameter.name) if default is None and annotation is None else None
+        )
+        found[parameter.name] = known or Argument(parameter.name, function, default, annotation)
     return found
 
 

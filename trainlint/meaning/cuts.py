@@ -232,11 +232,12 @@ def _cut_in(value: Value) -> Result | Member | None:
 
 
 def _had_graph(value: Value) -> bool:
-    """Whether a value has a graph, or is what an unknown model made of a batch."""
-    found = one(value)
-    if isinstance(found, Result) and isinstance(found.callee, (Free, Argument)) and found.grad:
-        return attached(found) is not False
-    return attached(value) is True
+    """Whether a value has a graph, or was computed from what an unknown model made of a batch."""
+    known = attached(value)
+    if known is not None:
+        return known
+    found = (v for v in walk(value) if isinstance(v, Result) and isinstance(v.callee, (Free, Argument)))
+    return any(v.grad and attached(v) is not False for v in found)
 
 
 def _inputs(value: Result) -> list[Value]:
@@ -258,6 +259,8 @@ def _is_cut(value: Result) -> bool:
 def _would_attach(value: Result) -> bool:
     """Whether only the grad mode keeps a module's output from having a graph."""
     callee = value.callee
+    if isinstance(callee, Free):
+        return True  # whatever a fragment calls there, nothing else gives its loss a graph
     if isinstance(callee, Instance) and isinstance(callee.cls, External):
         layer = layer_name(callee.cls.name)
         return layer in WEIGHTED or (layer is None and is_module(callee))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from trainlint.meaning.conditions import possible
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
@@ -181,7 +181,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             if name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES):
                 return False
             if criterion(name) is not None and value.arguments:
-                return _any(list(value.arguments[:2]), seen)
+                return _any([value.arguments[0], *_targets(value.arguments[1:2])], seen)
             found = _any(inputs, seen)
             return (
                 found
@@ -201,7 +201,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             return True if own or found else (None if own is None or found is None else False)
         case Instance(cls=External(name=name)):
             if criterion(name) is not None:
-                return _any(inputs, seen)
+                return _any([*inputs[:1], *_targets(inputs[1:])], seen)
             layer = layer_name(name)
             if "*frozen" in value.callee.attributes:
                 return None
@@ -213,8 +213,19 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
         case Instance() as instance if is_module(instance):
             return True
         case Free() | Argument() if _is_criterion_like(value):
-            return _any(inputs, seen)
+            return _any([*inputs[:1], *_targets(inputs[1:])], seen)
     return None
+
+
+def _targets(values: Iterable[Value]) -> list[Value]:
+    """The targets of a criterion that may have a graph: what a fragment never computes, `labels`, is data."""
+    return [value for value in values if not _is_given(one(value))]
+
+
+def _is_given(value: Value) -> bool:
+    while isinstance(value, Result) and isinstance(value.callee, Member):
+        value = one(value.callee.receiver)
+    return isinstance(value, Free)
 
 
 def _is_criterion_like(value: Result) -> bool:

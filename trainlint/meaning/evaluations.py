@@ -23,6 +23,7 @@ from trainlint.meaning.values import (
     Choice,
     Constant,
     External,
+    Free,
     Function,
     Instance,
     Item,
@@ -210,7 +211,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                     event,
                     loop,
                     modes,
-                    _is_trained(program, event),
+                    _is_trained(program, event) or _is_pasted(event),
                     _is_judged(event, loop),
                     _trains_too(program, loop),
                     _is_volatile(program, event),
@@ -269,7 +270,14 @@ def _is_shown(program: Program, event: Event, modes: frozenset[Mode]) -> bool:
     if any(m.event for m in modes) or _is_trained(program, event) or _is_optimised(program, target):
         return False
     loops = (r for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None)
-    return not any(loaders_behind(r.iterable) for r in loops if r.iterable is not None)
+    served = any(loaders_behind(r.iterable) for r in loops if r.iterable is not None)
+    return not served and not _is_pasted(event)
+
+
+def _is_pasted(event: Event) -> bool:
+    """Whether the batches come from a name that nothing defines: the piece that trains was left out as well."""
+    loops = [r.iterable for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None]
+    return any(isinstance(v, Free) for iterable in loops for v in walk(iterable))
 
 
 def _is_optimised(program: Program, module: Instance) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.definitions import define
-from trainlint.meaning.facts.names import CONVENTIONAL
+from trainlint.meaning.fragments import meant, stand_in
 from trainlint.meaning.imports import look_up, star_member
 from trainlint.meaning.iteration import element_of, listed_items, unrolled_items
 from trainlint.meaning.machine import Machine
@@ -63,8 +63,7 @@ def _name(machine: Machine, node: s.Name, frame: Frame) -> Value:
         return starred
     if name in _BUILTINS or name in ("get_ipython", "display"):
         return External(f"builtins.{name}")
-    known = CONVENTIONAL.get(name)
-    return External(known) if known is not None else Free(name, node)
+    return meant(frame, name) or stand_in(machine, frame, name) or Free(name, node)
 
 
 def _attribute(machine: Machine, node: s.Attribute, frame: Frame) -> Value:
@@ -128,6 +127,8 @@ def _binary(machine: Machine, node: s.Binary, frame: Frame) -> Value:
     if node.operator == "+" and isinstance(first, Sequence) and isinstance(second, Sequence):
         opened = first.open or second.open
         return Sequence(first.kind, first.items + second.items, node, opened, first.element or second.element)
+    if node.operator == "*" and not isinstance(first, Sequence):
+        first, second = second, first  # `3 * [layer]`
     if node.operator == "*" and isinstance(first, Sequence) and first.items:
         return Sequence(first.kind, (), node, True, choice(list(first.items)))
     return _result(machine, f"operator.{node.operator}", (left, right), node)

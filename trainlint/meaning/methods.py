@@ -105,9 +105,12 @@ def _is_made_elsewhere(value: Value) -> bool:
     """An object of a class that is not at hand: `Net()` in a fragment, a class of an unknown package."""
     if isinstance(value, Instance) and isinstance(value.cls, External):
         return not value.cls.name.startswith(("torch.", "numpy."))
-    if isinstance(value, Result) and isinstance(value.callee, Free):
-        return value.callee.name[:1].isupper()
-    return False
+    return is_unseen_object(value)
+
+
+def is_unseen_object(value: Value) -> bool:
+    """`Net()` where nothing defines `Net`."""
+    return isinstance(value, Result) and isinstance(value.callee, Free) and value.callee.name[:1].isupper()
 
 
 def _could_do_anything(receiver: Value, name: str) -> bool:
@@ -191,10 +194,10 @@ def _step(
     closure = arguments[0] if arguments else keywords.get("closure")
     if node is None:
         return NONE
-    if kind == "schedule":
+    if kind == "schedule" or is_unseen_schedule(receiver):
         machine.record("schedule", node, receiver, None, arguments, detail=keywords)
         return NONE
-    if kind == "scaler" or (arguments and kind == "" and role(arguments[0]) == "optimizer"):
+    if kind == "scaler" or (arguments and kind == "" and _is_scaled(receiver, arguments[0])):
         machine.record(
             "step",
             node,
@@ -218,6 +221,24 @@ def _step(
         result.region = machine.region
         return result
     return Unknown("step", node)
+
+
+def is_unseen_schedule(value: Value) -> bool:
+    """A fragment's `scheduler`."""
+    found = one(value)
+    return isinstance(found, Free) and ("scheduler" in found.name.lower() or found.name.lower() == "sched")
+
+
+def _is_scaled(receiver: Value, stepped: Value) -> bool:
+    """Whether an unknown object steps an optimizer for it: `scaler.step(optimizer)`."""
+    if role(stepped) == "optimizer":
+        return True
+    holder = one(receiver)
+    return (
+        isinstance(holder, (Free, Argument))
+        and "scaler" in holder.name.lower()
+        and isinstance(one(stepped), (Free, Argument))
+    )
 
 
 def _zero_grad(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, walk
 from trainlint.meaning.facts.optimizers import is_optimizer_class
-from trainlint.meaning.methods import role
+from trainlint.meaning.methods import is_unseen_object, role
 from trainlint.meaning.objects import external_bases, is_module
 from trainlint.meaning.values import (
     Argument,
@@ -59,8 +59,14 @@ class Optimizer:
         given += [v for m in made for k, v in m.keywords.items() if k in ("params", "model")]
         found: list[Value] = []
         for value in given:
-            for inner in walk(value, lambda v: not (isinstance(v, Instance) and is_module(v))):
-                if (isinstance(inner, Instance) and is_module(inner)) or isinstance(inner, (Free, Argument)):
+            for inner in walk(
+                value, lambda v: not ((isinstance(v, Instance) and is_module(v)) or is_unseen_object(v))
+            ):
+                if (
+                    (isinstance(inner, Instance) and is_module(inner))
+                    or isinstance(inner, (Free, Argument))
+                    or is_unseen_object(inner)
+                ):
                     if all(inner is not f for f in found):
                         found.append(inner)
         return found

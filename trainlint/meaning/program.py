@@ -113,6 +113,15 @@ class Program:
         return updates(self.roots, self.uses("grad", "register_hook", "register_post_accumulate_grad_hook"))
 
     @cached_property
+    def single_updates(self) -> list[Update]:
+        """Every optimizer step that no loop is seen around."""
+        from trainlint.meaning.updates import single_updates
+
+        return single_updates(
+            self.roots, self.uses("grad", "register_hook", "register_post_accumulate_grad_hook")
+        )
+
+    @cached_property
     def training_loaders(self) -> list[TrainingLoader]:
         from trainlint.meaning.loaders import training_loaders
 

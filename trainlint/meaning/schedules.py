@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.methods import is_unseen_schedule
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
 from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
@@ -105,7 +106,7 @@ def _epoch_loop(event: Event) -> Region | None:
 
 def _first_step_after(events: list[Event], index: int, event: Event) -> Event | None:
     """The first step of the driven optimizer, or of several that may be the one, if all come later."""
-    driven = scheduled(event.target)
+    driven = scheduled(event.target) or _only_optimizer(event)
     if driven is None:
         return None
     whole = _first_step_of(driven, events, index, event)
@@ -114,6 +115,17 @@ def _first_step_after(events: list[Event], index: int, event: Event) -> Event | 
     found = [_first_step_of(option, events, index, event) for option in options(driven)]
     steps = [step for step in found if step is not None]
     return min(steps, key=events.index) if len(steps) == len(found) > 0 else None
+
+
+def _only_optimizer(event: Event) -> Value | None:
+    """What a fragment's `scheduler` drives: the one optimizer that its loop steps."""
+    loop = _epoch_loop(event)
+    if loop is None or not is_unseen_schedule(event.target):
+        return None
+    stepped = [e.target for e in loop.events() if e.kind == "step"]
+    if not stepped or any(optimizer(target) is None or not same(target, stepped[0]) for target in stepped):
+        return None
+    return stepped[0]
 
 
 def _first_step_of(driven: Value, events: list[Event], index: int, event: Event) -> Event | None:
@@ -145,6 +157,8 @@ def _depends_on_time(arm: Region) -> bool:
 
 def _is_torch(value: Value) -> bool:
     """Whether a schedule of PyTorch's own order is stepped; one that wants a metric is not stepped without."""
+    if is_unseen_schedule(value):
+        return True
     names = [
         o.cls.name if isinstance(o, Instance) and isinstance(o.cls, External) else "" for o in options(value)
     ]

@@ -133,6 +133,17 @@ class Update:
                     return not event.region.inside(self.loop)
         return False
 
+    @property
+    def is_in_one_pass(self) -> bool:
+        """Whether the loss of a backward pass around this step was computed before the step."""
+        computed = {
+            id(e.value) for e in self.before() if e.kind in ("forward", "criterion") and e.value is not None
+        }
+        given = any(isinstance(one(b.target), Free) for b in self.backwards if b in self.before())
+        return given or any(
+            id(v) in computed for b in self.backwards if b.value is not None for v in walk(b.value)
+        )
+
     def clears_after(self, backward: Event) -> list[Event]:
         """What clears the gradients between a late backward pass and the next iteration's step."""
         index = self.events.index(backward)
@@ -313,6 +324,20 @@ def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
                 continue
             found.append(Update(step, owner, loop, tuple(loop.events()), reads_gradients))
     return found
+
+
+def single_updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
+    """Optimizer steps that no loop is seen around: a training step as a function, or pasted without its loop."""
+    found = []
+    for root in roots:
+        for step in of_kind(root, "step"):
+            owner = optimizer(step.target)
+            if owner is None or owner.known == "guessed" or enclosing_loops(step.region):
+                continue
+            home = _home(step)
+            events = tuple(e for e in home.events() if e.loop is None)
+            found.append(Update(step, owner, home, events, reads_gradients))
+    return [update for update in found if update.is_in_one_pass]
 
 
 def _last_of(events: list[Event]) -> Event | None:

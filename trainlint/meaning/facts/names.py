@@ -92,10 +92,19 @@ CONVENTIONAL: dict[str, str] = {
     "math": "math",
     "random": "random",
     "dist": "torch.distributed",
-    "StepLR": "torch.optim.lr_scheduler.StepLR",
-    "CosineAnnealingLR": "torch.optim.lr_scheduler.CosineAnnealingLR",
-    "ReduceLROnPlateau": "torch.optim.lr_scheduler.ReduceLROnPlateau",
 }
+# Classes that a fragment writes bare after a `from ... import` left out. Names that people give their own
+# networks as well (`RNN`, `LSTM`, `Transformer`) are not among them.
+_BARE = {
+    "torch.nn": "Module Sequential ModuleList ModuleDict Linear Conv1d Conv2d Conv3d ConvTranspose2d Embedding"
+    " BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm GroupNorm Dropout Dropout2d ReLU LeakyReLU ELU GELU SiLU PReLU"
+    " Sigmoid LogSigmoid Tanh Softmax LogSoftmax Softplus Flatten MaxPool1d MaxPool2d AvgPool2d AdaptiveAvgPool2d"
+    " CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss MSELoss L1Loss SmoothL1Loss HuberLoss KLDivLoss",
+    "torch.optim": "SGD Adam AdamW RMSprop Adagrad Adadelta NAdam RAdam LBFGS",
+    "torch.optim.lr_scheduler": "StepLR MultiStepLR ExponentialLR LambdaLR OneCycleLR CyclicLR CosineAnnealingLR"
+    " CosineAnnealingWarmRestarts ReduceLROnPlateau",
+}
+BARE: dict[str, str] = {name: f"{home}.{name}" for home, names in _BARE.items() for name in names.split()}
 
 _EXPORTED_ATTRIBUTES = {
     "torch.nn": ("functional", "init", "utils", "parallel"),

@@ -63,7 +63,7 @@ CUTTING_FUNCTIONS = frozenset(
     "torch.round torch.floor torch.ceil torch.trunc torch.sign torch.heaviside builtins.float builtins.int builtins.bool builtins.len builtins.str builtins.round builtins.range torch.tensor"
     " torch.Tensor torch.FloatTensor torch.LongTensor torch.from_numpy torch.zeros_like torch.ones_like torch.rand_like"
     " torch.randn_like torch.full_like torch.empty_like torch.zeros torch.ones torch.rand torch.randn torch.full"
-    " torch.empty torch.arange torch.linspace torch.eye torch.argmax torch.argmin torch.eq torch.ne torch.lt torch.gt"
+    " torch.empty torch.autograd.Variable torch.arange torch.linspace torch.eye torch.argmax torch.argmin torch.eq torch.ne torch.lt torch.gt"
     " torch.le torch.ge torch.isnan torch.randint torch.normal torch.randperm torch.bernoulli torch.multinomial"
     " math.exp math.log math.sqrt math.isnan math.isfinite torch.nn.functional.one_hot torch.autograd.grad torch.load"
     " torch.nn.utils.clip_grad_norm torch.nn.utils.clip_grad_norm_ torch.nn.utils.clip_grad.clip_grad_norm_"

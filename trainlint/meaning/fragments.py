@@ -1,0 +1,112 @@
+"""Fragments: what the names stand for that a pasted piece of code uses and nowhere defines.
+
+Forum posts leave out what everybody knows: the imports, and `model = Net()` below `class Net`. Only names that
+nothing in the file binds are looked at, so that a program that runs is never read by convention.
+"""
+
+from __future__ import annotations
+
+import re
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.facts.layers import is_module_class
+from trainlint.meaning.facts.names import BARE, CONVENTIONAL
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.modules import has_weights
+from trainlint.meaning.objects import external_bases, find_member
+from trainlint.meaning.unit import Frame, Unit
+from trainlint.meaning.values import Class, External, Function, Instance, Value
+
+_ANY_MODEL = frozenset("model net network".split())
+
+
+def meant(frame: Frame, name: str) -> External | None:
+    """What a name that nothing brings in means by convention: `nn`, `DataLoader`, `CrossEntropyLoss`."""
+    known = CONVENTIONAL.get(name)
+    if (
+        known is None and "*" not in frame.module.names
+    ):  # an unknown library's star import can have brought it
+        known = BARE.get(name)
+    return External(known) if known is not None else None
+
+
+def has_no_imports(unit: Unit) -> bool:
+    """Whether a file is a piece of a program: it could not run as it stands."""
+    return not any(isinstance(statement, (s.Import, s.ImportFrom)) for statement in unit.body.statements)
+
+
+def stand_in(machine: Machine, frame: Frame, name: str) -> Value | None:
+    """The network that an unbound `model` is: of the one class of the file that nobody is seen to make."""
+    module = frame.module
+    if module.unit is not machine.entry or name in module.unit.body.assigned or machine.forwarding:
+        return None
+    cls = _unmade_class(module, name)
+    if cls is None or re.search(rf"\bglobal\b[^\n]*\b{name}\b", module.unit.source.text):
+        return None
+    made = _make(machine, cls)
+    if made is not None:
+        module.names[name] = made
+    return made
+
+
+def same_name(machine: Machine, function: Function, name: str) -> Value | None:
+    """What the parameter of a fragment's function is that nobody calls: the module's value of that name, or the model."""
+    frame = function.scope
+    if (
+        not isinstance(frame, Frame)
+        or function.unit is not machine.entry
+        or not has_no_imports(function.unit)
+    ):
+        return None
+    known = frame.module.names.get(name)
+    if isinstance(known, Instance):
+        return known
+    return None if known is not None else stand_in(machine, frame.module, name)
+
+
+def _unmade_class(module: Frame, name: str) -> Class | None:
+    own = [v for v in module.names.values() if isinstance(v, Class) and v.unit is module.unit]
+    unmade = [cls for cls in own if _is_network(cls) and not _is_called(cls) and not _is_base(cls, own)]
+    called = name.replace("_", "").lower()
+    named = [cls for cls in unmade if cls.node.name.lower() == called]
+    if len(named) == 1:
+        return named[0]
+    return unmade[0] if len(unmade) == 1 and name in _ANY_MODEL else None
+
+
+def _is_network(cls: Class) -> bool:
+    return find_member(cls, "forward") is not None and any(is_module_class(b) for b in external_bases(cls))
+
+
+def _is_called(cls: Class) -> bool:
+    return re.search(rf"(?<!class )\b{cls.node.name}\s*\(", cls.unit.source.text) is not None
+
+
+def _is_base(cls: Class, others: list[Class]) -> bool:
+    return any(cls in other.bases for other in others)
+
+
+def _leaves_out_layers(cls: Class) -> bool:
+    """Whether the constructor was left out of the paste, although `forward` uses what it makes."""
+    forward = cls.names.get("forward")
+    if "__init__" in cls.names or not isinstance(forward, Function):
+        return False
+    return isinstance(forward.node, s.Define) and "self" in forward.node.body.words
+
+
+def _make(machine: Machine, cls: Class) -> Instance | None:
+    from trainlint.meaning.calls import standalone_arguments
+
+    found = find_member(cls, "__init__")
+    keywords: dict[str, Value] = {}
+    if found is not None and isinstance(found[0], Function):
+        keywords = standalone_arguments(machine, found[0])
+        for parameter in found[0].node.parameters[:1]:
+            keywords.pop(parameter.name, None)
+    keywords.pop("**", None)
+    with machine.unrecorded():
+        made = machine.call(machine, cls, (), keywords, None, None)
+    if not isinstance(made, Instance) or not (has_weights(made) or _leaves_out_layers(cls)):
+        return None  # a criterion or a metric
+    made.symbolic = True
+    return made
