@@ -33,11 +33,24 @@ def import_from(machine: Machine, node: s.ImportFrom, frame: Frame) -> bool:
     file = _resolve(machine, unit, node.module, node.level)
     for name, alias in node.names:
         if file is None:
+            own = _own_submodule(machine, unit, node, name)
             home = _module(machine, unit, node.module, node.level)
-            frame.names[alias or name] = _member(machine, unit, node, home, name)
+            frame.names[alias or name] = own or _member(machine, unit, node, home, name)
         else:
             frame.names[alias or name] = _deferred(machine, unit, node, name)
     return True
+
+
+def _own_submodule(machine: Machine, unit: Unit, node: s.ImportFrom, name: str) -> Value | None:
+    """`from package import part` inside the `__init__.py` of `package`, which does not find itself."""
+    if node.level or not unit.source.is_package or unit.file is None:
+        return None
+    if node.module.rpartition(".")[2] != unit.file.parent.name:
+        return None
+    file = _resolve(machine, unit, f"{node.module}.{name}", 0)
+    if file is None or unit.file.parent not in file.parents:
+        return None
+    return Deferred(lambda: _run(machine, file) or Unknown(f"{name} could not be read", node))
 
 
 def _deferred(machine: Machine, unit: Unit, node: s.ImportFrom, name: str) -> Deferred:

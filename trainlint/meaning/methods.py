@@ -78,6 +78,8 @@ def call_method(
     receiver, name = callee.receiver, callee.name
     if name in ("forward", "__call__") and is_module(one(receiver)):
         return machine.call(machine, one(receiver), arguments, keywords, node, None)
+    if name == "forward" and isinstance(one(receiver), (Argument, Free, Item)):
+        return machine.call(machine, one(receiver), arguments, keywords, node, None)
     text = applied(receiver, name, arguments, keywords)
     if text is not None:
         return text
@@ -401,7 +403,10 @@ def _register(
             receiver.attributes["*dynamic"] = Constant(True)
         return None
     name = constant(arguments[0])
-    if isinstance(name, str):
+    layers = receiver.attributes.get("*layers")
+    if callee.name == "add_module" and isinstance(layers, Sequence):
+        _put(machine, layers, arguments[1])  # of a container, whose members run in this order
+    elif isinstance(name, str):
         machine.write(receiver.attributes, name, arguments[1])
     else:
         register_unnamed(machine, receiver, arguments[1])
@@ -409,6 +414,11 @@ def _register(
 
 
 # Containers
+
+
+def _put(machine: Machine, sequence: Sequence, value: Value) -> None:
+    machine.extend(sequence, (*sequence.items, value))
+    sequence.open = sequence.open or machine.region.loop is not None
 
 
 def _append(
@@ -423,7 +433,6 @@ def _append(
     if node is not None:
         machine.record("keep", node, callee.receiver, value, detail=callee.name)
     if isinstance(sequence, Sequence):
-        in_loop = machine.region.loop is not None
         if callee.name == "extend":
             inner = one(value)
             if isinstance(inner, Sequence):
@@ -431,8 +440,7 @@ def _append(
                 sequence.element = sequence.element or inner.element
             sequence.open = True
         else:
-            machine.extend(sequence, (*sequence.items, value))
-            sequence.open = sequence.open or in_loop
+            _put(machine, sequence, value)
         return NONE
     return None
 

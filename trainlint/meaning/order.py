@@ -39,9 +39,10 @@ _RANDOM_WORDS = frozenset(
     "random randint rand randn choice randperm shuffle sample uniform default_rng".split()
 )
 _SERIES_WORDS = (
-    "TimeSeriesSplit", "bptt", "batchify", "stateful", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
-    "sequence_length", "lookback", "parse_dates", "to_datetime", "date_range", "look_back", "window_size", "rolling",
+    "TimeSeriesSplit", "bptt", "batchify", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
+    "sequence_length", "lookback", "parse_dates", "to_datetime", "date_range", "look_back", "window_size",
 )  # fmt: skip
+_SERIES_OPERATIONS = ("stateful", "rolling")  # words of prose as well, so that only code counts
 
 
 def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
@@ -115,9 +116,9 @@ def _is_series(program: Program) -> bool:
         and layer_name(i.cls.name) in ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
         for i in program.instances
     )
-    return program.mentions(*_SERIES_WORDS) or (
-        recurrent and program.mentions("hidden", "h0", "init_hidden", "series")
-    )
+    if program.mentions(*_SERIES_WORDS) or program.uses(*_SERIES_OPERATIONS):
+        return True
+    return recurrent and program.mentions("hidden", "h0", "init_hidden", "series")
 
 
 def _carries_state(training: TrainingLoader) -> bool:

@@ -12,7 +12,7 @@ from trainlint.meaning.modules import mode_dependent, parts
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import options
+from trainlint.meaning.values import Result, Sequence, Value, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -86,11 +86,22 @@ def _training_loop(event: Event) -> Region | None:
     loop = event.loop
     if loop is None or event.value is None or event.grad is False:
         return None
+    given = {id(part) for part in _given(event, event.value)}
     backwards = [b for b in of_kind(loop, "backward") if b.value is not None]
-    if not any(v is event.value for b in backwards for v in walk(b.value or event.value)):
+    if not any(id(v) in given for b in backwards for v in walk(b.value or event.value)):
         return None
     steps = of_kind(loop, "step")
     return loop if any(_may_train(step, event) for step in steps) else None
+
+
+def _given(event: Event, value: Value) -> list[Value]:
+    """What a forward gives: its result, or where that is a tuple of its own code, what it computed of that."""
+    handed_through = {id(o) for given in event.inputs for o in options(given)}
+    parts: list[Value] = [value]
+    for option in options(value):
+        if isinstance(option, Sequence):
+            parts += [o for item in option.items for o in options(item) if isinstance(o, Result)]
+    return [part for part in parts if id(part) not in handed_through]
 
 
 def _may_train(step: Event, event: Event) -> bool:

@@ -46,7 +46,7 @@ SAME_OPERATION: dict[str, str] = {
 }
 # Operations that change shape, type or device but no value.
 SHAPE_ONLY = frozenset(
-    "view view_as reshape reshape_as squeeze unsqueeze flatten unflatten permute transpose t contiguous to cuda cpu float"
+    "view view_as resize reshape reshape_as squeeze unsqueeze flatten unflatten permute transpose t contiguous to cuda cpu float"
     " double half bfloat16 type type_as clone identity expand expand_as repeat repeat_interleave Variable squeeze_"
     " unsqueeze_ swapaxes movedim moveaxis ravel chunk split unbind narrow select index_select gather masked_select"
     " requires_grad_ retain_grad as_tensor stack cat concat concatenate hstack vstack pad_packed_sequence"
