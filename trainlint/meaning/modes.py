@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modules import parts
-from trainlint.meaning.syntax import Expression
+from trainlint.meaning.syntax import Comparison, Expression, Literal, Name
 from trainlint.meaning.trace import RESTORE, Event, Leave, Region
 from trainlint.meaning.values import (
     Argument,
@@ -197,6 +197,8 @@ class _Walk:
         before = dict(self.before)
         arms = [a for a in region.items if type(a) is Region]
         for arm in arms:
+            if _leaves_out_nothing(arm):
+                continue
             guard = (self._condition(arm.test), arm.holds) if arm.test is not None else None
             inner = guards | {guard} if guard is not None else guards
             after = self.region(arm, _under(state, guard), inner)
@@ -267,6 +269,15 @@ def _changed_inside(target: Value) -> Iterator[Hashable]:
     match target:
         case Item(source=Result(callee=Member(receiver=owner, name=name))) if name in _INNER_MODULES:
             yield from (n for n in (identity(o) for o in options(owner)) if n is not None)
+
+
+def _leaves_out_nothing(arm: Region) -> bool:
+    """`if model is None: continue` in a loop over models: what is not there has no mode."""
+    match arm.test:
+        case Comparison(left=Name(), rest=(("is", Literal(value=None)),)):
+            skips = [type(item) is Leave and item.kind == "continue" for item in arm.items]
+            return arm.holds and bool(skips) and all(skips)
+    return False
 
 
 def _switched(arm: Region) -> Iterator[Hashable]:
