@@ -67,6 +67,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             or load.argument("map_location", 1) is not None
             or not load.is_checkpoint
             or load.is_own
+            or load.is_shipped
+            or load.needs_the_gpu
         ):
             continue
         yield Finding(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import of_kind
+from trainlint.meaning.methods import device_of
 from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.place import text_of
-from trainlint.meaning.syntax import Binary, Call, Format, Literal, Node
+from trainlint.meaning.syntax import Binary, Block, Call, Format, Literal, Node, Try
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     MISSING,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
     from trainlint.meaning.unit import Frame
 
+_RANK_WORDS = frozenset("local_rank LOCAL_RANK set_device device_count".split())
 _DEVICE_WORDS = frozenset("is_available local_rank LOCAL_RANK set_device device_count".split())
 
 
@@ -67,6 +69,26 @@ class Load:
         return told or self.program.picks_device
 
     @property
+    def needs_the_gpu(self) -> bool:
+        """Whether what is loaded goes into a module that is on the GPU on every way here: nothing runs without one."""
+        if any(not _RANK_WORDS.isdisjoint(self.program.words(unit)) for unit in self.program.units):
+            return False
+        return any(_is_on_the_gpu(state.target, self.event) for state in self._states())
+
+    def _states(self) -> Iterator[Event]:
+        """The `load_state_dict` of the same run that take what is loaded."""
+        root = list(self.event.region.ancestors())[-1]
+        for event in of_kind(root, "load_state"):
+            if event.value is not None and any(v is self.event.value for v in walk(event.value)):
+                yield event
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the file comes with the code or from its authors: it was saved to be read anywhere."""
+        given = self.event.inputs[0] if self.event.inputs else self.event.detail.get("f")
+        return given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given))
+
+    @property
     def is_own(self) -> bool:
         """Whether the same run has written the file, or another path of the code loads with care."""
         given = self.event.inputs[0] if self.event.inputs else self.event.detail.get("f")
@@ -86,6 +108,17 @@ class Load:
             siblings = arm.parent.items if arm.parent is not None else []
             if any(type(s) is Region and s is not arm and of_kind(s, "load") for s in siblings):
                 return True
+        return self._is_tried()
+
+    def _is_tried(self) -> bool:
+        """In a `try` whose handler loads the same file again."""
+        for region in self.event.region.ancestors():
+            for item in region.items:
+                if type(item) is Region and isinstance(item.node, Try) and of_kind(item, "load"):
+                    if _is_within(self.event.node, item.node.body):
+                        return True
+            if region.kind == "call":
+                return False
         return False
 
     @property
@@ -112,6 +145,52 @@ class Load:
             for root in self.program.roots
             for e in of_kind(root, "load_state")
         )
+
+
+def _is_within(node: Node, block: Block) -> bool:
+    """Whether a node is written in a block of its own file."""
+    written = block.statements
+    if not written or written[0].unit is not node.unit:
+        return False
+    span = node.unit.source.span
+    start, end = span(node.cst)
+    return span(written[0].cst)[0] <= start and end <= span(written[-1].cst)[1]
+
+
+def _is_on_the_gpu(module: Value, load: Event) -> bool:
+    """Whether a module was moved to one GPU, under no condition that the load is not under as well."""
+    around = set(map(id, load.region.ancestors()))
+    root = list(load.region.ancestors())[-1]
+    moves = [
+        (e.value, e.region) for e in of_kind(root, "device") if e.value and same(e.target, module) is True
+    ]
+    for made in walk(module, lambda v: not isinstance(v, Instance)):
+        if (
+            isinstance(made, Result)
+            and isinstance(made.callee, Member)
+            and made.callee.name in ("cuda", "to")
+        ):
+            device = device_of(made.callee, made.arguments, made.keywords)
+            moves += [(device, made.region)] if device is not None and made.region is not None else []
+    return any(
+        _is_one_gpu(device)
+        and not any(r.kind in ("arm", "loop") and id(r) not in around for r in region.ancestors())
+        for device, region in moves
+    )
+
+
+def _is_one_gpu(device: Value) -> bool:
+    """`"cuda"`, `0`, `torch.device("cuda:0")`, written in the code and not the default of an option."""
+    match one(device):
+        case Constant(value=bool()):
+            return False
+        case Constant(value=str(name), under=None):
+            return name.startswith("cuda")
+        case Constant(value=int(), under=None):
+            return True
+        case Result(callee=External(name="torch.device"), arguments=(given, *_)):
+            return _is_one_gpu(given)
+    return False
 
 
 def _holds_numbers(value: Value) -> bool:

@@ -143,6 +143,8 @@ def _looked_at(value: Value, seen: Answers) -> bool | None:
             return False  # a loop over what came from outside: batches, not graphs
         case Item(source=Result() as source, key=Constant(value=1)) if operation(source) in _WITH_INDICES:
             return False  # the positions, not the values
+        case Item(source=source) if is_of_unknown_criterion(source):
+            return None  # the loss, or a measurement beside it
         case Item(source=source):
             return _attached(source, seen)
         case Member(receiver=receiver, name=name):
@@ -228,6 +230,13 @@ def _is_given(value: Value) -> bool:
     return isinstance(value, Free)
 
 
+def is_of_unknown_criterion(value: Value) -> bool:
+    """Whether an unknown callable that is no model gave a value: what else it returns may be plain numbers."""
+    return (
+        isinstance(value, Result) and isinstance(value.callee, (Free, Argument)) and _is_criterion_like(value)
+    )
+
+
 def _is_criterion_like(value: Result) -> bool:
     """Whether an unknown callable gets what another one made of a batch: a criterion has no weights."""
     if len(value.arguments) < 2:
@@ -240,11 +249,13 @@ def _is_criterion_like(value: Result) -> bool:
     )
 
 
-def walk(value: Value, enter: Callable[[Value], bool] = lambda value: True) -> Iterator[Value]:
+def walk(
+    value: Value, enter: Callable[[Value], bool] = lambda value: True, limit: int = _LIMIT
+) -> Iterator[Value]:
     """A value and all that it was computed from; `enter` says whether to go on below one."""
     pending: list[Value] = [value]
     seen: set[int] = set()
-    while pending and len(seen) < _LIMIT:
+    while pending and len(seen) < limit:
         current = pending.pop()
         if id(current) in seen:
             continue

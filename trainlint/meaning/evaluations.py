@@ -63,7 +63,18 @@ class Evaluation:
 
     @property
     def node(self) -> Node:
-        return self.event.node
+        """The forward, or the call of a method that the model's `forward` uses as well: `model.encode(x)`."""
+        place = self.event.node
+        for region in self.event.region.ancestors():
+            if region is self.loop:
+                break
+            if (
+                region.kind == "call"
+                and isinstance(region.node, Call)
+                and _is_part_of_forward(region.function)
+            ):
+                place = region.node
+        return place
 
     @property
     def loop_node(self) -> Node:
@@ -76,9 +87,10 @@ class Evaluation:
     @property
     def model_text(self) -> str:
         """The model's expression in the author's text, "" where it is no plain name."""
-        call = self.event.node
+        call = self.node
         function = call.function if isinstance(call, Call) else None
-        if isinstance(function, Attribute) and (self.event.detail == "method" or function.name == "forward"):
+        method = self.event.detail == "method" or call is not self.event.node
+        if isinstance(function, Attribute) and (method or function.name == "forward"):
             function = function.value
         return text_of(function) if isinstance(function, (Name, Attribute)) else ""
 
@@ -169,6 +181,15 @@ class Evaluation:
         if only_tracks_instances(self.event.target):
             return False
         return mode_dependent(self.event.target)
+
+
+def _is_part_of_forward(function: object) -> bool:
+    """Whether a method of a module is a piece of its `forward`, which training runs with gradients."""
+    if not isinstance(function, Function) or function.owner is None or function.name == "forward":
+        return False
+    forward = function.owner.names.get("forward")
+    node = forward.node if isinstance(forward, Function) else None
+    return isinstance(node, Define) and function.name in node.body.words
 
 
 def operation_name(value: Result) -> str:
@@ -334,10 +355,17 @@ def used_by_backwards(program: Program) -> set[int]:
     inner = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
     for backward in [*program.backwards, *inner]:
         if backward.kind == "grad_write":
-            used.update(id(v) for v in walk(backward.target) if isinstance(v, (Result, Sequence)))
+            used.update(
+                id(v) for v in walk(backward.target, limit=_BEHIND) if isinstance(v, (Result, Sequence))
+            )
         elif backward.value is not None:
-            used.update(id(v) for v in walk(backward.value) if isinstance(v, (Result, Sequence)))
+            used.update(
+                id(v) for v in walk(backward.value, limit=_BEHIND) if isinstance(v, (Result, Sequence))
+            )
     return used
+
+
+_BEHIND = 20_000  # values behind a backward pass: a forward left out here would pass for an evaluation
 
 
 def _over_batches(event: Event, loop: Region) -> bool:

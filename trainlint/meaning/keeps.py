@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import attached, container, inputs_of, same, walk
+from trainlint.meaning.dataflow import attached, container, inputs_of, is_of_unknown_criterion, same, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, of_kind
 from trainlint.meaning.iteration import is_dictionary, underlying
@@ -219,7 +219,7 @@ def _backward_through(event: Event, loop: Region) -> Event | None:
             continue
         if any(id(v) in behind for v in options(backward.value)):
             return backward
-        through = list(walk(backward.value))
+        through = list(walk(backward.value, _has_graph))
         models = [v.callee for v in through if isinstance(v, Result) and not isinstance(v.callee, Member)]
         called = {id(part) for model in models for part in walk(model)}
         if any(v is w and id(w) not in called for v in through for w in kept):
@@ -254,6 +254,8 @@ def _trained_by(program: Program, value: Value) -> Event | None:
     if attached(value) is False or _is_measurement(value):
         return None
     source = container(value)
+    if source is not value and is_of_unknown_criterion(source):
+        return None  # a measurement beside the loss
     for backward in program.backwards if isinstance(source, Result) else ():
         if backward.value is not None and container(backward.value) is source:
             return backward

@@ -89,12 +89,20 @@ def call_method(
         if value is not None:
             return value
     if name in SELF_RETURNING and _is_model(receiver):
+        if name in ("cuda", "to") and node is not None:
+            machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
         return receiver
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     if node is not None and _could_do_anything(receiver, name):
         machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
     return result
+
+
+def device_of(callee: Member, arguments: Arguments, keywords: Keywords) -> Value | None:
+    """The device that `x.to(device)` or `x.cuda(0)` names; `x.cuda()` means the current one."""
+    given = arguments[0] if arguments else keywords.get("device")
+    return Constant("cuda", None) if given is None and callee.name == "cuda" else given
 
 
 def _is_model(value: Value) -> bool:

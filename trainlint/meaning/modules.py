@@ -103,15 +103,31 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
     for name, inner in held(value):
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
             answers.add(_mode_dependent(inner, depth + 1))
-        elif (
-            isinstance(inner, (Unknown, Argument, Item))
-            or (isinstance(inner, Result) and _may_be_module(inner))
-            or name == "*dynamic"
-        ):
+        elif name == "*dynamic" or (_could_be_module(inner) and _is_read(value.cls, name)):
             answers.add(None)
     if has_unknown_base(value.cls) or not any(is_module_class(n) for n in external_bases(value.cls)):
         answers.add(None)
     return True if True in answers else (None if None in answers else False)
+
+
+def _could_be_module(value: Value) -> bool:
+    return isinstance(value, (Unknown, Argument, Item)) or (
+        isinstance(value, Result) and _may_be_module(value)
+    )
+
+
+def _is_read(cls: Class, name: str) -> bool:
+    """Whether a method other than `__init__` mentions an attribute, or goes through all there are."""
+    for base in lineage(cls):
+        for member in base.names.values() if isinstance(base, Class) else ():
+            if isinstance(member, Function) and isinstance(member.node, Define) and member.name != "__init__":
+                words = member.node.body.words
+                if name in words or not _ALL_CHILDREN.isdisjoint(words):
+                    return True
+    return False
+
+
+_ALL_CHILDREN = frozenset("children modules named_children named_modules _modules getattr".split())
 
 
 def only_tracks_instances(value: Value) -> bool:
