@@ -78,11 +78,21 @@ def test_a_project_lists_its_files_and_those_given(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("limit", "most"), [("MOST_FILES", 4), ("MOST_ENTRIES", 4)])
-def test_too_large_a_folder_is_left_to_what_was_given_and_its_imports(tmp_path, monkeypatch, limit, most):
+@pytest.mark.parametrize(
+    ("mark", "limit"),
+    [
+        ("trainlint.toml", "MOST_FILES"),
+        ("trainlint.toml", "MOST_ENTRIES"),
+        ("", "MOST_UNMARKED_FILES"),
+        ("", "MOST_UNMARKED_ENTRIES"),
+    ],
+)
+def test_too_large_a_folder_is_left_to_what_was_given_and_its_imports(tmp_path, monkeypatch, mark, limit):
     tree(tmp_path, *(f"m{number}.py" for number in range(5)))
     (tmp_path / "train.py").write_text("import m3\n")
-    monkeypatch.setattr(project_module, limit, most)
+    if mark:
+        (tmp_path / mark).touch()
+    monkeypatch.setattr(project_module, limit, 4)
     project = Project(tmp_path, tmp_path, given=(tmp_path / "train.py",))
     assert project.files == (tmp_path / "train.py",)
     assert project.resolve(tmp_path / "train.py", "m3") == tmp_path / "m3.py"

@@ -27,6 +27,8 @@ __all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]
 MOST_FILES = 20_000  # a folder with more is no project; then only the given files and what they import count
 MOST_REMEMBERED = 64  # answers about who depends on whom, each as large as the project
 MOST_ENTRIES = 1_000_000  # of any kind: data sets lie beside programs
+MOST_UNMARKED_FILES = 1_000  # besides those given, where nothing says that a folder is a project
+MOST_UNMARKED_ENTRIES = 100_000
 
 _TABLE = re.compile(rb"^\s*\[tool\.trainlint[].]", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -106,11 +108,14 @@ class Project:
         if _is_no_project(self.root):
             return ()
         excludes = self.excludes or Excludes(self.root)
+        most_files, most_entries = MOST_FILES, MOST_ENTRIES
+        if not _is_marked(self.root):  # a file in a folder for downloads is not the folder's
+            most_files, most_entries = len(self.given) + MOST_UNMARKED_FILES, MOST_UNMARKED_ENTRIES
         try:
-            found = tuple(islice(walk(self.root, excludes, self.cwd, MOST_ENTRIES), MOST_FILES + 1))
+            found = tuple(islice(walk(self.root, excludes, self.cwd, most_entries), most_files + 1))
         except TooManyEntries:
             return ()
-        return tuple(entry for entry in found if isinstance(entry, Path)) if len(found) <= MOST_FILES else ()
+        return tuple(entry for entry in found if isinstance(entry, Path)) if len(found) <= most_files else ()
 
     def display(self, file: Path) -> str:
         """The file's name in reports: relative to the working directory where it lies below it."""
