@@ -31,6 +31,7 @@ from trainlint.records import dataclass
 # The budget, in evaluated expressions and statements. What goes beyond it is "unknown".
 STEPS_PER_ROOT = 30_000  # of one trace
 STEPS_PER_READING = 60_000  # of the traces of one entry in which nothing trains; a zoo of models has hundreds
+STEPS_BEFORE_REPEATS = 15_000  # of them, before functions that only call what was gone through are left out
 STEPS_WHEN_SPENT = 2_000  # of each further trace, until something trains in it
 STEPS_PER_CALL = 600  # of one call that brings no event of training
 STEPS_PER_TRAINING = 4_000  # of one whose body speaks of training: it builds data sets before its loop begins
@@ -128,13 +129,13 @@ class Machine:
     def close_root(self, root: Region, began: int) -> None:
         """End a trace; what it cost since `began` counts unless something trained in it."""
         root.closed = True
-        if not _trains(root):
+        if not trains(root):
             self.idle += self.steps - began
 
     def _overrun(self) -> None:
         """Let a call that brings events go on; stop another, or the whole trace."""
         if self.steps > self.root_limit:
-            if self.steps > self.root_most or self.root is None or not _trains(self.root):
+            if self.steps > self.root_most or self.root is None or not trains(self.root):
                 raise Exhausted(None)
             self.root_limit = self.root_most
         if self.allowances and self.allowances[-1].limit < self.steps:
@@ -285,7 +286,7 @@ class Branch:
         self.machine.writes.pop()
 
 
-def _trains(root: Region) -> bool:
+def trains(root: Region) -> bool:
     return any(event.kind in _TRAINING for event in root.events())
 
 

@@ -14,6 +14,7 @@ from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modules import parts
 from trainlint.meaning.syntax import Comparison, Expression, Literal, Name
 from trainlint.meaning.trace import RESTORE, Event, Leave, Region
+from trainlint.meaning.trace import Item as Happening
 from trainlint.meaning.values import (
     Argument,
     Choice,
@@ -128,7 +129,7 @@ def modes_of(root: Region) -> Modes:
 class _Walk:
     """One pass over a trace; the state is copied at branches and joined behind them."""
 
-    __slots__ = ("before", "conditions", "continues", "ended", "modes")
+    __slots__ = ("before", "conditions", "continues", "ended", "guarded", "modes", "stills")
 
     def __init__(self, modes: Modes) -> None:
         self.modes = modes
@@ -136,6 +137,10 @@ class _Walk:
         self.continues: list[list[State]] = []
         self.ended: list[list[State]] = []
         self.conditions: dict[int, str] = {}  # by the identity of the test
+        self.stills: dict[int, bool | None] = {}  # by the identity of the region
+        self.guarded: dict[
+            int, tuple[frozenset[Mode], Guards]
+        ] = {}  # sets of modes by identity, all their guards
 
     def region(self, region: Region, state: State, guards: Guards) -> State | None:
         """The state behind a region, None where the flow never gets there."""
@@ -159,6 +164,8 @@ class _Walk:
             self.ended[-1].append(state)
 
     def _inner(self, region: Region, state: State, guards: Guards) -> State | None:
+        if self._still(region):
+            return state  # most calls and branches
         if region.kind == "branch":
             return self._branch(region, state, guards)
         if region.kind == "loop":
@@ -172,6 +179,25 @@ class _Walk:
             self.continues = outer
             return _join(ends) if ends else state
         return self.region(region, state, guards)
+
+    def _still(self, region: Region) -> bool | None:
+        """Whether all modes that enter a region leave it again and no forward asks for them; None where some return."""
+        if id(region) not in self.stills:
+            found = {self._stays(item) for item in region.items}
+            if False in found or (region.kind == "loop" and not region.unrolled):
+                self.stills[id(region)] = False  # a loop forgets conditions, at the least
+            elif region.kind in ("call", "closure"):
+                self.stills[id(region)] = True  # what returns inside comes out behind it
+            else:
+                self.stills[id(region)] = None if None in found else True
+        return self.stills[id(region)]
+
+    def _stays(self, item: Happening) -> bool | None:
+        if type(item) is Region:
+            return self._still(item)
+        if type(item) is Leave:
+            return None if item.kind == "return" else False
+        return item.kind not in ("mode", "forward")
 
     def _loop(self, region: Region, state: State, guards: Guards) -> State | None:
         if region.unrolled:
@@ -187,10 +213,10 @@ class _Walk:
             if not ends:
                 return entry
             ended = _join(ends)
-            state = _unguarded(_going_round(ended, region), guards)
+            state = self._unguarded(_going_round(ended, region), guards)
             if state == entry and self.before == before:
                 break  # a second turn would find what the first one found
-        return _unguarded(ended, guards)
+        return self._unguarded(ended, guards)
 
     def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
         ends: list[State] = []
@@ -201,7 +227,7 @@ class _Walk:
                 continue
             guard = (self._condition(arm.test), arm.holds) if arm.test is not None else None
             inner = guards | {guard} if guard is not None else guards
-            after = self.region(arm, _under(state, guard), inner)
+            after = self.region(arm, self._under(state, guard), inner)
             if after is not None:
                 ends.append(after)
         if len(arms) == 1:
@@ -212,6 +238,29 @@ class _Walk:
         for name in {n for arm in arms if _asks_for_mode(arm) for n in _switched(arm)}:
             joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
         return joined
+
+    def _under(self, state: State, guard: tuple[str, bool] | None) -> State:
+        """A copy of a state for an arm: without the modes that were set under the opposite of its condition."""
+        entry = dict(state)
+        if guard is not None:
+            opposite = (guard[0], not guard[1])
+            for name, modes in state.items():
+                if opposite in self._guards_of(modes):
+                    entry[name] = frozenset(m for m in modes if opposite not in m.guards) or modes
+        return entry
+
+    def _unguarded(self, state: State, guards: Guards) -> State:
+        """In the next iteration conditions may have changed: only what holds for the whole loop is still known."""
+        freed = {id(modes): modes for modes in state.values() if not self._guards_of(modes) <= guards}
+        for known, modes in freed.items():
+            freed[known] = frozenset(replace(mode, guards=mode.guards & guards) for mode in modes)
+        return {name: freed.get(id(modes), modes) for name, modes in state.items()}
+
+    def _guards_of(self, modes: frozenset[Mode]) -> Guards:
+        known = self.guarded.get(id(modes))
+        if known is None:
+            known = self.guarded[id(modes)] = modes, frozenset().union(*(mode.guards for mode in modes))
+        return known[1]
 
     def _condition(self, test: Expression) -> str:
         known = self.conditions.get(id(test))
@@ -227,24 +276,25 @@ class _Walk:
             self.modes.entries.setdefault(id(event), set()).update(self._modes_at(event, state))
 
     def _switch_all(self, target: Value, event: Event, state: State, guards: Guards) -> None:
+        switched = frozenset({Mode(event.detail, event, guards)})  # one for all, so that it is known again
         for part in parts(target):
             name = identity(part)
             if name is not None:
-                self._switch(name, event, state, guards)
+                self._switch(name, event, state, switched)
             else:
                 _forget(state)
         for name in _changed_inside(target):
             if any(m.training is not event.detail for m in state.get(name, UNKNOWN)):
                 state[name] = frozenset({Mode(None, event, guards)})
 
-    def _switch(self, name: Hashable, event: Event, state: State, guards: Guards) -> None:
+    def _switch(self, name: Hashable, event: Event, state: State, switched: frozenset[Mode]) -> None:
         if event.detail == RESTORE:
             state[name] = self.before.get(name, UNKNOWN)
             return
         old = state.get(name, _MISSING)
         if any(m.training is not event.detail for m in old):
             self.before[name] = old
-        state[name] = frozenset({Mode(event.detail, event, guards)})
+        state[name] = switched
 
     def _modes_at(self, event: Event, state: State) -> set[Mode]:
         found: set[Mode] = set()
@@ -294,17 +344,6 @@ def _asks_for_mode(arm: Region) -> bool:
     return isinstance(test, Member) and test.name == "training"
 
 
-def _under(state: State, guard: tuple[str, bool] | None) -> State:
-    """A copy of a state for an arm: without the modes that were set under the opposite of its condition."""
-    entry = dict(state)
-    if guard is not None:
-        opposite = (guard[0], not guard[1])
-        for name, modes in state.items():
-            if any(opposite in mode.guards for mode in modes):
-                entry[name] = frozenset(m for m in modes if opposite not in m.guards) or modes
-    return entry
-
-
 def _going_round(state: State, loop: Region) -> State:
     """What the next iteration finds: what was set under `i == len(loader) - 1` meets no iteration any more."""
     last = {
@@ -343,23 +382,17 @@ def _is_length(value: Value) -> bool:
     return False
 
 
-def _unguarded(state: State, guards: Guards) -> State:
-    """In the next iteration conditions may have changed: only what holds for the whole loop is still known."""
-    return {name: _guarded_by(modes, guards) for name, modes in state.items()}
-
-
-def _guarded_by(modes: frozenset[Mode], guards: Guards) -> frozenset[Mode]:
-    if all(mode.guards <= guards for mode in modes):
-        return modes
-    return frozenset(replace(mode, guards=mode.guards & guards) for mode in modes)
-
-
 def _join(states: list[State]) -> State:
     if len(states) == 1:
         return states[0]
-    joined: State = {}
-    for name in {n for state in states for n in state}:
-        joined[name] = frozenset().union(*(state.get(name, _MISSING) for state in states))
+    joined = dict(states[0])
+    for state in states[1:]:
+        for name in joined.keys() - state.keys():
+            joined[name] |= _MISSING
+        for name, modes in state.items():
+            known = joined.get(name, _MISSING)
+            if known is not modes:
+                joined[name] = known | modes
     return joined
 
 

@@ -13,12 +13,12 @@ from trainlint.meaning.calls import call, call_function, iterate, standalone_arg
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.lightning import STEPS, is_lightning, run_step
-from trainlint.meaning.machine import Exhausted, Machine
+from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Machine, trains
 from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import Bound, Class, Constant, Function, Instance, Value
+from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function, Instance, Value
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -152,11 +152,31 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
     }
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
     for function in _callers_first(functions, classes):
-        if function.node not in machine.entered and not elsewhere.calls(function.name):
+        if function.node in machine.entered or elsewhere.calls(function.name):
+            continue
+        if machine.idle < STEPS_BEFORE_REPEATS or not _repeats(machine, reading, function):
             _root(machine, reading, partial(_run_function, machine, function))
     for value in values:
         if isinstance(value, Class) and value.unit is reading.entry:
             _methods(machine, reading, value, elsewhere)
+
+
+def _repeats(machine: Machine, reading: Reading, function: Function) -> bool:
+    """Whether a function only hands other values to what earlier traces went through without training."""
+    words = _code(function)
+    if not TRIGGERS.isdisjoint(words) or any(map(trains, reading.roots)):
+        return False
+    names = function.unit.scope.names if function.unit.scope is not None else {}
+    return all(_is_known(machine, names[name]) for name in words if name in names)
+
+
+def _is_known(machine: Machine, value: Value | Deferred) -> bool:
+    if isinstance(value, Class):
+        found = find_member(value, "__init__")
+        return found is None or _is_known(machine, found[0])
+    if isinstance(value, Function):
+        return value.node in machine.entered
+    return not isinstance(value, Deferred)
 
 
 def _run_function(machine: Machine, function: Function) -> Value:
