@@ -19,7 +19,7 @@ from typing import Any
 from judgements import LEAST, Key, Verdict, agreed, key_of, lower
 
 ROUNDS = {"t1": "first", "t2": "first", "t31": "second", "t32": "second", "t33": "third", "t34": "third"}
-ROUNDS |= {"t35": "fourth", "t36": "fourth"}
+ROUNDS |= {"t35": "fourth", "t36": "fourth", "t37": "fifth", "t38": "fifth"}
 
 
 def main() -> None:

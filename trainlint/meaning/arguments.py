@@ -5,6 +5,8 @@ from __future__ import annotations
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
+    NONE,
+    Class,
     Constant,
     External,
     Function,
@@ -49,7 +51,7 @@ def add_argument(
     assert isinstance(known, Instance)
     known.attributes["*namespace"] = Constant(True)
     if isinstance(destination, str):
-        known.attributes[destination] = _default(long, keywords, node)
+        known.attributes[destination] = _default(machine, long, keywords, node)
     return Unknown("option", node)
 
 
@@ -69,13 +71,17 @@ def _parser_of(value: Value) -> Instance | None:
     return None
 
 
-def _default(flag: str, keywords: dict[str, Value], node: Node | None) -> Value:
+def _default(machine: Machine, flag: str, keywords: dict[str, Value], node: Node | None) -> Value:
     action = constant(keywords["action"]) if "action" in keywords else None
     if "default" in keywords:
         default = one(keywords["default"])
         if isinstance(default, Constant):
             if (action, default.value) in (("store_true", True), ("store_false", False)):
                 return Constant(default.value, node)  # a flag that changes nothing
+            if isinstance(default.value, str) and isinstance(
+                one(keywords.get("type", NONE)), (Function, Class)
+            ):
+                return _converted(machine, keywords["type"], Constant(default.value, node, flag), node)
             return Constant(_typed(default.value, keywords.get("type")), node, flag)
         if isinstance(default, Sequence):
             return default
@@ -87,11 +93,21 @@ def _default(flag: str, keywords: dict[str, Value], node: Node | None) -> Value:
     return Unknown(f"{flag} has no default", node)
 
 
+def _converted(machine: Machine, kind: Value, default: Constant, node: Node | None) -> Value:
+    """What the project's own conversion makes of a default that is a string, as argparse would."""
+    with machine.unrecorded():
+        made = machine.call(machine, one(kind), (default,), {}, node, None)
+    if isinstance(made, Constant) and made.under is None:
+        return Constant(made.value, node, default.under)
+    return made
+
+
 def _typed(value: object, kind: Value | None) -> object:
     """argparse converts defaults that are strings."""
     if isinstance(value, str) and isinstance(kind, External):
         try:
-            return {"builtins.float": float, "builtins.int": int}.get(kind.name, str)(value)
+            types = {"builtins.float": float, "builtins.int": int, "builtins.bool": bool}
+            return types.get(kind.name, str)(value)
         except ValueError:
             return value
     return value

@@ -215,6 +215,15 @@ def _modules(values: Iterable[Value]) -> set[int]:
     return {id(v.callee) for v in values if isinstance(v, Result) and isinstance(v.callee, Instance)}
 
 
+def _is_count(value: Result) -> bool:
+    """`range(n)`, `len(x)`: no tensor was there to lose its graph."""
+    return isinstance(value.callee, External) and value.callee.name in (
+        "builtins.range",
+        "builtins.len",
+        "builtins.str",
+    )
+
+
 def _cut_in(value: Value) -> Result | Member | None:
     """The operation nearest to the loss that has a graph before it and none behind it."""
     for inner in walk(value):
@@ -224,7 +233,7 @@ def _cut_in(value: Value) -> Result | Member | None:
             if attached(inner.source) is True:
                 return inner.source  # the positions that `max` and the like give beside the values
         if isinstance(inner, Result) and inner.attached is not True:
-            if _is_cut(inner) and any(_had_graph(part) for part in _inputs(inner)):
+            if not _is_count(inner) and _is_cut(inner) and any(_had_graph(part) for part in _inputs(inner)):
                 return inner
             if inner.grad is False and _would_attach(inner):
                 return inner
@@ -236,8 +245,10 @@ def _had_graph(value: Value) -> bool:
     known = attached(value)
     if known is not None:
         return known
-    found = (v for v in walk(value) if isinstance(v, Result) and isinstance(v.callee, (Free, Argument)))
-    return any(v.grad and attached(v) is not False for v in found)
+    through = walk(value, lambda v: attached(v) is not False)
+    return any(
+        isinstance(v, Result) and isinstance(v.callee, (Free, Argument)) and bool(v.grad) for v in through
+    )
 
 
 def _inputs(value: Result) -> list[Value]:

@@ -191,7 +191,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
                 else None
             )
         case Member(receiver=receiver, name=name):
-            if name in CUTTING or isinstance(constant(receiver), str):
+            if name in CUTTING or (isinstance(constant(receiver), str) and hasattr(str, name)):
                 return False
             own = _attached(receiver, seen)
             if is_module(one(receiver)):

@@ -298,7 +298,7 @@ def _is_shown(program: Program, event: Event, modes: frozenset[Mode]) -> bool:
 def _is_pasted(event: Event) -> bool:
     """Whether the batches come from a name that nothing defines: the piece that trains was left out as well."""
     loops = [r.iterable for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None]
-    return any(isinstance(v, Free) for iterable in loops for v in walk(iterable))
+    return any(isinstance(underlying(iterable), Free) for iterable in loops)
 
 
 def _is_optimised(program: Program, module: Instance) -> bool:
