@@ -17,6 +17,7 @@ from trainlint.meaning.facts.operations import (
     SAME_OPERATION,
     SHAPE_ONLY,
 )
+from trainlint.meaning.facts.optimizers import is_optimizer_class, is_schedule_class
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.values import (
     Argument,
@@ -155,6 +156,8 @@ def _looked_at(value: Value, seen: Answers) -> bool | None:
             return _any([*entries.values(), *([element] if element is not None else [])], seen)
         case Instance(cls=External(name="torch.nn.Parameter" | "torch.nn.parameter.Parameter")):
             return True
+        case Instance(cls=External(name=name)) if is_optimizer_class(name) or is_schedule_class(name):
+            return False  # what they answer are numbers and settings
         case Instance(cls=External(), arguments=arguments, keywords=keywords) if not is_module(value):
             return _any([*arguments, *keywords.values()], seen)
         case Argument() | Free() | Unknown() | Unpacked():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import certainty, walk
+from trainlint.meaning.dataflow import certainty, operation, walk
 from trainlint.meaning.facts.optimizers import is_optimizer_class
 from trainlint.meaning.methods import is_unseen_object, role
 from trainlint.meaning.objects import external_bases, is_module
@@ -80,9 +80,17 @@ class Optimizer:
 
 def _is_tensors(given: Value) -> bool:
     inner = one(given)
-    if not isinstance(inner, Sequence) or inner.open or not inner.items or inner.element is not None:
+    if isinstance(inner, Result) and operation(inner) == "operator.+":
+        listed = [a for a in inner.arguments if isinstance(one(a), Sequence)]
+        others = [v for a in inner.arguments if not isinstance(one(a), Sequence) for v in walk(a)]
+        asked = any(operation(v) in _PARAMETERS for v in others)
+        return bool(listed) and not asked and all(map(_is_tensors, listed))
+    if not isinstance(inner, Sequence) or not inner.items or inner.element is not None:
         return False
     return all(_is_tensor(option) for item in inner.items for option in options(item))
+
+
+_PARAMETERS = ("parameters", "named_parameters")
 
 
 def _is_tensor(value: Value) -> bool:
@@ -91,10 +99,9 @@ def _is_tensor(value: Value) -> bool:
         match one(value):
             case Result(callee=External(name=name)):
                 return name.startswith("torch.")
-            case Result(callee=Member(receiver=receiver, name=name)) if name not in (
-                "parameters",
-                "named_parameters",
-            ):
+            case Result(callee=Member(name="detach")):
+                return True
+            case Result(callee=Member(receiver=receiver, name=name)) if name not in _PARAMETERS:
                 value = receiver
             case Item(source=source):
                 value = source
