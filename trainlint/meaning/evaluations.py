@@ -118,6 +118,8 @@ class Evaluation:
         node = self.loop.node
         if self.trains_too:
             return []
+        if self.loop.kind != "loop":
+            return [insert_before(self.node, f"{model}.eval()")]
         if isinstance(node, (For, While)):
             return [insert_before(node, f"{model}.eval()"), insert_after(node, f"{model}.train()")]
         return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
@@ -217,7 +219,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                 and not any(m.event for m in modes)
             ):
                 continue
-            if _is_some_object(program, event) or _is_unit_test(event) or _is_shown(program, event, modes):
+            if _is_some_object(program, event) or is_unit_test(event) or _is_shown(program, event, modes):
                 continue
             aside = not program.backwards and not any(m.event for m in modes)
             if aside and is_part_of_network(program, loop):
@@ -306,7 +308,7 @@ def _is_optimised(program: Program, module: Instance) -> bool:
     return any(v is module for i in program.optimizers for given in i.arguments for v in walk(given))
 
 
-def _is_unit_test(event: Event) -> bool:
+def is_unit_test(event: Event) -> bool:
     """pytest's convention: `test_*` in a file `test_*.py` checks code, it evaluates no model."""
     function = enclosing_function(event)
     name = function.name if function is not None else ""

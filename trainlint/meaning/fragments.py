@@ -15,7 +15,7 @@ from trainlint.meaning.machine import Machine
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import Class, External, Function, Instance, Value
+from trainlint.meaning.values import Argument, Class, External, Free, Function, Instance, Value, one
 
 _ANY_MODEL = frozenset("model net network".split())
 
@@ -33,6 +33,26 @@ def meant(frame: Frame, name: str) -> External | None:
 def has_no_imports(unit: Unit) -> bool:
     """Whether a file is a piece of a program: it could not run as it stands."""
     return not any(isinstance(statement, (s.Import, s.ImportFrom)) for statement in unit.body.statements)
+
+
+def in_order(unit: Unit) -> s.Block:
+    """The statements of a file; in a piece of a program what is defined comes first, in whichever order it was pasted."""
+    body = unit.body
+    if not has_no_imports(unit):
+        return body
+    defined = tuple(x for x in body.statements if isinstance(x, (s.Define, s.DefineClass)))
+    others = tuple(x for x in body.statements if not isinstance(x, (s.Define, s.DefineClass)))
+    return s.Block((*defined, *others), body.assigned, body.words)
+
+
+def is_unseen_schedule(value: Value) -> bool:
+    """A fragment's `scheduler`: nothing defines it, or its function is not seen to be called."""
+    found = one(value)
+    if isinstance(found, Argument) and not has_no_imports(found.function.unit):
+        return False  # it may be a schedule of the program's own, with an order of its own
+    if not isinstance(found, (Argument, Free)):
+        return False
+    return "scheduler" in found.name.lower() or found.name.lower() == "sched"
 
 
 def stand_in(machine: Machine, frame: Frame, name: str) -> Value | None:

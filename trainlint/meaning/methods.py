@@ -7,6 +7,7 @@ from collections.abc import Callable
 from trainlint.meaning.arguments import add_argument, parsed_arguments
 from trainlint.meaning.dataflow import operation
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
+from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.lightning import fit, own_optimizers
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, register_unnamed
@@ -231,12 +232,6 @@ def _step(
         result.region = machine.region
         return result
     return Unknown("step", node)
-
-
-def is_unseen_schedule(value: Value) -> bool:
-    """A fragment's `scheduler`."""
-    found = one(value)
-    return isinstance(found, Free) and ("scheduler" in found.name.lower() or found.name.lower() == "sched")
 
 
 def _is_scaled(receiver: Value, stepped: Value) -> bool:

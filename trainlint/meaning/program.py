@@ -134,6 +134,13 @@ class Program:
         return evaluations(self)
 
     @cached_property
+    def inferences(self) -> list[Evaluation]:
+        """Single predictions by networks with loaded weights."""
+        from trainlint.meaning.inferences import inferences
+
+        return inferences(self)
+
+    @cached_property
     def keeps(self) -> list[Keep]:
         from trainlint.meaning.keeps import keeps
 

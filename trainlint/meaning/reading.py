@@ -12,6 +12,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
+from trainlint.meaning.fragments import in_order
 from trainlint.meaning.lightning import STEPS, is_lightning, run_step
 from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Machine, trains
 from trainlint.meaning.objects import external_bases, find_member, lineage
@@ -83,7 +84,7 @@ def read_entry(project: Project, file: Path) -> Reading:
         return reading
     entry.scope = Frame(entry, {"__name__": Constant("__main__")})
     entry.state = "running"
-    _root(machine, reading, lambda: execute(machine, entry.body, entry.scope) if entry.scope else None)
+    _root(machine, reading, lambda: execute(machine, in_order(entry), entry.scope) if entry.scope else None)
     entry.state = "done"
     _standalone(machine, project, reading)
     reading.instances, reading.steps = machine.instances, machine.steps

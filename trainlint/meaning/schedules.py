@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops, key
+from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.iteration import underlying
-from trainlint.meaning.methods import is_unseen_schedule
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
 from trainlint.meaning.syntax import Comparison, For, Literal, Node, While

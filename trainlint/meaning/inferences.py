@@ -1,0 +1,52 @@
+"""Single predictions: a network with loaded weights is applied once, without gradients and outside of any loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import same
+from trainlint.meaning.evaluations import Evaluation, is_unit_test
+from trainlint.meaning.flow import enclosing_loops, of_kind
+from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import NONE, Constant, External, Instance, constant, one
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+def inferences(program: Program) -> list[Evaluation]:
+    """Such predictions of programs that train nothing themselves, by networks that depend on the mode."""
+    if program.backwards:
+        return []
+    found: dict[int, Evaluation] = {}
+    for root in program.roots:
+        for event in of_kind(root, "forward"):
+            if (
+                event.grad is not False
+                or event.detail
+                or enclosing_loops(event.region)
+                or is_unit_test(event)
+            ):
+                continue
+            if mode_dependent(event.target) and _has_trained_weights(event, root):
+                home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
+                modes = program.modes_of(root).at(event)
+                found.setdefault(id(event.target), Evaluation(event, home, modes, True, True, False))
+    return list(found.values())
+
+
+def _has_trained_weights(event: Event, root: Region) -> bool:
+    model = one(event.target)
+    if not isinstance(model, Instance) or model.symbolic:
+        return False
+    for earlier in root.events():
+        if earlier is event:
+            break
+        if earlier.kind == "load_state" and same(earlier.target, model):
+            return True
+    if not isinstance(model.cls, External) or not model.cls.name.startswith("torchvision.models."):
+        return False
+    given = one(model.keywords.get("weights", NONE))
+    named = not (isinstance(given, Constant) and given.value is None)
+    return named or constant(model.keywords.get("pretrained", NONE)) is True
