@@ -103,6 +103,9 @@ _BARE = {
     "torch.optim": "SGD Adam AdamW RMSprop Adagrad Adadelta NAdam RAdam LBFGS",
     "torch.optim.lr_scheduler": "StepLR MultiStepLR ExponentialLR LambdaLR OneCycleLR CyclicLR CosineAnnealingLR"
     " CosineAnnealingWarmRestarts ReduceLROnPlateau",
+    "torch.utils.data": "RandomSampler SequentialSampler SubsetRandomSampler WeightedRandomSampler BatchSampler Subset"
+    " ConcatDataset IterableDataset random_split",
+    "torchvision.datasets": "MNIST FashionMNIST CIFAR10 CIFAR100 ImageFolder",
 }
 BARE: dict[str, str] = {name: f"{home}.{name}" for home, names in _BARE.items() for name in names.split()}
 
