@@ -20,8 +20,14 @@ from trainlint.config import Config
 from trainlint.diagnostic import Report
 from trainlint.lint import lint, lint_source
 from trainlint.meaning import modes
-from trainlint.meaning.machine import STEPS_PER_READING, STEPS_PER_ROOT, STEPS_WHEN_SPENT
+from trainlint.meaning.machine import (
+    STEPS_BEFORE_REPEATS,
+    STEPS_PER_READING,
+    STEPS_PER_ROOT,
+    STEPS_WHEN_SPENT,
+)
 from trainlint.meaning.reading import Reading, read_entry
+from trainlint.meaning.values import Class
 from trainlint.project import Project
 
 BOOK = open_book()
@@ -216,19 +222,39 @@ def test_a_file_of_ten_thousand_lines_is_read_within_the_budget_and_its_training
     assert rules(lint_text(text))["missing-zero-grad"] == 1
 
 
+LAYERS = "\n".join(f"        self.l{n} = nn.Sequential(nn.Linear({n}, {n}), nn.ReLU())" for n in range(100))
+NET = f"class Net{{0}}(nn.Module):\n    def __init__(self, size):\n        super().__init__()\n{LAYERS}\n"
+FIT = "\ndef fit(loader, model=model):\n" + "".join(f"    {line}\n" for line in TRAINING.splitlines())
+
+
 def test_a_zoo_of_models_ends_within_the_budget_and_does_not_hide_a_training_behind_it(
     tmp_path: Path,
 ) -> None:
-    layers = "\n".join(
-        f"        self.l{n} = nn.Sequential(nn.Linear({n}, {n}), nn.ReLU())" for n in range(100)
-    )
-    zoo = f"class Net(nn.Module):\n    def __init__(self, size):\n        super().__init__()\n{layers}\n"
+    maker = "\ndef net_{0}():\n    return [Net{0}({0}), Net{0}({0}), Net{0}({0})]\n"
+    zoo = HEAD + "".join((NET + maker).format(n) for n in range(40)) + FIT
+    reading = read_files(tmp_path, zoo=zoo)
+    steps, roots = reading.steps, len(reading.roots)
+    assert steps > STEPS_PER_READING  # else this is no zoo
+    assert steps < STEPS_PER_READING + STEPS_PER_ROOT + roots * (STEPS_WHEN_SPENT + 2)
+    assert rules(lint_text(zoo))["missing-zero-grad"] == 1
+
+
+def test_functions_that_make_one_network_with_other_numbers_are_run_until_they_repeat(
+    tmp_path: Path,
+) -> None:
     makers = "".join(f"\ndef net_{n}():\n    return [Net({n}), Net({n}), Net({n})]\n" for n in range(200))
-    train = "\ndef fit(loader, model=model):\n" + "".join(f"    {line}\n" for line in TRAINING.splitlines())
-    reading = read_files(tmp_path, zoo=HEAD + zoo + makers + train)
-    assert reading.steps > STEPS_PER_READING  # else this is no zoo
-    assert reading.steps < STEPS_PER_READING + STEPS_PER_ROOT + len(reading.roots) * (STEPS_WHEN_SPENT + 2)
-    assert rules(lint_text(HEAD + zoo + makers + train))["missing-zero-grad"] == 1
+    other = "\nclass Other(nn.Module):\n    def __init__(self):\n        self.layers = [nn.Linear(1, 1)]\n"
+    last = "\ndef last():\n    return [Net(1), Other()]\n"
+    zoo = HEAD + NET.format("") + other + makers + last + FIT
+    reading = read_files(tmp_path, zoo=zoo)
+    steps, made = (
+        reading.steps,
+        {one.cls.node.name for one in reading.instances if isinstance(one.cls, Class)},
+    )
+    assert STEPS_BEFORE_REPEATS < steps < STEPS_BEFORE_REPEATS + 2 * STEPS_PER_ROOT
+    assert made == {"Net", "Other"}  # `last` makes something new
+    found = rules(lint_text(zoo))
+    assert found["missing-zero-grad"] == found["unregistered-submodule"] == 1
 
 
 @pytest.mark.parametrize(
