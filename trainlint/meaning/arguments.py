@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
@@ -53,6 +55,12 @@ def add_argument(
     if isinstance(destination, str):
         known.attributes[destination] = _default(machine, long, keywords, node)
     return Unknown("option", node)
+
+
+def offered_options(parser: Instance) -> Mapping[str, Value]:
+    """The options that a command line's parser offers, by destination; nothing for other objects."""
+    known = parser.attributes.get(_PARSED) if _is_parser(parser) else None
+    return known.attributes if isinstance(known, Instance) else {}
 
 
 def _parser_of(value: Value) -> Instance | None:

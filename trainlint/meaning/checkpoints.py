@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.arguments import offered_options
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.methods import device_of
@@ -103,10 +104,12 @@ class Load:
         return self._is_one_of_two() or (given is not None and _names_device(given))
 
     def _is_one_of_two(self) -> bool:
-        """One arm of a choice by device: the other arm loads too."""
+        """One arm of a choice by device: the other arm loads with care."""
         for arm in self.event.guards(list(self.event.region.ancestors())[-1]):
             siblings = arm.parent.items if arm.parent is not None else []
-            if any(type(s) is Region and s is not arm and of_kind(s, "load") for s in siblings):
+            others = [s for s in siblings if type(s) is Region and s is not arm]
+            loads = [Load(event, self.program) for other in others for event in of_kind(other, "load")]
+            if any(load.open or load.argument("map_location", 1) is not None for load in loads):
                 return True
         return self._is_tried()
 
@@ -276,6 +279,8 @@ def _spelled(value: Value) -> str:
 
 def picks_device(program: Program) -> bool:
     """Whether a file of the program chooses its device by what the machine has, by rank, or as it is told."""
+    if any("device" in offered_options(instance) for instance in program.instances):
+        return True
     return any(not _DEVICE_WORDS.isdisjoint(program.words(unit)) for unit in program.units)
 
 

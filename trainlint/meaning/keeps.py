@@ -125,14 +125,20 @@ def keeps(program: Program) -> list[Keep]:
                 or event.detail == "item of one key"
             ):
                 continue
-            if event.detail == "comprehension" and any(
-                e.kind == "backward" for r in enclosing_loops(loop) for e in r.events()
-            ):
+            if event.detail == "comprehension" and not _is_the_end_of_it(event, loop):
                 continue
             keep = _keep(program, root, event, loop)
             if keep is not None and not _trains_anew(loop):
                 found.append(keep)
     return found
+
+
+def _is_the_end_of_it(event: Event, loop: Region) -> bool:
+    """Whether a comprehension goes through the batches itself and no backward pass follows: one within a batch
+    goes with that batch."""
+    if loop.node is not event.node:
+        return False
+    return not any(e.kind == "backward" for r in enclosing_loops(loop) for e in r.events())
 
 
 def _trains_anew(loop: Region) -> bool:

@@ -8,12 +8,13 @@ from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
 from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
-from trainlint.meaning.values import Choice, Constant, External, Instance, Result, Value, one, options
+from trainlint.meaning.values import Choice, Class, Constant, External, Instance, Result, Value, one, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _SCHEDULING = (
     "lr_scheduler", "scheduler", "AveragedModel", "update_bn", "adjust_learning_rate", "warmup", "get_scheduler", "lr_lambda",
     "LRScheduler", "OneCycleLR", "StepLR", "adjust_lr", "lr_decay", "decay_lr", "update_lr", "set_lr",
 )  # fmt: skip
+_TORCH = "torch.optim.lr_scheduler."
 _OTHER_FIELDS = (
     "gym",
     "gymnasium",
@@ -132,7 +134,8 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
     loop = _epoch_loop(event)
     if loop is None or event.inputs or event.detail or not _is_torch(event.target):
         return None
-    if any(_depends_on_time(arm) for arm in event.guards(loop)):
+    steps = [e for e in events if e.kind == "step" and same(e.target, driven) is not False]
+    if any(_depends_on_time(arm) and not _holds_all(arm, steps) for arm in event.guards(loop)):
         return None
     if event.guards(loop) and any(
         e.kind == "schedule" and same(e.target, event.target) for e in events[index + 1 :]
@@ -147,6 +150,11 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
     return later[0] if later and later[0].region.inside(loop) else None
 
 
+def _holds_all(arm: Region, steps: list[Event]) -> bool:
+    """Whether an optimizer steps in this phase of the training only, as its schedule does."""
+    return bool(steps) and all(step.region.inside(arm) for step in steps)
+
+
 def _depends_on_time(arm: Region) -> bool:
     match arm.test:
         case Comparison(rest=((_, Literal(value=str())),)):
@@ -159,11 +167,19 @@ def _is_torch(value: Value) -> bool:
     """Whether a schedule of PyTorch's own order is stepped; one that wants a metric is not stepped without."""
     if is_unseen_schedule(value):
         return True
-    names = [
-        o.cls.name if isinstance(o, Instance) and isinstance(o.cls, External) else "" for o in options(value)
-    ]
+    names = [_schedule_name(option) for option in options(value)]
     others = [name for name in names if not name.endswith("ReduceLROnPlateau")]
-    return bool(others) and all(n.startswith(("torch.optim.lr_scheduler.", "transformers.")) for n in others)
+    return bool(others) and all(n.startswith((_TORCH, "transformers.")) for n in others)
+
+
+def _schedule_name(value: Value) -> str:
+    """The library's class behind a schedule; one of the project that counts in its own way has none."""
+    match value:
+        case Instance(cls=External(name=name)):
+            return name
+        case Instance(cls=Class() as cls) if find_member(cls, "step") is None:
+            return next((base for base in external_bases(cls) if base.startswith(_TORCH)), "")
+    return ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

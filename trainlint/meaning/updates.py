@@ -13,7 +13,18 @@ from trainlint.meaning.place import Change, insert_after, insert_before, text_of
 from trainlint.meaning.rhythm import is_seldom
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Argument, Constant, Free, Instance, Member, Result, Value, one, options
+from trainlint.meaning.values import (
+    Argument,
+    Constant,
+    External,
+    Free,
+    Instance,
+    Member,
+    Result,
+    Value,
+    one,
+    options,
+)
 from trainlint.records import dataclass
 
 
@@ -184,12 +195,26 @@ class Update:
     @property
     def clears(self) -> list[Event]:
         """What may clear this optimizer's gradients in the iteration, unless most iterations are known to pass it by."""
-        return [e for e in self.events if self.may_clear(e) and not self._is_rare(e)]
+        return [
+            e
+            for e in self.events
+            if self.may_clear(e) and not self._is_rare(e) and not self._is_of_another_setting(e)
+        ]
 
     @property
     def rare_clears(self) -> list[Event]:
         """What clears in one batch of several only, although every batch steps."""
         return [e for e in self.events if self.may_clear(e) and self._is_rare(e)]
+
+    def _is_of_another_setting(self, clear: Event) -> bool:
+        """Whether the clear stands in the other arm of a choice that is made before the loop: never with this step."""
+        arms = {id(r.parent): r for r in clear.guards(self.loop)}
+        return any(
+            arms.get(id(arm.parent), arm) is not arm
+            and arm.truth is not None
+            and _is_set(arm.truth, self.loop)
+            for arm in self.event.guards(self.loop)
+        )
 
     def _is_rare(self, clear: Event) -> bool:
         if clear.kind != "zero_grad" or self.event.guards(self.loop) or not clear.region.inside(self.loop):
@@ -283,6 +308,20 @@ def _models_behind(loss: Value) -> list[Value]:
                 if all(callee is not f for f in found):
                     found.append(callee)
     return found
+
+
+def _is_set(test: Value, loop: Region) -> bool:
+    """Whether a condition is a setting: nothing that the loop computes or counts."""
+    match one(test):
+        case Result(callee=External(name="operator.unarynot"), arguments=[inner]):
+            return _is_set(inner, loop)
+        case Constant(under=under):
+            return under is not None
+        case Result(region=region, callee=External()):
+            return region is not None and not region.inside(loop)
+        case Argument():
+            return True
+    return False
 
 
 def _is_logging(name: str) -> bool:
