@@ -218,7 +218,9 @@ def _reads_mode(cls: Class) -> bool:
         for member in base.names.values() if isinstance(base, Class) else ():
             if isinstance(member, Function) and isinstance(member.node, Define):
                 words = member.node.body.words
-                if member.name not in ("train", "__init__") and ("training" in words or ("dropout" in words and "F" in words)):
+                if member.name not in ("train", "__init__") and (
+                    "training" in words or ("dropout" in words and "F" in words)
+                ):
                     return True
     return False
 
