@@ -298,6 +298,9 @@ def standalone_arguments(machine: Machine, function: Function) -> Keywords:
     return found
 
 
+_SWITCHES = frozenset("train eval zero_grad step backward".split())
+
+
 def _within_allowance(machine: Machine, function: Function, frame: Frame, region: Region) -> bool:
     """Run a body as far as the call may go; whether it came to its end."""
     is_part = machine.forwarding > 0 or is_module(frame.receiver or NONE)
@@ -320,6 +323,8 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
     except Exhausted as stop:
         if stop.args[0] is not allowance:
             raise
+        if not is_part or not _SWITCHES.isdisjoint(function.node.body.words):  # type: ignore[union-attr]
+            region.cut()
     finally:
         machine.allowances[:] = outer
         for around in () if came_through and not is_part else outer:

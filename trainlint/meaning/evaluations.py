@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, certainty, container, same, walk
-from trainlint.meaning.flow import enclosing_call, of_kind
+from trainlint.meaning.flow import enclosing_call, enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
-from trainlint.meaning.modules import mode_dependent, only_tracks_instances
+from trainlint.meaning.modules import mode_dependent, normalises_by_batch_only, only_tracks_instances
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, Name, Node, While
@@ -180,7 +180,8 @@ class Evaluation:
 
     @property
     def mode_dependent(self) -> bool | None:
-        if only_tracks_instances(self.event.target):
+        target = self.event.target
+        if only_tracks_instances(target) or normalises_by_batch_only(target):
             return False
         return mode_dependent(self.event.target)
 
@@ -206,7 +207,7 @@ def evaluations(program: Program) -> list[Evaluation]:
     for root in program.roots:
         for event in of_kind(root, "forward"):
             loop = _batch_loop(event)
-            if loop is None or id(loop) in judged:
+            if loop is None or id(loop) in judged or not is_seen_whole(loop):
                 continue
             if id(loop) not in outputs:
                 outputs[id(loop)] = _outputs(loop)
@@ -271,7 +272,23 @@ def _is_volatile(program: Program, event: Event) -> bool:
         for given in event.inputs
         for v in walk(given)
     )
-    return marked and not program.uses("item", "no_grad", "inference_mode", "set_grad_enabled", "device")
+    if not marked or program.uses("no_grad", "inference_mode", "set_grad_enabled"):
+        return False
+    return _takes_first_of_scalar(event) or not program.uses("item", "device")
+
+
+def _takes_first_of_scalar(event: Event) -> bool:
+    """`loss.data[0]` around the forward: what ran before torch 0.4 and raises an error since 0.5."""
+    around = enclosing_loops(event.region)[:1]
+    return any(
+        isinstance(inner, Item)
+        and constant(inner.key or NONE) == 0
+        and isinstance(inner.source, Member)
+        and inner.source.name == "data"
+        for loop in around
+        for kept in of_kind(loop, "keep")
+        for inner in (walk(kept.value) if kept.value is not None else ())
+    )
 
 
 def _is_some_object(program: Program, event: Event) -> bool:

@@ -12,7 +12,7 @@ from trainlint.meaning.fragments import meant, stand_in
 from trainlint.meaning.imports import look_up, star_member
 from trainlint.meaning.iteration import element_of, listed_items, unrolled_items
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import get_attribute, get_item
+from trainlint.meaning.objects import get_attribute, get_item, is_enum_member
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
 from trainlint.meaning.truth import is_none, truth
@@ -205,6 +205,8 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
     if isinstance(right, Constant) and right.value is None and operator in ("is", "is not", "==", "!="):
         known = is_none(left)
         return None if known is None else Constant(known == (operator in ("is", "==")))
+    if operator in ("==", "is", "!=", "is not") and is_enum_member(left) and is_enum_member(right):
+        return Constant((left is right) == (operator in ("==", "is")))
     if operator in ("in", "not in") and isinstance(left, Constant) and isinstance(right, Sequence):
         if not right.open and all(isinstance(i, Constant) for i in right.items):
             found = any(isinstance(i, Constant) and i.value == left.value for i in right.items)

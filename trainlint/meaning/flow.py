@@ -35,6 +35,11 @@ def enclosing_loops(region: Region) -> list[Region]:
     return [r for r in region.ancestors() if r.kind == "loop" and not r.unrolled]
 
 
+def is_seen_whole(region: Region) -> bool:
+    """Whether the loop around a region was gone through to its end: what else it does is known."""
+    return region.loop is None or not region.loop.cut_short
+
+
 def enclosing_call(event: Event) -> Region | None:
     """The call that runs the function whose text holds an event."""
     return next((r for r in event.region.ancestors() if r.kind == "call"), None)

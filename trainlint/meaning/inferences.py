@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import same
+from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.evaluations import Evaluation, is_unit_test
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import mode_dependent
@@ -27,6 +27,7 @@ def inferences(program: Program) -> list[Evaluation]:
                 or event.detail
                 or enclosing_loops(event.region)
                 or is_unit_test(event)
+                or _is_of_noise(event)
             ):
                 continue
             if mode_dependent(event.target) and _has_trained_weights(event, root):
@@ -34,6 +35,12 @@ def inferences(program: Program) -> list[Evaluation]:
                 modes = program.modes_of(root).at(event)
                 found.setdefault(id(event.target), Evaluation(event, home, modes, True, True, False))
     return list(found.values())
+
+
+def _is_of_noise(event: Event) -> bool:
+    """Whether the network is given random numbers: a generator at work, or a trial of the code."""
+    made = (v for given in event.inputs for v in walk(given))
+    return any(operation(v) in ("randn", "rand", "randn_like", "normal") for v in made)
 
 
 def _has_trained_weights(event: Event, root: Region) -> bool:

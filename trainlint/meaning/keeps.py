@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import attached, container, inputs_of, is_of_unknown_criterion, same, walk
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, of_kind
+from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, is_seen_whole, of_kind
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.methods import role
 from trainlint.meaning.networks import is_part_of_network
@@ -120,6 +120,7 @@ def keeps(program: Program) -> list[Keep]:
             loop = _iterating(event)
             if (
                 loop is None
+                or not is_seen_whole(loop)
                 or event.value is None
                 or event.grad is False
                 or event.detail == "item of one key"

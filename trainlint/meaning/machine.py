@@ -136,6 +136,8 @@ class Machine:
         """Let a call that brings events go on; stop another, or the whole trace."""
         if self.steps > self.root_limit:
             if self.steps > self.root_most or self.root is None or not trains(self.root):
+                for region in self.region.ancestors():
+                    region.cut()
                 raise Exhausted(None)
             self.root_limit = self.root_most
         if self.allowances and self.allowances[-1].limit < self.steps:

@@ -22,6 +22,7 @@ from trainlint.meaning.objects import CLOSED, external_bases, has_unknown_base, 
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Assign, Define, Node
 from trainlint.meaning.values import (
+    NONE,
     Argument,
     Class,
     Constant,
@@ -137,6 +138,19 @@ def only_tracks_instances(value: Value) -> bool:
     """
     found = {_what_depends(part) for option in options(value) for part in parts(option)} - {""}
     return bool(found) and found <= INSTANCE_NORM
+
+
+def normalises_by_batch_only(value: Value) -> bool:
+    """Whether BatchNorm keeps the last batch's statistics alone: eval mode would be of no use."""
+    norms = [
+        part
+        for option in options(value)
+        for part in parts(option)
+        if isinstance(part, Instance)
+        and isinstance(part.cls, External)
+        and _what_depends(part) in NORMALISATION
+    ]
+    return bool(norms) and all(constant(norm.keywords.get("momentum", NONE)) == 1 for norm in norms)
 
 
 def _what_depends(part: Value) -> str:
@@ -322,9 +336,13 @@ def _is_shown(program: Program, module: Instance) -> bool:
 
 
 def _lists_parameters(cls: Class) -> bool:
-    """Whether a class says by itself what its parameters are."""
+    """Whether a class says by itself what its parameters are, or registers those of its parts one by one."""
     own = [base for base in lineage(cls) if isinstance(base, Class)]
-    return any(name in base.names for base in own for name in ("parameters", "named_parameters"))
+    if any(name in base.names for base in own for name in ("parameters", "named_parameters")):
+        return True
+    members = [v for base in own for v in base.names.values() if isinstance(v, Function)]
+    words = {word for v in members if isinstance(v.node, Define) for word in v.node.body.words}
+    return {"ParameterList", "parameters"} <= words
 
 
 def _is_trainable(module: Instance) -> bool:

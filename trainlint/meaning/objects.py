@@ -256,6 +256,9 @@ def _names_attribute(target: s.Expression, name: str) -> bool:
     return False
 
 
+ENUM = "*enum"  # the attribute that marks a member of an Enum
+
+
 def _class_attribute(cls: Class, name: str, node: s.Node | None) -> Value:
     found = find_member(cls, name)
     if found is None:
@@ -263,7 +266,22 @@ def _class_attribute(cls: Class, name: str, node: s.Node | None) -> Value:
     member, home = found
     if isinstance(member, Function) and "classmethod" in decorator_names(member):
         return Bound(member, cls, home)
+    if not isinstance(member, (Function, Class)) and "enum.Enum" in external_bases(home):
+        return _enum_member(home, name, member)
     return member
+
+
+def _enum_member(cls: Class, name: str, value: Value) -> Value:
+    """The one object that a member of an `Enum` is, whatever its value."""
+    key = f"*member {name}"
+    if key not in cls.names:
+        facts: dict[str, Value] = {"name": Constant(name), "value": value, ENUM: Constant(True)}
+        cls.names[key] = Instance(cls, None, attributes=facts)
+    return cls.names[key]
+
+
+def is_enum_member(value: Value) -> bool:
+    return isinstance(value, Instance) and ENUM in value.attributes
 
 
 def _super_attribute(receiver: Value, cls: Class, name: str, node: s.Node | None) -> Value:

@@ -76,9 +76,16 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
             for mode in sorted(program.modes_of(root).at(event), key=lambda m: m.training is None):
                 if mode.pretrained and mode_dependent(event.target) is not True:
                     continue  # most language models of today have nothing to switch
+                if _is_seen_in_part(mode.event):
+                    continue
                 if mode.training is False and not _is_deliberate(mode, event, loop):
                     found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
     return list(found.values())
+
+
+def _is_seen_in_part(switch: Event | None) -> bool:
+    """Whether a call around the switch was not gone through to its end, where it may be undone."""
+    return switch is not None and any(region.stopped for region in switch.region.ancestors())
 
 
 def _training_loop(event: Event) -> Region | None:

@@ -43,6 +43,8 @@ class Region:
     unrolled: bool = False  # a loop over a few constants, its iterations one after the other
     yields: int | None = None  # of a generator's call: how many items came before its first `yield`
     closed: bool = False  # nothing is added any more
+    stopped: bool = False  # of a call: its budget was spent before it came to its end
+    cut_short: bool = False  # something in here was stopped
     flat: tuple[Event, ...] | None = None  # memo of events()
 
     def ancestors(self) -> Iterator[Region]:
@@ -51,6 +53,12 @@ class Region:
         while region is not None:
             yield region
             region = region.parent
+
+    def cut(self) -> None:
+        """Note that the call at this place was not gone through to its end."""
+        self.stopped = True
+        for region in self.ancestors():
+            region.cut_short = True
 
     def events(self) -> tuple[Event, ...]:
         """All events below, in the order they are written."""

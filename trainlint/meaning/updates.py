@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, same, walk
-from trainlint.meaning.flow import enclosing_loops, exclusive, implied, of_kind
+from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
 from trainlint.meaning.methods import role
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import is_module
@@ -134,7 +134,12 @@ class Update:
             return None
         if others and not self.optimizer.models:
             return None
-        return None if self._fed_before_loop() else first
+        return None if self._fed_before_loop() or self._fed_by_hand() else first
+
+    def _fed_by_hand(self) -> bool:
+        """Whether the code writes gradients (`p.grad = ...`) before the step."""
+        written = (e for e in self.before() if e.kind == "grad_write" and not self._nulls(e))
+        return any(e.detail not in ("autograd.grad", "zero") for e in written)
 
     def _fed_before_loop(self) -> bool:
         """A backward pass before the loop: a pipeline that steps with the batch before on purpose."""
@@ -359,7 +364,7 @@ def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
         for step in of_kind(root, "step"):
             owner = optimizer(step.target)
             loop = _iteration(step)
-            if owner is None or loop is None or owner.known == "guessed":
+            if owner is None or loop is None or owner.known == "guessed" or not is_seen_whole(loop):
                 continue
             found.append(Update(step, owner, loop, tuple(loop.events()), reads_gradients))
     return found
