@@ -205,6 +205,7 @@ class _Walk:
             after = self.region(region, state, guards)
             ends = self.continues.pop() + ([after] if after is not None else [])
             return _join(ends) if ends else None
+        outside = state
         for _ in range(2):
             entry, before = state, dict(self.before)
             self.continues.append([])
@@ -213,10 +214,10 @@ class _Walk:
             if not ends:
                 return entry
             ended = _join(ends)
-            state = self._unguarded(_going_round(ended, region), guards)
+            state = self._unguarded(_going_round(ended, region), guards, outside)
             if state == entry and self.before == before:
                 break  # a second turn would find what the first one found
-        return self._unguarded(ended, guards)
+        return self._unguarded(ended, guards, outside)
 
     def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
         ends: list[State] = []
@@ -249,12 +250,18 @@ class _Walk:
                     entry[name] = frozenset(m for m in modes if opposite not in m.guards) or modes
         return entry
 
-    def _unguarded(self, state: State, guards: Guards) -> State:
-        """In the next iteration conditions may have changed: only what holds for the whole loop is still known."""
+    def _unguarded(self, state: State, guards: Guards, outside: State) -> State:
+        """In the next iteration conditions may have changed: only what holds for the whole loop is still known.
+
+        What was set before the loop, and by none of its iterations, was set under what held there.
+        """
         freed = {id(modes): modes for modes in state.values() if not self._guards_of(modes) <= guards}
         for known, modes in freed.items():
             freed[known] = frozenset(replace(mode, guards=mode.guards & guards) for mode in modes)
-        return {name: freed.get(id(modes), modes) for name, modes in state.items()}
+        return {
+            name: modes if outside.get(name) is modes else freed.get(id(modes), modes)
+            for name, modes in state.items()
+        }
 
     def _guards_of(self, modes: frozenset[Mode]) -> Guards:
         known = self.guarded.get(id(modes))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, same, walk
+from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent, parts
@@ -76,11 +77,22 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
             for mode in sorted(program.modes_of(root).at(event), key=lambda m: m.training is None):
                 if mode.pretrained and mode_dependent(event.target) is not True:
                     continue  # most language models of today have nothing to switch
-                if _is_seen_in_part(mode.event):
+                if _is_seen_in_part(mode.event) or _is_of_another_pass(mode, loop):
                     continue
                 if mode.training is False and not _is_deliberate(mode, event, loop):
                     found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
     return list(found.values())
+
+
+def _is_of_another_pass(mode: Mode, loop: Region) -> bool:
+    """Whether what set the mode excludes training: `if train: ... else: model.eval()`, `if train: loss.backward()`."""
+    return all(
+        any(
+            arm.test is not None and (condition_key(arm.test), not arm.holds) in mode.guards
+            for arm in backward.guards(loop)
+        )
+        for backward in of_kind(loop, "backward")
+    )
 
 
 def _is_seen_in_part(switch: Event | None) -> bool:
