@@ -84,15 +84,29 @@ class Load:
                 yield event
 
     @property
+    def given(self) -> Value | None:
+        """The file that is loaded."""
+        found: Value | None = self.event.inputs[0] if self.event.inputs else self.event.detail.get("f")
+        return found
+
+    @property
     def is_shipped(self) -> bool:
         """Whether the file comes with the code or from its authors: it was saved to be read anywhere."""
-        given = self.event.inputs[0] if self.event.inputs else self.event.detail.get("f")
+        given = self.given
         return given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given))
 
     @property
     def is_own(self) -> bool:
         """Whether the same run has written the file, or another path of the code loads with care."""
-        given = self.event.inputs[0] if self.event.inputs else self.event.detail.get("f")
+        given = self.given
+        return (
+            self.is_of_this_run(given)
+            or self._is_one_of_two()
+            or (given is not None and _names_device(given))
+        )
+
+    def is_of_this_run(self, given: Value | None) -> bool:
+        """Whether the same run has written a file before this place."""
         root = list(self.event.region.ancestors())[-1]
         events = list(root.events())
         for saved in of_kind(root, "save"):
@@ -101,17 +115,24 @@ class Load:
             target = saved.inputs[1] if len(saved.inputs) > 1 else None
             if given is not None and target is not None and _same_file(given, target):
                 return True
-        return self._is_one_of_two() or (given is not None and _names_device(given))
+        return False
 
     def _is_one_of_two(self) -> bool:
-        """One arm of a choice by device: the other arm loads with care."""
+        """One arm of a choice, perhaps by device: the other arm loads with care, or a file of another kind."""
         for arm in self.event.guards(list(self.event.region.ancestors())[-1]):
             siblings = arm.parent.items if arm.parent is not None else []
             others = [s for s in siblings if type(s) is Region and s is not arm]
             loads = [Load(event, self.program) for other in others for event in of_kind(other, "load")]
             if any(load.open or load.argument("map_location", 1) is not None for load in loads):
                 return True
+            if any(
+                not load.is_of_this_run(load.given) and not self._is_of_file(load.given) for load in loads
+            ):
+                return True
         return self._is_tried()
+
+    def _is_of_file(self, given: Value | None) -> bool:
+        return self.given is not None and given is not None and same(self.given, given) is True
 
     def _is_tried(self) -> bool:
         """In a `try` whose handler loads the same file again."""
