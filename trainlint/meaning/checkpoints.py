@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.arguments import offered_options
 from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.evaluations import enclosing_function
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.methods import device_of
 from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.place import text_of
-from trainlint.meaning.syntax import Binary, Block, Call, Format, Literal, Node, Try
+from trainlint.meaning.syntax import Binary, Block, Call, Define, Format, Literal, Node, Try
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     MISSING,
     Argument,
+    Bound,
     Constant,
     External,
     Free,
+    Function,
     Instance,
     Item,
     Member,
@@ -93,7 +96,14 @@ class Load:
     def is_shipped(self) -> bool:
         """Whether the file comes with the code or from its authors: it was saved to be read anywhere."""
         given = self.given
-        return given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given))
+        return self._is_fetched() or (
+            given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given))
+        )
+
+    def _is_fetched(self) -> bool:
+        """Whether the function that loads, or one that it asks for the file's name, fetches it from an address."""
+        asked = [r.function for r in self.event.region.items if type(r) is Region and r.kind == "call"]
+        return _fetches(enclosing_function(self.event)) or any(_fetches(f, "download") for f in asked)
 
     @property
     def is_own(self) -> bool:
@@ -215,6 +225,19 @@ def _is_one_gpu(device: Value) -> bool:
         case Result(callee=External(name="torch.device"), arguments=(given, *_)):
             return _is_one_gpu(given)
     return False
+
+
+def _fetches(function: object, *more: str) -> bool:
+    """Whether a function's text says that it downloads: what is published was saved to be read anywhere."""
+    function = function.function if isinstance(function, Bound) else function
+    node = function.node if isinstance(function, Function) else None
+    words = node.body.words if isinstance(node, Define) else frozenset()
+    return any(word in _FETCHING or word in more or word.startswith("download_") for word in words)
+
+
+_FETCHING = frozenset(
+    "urlretrieve urlopen gdown wget hf_hub_download snapshot_download load_file_from_url".split()
+)
 
 
 def _holds_numbers(value: Value) -> bool:
