@@ -29,7 +29,8 @@ model.eval()
 
 When the file was written earlier in the same run, or holds no weights of a network (a data set saved from
 the CPU); when the script always needs the one GPU; when a framework's own loader, or
-`load_state_dict_from_url`, does the loading.
+`load_state_dict_from_url`, does the loading. Weights taken with `strict=False` are left alone: they are
+another network's, published to be read anywhere as a rule.
 
 ## Fix
 
@@ -68,6 +69,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             or not load.is_checkpoint
             or load.is_own
             or load.is_shipped
+            or load.is_partial
             or load.needs_the_gpu
         ):
             continue

@@ -17,6 +17,7 @@ from trainlint.meaning.syntax import Binary, Block, Call, Define, Format, Litera
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     MISSING,
+    NONE,
     Argument,
     Bound,
     Constant,
@@ -87,6 +88,12 @@ class Load:
                 yield event
 
     @property
+    def is_partial(self) -> bool:
+        """Whether only what fits is taken (`strict=False`): the weights of another network, published as a rule."""
+        states = list(self._states())
+        return bool(states) and all(_strict(state) is False for state in states)
+
+    @property
     def given(self) -> Value | None:
         """The file that is loaded."""
         found: Value | None = self.event.inputs[0] if self.event.inputs else self.event.detail.get("f")
@@ -112,7 +119,7 @@ class Load:
         return (
             self.is_of_this_run(given)
             or self._is_one_of_two()
-            or (given is not None and _names_device(given))
+            or (given is not None and (_names_device(given) or _is_of_each_process(given)))
         )
 
     def is_of_this_run(self, given: Value | None) -> bool:
@@ -128,21 +135,18 @@ class Load:
         return False
 
     def _is_one_of_two(self) -> bool:
-        """One arm of a choice, perhaps by device: the other arm loads with care, or a file of another kind."""
+        """One arm of a choice, perhaps by device: the other arm loads with care, or a file of each process."""
         for arm in self.event.guards(list(self.event.region.ancestors())[-1]):
-            siblings = arm.parent.items if arm.parent is not None else []
+            if arm.parent is None or isinstance(arm.parent.node, Call):
+                continue  # one class of several that a call may reach: what the others load is their own affair
+            siblings = arm.parent.items
             others = [s for s in siblings if type(s) is Region and s is not arm]
             loads = [Load(event, self.program) for other in others for event in of_kind(other, "load")]
             if any(load.open or load.argument("map_location", 1) is not None for load in loads):
                 return True
-            if any(
-                not load.is_of_this_run(load.given) and not self._is_of_file(load.given) for load in loads
-            ):
+            if any(load.given is not None and _is_of_each_process(load.given) for load in loads):
                 return True
         return self._is_tried()
-
-    def _is_of_file(self, given: Value | None) -> bool:
-        return self.given is not None and given is not None and same(self.given, given) is True
 
     def _is_tried(self) -> bool:
         """In a `try` whose handler loads the same file again."""
@@ -179,6 +183,11 @@ class Load:
             for root in self.program.roots
             for e in of_kind(root, "load_state")
         )
+
+
+def _strict(state: Event) -> object:
+    keywords: dict[str, Value] = state.detail
+    return constant(state.inputs[1] if len(state.inputs) > 1 else keywords.get("strict", NONE))
 
 
 def _is_within(node: Node, block: Block) -> bool:
@@ -275,6 +284,12 @@ def _names_device(path: Value) -> bool:
     """Whether the device is part of the file's name: `"model-%s.pt" % device`."""
     made = (v for v in walk(path) if isinstance(v, Result) and isinstance(v.callee, External))
     return any(v.callee.name == "torch.device" for v in made)  # type: ignore[union-attr]  # just asked for
+
+
+def _is_of_each_process(path: Value) -> bool:
+    """Whether every process has a file of its own: `f"model_rank{rank}.bin"` was saved where it is loaded."""
+    template = _template(path)
+    return "{}" in template and "rank" in template.rsplit("/", 1)[-1].split("{}")[0].lower()
 
 
 def _template(path: Value) -> str:

@@ -365,7 +365,8 @@ def _load_state(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value:
     if node is not None:
-        machine.record("load_state", node, callee.receiver, arguments[0] if arguments else None, arguments)
+        state = arguments[0] if arguments else keywords.get("state_dict")
+        machine.record("load_state", node, callee.receiver, state, arguments, detail=keywords)
     return Unknown("keys", node)
 
 

@@ -22,6 +22,7 @@ from trainlint.meaning.objects import CLOSED, external_bases, has_unknown_base, 
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Assign, Define, Node
 from trainlint.meaning.values import (
+    MISSING,
     NONE,
     Argument,
     Class,
@@ -31,6 +32,7 @@ from trainlint.meaning.values import (
     Instance,
     Item,
     Mapping,
+    Member,
     Result,
     Sequence,
     Unknown,
@@ -112,9 +114,20 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
 
 
 def _could_be_module(value: Value) -> bool:
-    return isinstance(value, (Unknown, Argument, Item)) or (
-        isinstance(value, Result) and _may_be_module(value)
-    )
+    match value:
+        case Argument(annotation=External(name=name)) if name in _PLAIN:
+            return False
+        case Argument(default=default):
+            given = MISSING if default is None else constant(default)
+            return given is MISSING or given is None
+        case Item(source=Member(name="shape")):
+            return False
+        case Result():
+            return _may_be_module(value)
+    return isinstance(value, (Unknown, Item))
+
+
+_PLAIN = frozenset("builtins.int builtins.float builtins.bool builtins.str".split())
 
 
 def _is_read(cls: Class, name: str) -> bool:

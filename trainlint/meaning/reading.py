@@ -152,8 +152,12 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
         if isinstance(v, Function) and v.unit is reading.entry and isinstance(v.node, s.Define)
     }
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
+    reached: set[str] = set()  # from other files, directly or through such a function
     for function in _callers_first(functions, classes):
-        if function.node in machine.entered or elsewhere.calls(function.name):
+        if function.node in machine.entered:
+            continue
+        if function.name in reached or elsewhere.calls(function.name):
+            reached |= _code(function)
             continue
         if machine.idle < STEPS_BEFORE_REPEATS or not _repeats(machine, reading, function):
             _root(machine, reading, partial(_run_function, machine, function))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from trainlint.meaning.values import (
+    Bound,
     Class,
     Constant,
     External,
     Function,
     Instance,
+    Item,
+    Mapping,
     Module,
+    Result,
     Sequence,
     Value,
     options,
 )
 
 _TRUE = (Class, Function, Module)
+_ARITHMETIC = frozenset("+ - * / // % ** @ unary-".split())
 
 
 def truth(value: Value) -> bool | None:
@@ -46,6 +51,10 @@ def _none(value: Value) -> bool | None:
             return value.value is None
         case Constant():
             return None
-        case Instance() | Sequence() | Class() | Function() | Module():
+        case Instance() | Sequence() | Mapping() | Class() | Function() | Bound() | Module():
             return False
+        case Item(key=Result(callee=External(name="builtins.slice"))):
+            return False  # a part of something, perhaps an empty one
+        case Result(callee=External(name=name)) if name.startswith("operator."):
+            return False if name.removeprefix("operator.") in _ARITHMETIC else None
     return None
