@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.arguments import offered_options
+from trainlint.meaning.callers import enclosing_function
 from trainlint.meaning.dataflow import same, walk
-from trainlint.meaning.evaluations import enclosing_function
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.methods import device_of
 from trainlint.meaning.optimizers import is_schedule

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
+from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.dataflow import attached, certainty, container, same, walk
 from trainlint.meaning.flow import enclosing_call, enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.iteration import is_dictionary, underlying
@@ -19,7 +20,6 @@ from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     NONE,
-    Bound,
     Choice,
     Constant,
     External,
@@ -325,14 +325,6 @@ def _is_optimised(program: Program, module: Instance) -> bool:
     return any(v is module for i in program.optimizers for given in i.arguments for v in walk(given))
 
 
-def is_unit_test(event: Event) -> bool:
-    """pytest's convention: `test_*` in a file `test_*.py` checks code, it evaluates no model."""
-    function = enclosing_function(event)
-    name = function.name if function is not None else ""
-    path = event.node.unit.path.rpartition("/")[2]
-    return name.startswith("test_") and path.startswith("test_")
-
-
 def _batch_loop(event: Event) -> Region | None:
     """The innermost loop around a forward that is more than one over the parts of an input."""
     loops = [r for r in event.region.ancestors() if r.kind == "loop" and not r.unrolled]
@@ -470,12 +462,3 @@ def _words_around(event: Event, loop: Region) -> frozenset[str]:
             body = region.function.node.body if isinstance(region.function.node, Define) else None
             return body.words if body is not None else frozenset()
     return frozenset()
-
-
-def enclosing_function(event: Event) -> Function | None:
-    """The function whose text holds an event."""
-    for region in event.region.ancestors():
-        if region.kind == "call":
-            function = region.function
-            return function.function if isinstance(function, Bound) else function
-    return None
