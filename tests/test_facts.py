@@ -114,3 +114,10 @@ def test_containers_and_wrappers_are_there(name: str) -> None:
     if name.startswith(("torch.distributed.", "torch._dynamo.", "torch.fx.")):
         pytest.skip("needs an import of its own, or a build with distributed support")
     assert callable(found(name))
+
+
+def test_squeeze_of_numpy_leaves_a_tensor_its_graph() -> None:
+    numpy = pytest.importorskip("numpy", reason="torch works without NumPy; then nobody calls it either")
+    squeezed = numpy.squeeze(torch.ones(3, 1, requires_grad=True) * 2)
+    assert isinstance(squeezed, torch.Tensor)
+    assert squeezed.requires_grad

@@ -33,6 +33,7 @@ _EXACT: dict[str, str] = {
     "tqdm.auto.trange": "tqdm.trange",
     "tqdm.notebook.trange": "tqdm.trange",
     "torch.amp.GradScaler": "torch.cuda.amp.GradScaler",
+    "numpy.squeeze": "torch.squeeze",  # calls the method of what it is given: a tensor stays one, with its graph
 }
 _OPTIMIZER_FILE = re.compile(r"torch\.optim\.[a-z_]+\.([A-Z]\w*)$")
 _LAYER_FILE = re.compile(r"torch\.nn\.[a-z]+\.([A-Z]\w*)$")
@@ -41,7 +42,7 @@ _LAYER_FILE = re.compile(r"torch\.nn\.[a-z]+\.([A-Z]\w*)$")
 @lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """One spelling for the several paths under which a library exports the same thing."""
-    if not name.startswith(("torch", "lightning", "keras", "tqdm")):
+    if not name.startswith(("torch", "lightning", "keras", "tqdm", "numpy.squeeze")):
         return name
     for prefix, short in _PREFIXES:
         if name.startswith(prefix):
