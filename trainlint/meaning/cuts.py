@@ -118,12 +118,20 @@ def cut_losses(program: Program) -> list[CutLoss]:
 
 def _whole(program: Program, backward: Event) -> CutLoss | None:
     value = backward.value
-    if value is None or attached(value) is not False or backward.grad is False:
+    if value is None or attached(value) is not False or _is_elsewhere(backward):
         return None
     if not all(isinstance(o, Result) for o in options(value)) or _has_own_leaf(program, value):
         return None
     cut = _cut_in(value)
     return CutLoss(backward, cut) if cut is not None else None
+
+
+def _is_elsewhere(backward: Event) -> bool:
+    """A backward pass without gradients that is not sure to belong to a training loop: nobody expects it to train."""
+    loop = backward.loop
+    if backward.grad is not False:
+        return False
+    return loop is None or bool(backward.guards(loop)) or not any(e.kind == "step" for e in loop.events())
 
 
 def _has_own_leaf(program: Program, value: Value) -> bool:
@@ -230,7 +238,7 @@ def _cut_in(value: Value) -> Result | Member | None:
         if isinstance(inner, Member) and inner.name == "data" and attached(inner.receiver) is True:
             return inner
         if isinstance(inner, Item) and isinstance(inner.source, Result) and attached(inner) is False:
-            if attached(inner.source) is True:
+            if _had_graph(inner.source):
                 return inner.source  # the positions that `max` and the like give beside the values
         if isinstance(inner, Result) and inner.attached is not True:
             if not _is_count(inner) and _is_cut(inner) and any(_had_graph(part) for part in _inputs(inner)):

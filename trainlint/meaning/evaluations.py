@@ -10,6 +10,7 @@ from trainlint.diagnostic import Certainty
 from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.dataflow import attached, certainty, container, same, walk
 from trainlint.meaning.flow import enclosing_call, enclosing_loops, is_seen_whole, of_kind
+from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
@@ -97,6 +98,8 @@ class Evaluation:
     @property
     def known(self) -> Certainty:
         found = certainty(self.event.target)
+        if isinstance(one(self.event.target), Instance) and FRESH in one(self.event.target).attributes:  # type: ignore[union-attr]  # an instance
+            return "conventional"  # nobody is seen to make it
         if found == "guessed" and any(mode.event is not None for mode in self.modes):
             if self.trained or self.in_eval_mode:
                 return "inferred"  # it is switched, and trained or evaluated: whoever made it, it is a model
@@ -174,6 +177,8 @@ class Evaluation:
     def without_grad(self) -> list[Change]:
         """The edit that runs the loop without gradients."""
         node = self.loop.node
+        if self.trains_too:
+            return []
         if any(e.kind == "backward" for e in self.loop.events()):
             return [wrap_statement(self.node, "with torch.no_grad():")]
         return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
@@ -239,14 +244,14 @@ def evaluations(program: Program) -> list[Evaluation]:
                     _is_judged(event, loop),
                     _trains_too(program, loop),
                     _is_volatile(program, event),
-                    _is_prepared(program, root, event, modes),
+                    is_prepared(program, root, event, modes),
                 )
             )
     modal = {id(e.node) for e in found if e.in_eval_mode and e.switched_here}
     return [replace(e, as_asked=id(e.node) in modal and e.switched_here) for e in found]
 
 
-def _is_prepared(program: Program, root: Region, event: Event, modes: frozenset[Mode]) -> bool:
+def is_prepared(program: Program, root: Region, event: Event, modes: frozenset[Mode]) -> bool:
     """Whether a method, read on its own from a fresh object, relies on another that its callers call first."""
     if root is program.roots[0] or any(mode.event for mode in modes):
         return False

@@ -13,11 +13,22 @@ from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.facts.names import BARE, CONVENTIONAL
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.modules import has_weights
-from trainlint.meaning.objects import external_bases, find_member
+from trainlint.meaning.objects import external_bases, find_member, is_module, lineage
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import Argument, Class, External, Free, Function, Instance, Value, one
+from trainlint.meaning.values import (
+    Argument,
+    Class,
+    Constant,
+    External,
+    Free,
+    Function,
+    Instance,
+    Value,
+    one,
+)
 
 _ANY_MODEL = frozenset("model net network".split())
+FRESH = "*fresh"  # attribute of a network whose mode nothing in the fragment switches
 
 
 def meant(frame: Frame, name: str) -> External | None:
@@ -27,7 +38,14 @@ def meant(frame: Frame, name: str) -> External | None:
         known is None and "*" not in frame.module.names
     ):  # an unknown library's star import can have brought it
         known = BARE.get(name)
+    if known is None and _is_torch_by_use(frame.unit, name):
+        known = "torch"
     return External(known) if known is not None else None
+
+
+def _is_torch_by_use(unit: Unit, name: str) -> bool:
+    """`import torch as T` was left out: nothing else has an `.nn` with classes in it."""
+    return has_no_imports(unit) and re.search(rf"\b{name}\.(nn|optim)\.[A-Z]", unit.source.text) is not None
 
 
 def has_no_imports(unit: Unit) -> bool:
@@ -40,9 +58,45 @@ def in_order(unit: Unit) -> s.Block:
     body = unit.body
     if not has_no_imports(unit):
         return body
-    defined = tuple(x for x in body.statements if isinstance(x, (s.Define, s.DefineClass)))
+    defined = _with_network(tuple(x for x in body.statements if isinstance(x, (s.Define, s.DefineClass))))
     others = tuple(x for x in body.statements if not isinstance(x, (s.Define, s.DefineClass)))
     return s.Block((*defined, *others), body.assigned, body.words)
+
+
+def _with_network(defined: tuple[s.Define | s.DefineClass, ...]) -> tuple[s.Statement, ...]:
+    """Definitions, with the class around `def forward(self, x)` put back that the paste left out."""
+    methods = tuple(x for x in defined if isinstance(x, s.Define) and _is_method(x))
+    forward = next((m for m in methods if m.name == "forward"), None)
+    if forward is None:
+        return defined
+    cst, unit = forward.cst, forward.unit
+    words = frozenset().union(*(m.body.words for m in methods))
+    body = s.Block(methods, frozenset(m.name for m in methods), words)
+    base = s.Attribute(cst, unit, s.Name(cst, unit, "nn"), "Module")
+    network = s.DefineClass(cst, unit, "Network", (base,), (), (), body)
+    return (*(x for x in defined if x not in methods), network)
+
+
+def _is_method(define: s.Define) -> bool:
+    return bool(define.parameters) and define.parameters[0].name == "self"
+
+
+def left_out(holder: Instance | Argument, name: str, node: s.Node) -> Free | None:
+    """`self.model` of a class whose constructor was left out: a name that the paste nowhere defines."""
+    if isinstance(holder, Argument):
+        function = holder.function
+        known = holder.name == "self" and function.owner is None and has_no_imports(function.unit)
+        return Free(f"self.{name}", node) if known else None
+    cls = holder.cls
+    if not isinstance(cls, Class) or is_module(holder) or not has_no_imports(cls.unit):
+        return None
+    if find_member(cls, "__init__") is not None or any(not _is_plain(base) for base in lineage(cls)):
+        return None
+    return Free(f"self.{name}", node)
+
+
+def _is_plain(base: Value) -> bool:
+    return isinstance(base, Class) or (isinstance(base, External) and base.name == "builtins.object")
 
 
 def is_unseen_schedule(value: Value) -> bool:
@@ -129,4 +183,6 @@ def _make(machine: Machine, cls: Class) -> Instance | None:
     if not isinstance(made, Instance) or not (has_weights(made) or _leaves_out_layers(cls)):
         return None  # a criterion or a metric
     made.symbolic = True
+    if re.search(r"\.(eval|train)\(", cls.unit.source.text) is None:
+        made.attributes[FRESH] = Constant(True)
     return made

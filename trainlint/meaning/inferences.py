@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.dataflow import operation, same, walk
-from trainlint.meaning.evaluations import Evaluation
+from trainlint.meaning.evaluations import Evaluation, is_prepared
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.trace import Event, Region
@@ -31,10 +31,13 @@ def inferences(program: Program) -> list[Evaluation]:
                 or _is_of_noise(event)
             ):
                 continue
-            if mode_dependent(event.target) and _has_trained_weights(event, root):
+            if mode_dependent(event.target) and _has_trained_weights(program, event, root):
                 home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
                 modes = program.modes_of(root).at(event)
-                found.setdefault(id(event.target), Evaluation(event, home, modes, True, True, False))
+                prepared = is_prepared(program, root, event, modes)
+                found.setdefault(
+                    id(event.target), Evaluation(event, home, modes, True, True, False, prepared=prepared)
+                )
     return list(found.values())
 
 
@@ -44,11 +47,12 @@ def _is_of_noise(event: Event) -> bool:
     return any(operation(v) in ("randn", "rand", "randn_like", "normal") for v in made)
 
 
-def _has_trained_weights(event: Event, root: Region) -> bool:
+def _has_trained_weights(program: Program, event: Event, root: Region) -> bool:
     model = one(event.target)
     if not isinstance(model, Instance) or model.symbolic:
         return False
-    for earlier in root.events():
+    main = program.roots[0]  # a function that nobody calls finds what the module has loaded
+    for earlier in (*(main.events() if main is not root else ()), *root.events()):
         if earlier is event:
             break
         if earlier.kind == "load_state" and same(earlier.target, model):

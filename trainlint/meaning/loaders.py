@@ -12,6 +12,7 @@ from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
+from trainlint.meaning.unseen import trains_unseen
 from trainlint.meaning.values import Choice, External, Instance, Item, Result, Value, constant, one, options
 from trainlint.records import dataclass
 
@@ -160,7 +161,7 @@ class TrainingLoader:
     @property
     def outer_loops(self) -> list[Region]:
         """The loops around the batch loop, innermost first: epochs, folds, trials."""
-        return enclosing_loops(self.loop)[1:]
+        return enclosing_loops(self.loop)[0 if trains_unseen(self.backward) else 1 :]
 
 
 def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoader]:
@@ -181,7 +182,19 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
                         seen.add((id(made.value), id(region)))
                         steps = tuple(of_kind(region, "step"))
                         found.append(TrainingLoader(made, region, backward, steps, program))
+        found += _given_away(root, program)
     return found
+
+
+def _given_away(root: Region, program: Program) -> list[TrainingLoader]:
+    """The loaders that a fragment gives to a function that it does not show, and that trains."""
+    return [
+        TrainingLoader(Loader(given), event.region, event, (event,), program)
+        for event in of_kind(root, "forward")
+        if trains_unseen(event)
+        for given in event.inputs
+        if isinstance(given, Instance) and _is_loader(given)
+    ]
 
 
 def _fits_tensors(loop: Region) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import field, replace
 
 from trainlint.meaning.flow import key as condition_key
+from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modules import parts
 from trainlint.meaning.syntax import Comparison, Expression, Literal, Name
@@ -105,7 +106,7 @@ def behind(value: Value) -> list[Value]:
 
 
 def initial(value: Value) -> frozenset[Mode]:
-    if isinstance(value, Instance) and not value.symbolic:
+    if isinstance(value, Instance) and (not value.symbolic or FRESH in value.attributes):
         return PRETRAINED if "*pretrained" in value.attributes else MADE
     if (
         isinstance(value, Result)

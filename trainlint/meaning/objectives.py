@@ -11,7 +11,7 @@ from trainlint.meaning.facts.losses import Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import External, Instance, Item, Result, Value, one
+from trainlint.meaning.values import NONE, External, Instance, Item, Result, Value, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ _UNBOUNDED = frozenset(
 
 
 def _is_raw(head: Head, operations: frozenset[str]) -> bool:
-    if head.operation in operations:
+    if head.operation in operations or _stands_for_scores(head):
         return True
     layer = head.layer
     if layer is None or not isinstance(layer.cls, External):
@@ -174,6 +174,13 @@ def _is_raw(head: Head, operations: frozenset[str]) -> bool:
     return (short in WEIGHTED and short != "Embedding") or layer.cls.name.startswith(
         "torchvision.models.resnet"
     )
+
+
+def _stands_for_scores(head: Head) -> bool:
+    """`torch.randn(3, 5, requires_grad=True)`: normal numbers in the place of what a network gives."""
+    if head.operation != "randn" or not isinstance(head.value, Result):
+        return False
+    return constant(head.value.keywords.get("requires_grad", NONE)) is True
 
 
 def _head(value: Value) -> Head:

@@ -113,6 +113,8 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
             return choice(found) if found else Unknown(name, node)
         case Argument(default=Instance() as default):
             return get_attribute(machine, default, name, node)
+        case Argument(name="self") if node is not None:
+            return _left_out(holder, name, node) or Member(holder, name, node)
         case Mapping(items=items) if name in items and name not in (
             "items",
             "keys",
@@ -133,7 +135,16 @@ def _instance_attribute(machine: Machine, holder: Instance, name: str, node: s.N
         return _bind(machine, holder, found[0], found[1], node)
     if name == "__class__":
         return holder.cls
-    return _built_later(machine, holder, name) or _unwrapped(holder, name) or Member(holder, name, node)
+    built = _built_later(machine, holder, name) or _unwrapped(holder, name)
+    if built is None and node is not None:
+        built = _left_out(holder, name, node)
+    return built or Member(holder, name, node)
+
+
+def _left_out(holder: Instance | Argument, name: str, node: s.Node) -> Value | None:
+    from trainlint.meaning.fragments import left_out
+
+    return left_out(holder, name, node)
 
 
 def _unwrapped(holder: Instance, name: str) -> Value | None:

@@ -14,10 +14,12 @@ from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
+    Argument,
     Choice,
     Class,
     Constant,
     External,
+    Free,
     Function,
     Instance,
     Item,
@@ -42,6 +44,7 @@ _SERIES_WORDS = (
     "TimeSeriesSplit", "bptt", "batchify", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
     "sequence_length", "lookback", "parse_dates", "to_datetime", "date_range", "look_back", "window_size",
 )  # fmt: skip
+_RECURRENT = ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
 _SERIES_OPERATIONS = ("stateful", "rolling")  # words of prose as well, so that only code counts
 
 
@@ -112,9 +115,7 @@ def _stops_at_once(training: TrainingLoader) -> bool:
 def _is_series(program: Program) -> bool:
     """Recurrent models over windows of a series, whose order may be wanted: silent, a missed report costs less."""
     recurrent = any(
-        isinstance(i.cls, External)
-        and layer_name(i.cls.name) in ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
-        for i in program.instances
+        isinstance(i.cls, External) and layer_name(i.cls.name) in _RECURRENT for i in program.instances
     )
     if program.mentions(*_SERIES_WORDS) or program.uses(*_SERIES_OPERATIONS):
         return True
@@ -122,25 +123,35 @@ def _is_series(program: Program) -> bool:
 
 
 def _carries_state(training: TrainingLoader) -> bool:
-    """Whether a recurrent layer gets the state of the batch before: then the order is wanted."""
+    """Whether a module gets the state that it gave for the batch before: then the order is wanted."""
     assert training.backward.value is not None
-    for value in walk(training.backward.value):
-        if (
-            isinstance(value, Result)
-            and isinstance(value.callee, Instance)
-            and isinstance(value.callee.cls, External)
-        ):
-            recurrent = layer_name(value.callee.cls.name) in (
-                "RNN",
-                "LSTM",
-                "GRU",
-                "LSTMCell",
-                "GRUCell",
-                "RNNCell",
-            )
-            if recurrent and len(value.arguments) > 1 and isinstance(value.arguments[1], Choice):
-                return True
-    return False
+    return any(
+        isinstance(value, Result)
+        and any(_is_carried(argument, value.callee, training.loop) for argument in value.arguments[1:])
+        for value in walk(training.backward.value)
+    )
+
+
+def _is_carried(state: Value, module: Value, loop: Region) -> bool:
+    """Whether a state is passed on from batch to batch, and the module is what changes it."""
+    if isinstance(module, Instance) and isinstance(module.cls, External):
+        return layer_name(module.cls.name) in _RECURRENT and isinstance(state, Choice)
+    if not isinstance(module, (Free, Argument, Instance)):
+        return False
+    return any(
+        isinstance(value, Choice) and value.loop and _comes_from(value, module) for value in walk(state)
+    ) or any(_is_started_before(value, module, loop) for value in walk(state))
+
+
+def _comes_from(state: Value, module: Value) -> bool:
+    return any(isinstance(v, Result) and same(v.callee, module) for v in walk(state))
+
+
+def _is_started_before(value: Value, module: Value, loop: Region) -> bool:
+    """`hidden = model.init_hidden(n)` before the batches begin."""
+    if not isinstance(value, Result) or not isinstance(value.callee, Member) or value.region is None:
+        return False
+    return bool(same(value.callee.receiver, module)) and not value.region.inside(loop)
 
 
 def _shuffled_by_hand(program: Program, loader: Loader) -> bool:

@@ -14,6 +14,7 @@ from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimiz
 from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
 from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
 from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.unseen import trains_unseen
 from trainlint.meaning.updates import Update
 from trainlint.meaning.values import Choice, Class, Constant, External, Instance, Result, Value, one, options
 from trainlint.records import dataclass
@@ -88,7 +89,9 @@ def early_schedules(program: Program) -> list[EarlySchedule]:
 def _fast_forwards(event: Event) -> bool:
     """Whether a loop steps the schedule and nothing else, to where an earlier run had come."""
     loop = _epoch_loop(event)
-    return loop is not None and not any(e.kind in ("step", "unresolved") for e in loop.events())
+    return loop is not None and not any(
+        e.kind in ("step", "unresolved") or trains_unseen(e) for e in loop.events()
+    )
 
 
 def _takes_a_metric(event: Event) -> bool:
@@ -147,8 +150,19 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
             return None
         if earlier.kind == "unresolved" and any(same(v, driven) for v in earlier.inputs):
             return None
-    later = [e for e in events[index:] if e.kind == "step" and same(e.target, driven)]
+        if _is_stepped_unseen(earlier, driven):
+            return None
+    later = [
+        e
+        for e in events[index:]
+        if (e.kind == "step" and same(e.target, driven)) or (not steps and _is_stepped_unseen(e, driven))
+    ]
     return later[0] if later and later[0].region.inside(loop) else None
+
+
+def _is_stepped_unseen(event: Event, driven: Value) -> bool:
+    """`train(model, loader, optimizer)` of a function that a fragment does not show."""
+    return trains_unseen(event) and any(same(v, driven) for v in event.inputs)
 
 
 def _holds_all(arm: Region, steps: list[Event]) -> bool:

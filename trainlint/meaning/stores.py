@@ -200,8 +200,8 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     fresh = isinstance(keys[0], Constant) if keys else False
     if not all(_is_array(option) for option in options(holder)):
         machine.record("keep", node, holder, value, detail="item of one key" if fresh else "item")
-    if isinstance(one(holder), Result) and attached(value) is not False:
-        _rebind(machine, target.value, holder, value, frame, node)
+    if attached(value) is not False:
+        _rebind_whole(machine, target.value, holder, value, frame, node)
     for option in options(holder):
         if isinstance(option, Result):
             _note_hot(option, keys, value)
@@ -221,6 +221,20 @@ def _is_array(value: Value) -> bool:
         and isinstance(value.callee, External)
         and value.callee.name.startswith("numpy.")
     )
+
+
+def _rebind_whole(
+    machine: Machine, target: s.Expression, holder: Value, value: Value, frame: Frame, node: s.Statement
+) -> None:
+    """A store into a tensor, or into one row of it: `targets[i][action] = best`."""
+    if isinstance(one(holder), Result):
+        _rebind(machine, target, holder, value, frame, node)
+        return
+    while isinstance(target, s.Subscript):
+        target = target.value
+    whole = frame.names.get(target.id) if isinstance(target, s.Name) else None
+    if whole is not None and isinstance(one(whole), Result):
+        _rebind(machine, target, whole, value, frame, node)
 
 
 def _rebind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import attached, same, walk
+from trainlint.meaning.dataflow import attached, operation, same, walk
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
 from trainlint.meaning.methods import role
 from trainlint.meaning.modules import has_weights
@@ -261,7 +261,34 @@ class Update:
                 if any(same(target, v) is not False for v in models) or _contains(target, models)
                 else False
             )
-        return None
+        return False if self._is_of_another_network(target) else None
+
+    def _is_of_another_network(self, target: Value) -> bool:
+        """Whether a fragment clears a network that another of its optimizers steps: one of a GAN's two.
+
+        The losses before the one step come from this network alone, those before the other from both.
+        """
+        if self.optimizer.models or not isinstance(one(self.optimizer.value), Free):
+            return False
+        if not isinstance(one(target), Free) or not any(_is_call_of(target, e) for e in self.events):
+            return False
+        own, others = self._last_losses()
+        if own is None or any(same(m, target) is not False for m in own):
+            return False
+        return any(any(same(m, target) for m in other) for other in others)
+
+    def _last_losses(self) -> tuple[list[Value] | None, list[list[Value]]]:
+        """What the last loss before this step went through, and the last before each other optimizer's step."""
+        own, others, last = None, [], None
+        for event in self.events:
+            if event.kind == "backward" and event.value is not None:
+                last = _called(event.value)
+            elif event.kind == "step" and last is not None:
+                if same(event.target, self.optimizer.value):
+                    own = last
+                else:
+                    others.append(last)
+        return own, others
 
     def _shares(self, other: Optimizer) -> bool:
         """Whether another optimizer holds modules of this one, so that its `zero_grad` clears a part."""
@@ -313,6 +340,16 @@ def _models_behind(loss: Value) -> list[Value]:
                 if all(callee is not f for f in found):
                     found.append(callee)
     return found
+
+
+def _is_call_of(target: Value, event: Event) -> bool:
+    return event.kind == "forward" and bool(same(event.target, target))
+
+
+def _called(loss: Value) -> list[Value]:
+    """The names that a fragment's loss goes back to as networks; what was detached on the way is not reached."""
+    reached = walk(loss, lambda v: not (isinstance(v, Result) and operation(v) == "detach"))
+    return [v.callee for v in reached if isinstance(v, Result) and isinstance(v.callee, Free)]
 
 
 def _is_set(test: Value, loop: Region) -> bool:

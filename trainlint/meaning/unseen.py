@@ -1,0 +1,26 @@
+"""What a fragment calls and does not show: the function that trains for it."""
+
+from __future__ import annotations
+
+import re
+
+from trainlint.meaning.optimizers import optimizer
+from trainlint.meaning.trace import Event
+from trainlint.meaning.values import Argument, Free, Value, one, options
+
+
+def trains_unseen(event: Event) -> bool:
+    """Whether a fragment calls a function for it that it does not show: `train(model, loader, optimizer)`."""
+    target = one(event.target)
+    if event.kind != "forward" or not isinstance(target, Free):
+        return False
+    if re.search("train|fit|learn", target.name.lower()) is None:
+        return False
+    return any(_may_be_optimizer(value) for value in event.inputs)
+
+
+def _may_be_optimizer(value: Value) -> bool:
+    if any(optimizer(option) is not None for option in options(value)):
+        return True
+    found = one(value)
+    return isinstance(found, (Free, Argument)) and found.name.lower().startswith("opt")
