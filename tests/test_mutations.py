@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import trainlint.meaning.forgetting
 import trainlint.meaning.place
 import trainlint.meaning.program
 from tests.examples import Case, complaints, lint_folder, near_misses, page_cases
@@ -43,6 +44,7 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return seen[entry]
 
     monkeypatch.setattr(trainlint.meaning.program, "read", read_again)
+    monkeypatch.setattr(trainlint.meaning.forgetting, "forget", lambda program: None)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

@@ -2,7 +2,8 @@
 
 Real code nests deeply enough to exhaust Python's usual recursion limit, and the limit alone the main stack.
 Trees are many small objects that live long: looking for garbage among them as often as Python does would take
-a third of the time, so it is looked for between items, seldom, and only among what is new since the last time.
+a third of the time. Whoever answers an item leaves no circles behind, so garbage is looked for only between items
+and once very much is new, and what lives at the end is handed over as old without looking at it again.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ import gc
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from trainlint.records import dataclass
 
 RECURSION_LIMIT = 20_000
-ITEMS_PER_COLLECTION = 100
+OBJECTS_PER_COLLECTION = 10_000_000  # new ones that are still there: about a gigabyte
 STACK_BYTES = 256 * 2**20  # address space only: a page costs memory when it is first touched
 
 Start = Callable[[Any], Callable[[Any], Any]]
@@ -42,6 +42,8 @@ def answer_here(start: Start, argument: object, items: Sequence[Any], limit: flo
             done = _answer_until_stuck(start, argument, items, done, limit, note)
     finally:
         sys.setrecursionlimit(limit_before)
+        gc.freeze()
+        gc.unfreeze()  # into the oldest generation, all at once
         if collects:
             gc.enable()
 
@@ -100,10 +102,8 @@ def survivor(start: Start, argument: object) -> Callable[[Any], Any]:
         failed = Lost(f"could not start: {describe_error(error)}")
         return lambda item: failed
 
-    answered = count(1)
-
     def respond(item: Any) -> Any:
-        if next(answered) % ITEMS_PER_COLLECTION == 0:
+        if gc.get_count()[0] > OBJECTS_PER_COLLECTION:
             gc.collect(0)
         try:
             return answer(item)

@@ -108,6 +108,7 @@ def start_examining(scopes: tuple[Scope, ...]) -> Callable[[tuple[int, Entry]], 
 
 def examine(scope: Scope, entry: Entry) -> Outcome:
     """Read an entry and ask its rules."""
+    from trainlint.meaning.forgetting import forget
     from trainlint.meaning.program import read
 
     path = scope.project.display(entry.file)
@@ -127,6 +128,7 @@ def examine(scope: Scope, entry: Entry) -> Outcome:
     except Exception as error:
         return Outcome(failures=(*failures, _internal(path, "meaning", error)))
     found, broken = _ask_rules(scope, entry, program, path)
+    forget(program)
     return Outcome(tuple(found), (*failures, *broken))
 
 

@@ -15,7 +15,9 @@ def define(machine: Machine, node: s.Define | s.Lambda, frame: Frame) -> Functio
     scope = frame
     while scope.is_class and scope.outer is not None:
         scope = scope.outer
-    return Function(node, frame.unit, scope, None, decorators)
+    function = Function(node, frame.unit, scope, None, decorators)
+    machine.knots.append(function)
+    return function
 
 
 def define_class(machine: Machine, node: s.DefineClass, frame: Frame) -> Class:
@@ -23,6 +25,7 @@ def define_class(machine: Machine, node: s.DefineClass, frame: Frame) -> Class:
     keywords = {name: machine.evaluate(machine, value, frame) for name, value in node.keywords}
     cls = Class(node, frame.unit, bases, {}, keywords)
     inner = Frame(frame.unit, {}, frame, is_class=True)
+    machine.knots += (cls, inner)
     machine.execute(machine, node.body, inner)
     for name, value in inner.names.items():
         if isinstance(value, Function) and value.owner is None:

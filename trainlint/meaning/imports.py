@@ -152,6 +152,7 @@ def run_module(machine: Machine, unit: Unit) -> None:
         0,
     )
     machine.silent += 1
+    machine.knots.append(machine.region)
     started = machine.steps
     writes, machine.writes = machine.writes, []
     try:

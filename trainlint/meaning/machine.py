@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from trainlint.meaning.syntax import Expression, Node
 from trainlint.meaning.trace import Event, EventKind, Leave, Region, RegionKind
@@ -18,6 +18,7 @@ from trainlint.meaning.unit import Frame, Unit
 from trainlint.meaning.values import (
     MISSING,
     Choice,
+    Class,
     Condition,
     External,
     Function,
@@ -41,6 +42,9 @@ DEPTH = 12  # calls followed into each other
 _EVENTS = frozenset("forward backward step zero_grad schedule criterion mode load set_epoch".split())
 TRAINING_WORDS = frozenset("backward zero_grad manual_backward no_grad inference_mode".split())
 _TRAINING = frozenset("backward step zero_grad schedule criterion".split())
+
+
+Knot: TypeAlias = Function | Class | Frame | Choice | Region
 
 
 class Exhausted(Exception):
@@ -109,6 +113,7 @@ class Machine:
     known_files: list[Unit] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)  # by the trace at hand, not read yet
     starts: int = 0
+    knots: list[Knot] = field(default_factory=list)  # what refers to itself in a circle, see `forgetting`
 
     def spend(self) -> None:
         self.steps += 1
@@ -273,6 +278,8 @@ class Within:
         region.closed = True
         if self.machine.silent == 0 and _is_empty(region):
             _forget(region.parent, region)
+            if region.items:
+                self.machine.knots.append(region)  # its arms still refer to it
 
 
 @dataclass(slots=True, eq=False)

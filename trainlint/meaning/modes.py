@@ -7,7 +7,7 @@ that event stood under. Loops are gone through again where one iteration leaves 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import field, replace
+from dataclasses import field
 
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.fragments import FRESH
@@ -123,14 +123,88 @@ def _is_class_like(name: str) -> bool:
 
 def modes_of(root: Region) -> Modes:
     modes = Modes()
-    _Walk(modes).region(root, {}, frozenset())
+    if any(event.kind == "forward" for event in root.events()):
+        _Walk(modes).region(root, {}, frozenset())
     return modes
+
+
+@dataclass(slots=True, eq=False)
+class _Sets:
+    """Sets of modes made from other ones, each once: a switch gives all parts of a network the same set.
+
+    Everything is known by identity, which is why the sets that an answer was made from are kept with it.
+    """
+
+    unions: dict[tuple[int, int], tuple[frozenset[Mode], ...]] = field(default_factory=dict)
+    guards: dict[int, tuple[frozenset[Mode], Guards]] = field(default_factory=dict)
+    less: dict[tuple[int, tuple[str, bool]], tuple[frozenset[Mode], frozenset[Mode]]] = field(
+        default_factory=dict
+    )
+    freed: dict[tuple[int, Guards], tuple[frozenset[Mode], frozenset[Mode]]] = field(default_factory=dict)
+    single: dict[tuple[int, Guards], tuple[Mode, Mode]] = field(default_factory=dict)
+
+    def union(self, one: frozenset[Mode], other: frozenset[Mode]) -> frozenset[Mode]:
+        key = (id(one), id(other))
+        known = self.unions.get(key)
+        if known is None:
+            known = self.unions[key] = one, other, one | other
+        return known[2]
+
+    def guards_of(self, modes: frozenset[Mode]) -> Guards:
+        """All conditions that some of the modes were set under."""
+        known = self.guards.get(id(modes))
+        if known is None:
+            known = self.guards[id(modes)] = modes, frozenset().union(*(mode.guards for mode in modes))
+        return known[1]
+
+    def without(self, modes: frozenset[Mode], guard: tuple[str, bool]) -> frozenset[Mode]:
+        """The modes that were not set under a condition, unless all were."""
+        if guard not in self.guards_of(modes):
+            return modes
+        key = (id(modes), guard)
+        known = self.less.get(key)
+        if known is None:
+            known = self.less[key] = modes, frozenset(m for m in modes if guard not in m.guards) or modes
+        return known[1]
+
+    def within(self, modes: frozenset[Mode], guards: Guards) -> frozenset[Mode]:
+        """The modes, of the conditions that they were set under only those that still hold."""
+        if self.guards_of(modes) <= guards:
+            return modes
+        key = (id(modes), guards)
+        known = self.freed.get(key)
+        if known is None:
+            known = self.freed[key] = modes, frozenset(self._one_within(mode, guards) for mode in modes)
+        return known[1]
+
+    def _one_within(self, mode: Mode, guards: Guards) -> Mode:
+        key = (id(mode), guards)
+        known = self.single.get(key)
+        if known is None:
+            held = mode.guards & guards
+            freed = Mode(mode.training, mode.event, held, mode.pretrained, mode.untouched)
+            known = self.single[key] = mode, freed
+        return known[1]
+
+    def join(self, states: list[State]) -> State:
+        """What a state can be where paths meet."""
+        if len(states) == 1:
+            return states[0]
+        joined = dict(states[0])
+        for state in states[1:]:
+            for name in joined.keys() - state.keys():
+                joined[name] = self.union(joined[name], _MISSING)
+            for name, modes in state.items():
+                known = joined.get(name, _MISSING)
+                if known is not modes:
+                    joined[name] = self.union(known, modes)
+        return joined
 
 
 class _Walk:
     """One pass over a trace; the state is copied at branches and joined behind them."""
 
-    __slots__ = ("before", "conditions", "continues", "ended", "guarded", "modes", "stills")
+    __slots__ = ("before", "conditions", "continues", "ended", "modes", "sets", "stills")
 
     def __init__(self, modes: Modes) -> None:
         self.modes = modes
@@ -139,9 +213,7 @@ class _Walk:
         self.ended: list[list[State]] = []
         self.conditions: dict[int, str] = {}  # by the identity of the test
         self.stills: dict[int, bool | None] = {}  # by the identity of the region
-        self.guarded: dict[
-            int, tuple[frozenset[Mode], Guards]
-        ] = {}  # sets of modes by identity, all their guards
+        self.sets = _Sets()
 
     def region(self, region: Region, state: State, guards: Guards) -> State | None:
         """The state behind a region, None where the flow never gets there."""
@@ -178,7 +250,7 @@ class _Walk:
             after = self.region(region, state, guards)
             ends = self.ended.pop() + ([after] if after is not None else [])
             self.continues = outer
-            return _join(ends) if ends else state
+            return self.sets.join(ends) if ends else state
         return self.region(region, state, guards)
 
     def _still(self, region: Region) -> bool | None:
@@ -205,7 +277,7 @@ class _Walk:
             self.continues.append([])
             after = self.region(region, state, guards)
             ends = self.continues.pop() + ([after] if after is not None else [])
-            return _join(ends) if ends else None
+            return self.sets.join(ends) if ends else None
         outside = state
         for _ in range(2):
             entry, before = state, dict(self.before)
@@ -214,7 +286,7 @@ class _Walk:
             ends = self.continues.pop() + ([after] if after is not None else [])
             if not ends:
                 return entry
-            ended = _join(ends)
+            ended = self.sets.join(ends)
             state = self._unguarded(_going_round(ended, region), guards, outside)
             if state == entry and self.before == before:
                 break  # a second turn would find what the first one found
@@ -236,7 +308,7 @@ class _Walk:
             ends.append(dict(state))
         if not ends:
             return None
-        joined = dict(_join(ends))
+        joined = dict(self.sets.join(ends))
         for name in {n for arm in arms if _asks_for_mode(arm) for n in _switched(arm)}:
             joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
         return joined
@@ -247,8 +319,7 @@ class _Walk:
         if guard is not None:
             opposite = (guard[0], not guard[1])
             for name, modes in state.items():
-                if opposite in self._guards_of(modes):
-                    entry[name] = frozenset(m for m in modes if opposite not in m.guards) or modes
+                entry[name] = self.sets.without(modes, opposite)
         return entry
 
     def _unguarded(self, state: State, guards: Guards, outside: State) -> State:
@@ -256,19 +327,10 @@ class _Walk:
 
         What was set before the loop, and by none of its iterations, was set under what held there.
         """
-        freed = {id(modes): modes for modes in state.values() if not self._guards_of(modes) <= guards}
-        for known, modes in freed.items():
-            freed[known] = frozenset(replace(mode, guards=mode.guards & guards) for mode in modes)
         return {
-            name: modes if outside.get(name) is modes else freed.get(id(modes), modes)
+            name: modes if outside.get(name) is modes else self.sets.within(modes, guards)
             for name, modes in state.items()
         }
-
-    def _guards_of(self, modes: frozenset[Mode]) -> Guards:
-        known = self.guarded.get(id(modes))
-        if known is None:
-            known = self.guarded[id(modes)] = modes, frozenset().union(*(mode.guards for mode in modes))
-        return known[1]
 
     def _condition(self, test: Expression) -> str:
         known = self.conditions.get(id(test))
@@ -388,20 +450,6 @@ def _is_length(value: Value) -> bool:
         case Result(callee=External(name="operator.-"), arguments=(first, _)):
             return _is_length(first)
     return False
-
-
-def _join(states: list[State]) -> State:
-    if len(states) == 1:
-        return states[0]
-    joined = dict(states[0])
-    for state in states[1:]:
-        for name in joined.keys() - state.keys():
-            joined[name] |= _MISSING
-        for name, modes in state.items():
-            known = joined.get(name, _MISSING)
-            if known is not modes:
-                joined[name] = known | modes
-    return joined
 
 
 _MISSING = frozenset({Mode(None, untouched=True)})

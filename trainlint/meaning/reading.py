@@ -14,7 +14,7 @@ from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.fragments import in_order
 from trainlint.meaning.lightning import STEPS, is_lightning, run_step
-from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Machine, trains
+from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Knot, Machine, trains
 from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
@@ -45,6 +45,7 @@ class Reading:
     instances: list[Instance] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     exhausted: bool = False
+    knots: list[Knot] = field(default_factory=list)  # see `forgetting`
     steps: int = 0  # of the interpreter, over all traces
 
 
@@ -79,6 +80,7 @@ def read_entry(project: Project, file: Path) -> Reading:
         entry=entry,
     )
     machine.units = units
+    reading.knots = machine.knots
     if is_of_other_framework(entry):
         reading.units = list(units.values())
         return reading

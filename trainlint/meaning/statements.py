@@ -162,6 +162,7 @@ def _loop(
         if name in frame.names:
             phi = Choice([frame.names[name]], loop=True)
             carried[name] = frame.names[name] = phi
+            machine.knots.append(phi)
     outer_breaks, outer_continues = frame.breaks, frame.continues
     frame.breaks, frame.continues = [], []
     assumed = len(machine.assumed)
