@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import field
 from functools import partial
@@ -20,6 +21,7 @@ from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
 from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function, Instance, Value
+from trainlint.project import called_names
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -159,7 +161,8 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
         if function.node in machine.entered:
             continue
         if function.name in reached or elsewhere.calls(function.name):
-            reached |= _code(function)
+            if function.name in reached or elsewhere.names(function.name):
+                reached |= _called(function)
             continue
         if machine.idle < STEPS_BEFORE_REPEATS or not _repeats(machine, reading, function):
             _root(machine, reading, partial(_run_function, machine, function))
@@ -211,6 +214,11 @@ def _code(function: Function) -> frozenset[str]:
     return function.node.body.words if isinstance(function.node, s.Define) else frozenset()
 
 
+def _called(function: Function) -> frozenset[str]:
+    start, end = function.unit.source.span(function.node.cst)
+    return called_names(function.unit.source.text[start:end])
+
+
 @dataclass(slots=True)
 class _Elsewhere:
     """What the files that import an entry call: what those names reach is read from there."""
@@ -224,6 +232,18 @@ class _Elsewhere:
         if name not in self.answers:
             self.answers[name] = any(name in self.project.calls(file) for file in self._importers())
         return self.answers[name]
+
+    def names(self, name: str) -> bool:
+        """Whether a file that imports the entry says that it means the entry's function, by import or as its member."""
+        if self.entry.file is None:
+            return False
+        stem = re.escape(
+            self.entry.file.parent.name if self.entry.file.stem == "__init__" else self.entry.file.stem
+        )
+        meant = re.compile(
+            rf"\bimport\b[^\n]*\b{name}\b|\b{stem}\.{name}[ \t]*\(|^[ \t]+{name},", re.MULTILINE
+        )
+        return any(meant.search(self.project.text(file) or "") for file in self._importers())
 
     def _importers(self) -> list[Path]:
         if self.others is None:
