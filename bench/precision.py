@@ -20,7 +20,14 @@ from judgements import LEAST, Key, Verdict, agreed, key_of, lower
 
 ROUNDS = {"t1": "first", "t2": "first", "t31": "second", "t32": "second", "t33": "third", "t34": "third"}
 ROUNDS |= {"t35": "fourth", "t36": "fourth", "t37": "fifth", "t38": "fifth"}
-ROUNDS |= {"t39": "sixth", "t40": "sixth", "t41": "seventh", "t42": "seventh"}
+ROUNDS |= {
+    "t39": "sixth",
+    "t40": "sixth",
+    "t41": "seventh",
+    "t42": "seventh",
+    "t43": "eighth",
+    "t44": "eighth",
+}
 
 
 def main() -> None:

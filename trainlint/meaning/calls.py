@@ -299,6 +299,7 @@ def standalone_arguments(machine: Machine, function: Function) -> Keywords:
 
 
 _SWITCHES = frozenset("train eval zero_grad step backward".split())
+_TRAINING = frozenset(("zero_grad", "backward"))
 
 
 def _within_allowance(machine: Machine, function: Function, frame: Frame, region: Region) -> bool:
@@ -323,7 +324,7 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
     except Exhausted as stop:
         if stop.args[0] is not allowance:
             raise
-        if not is_part or not _SWITCHES.isdisjoint(function.node.body.words):  # type: ignore[union-attr]
+        if not _may_be_left(function, is_part):
             region.cut()
     finally:
         machine.allowances[:] = outer
@@ -331,6 +332,13 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
             around.limit += machine.steps - start  # modules pay for themselves; what is too long is run once
         machine.renew()
     return came_through
+
+
+def _may_be_left(function: Function, is_part: bool) -> bool:
+    """Whether a function can be left half-way: it switches nothing, nor would its file know how to train."""
+    if not _SWITCHES.isdisjoint(function.node.body.words):  # type: ignore[union-attr]  # a lambda has returned before
+        return False
+    return is_part or _TRAINING.isdisjoint(function.unit.code_words)
 
 
 def node_is_root(machine: Machine) -> bool:

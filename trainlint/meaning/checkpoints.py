@@ -38,6 +38,7 @@ from trainlint.records import dataclass
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
     from trainlint.meaning.unit import Frame
+    from trainlint.project import Project
 
 _RANK_WORDS = frozenset("local_rank LOCAL_RANK set_device device_count".split())
 _DEVICE_WORDS = frozenset("is_available local_rank LOCAL_RANK set_device device_count".split())
@@ -78,7 +79,14 @@ class Load:
         """Whether what is loaded goes into a module that is on the GPU on every way here: nothing runs without one."""
         if any(not _RANK_WORDS.isdisjoint(self.program.words(unit)) for unit in self.program.units):
             return False
-        return any(_is_on_the_gpu(state.target, self.event) for state in self._states())
+        root = list(self.event.region.ancestors())[-1]
+        whole = [e.target for e in of_kind(root, "mode", "forward") if self._is_what_is_loaded(e.target)]
+        modules = (*whole, *(state.target for state in self._states()))
+        return any(_is_on_the_gpu(module, self.event) for module in modules)
+
+    def _is_what_is_loaded(self, module: Value) -> bool:
+        """Whether the file holds a module as a whole, and this is it."""
+        return any(_origin(option) is self.event.value for option in options(module))
 
     def _states(self) -> Iterator[Event]:
         """The `load_state_dict` of the same run that take what is loaded."""
@@ -101,10 +109,12 @@ class Load:
 
     @property
     def is_shipped(self) -> bool:
-        """Whether the file comes with the code or from its authors: it was saved to be read anywhere."""
+        """Whether the file comes with the code or from its authors, or the code saves from the CPU: it is read anywhere."""
         given = self.given
-        return self._is_fetched() or (
-            given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given))
+        return (
+            self._is_fetched()
+            or (given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given)))
+            or saves_from_the_cpu(self.program.reading.project)
         )
 
     def _is_fetched(self) -> bool:
@@ -168,7 +178,7 @@ class Load:
     def is_checkpoint(self) -> bool:
         """Whether it goes into a module or optimizer, or is a module itself: data sets are no checkpoints."""
         return self.is_state or any(
-            any(_origin(o) is self.event.value for o in options(e.target))
+            self._is_what_is_loaded(e.target)
             for root in self.program.roots
             for e in of_kind(root, "mode", "forward")
         )
@@ -334,6 +344,22 @@ def _spelled(value: Value) -> str:
     """The expression of a computed path (`os.path.join(folder, "best.pt")`), as text."""
     node = getattr(one(value), "node", None)
     return text_of(node) if isinstance(node, (Call, Format, Binary)) else ""
+
+
+def saves_from_the_cpu(project: Project) -> bool:
+    """Whether all that the project saves, in whichever file, was moved to the CPU right before."""
+    around = [
+        text[max(0, found.start() - _NEAR) : found.end() + _NEAR]
+        for file in project.files
+        for text in (project.text(file) or "",)
+        for found in _SAVE.finditer(text)
+    ]
+    return bool(around) and all(_TO_CPU.search(text) for text in around)
+
+
+_NEAR = 200  # characters: a few lines
+_SAVE = re.compile(r"\btorch\.save\(")
+_TO_CPU = re.compile(r"""\.cpu\(\)|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']""")
 
 
 def picks_device(program: Program) -> bool:
