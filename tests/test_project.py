@@ -186,6 +186,11 @@ def test_modules_are_found_where_python_or_a_reader_would(tmp_path):
         "projects/one/run.py",
         "projects/one/utils.py",
         "ns/deep/m.py",
+        "apps/life/python/lifelib/__init__.py",
+        "apps/life/python/lifelib/model.py",
+        "apps/life/examples/run.py",
+        "detect/lib/core/loop.py",
+        "detect/tools/train.py",
     )
     assert resolving(tmp_path, "train.py", "utils") == "utils.py"
     assert resolving(tmp_path, "train.py", "pkg") == "pkg/__init__.py"
@@ -196,6 +201,12 @@ def test_modules_are_found_where_python_or_a_reader_would(tmp_path):
     assert resolving(tmp_path, "projects/one/run.py", "pkg.model") == "pkg/model.py"
     assert resolving(tmp_path, "pkg/sub/net.py", "pkg.model") == "pkg/model.py"
     assert resolving(tmp_path, "pkg/sub/net.py", "model") == "pkg/model.py"
+    assert (
+        resolving(tmp_path, "apps/life/examples/run.py", "lifelib.model")
+        == "apps/life/python/lifelib/model.py"
+    )
+    assert resolving(tmp_path, "detect/tools/train.py", "core.loop") == "detect/lib/core/loop.py"
+    assert resolving(tmp_path, "train.py", "lifelib.model") is None
     assert resolving(tmp_path, "train.py", "torch.nn") is None
     assert resolving(tmp_path, "train.py", "pkg.model.Net") is None
     assert resolving(tmp_path, "train.py", "") is None

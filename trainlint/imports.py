@@ -23,6 +23,7 @@ _NAMED_LATE = re.compile(  # the module itself, or a path that may become one: `
     r"\bimport_module[ \t]*\(\s*['\"]([\w.]+)['\"]|['\"]([^\W\d]\w*(?:\.[^\W\d]\w*)+)['\"]"
 )
 _NAME = re.compile(r"[^\W\d][\w.]*")
+_SOURCES = ("src", "lib", "python")  # folders that a build, or a script's first lines, put on the search path
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class Finder:
         if known is None:
             top = self.top_of_package(folder)
             above = tuple(self._upwards(top))
-            sources = tuple(join(place, "src") for place in above)
+            sources = tuple(join(place, name) for name in _SOURCES for place in above)
             inside = tuple(self._upwards(folder))
             found = dict.fromkeys((top, self.root, join(self.root, "src"), *above, *sources, *inside))
             known = self._folders[folder] = tuple(found)

@@ -55,7 +55,8 @@ everything. Loaders that only evaluate.
 ## Fix
 
 `shuffle=True` for the loader that trains. If `sampler=SequentialSampler(...)` is given, replace it by
-`RandomSampler(...)`. A loader that also serves for evaluation is better built twice.
+`RandomSampler(...)`. Where a distributed sampler is there in distributed runs only, `shuffle=sampler is
+None` shuffles the others. A loader that also serves for evaluation is better built twice.
 
 ## How to see it
 
@@ -86,17 +87,18 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         loader = training.loader
         if not training.keeps_one_order or loader.node is None:
             continue
-        ordered = training.class_ordered
+        ordered, alone = training.class_ordered, training.is_unsampled_alone
         why = (
             f"{ordered}, so whole batches hold one class" if ordered else "every epoch sees the same batches"
         )
+        where = " in a run without the distributed sampler" if alone else ""
         yield Finding(
             loader.node,
-            f"`{text_of(loader.callee)}` serves the training batches unshuffled: {why}",
+            f"`{text_of(loader.callee)}` serves the training batches unshuffled{where}: {why}",
             because=[(training.backward.node, "trains on its batches")],
-            fix=[] if loader.is_sequential else [set_argument(loader.node, "shuffle", "True")],
+            fix=[] if loader.is_sequential or alone else [set_argument(loader.node, "shuffle", "True")],
             title="Shuffle the training loader",
-            level=None if ordered else "warning",
+            level="warning" if alone or not ordered else None,
         )
 
 

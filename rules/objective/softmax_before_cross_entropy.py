@@ -95,11 +95,14 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, grad
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for objective in program.objectives:
-        if objective.criterion.kind != "cross-entropy":
-            continue
-        soft, log = objective.all_heads("softmax"), objective.all_heads("log_softmax")
-        for head in (soft or log)[:1]:
-            name = "softmax" if soft else "log_softmax"
+        for head in objective.normalised_before[:1]:
+            soft = head.operation == "softmax"
+            name, again = (
+                ("softmax" if soft else "log_softmax"),
+                f"{objective.name} applies log_softmax itself",
+            )
+            if objective.criterion.kind == "nll":
+                name, again = "softmax", "log_softmax comes behind it and normalises again"
             harm = (
                 "is squashed twice and cannot get near 0"
                 if soft
@@ -107,7 +110,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             )
             yield Finding(
                 objective.node,
-                f"`{text_of(objective.node)}` gets {name} output, but {objective.name} applies log_softmax itself: the loss {harm}",
+                f"`{text_of(objective.node)}` gets {name} output, but {again}: the loss {harm}",
                 because=[(p, f"{name} is applied here") for p in objective.places(head)],
                 fix=objective.without(head),
                 title=f"Drop the {name} before {objective.name}",

@@ -28,6 +28,7 @@ from trainlint.meaning.values import (
     Item,
     Member,
     Result,
+    Unknown,
     Value,
     constant,
     one,
@@ -139,10 +140,23 @@ class Load:
         for saved in of_kind(root, "save"):
             if events.index(saved) > events.index(self.event):
                 break  # written after it was read: what is read is of another run
+            if self._is_of_another_phase(saved):
+                continue
             target = saved.inputs[1] if len(saved.inputs) > 1 else None
             if given is not None and target is not None and _same_file(given, target):
                 return True
         return False
+
+    def _is_of_another_phase(self, saved: Event) -> bool:
+        """Whether a setting decides if the file is written (`if args.train:`), and not if it is read as well."""
+        around = set(map(id, self.event.region.ancestors()))
+        return any(
+            region.kind == "arm"
+            and id(region) not in around
+            and region.truth is not None
+            and _asks_for_training(region.truth)
+            for region in saved.region.ancestors()
+        )
 
     def _is_one_of_two(self) -> bool:
         """One arm of a choice, perhaps by device: the other arm loads with care, or a file of each process."""
@@ -198,6 +212,19 @@ class Load:
 def _strict(state: Event) -> object:
     keywords: dict[str, Value] = state.detail
     return constant(state.inputs[1] if len(state.inputs) > 1 else keywords.get("strict", NONE))
+
+
+def _asks_for_training(test: Value) -> bool:
+    """Whether a condition is a setting of the user's that says if this run trains: `args.do_train`."""
+    match one(test):
+        case Constant(under=str(flag), asked=asked):
+            return flag.strip("-").lower() in _PHASES or (asked is not None and asked[1] in _PHASES)
+        case Member(receiver=Argument() | Unknown(), name=name):
+            return name.lower() in _PHASES
+    return False
+
+
+_PHASES = ("train", "do_train", "is_train", "training", "train_model", "run_train")
 
 
 def _is_within(node: Node, block: Block) -> bool:

@@ -152,6 +152,12 @@ class TrainingLoader:
         return keeps_one_order(self.program, self)
 
     @property
+    def is_unsampled_alone(self) -> bool:
+        from trainlint.meaning.order import is_unsampled_alone
+
+        return is_unsampled_alone(self.loader)
+
+    @property
     def class_ordered(self) -> str:
         """Why the data is evidently ordered by class, "" where it is not."""
         from trainlint.meaning.order import class_ordered

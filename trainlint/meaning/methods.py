@@ -54,9 +54,10 @@ def role(value: Value) -> str:
     if isinstance(value, Choice):
         roles = {role(option) for option in options(value) if not _is_nothing(option)}
         return roles.pop() if len(roles) == 1 else ""
-    if not isinstance(value, Instance):
+    cls = _class_of(value)
+    if cls is None:
         return ""
-    names = [value.cls.name] if isinstance(value.cls, External) else external_bases(value.cls)
+    names = [cls.name] if isinstance(cls, External) else external_bases(cls)
     for name in names:
         if is_optimizer_class(name):
             return "optimizer"
@@ -67,6 +68,16 @@ def role(value: Value) -> str:
         if name in _ENGINES:
             return "engine"
     return "module" if is_module(value) else ""
+
+
+def _class_of(value: Value) -> Class | External | None:
+    """The class of an object. One made by a parameter that is a class by default will be of its kind."""
+    if isinstance(value, Instance):
+        return value.cls
+    if isinstance(value, Result) and isinstance(value.callee, Argument):
+        default = one(value.callee.default) if value.callee.default is not None else None
+        return default if isinstance(default, (Class, External)) else None
+    return None
 
 
 def _is_nothing(value: Value) -> bool:

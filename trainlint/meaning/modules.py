@@ -266,11 +266,11 @@ def has_weights(value: Value, depth: int = 0) -> bool | None:
             return False if layer is not None or criterion(name) is not None else None
         case Instance(cls=Class()) as instance if is_module(instance) and depth < 5:
             inner = [v for _, v in held(instance) if v is not instance]
-            return any(_is_parameter(v) or has_weights(v, depth + 1) for v in inner) or None
+            return any(is_parameter(v) or has_weights(v, depth + 1) for v in inner) or None
     return None
 
 
-def _is_parameter(value: Value) -> bool:
+def is_parameter(value: Value) -> bool:
     """A weight of its own, `nn.Parameter(...)`, unless it is made frozen."""
     match value:
         case Instance(cls=External(name="torch.nn.Parameter" | "torch.nn.parameter.Parameter")):

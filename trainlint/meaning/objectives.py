@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import attached, operation, peel, walk
+from trainlint.meaning.dataflow import attached, operands, operation, peel, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS
@@ -74,6 +74,24 @@ class Objective:
         heads = self.heads
         return heads if heads and all(head.operation in names for head in heads) else ()
 
+    def inner_heads(self, *names: str) -> tuple[Head, ...]:
+        """What the heads themselves are applied to, if each head and each of these is one of the operations."""
+        outer = [head.value for head in self.heads if isinstance(head.value, Result)]
+        inner = [
+            _head(v) for o in outer for v in (peel(operands(o)[0], self.event.given) if operands(o) else [])
+        ]
+        agree = len(outer) == len(self.heads) and all(head.operation in names for head in inner)
+        return tuple(inner) if inner and agree else ()
+
+    @cached_property
+    def normalised_before(self) -> tuple[Head, ...]:
+        """The softmax (or log_softmax) layers whose output a cross entropy normalises again."""
+        if self.criterion.kind == "cross-entropy":
+            return self.all_heads("softmax") or self.all_heads("log_softmax")
+        if self.criterion.kind == "nll" and self.all_heads("log_softmax"):
+            return self.inner_heads("softmax")  # a log_softmax and nll_loss are a cross entropy in two steps
+        return ()
+
     @cached_property
     def target_heads(self) -> tuple[Head, ...]:
         return tuple(_head(value) for value in peel(self.target, self.event.given))
@@ -118,12 +136,16 @@ class Objective:
     def without(self, head: Head) -> list[Change]:
         from trainlint.meaning.rewrites import without
 
-        return without(head) if len(self.heads) == 1 else []
+        return without(head) if self._is_one_call(head) else []
 
     def as_log_softmax(self, head: Head) -> list[Change]:
         from trainlint.meaning.rewrites import as_log_softmax
 
-        return as_log_softmax(head) if len(self.heads) == 1 else []
+        return as_log_softmax(head) if self._is_one_call(head) else []
+
+    def _is_one_call(self, head: Head) -> bool:
+        """Whether there is one alternative only, and its head one operation, so that an edit knows its place."""
+        return len(self.heads) == 1 and operation(head.value) == head.operation
 
     def wrapped(self, template: str) -> list[Change]:
         from trainlint.meaning.rewrites import wrapped
@@ -184,11 +206,23 @@ def _stands_for_scores(head: Head) -> bool:
 
 
 def _head(value: Value) -> Head:
-    name = operation(value)
+    name = _operation(value)
     if isinstance(value, Result):
         layer = value.callee if isinstance(value.callee, Instance) else None
         return Head(name, value, value.node, layer)
     return Head("", value, getattr(value, "node", None) if isinstance(value, Item) else None, None)
+
+
+_EXPONENTS = {"log_softmax": "softmax", "logsigmoid": "sigmoid"}
+
+
+def _operation(value: Value) -> str:
+    """The last operation, in one step or in two: the exponential of a log-probability is the probability."""
+    name = operation(value)
+    if name == "exp" and isinstance(value, Result) and operands(value):
+        inner = {operation(v) for v in peel(operands(value)[0])}
+        return _EXPONENTS.get(inner.pop(), name) if len(inner) == 1 else name
+    return name
 
 
 def is_activation(head: Head) -> bool:

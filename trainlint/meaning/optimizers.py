@@ -54,7 +54,7 @@ class Optimizer:
     @property
     def models(self) -> list[Value]:
         """The modules whose parameters it was given, as far as they can be told."""
-        made = [o for o in options(self.value) if isinstance(o, Instance)]
+        made = [o for o in options(self.value) if isinstance(o, (Instance, Result))]
         given = [v for m in made for v in m.arguments[:1]]
         given += [v for m in made for k, v in m.keywords.items() if k in ("params", "model")]
         found: list[Value] = []
@@ -117,7 +117,7 @@ def optimizer(value: Value) -> Optimizer | None:
     found = options(value)
     found = [o for o in found if not (isinstance(o, Constant) and o.value is None)]
     if found and all(role(o) == "optimizer" for o in found):
-        return Optimizer(value, "constructed")
+        return Optimizer(value, "constructed" if all(isinstance(o, Instance) for o in found) else "inferred")
     single = one(value)
     if isinstance(single, Argument) and _annotated(single.annotation):
         return Optimizer(value, "annotated")

@@ -13,6 +13,7 @@ from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While
 from trainlint.meaning.trace import Region
+from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
     Argument,
     Choice,
@@ -53,7 +54,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     loader = training.loader
     if (
         loader.shuffles is not False
-        or loader.samples_elsewhere is not False
+        or (loader.samples_elsewhere is not False and not is_unsampled_alone(loader))
         or not (training.steps or training.backward.detail == RETURNED)
         or loader.open
     ):
@@ -328,13 +329,30 @@ def _may_set(target: Value, sampler: Instance, loader: Loader) -> bool:
     return False
 
 
+def is_unsampled_alone(loader: Loader) -> bool:
+    """Whether several processes share a distributed sampler and one alone has none: `shuffle` decides there."""
+    given = loader.argument("sampler")
+    if given is None or loader.argument("batch_sampler") is not None or _distributed(loader) is None:
+        return False
+    found = options(given)
+    missing = [option for option in found if is_none(option)]
+    return bool(missing) and all(is_none(option) or _is_distributed(option) for option in found)
+
+
+def _is_distributed(value: Value) -> bool:
+    return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name == _DISTRIBUTED
+
+
+_DISTRIBUTED = "torch.utils.data.DistributedSampler"
+
+
 def _distributed(loader: Loader) -> Instance | None:
     given = loader.argument("sampler")
     for option in options(given) if given is not None else ():
         if not isinstance(option, Instance):
             continue
         names = [option.cls.name] if isinstance(option.cls, External) else external_bases(option.cls)
-        if "torch.utils.data.DistributedSampler" in names:
+        if _DISTRIBUTED in names:
             shuffle = option.keywords.get("shuffle") or (
                 option.arguments[3] if len(option.arguments) > 3 else None
             )

@@ -184,7 +184,9 @@ def _is_torch(value: Value) -> bool:
         return True
     names = [_schedule_name(option) for option in options(value)]
     others = [name for name in names if not name.endswith("ReduceLROnPlateau")]
-    return bool(others) and all(n.startswith((_TORCH, "transformers.")) for n in others)
+    return bool(others) and all(
+        n.startswith((_TORCH, "transformers.", "pytorch_transformers.")) for n in others
+    )
 
 
 def _schedule_name(value: Value) -> str:

@@ -6,7 +6,7 @@ from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, operation, same, walk
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
 from trainlint.meaning.methods import role
-from trainlint.meaning.modules import has_weights
+from trainlint.meaning.modules import has_weights, is_parameter
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of
@@ -72,7 +72,8 @@ class Update:
     @property
     def discards(self) -> list[tuple[Event, Event]]:
         """Clears that stand between a backward pass and this step, each with that pass."""
-        if any(e.kind == "grad_write" and not self._nulls(e) for e in self.events) or self.is_closure:
+        written = [e for e in self.events if e.kind == "grad_write" and not self._nulls(e)]
+        if any(not self._averages(e) for e in written) or self.is_closure:
             return []
         before = self.before()
         for index in range(len(before) - 1, -1, -1):
@@ -180,7 +181,11 @@ class Update:
             return True
         reached = _models_behind(backward.value)
         owned = [m for model in models for m in _parts(model)]
-        return not reached or any(same(r, o) is not False for r in reached for o in owned)
+        return (
+            not reached
+            or any(same(r, o) is not False for r in reached for o in owned)
+            or _uses_weights(backward.value, owned)
+        )
 
     @property
     def known(self) -> Certainty:
@@ -228,6 +233,12 @@ class Update:
         if any(role(engine) == "engine" for engine in engines):
             return False  # an engine steps when it is time
         return is_seldom(clear, self.event, self.loop)
+
+    def _averages(self, event: Event) -> bool:
+        """`p.data = ...` behind the step: weights are written, as a moving average is, and no gradient."""
+        if event.detail != "data" or event in self.before():
+            return False
+        return not any(isinstance(o, Member) and o.name == "grad" for o in options(event.target))
 
     def _nulls(self, event: Event) -> bool:
         """`p.grad = None` or `p.grad.zero_()` over the parameters that are stepped."""
@@ -350,6 +361,19 @@ def _called(loss: Value) -> list[Value]:
     """The names that a fragment's loss goes back to as networks; what was detached on the way is not reached."""
     reached = walk(loss, lambda v: not (isinstance(v, Result) and operation(v) == "detach"))
     return [v.callee for v in reached if isinstance(v, Result) and isinstance(v.callee, Free)]
+
+
+def _uses_weights(loss: Value, owners: list[Value]) -> bool:
+    """Whether a loss was computed with a weight that one of these modules holds itself: `x + model.shift`."""
+    weights = {
+        id(option)
+        for owner in owners
+        if isinstance(owner, Instance)
+        for value in owner.attributes.values()
+        for option in options(value)
+        if is_parameter(option)
+    }
+    return bool(weights) and any(id(value) in weights for value in walk(loss))
 
 
 def _is_set(test: Value, loop: Region) -> bool:

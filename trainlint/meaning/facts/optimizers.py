@@ -25,6 +25,19 @@ _SCHEDULE_HOMES = (
     "warmup_scheduler.",
     "ignite.handlers.param_scheduler.",
 )
+_EARLY_SCHEDULES = frozenset(  # of transformers before its functions: subclasses of LambdaLR
+    f"{home}.{name}"
+    for home in (
+        "pytorch_transformers",
+        "pytorch_transformers.optimization",
+        "transformers",
+        "transformers.optimization",
+    )
+    for name in (
+        "ConstantLRSchedule WarmupConstantSchedule WarmupLinearSchedule WarmupCosineSchedule"
+        " WarmupCosineWithHardRestartsSchedule".split()
+    )
+)
 SCHEDULE_FACTORIES = frozenset(
     f"{home}.{name}"
     for home in ("transformers", "transformers.optimization", "diffusers.optimization")
@@ -47,4 +60,6 @@ def is_optimizer_class(name: str) -> bool:
 def is_schedule_class(name: str) -> bool:
     """Whether a library name is a learning rate schedule class."""
     last = name.rpartition(".")[2]
+    if name in _EARLY_SCHEDULES:
+        return True
     return (last[:1].isupper() or last == "_LRScheduler") and name.startswith(_SCHEDULE_HOMES)
