@@ -66,6 +66,12 @@ class Outline:
         """These names and those of the file that may stand for them or use them."""
         return frozenset[str]().union(*map(self._stand_for_one, names))
 
+    def made_with(self, names: frozenset[str]) -> frozenset[str]:
+        """These names and all that use what they use: `register` fills a table that `create` looks into."""
+        own = self.defines
+        inner = (section.words & own for section in self.sections if not section.binds.isdisjoint(names))
+        return self.stand_for(names.union(*inner))
+
     def _stand_for_one(self, name: str) -> frozenset[str]:
         if name not in self._users:
             self._users[name] = self._closure(frozenset([name]))
@@ -107,6 +113,9 @@ class Callers:
             fresh = new.pop(target)
             for importer in self._importers.get(target, ()):
                 gained, uses = self._passed_on(importer, fresh)
+                unseen = self.project.unseen.get(importer, {}).get(target)
+                if unseen is not None:  # it runs what the other file has entered into its table
+                    gained, uses = gained | self._outline(importer).made_with(unseen), True
                 if uses:
                     reached.add(importer)
                 gained -= names.setdefault(importer, set())

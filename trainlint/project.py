@@ -16,6 +16,7 @@ from typing import Any
 
 from trainlint.config import DEFAULT_EXCLUDE
 from trainlint.decoding import SourceError
+from trainlint.decorations import Decorations, defined, find_decorations
 from trainlint.discovery import Discovery, Excludes, TooManyEntries, discover, in_order, shown, walk
 from trainlint.ignoring import VCS_FOLDERS
 from trainlint.imports import Finder, imports_in
@@ -157,7 +158,7 @@ class Project:
         self._sources[file] = source
         for remembered in (self._words, self._calls, self._imports):
             remembered.pop(file, None)
-        for derived in ("_finder", "_paths", "_importers"):
+        for derived in ("_finder", "_paths", "_importers", "_decorations", "unseen"):
             self.__dict__.pop(derived, None)
 
     def words(self, file: Path) -> frozenset[str]:
@@ -171,6 +172,40 @@ class Project:
         if file not in self._calls:
             self._calls[file] = called_names(self.text(file) or "")
         return self._calls[file]
+
+    def decorated(self, name: str) -> tuple[tuple[Path, str], ...]:
+        """The decorated definitions (file and name) that have this name, or have it in a string of a decorator."""
+        return self._decorations.by_name(name)
+
+    @property
+    def registered(self) -> tuple[tuple[tuple[Path, str], ...], ...]:
+        """The definitions that decorators register, by decorator: those of `@MODELS.register` belong together."""
+        return self._decorations.registered
+
+    @cached_property
+    def _decorations(self) -> Decorations:
+        return find_decorations((file, self.text(file) or "") for file in self.files)
+
+    @cached_property
+    def unseen(self) -> dict[Path, dict[Path, frozenset[str]]]:
+        """Files that run others without importing them, and by which of their own names: tables of classes."""
+        found: dict[Path, dict[Path, frozenset[str]]] = {}
+        for file, words in self._decorations.registering.items():
+            for home, names in self._homes(file, words):
+                found.setdefault(home, {})[file] = names
+        return found
+
+    def _homes(self, file: Path, words: frozenset[str]) -> Iterator[tuple[Path, frozenset[str]]]:
+        """The imported files that define one of these names, or hand it on from where it is defined."""
+        for imported in set(self._imported(file)):
+            mentioned = words & self.words(imported)
+            names = defined(self.text(imported) or "", mentioned)
+            if names:
+                yield imported, names
+            for further in set(self._imported(imported)) if mentioned - names else ():
+                names = defined(self.text(further) or "", (mentioned - names) & self.words(further))
+                if names and further != file:
+                    yield further, names
 
     def resolve(self, importer: Path, dotted: str, level: int = 0) -> Path | None:
         """The project's file of a module, or of a package its `__init__.py`; None for what is not ours."""
@@ -193,7 +228,7 @@ class Project:
     def imports(self, file: Path) -> frozenset[Path]:
         """The project's files that this file imports (a few too many at most)."""
         if file not in self._imports:
-            self._imports[file] = frozenset(self._imported(file)) - {file}
+            self._imports[file] = frozenset((*self._imported(file), *self.unseen.get(file, ()))) - {file}
         return self._imports[file]
 
     def _imported(self, file: Path) -> Iterator[Path]:

@@ -100,10 +100,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         yield Finding(
             objective.node,
-            f"`{text_of(objective.node)}` trains classes that exclude each other as independent yes/no questions: {exclusive.why}",
+            f"`{text_of(objective.node)}` trains classes that exclude each other as independent yes/no questions: {exclusive.why}{objective.proviso}",
             because=[(exclusive.node, exclusive.what)] if exclusive.node is not None else (),
             control=objective.as_cross_entropy(exclusive),
-            level=None if exclusive.indices else "warning",
+            level=objective.level if exclusive.indices else "warning",
         )
 
 

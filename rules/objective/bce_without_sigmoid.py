@@ -76,10 +76,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         head = objective.heads[0]
         yield Finding(
             objective.node,
-            f"`{text_of(objective.node)}` gets raw scores, but {objective.name} takes probabilities between 0 and 1",
+            f"`{text_of(objective.node)}` gets raw scores, but {objective.name} takes probabilities between 0 and 1{objective.proviso}",
             because=[(p, "the last operation, without a sigmoid behind it") for p in objective.places(head)],
             fix=objective.with_logits,
             title="Use the criterion that applies the sigmoid itself",
+            level=objective.level,
         )
 
 

@@ -85,14 +85,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         yield Finding(
             objective.node,
-            f"`{text_of(objective.node)}` trains a {bound.head.operation} output, which {bound.reach}: {bound.targets}",
+            f"`{text_of(objective.node)}` trains a {bound.head.operation} output, which {bound.reach}: {bound.targets}{objective.proviso}",
             because=[
                 (p, f"{bound.head.operation} is the last operation") for p in objective.places(bound.head)
             ]
             + ([(bound.target_node, "where the targets come from")] if bound.target_node is not None else []),
             fix=objective.without(bound.head),
             title=f"Drop the {bound.head.operation} from the output",
-            level=None if bound.evident else "warning",
+            level=objective.level if bound.evident else "warning",
         )
 
 

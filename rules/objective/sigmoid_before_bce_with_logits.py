@@ -78,10 +78,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         for head in objective.all_heads("sigmoid", "softmax", "hardsigmoid")[:1]:
             yield Finding(
                 objective.node,
-                f"`{text_of(objective.node)}` gets {head.operation} output, but {objective.name} applies the sigmoid itself",
+                f"`{text_of(objective.node)}` gets {head.operation} output, but {objective.name} applies the sigmoid itself{objective.proviso}",
                 because=[(p, f"{head.operation} is applied here") for p in objective.places(head)],
                 fix=objective.without(head),
                 title=f"Drop the {head.operation} before {objective.name}",
+                level=objective.level,
             )
 
 

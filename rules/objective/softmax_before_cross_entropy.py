@@ -110,11 +110,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             )
             yield Finding(
                 objective.node,
-                f"`{text_of(objective.node)}` gets {name} output, but {again}: the loss {harm}",
+                f"`{text_of(objective.node)}` gets {name} output, but {again}: the loss {harm}{objective.proviso}",
                 because=[(p, f"{name} is applied here") for p in objective.places(head)],
                 fix=objective.without(head),
                 title=f"Drop the {name} before {objective.name}",
-                level=None if soft else "advice",
+                level=objective.level if soft else "advice",
             )
 
 

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.arguments import declared_default
+from trainlint.meaning.conditions import conditions_of
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
@@ -132,7 +133,7 @@ def _call_each(
     results, under = [], []
     with machine.within("branch", node):
         for option in found:
-            under.append((callee.under or {}).get(id(option), ()))
+            under.append(conditions_of(callee, option))
             with machine.within("arm", node, given=under[-1]):
                 results.append(call(machine, option, arguments, keywords, node, frame))
     return choice(results, None, under) if results else Unknown("no callee", node)

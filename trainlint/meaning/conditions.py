@@ -64,6 +64,62 @@ def possible(value: Choice, given: tuple[Condition, ...]) -> list[Value]:
     return left or value.options
 
 
+def settings_of(value: Choice) -> set[str]:
+    """The settings whose defaults decide which alternatives of a choice are there."""
+    return settings_in(c for o in value.options for c in (value.under or {}).get(id(o), ()))
+
+
+def settings_in(conditions: Iterable[Condition]) -> set[str]:
+    """The settings that conditions ask about."""
+    return {test.under for test, _ in conditions if isinstance(test, Constant) and test.under is not None}
+
+
+def usual(value: Choice) -> list[Value]:
+    """The alternatives that are there while all settings have their defaults."""
+    under = value.under or {}
+    return [option for option in value.options if is_usual(under.get(id(option), ()))]
+
+
+def is_usual(conditions: Iterable[Condition]) -> bool:
+    """Whether conditions on settings hold while these have their defaults."""
+    return not any(
+        isinstance(test, Constant) and test.under is not None and bool(test.value) != holds
+        for test, holds in conditions
+    )
+
+
+def depends_on(value: Value, conditions: Iterable[Condition]) -> bool:
+    """Whether which alternative of a value is there depends on what these conditions choose."""
+    chosen = {fact.subject for condition in conditions for fact in facts(*condition) if _is_choice(fact)}
+    pending, looked = [value], 0
+    while pending and chosen and looked < 50:
+        current, looked = pending.pop(), looked + 1
+        if isinstance(current, Choice):
+            pending += current.options
+            given = (c for under in (current.under or {}).values() for c in under)
+            if any(fact.subject in chosen for condition in given for fact in facts(*condition)):
+                return True
+    return False
+
+
+def _is_choice(fact: Fact) -> bool:
+    return isinstance(fact.subject, tuple) and fact.subject[0] == "alternative"
+
+
+_ALTERNATIVE = "*alternative"
+
+
+def conditions_of(value: Choice, option: Value) -> tuple[Condition, ...]:
+    """Under which conditions an alternative is there, that it is this one included.
+
+    What one network of a table gives meets that network's own loss only. In a loop it may be another one each turn.
+    """
+    known = (value.under or {}).get(id(option), ())
+    if value.loop or value.each is not None:
+        return known
+    return (*known, (Result(External(_ALTERNATIVE), (value, option), {}, None), True))
+
+
 def facts(test: Value, holds: bool) -> Iterator[Fact]:
     """What a condition says about its subject."""
     found = one(test)
@@ -74,6 +130,8 @@ def facts(test: Value, holds: bool) -> Iterator[Fact]:
             yield from _compared(("flag", under), f"operator.{operator}", asked, holds)
         case Constant(under=str(under)):
             yield Fact((("flag", under), "on"), frozenset({True}), holds)
+        case Result(callee=External(name=name), arguments=[whole, option]) if name == _ALTERNATIVE:
+            yield Fact(("alternative", id(whole)), frozenset({id(option)}), holds)
         case Result(callee=External(name="operator.unarynot"), arguments=[inner]):
             yield from facts(inner, not holds)
         case Result(callee=External(name="operator.and"), arguments=parts) if holds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from trainlint.meaning.conditions import possible
+from trainlint.meaning.conditions import possible, settings_of, usual
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import (
@@ -76,10 +76,11 @@ def operands(value: Result) -> tuple[Value, ...]:
     return tuple(v for k, v in value.keywords.items() if k in ("input", "x", "tensors", "self"))
 
 
-def peel(value: Value, given: tuple[Condition, ...] = ()) -> list[Value]:
+def peel(value: Value, given: tuple[Condition, ...] = (), settings: set[str] | None = None) -> list[Value]:
     """The values behind operations that only change shape, type or device, for every alternative.
 
-    `given`: under which conditions it is asked; what cannot be there then does not count.
+    `given`: under which conditions it is asked; what cannot be there then does not count. With
+    `settings` only what their defaults leave does, and those that decided something are added.
     """
     found: list[Value] = []
     pending: list[Value] = [value]
@@ -90,7 +91,7 @@ def peel(value: Value, given: tuple[Condition, ...] = ()) -> list[Value]:
             continue
         seen.add(id(current))
         if isinstance(current, Choice):
-            pending.extend(possible(current, given))
+            pending.extend(_left(current, given, settings))
         elif isinstance(current, Result) and operation(current) in SHAPE_ONLY and operands(current):
             first = operands(current)[0]
             inner = one(first)
@@ -102,6 +103,17 @@ def peel(value: Value, given: tuple[Condition, ...] = ()) -> list[Value]:
         else:
             found.append(current)
     return found
+
+
+def _left(value: Choice, given: tuple[Condition, ...], settings: set[str] | None) -> list[Value]:
+    """The alternatives of a choice that count."""
+    left = possible(value, given)
+    if settings is None or len(left) == 1:
+        return left
+    common = [option for option in left if any(option is o for o in usual(value))]
+    if 0 < len(common) < len(left):
+        settings |= settings_of(value)
+    return common or left
 
 
 def _is_tensor_like(value: Value) -> bool:

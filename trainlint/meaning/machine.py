@@ -6,7 +6,7 @@ machine as their first argument; the machine holds them so that the rooms need n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
@@ -84,6 +84,12 @@ class Started:
 class Machine:
     load_unit: Callable[[Path], Unit | None]
     resolve: Callable[[Unit, str, int], Path | None]
+    decorated: Callable[
+        [str], tuple[tuple[Path, str], ...]
+    ]  # definitions that may be registered under a name
+    registered: Callable[
+        [], Iterable[tuple[tuple[Path, str], ...]]
+    ]  # those that decorators register, by decorator
     evaluate: Callable[[Machine, Expression, Frame], Value]
     execute: Callable[..., bool]
     call: Callable[..., Value]
@@ -114,6 +120,7 @@ class Machine:
     started: list[Started] = field(default_factory=list)  # by the trace at hand, not read yet
     starts: int = 0
     knots: list[Knot] = field(default_factory=list)  # what refers to itself in a circle, see `forgetting`
+    asked: set[Any] = field(default_factory=set)  # tables and the keys that were looked for in them
 
     def spend(self) -> None:
         self.steps += 1

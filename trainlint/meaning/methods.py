@@ -12,10 +12,12 @@ from trainlint.meaning.lightning import fit, own_optimizers
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, register_unnamed
 from trainlint.meaning.processes import start_by_method
+from trainlint.meaning.registries import find_all_registered, find_registered, is_table
 from trainlint.meaning.strings import applied
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.trace import RESTORE
 from trainlint.meaning.values import (
+    MISSING,
     NONE,
     Argument,
     Choice,
@@ -120,7 +122,20 @@ def device_of(callee: Member, arguments: Arguments, keywords: Keywords) -> Value
 def _is_model(value: Value) -> bool:
     """Whether a value is a module whichever path it came by, perhaps of a class that is not at hand."""
     found = [option for option in options(value) if not _is_nothing(option)]
-    return bool(found) and all(is_module(option) or _is_made_elsewhere(option) for option in found)
+    if not all(is_module(option) or _is_made_elsewhere(option) or _is_unknown(option) for option in found):
+        return False
+    return any(is_module(option) or _is_made_elsewhere(option) for option in found)
+
+
+def _is_unknown(value: Value) -> bool:
+    """What nobody can tell, beside modules: something else that could take a module's place."""
+    return isinstance(value, Unknown) or (isinstance(value, Result) and _is_unknown_callee(value.callee))
+
+
+def _is_unknown_callee(callee: Value) -> bool:
+    return isinstance(callee, (Unknown, Item, Argument)) or (
+        isinstance(callee, Result) and isinstance(callee.callee, Member)
+    )
 
 
 def _is_made_elsewhere(value: Value) -> bool:
@@ -468,13 +483,16 @@ def _get(
         return None
     key = constant(arguments[0])
     try:
-        if key in receiver.items:
+        if key in receiver.items or find_registered(machine, receiver, key):
             return receiver.items[key]
     except TypeError:
         return None
+    if key is MISSING:
+        find_all_registered(machine, receiver)
     fallback = arguments[1] if len(arguments) > 1 else NONE
     if receiver.open or not isinstance(key, str):
-        return choice([*list(receiver.items.values())[:4], fallback, Unknown("item", node)])
+        others = [] if is_table(receiver) else [Unknown("item", node)]
+        return choice([*list(receiver.items.values())[:4], fallback, *others])
     return fallback
 
 

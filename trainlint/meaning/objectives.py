@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from trainlint.diagnostic import Level
+from trainlint.meaning.conditions import depends_on, is_usual, settings_in
 from trainlint.meaning.dataflow import attached, operands, operation, peel, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
@@ -38,6 +40,7 @@ class Objective:
     event: Event
     criterion: Criterion
     program: Program
+    chosen: frozenset[str] = frozenset()  # settings whose defaults choose this criterion among others
 
     @property
     def node(self) -> Node:
@@ -65,9 +68,39 @@ class Objective:
             return callee.cls.name.rpartition(".")[2]
         return callee.name.rpartition(".")[2] if isinstance(callee, External) else "criterion"
 
-    @cached_property
+    @property
     def heads(self) -> tuple[Head, ...]:
-        return tuple(_head(value) for value in peel(self.prediction, self.event.given))
+        return self._heads[0]
+
+    @cached_property
+    def _heads(self) -> tuple[tuple[Head, ...], frozenset[str]]:
+        """What the prediction ends in: where that differs, as the defaults of settings have it, and their names."""
+        heads = tuple(_head(value) for value in peel(self.prediction, self.event.given))
+        if len({_kind(head) for head in heads}) < 2 or not is_usual(self.event.given):
+            return heads, frozenset()
+        settings: set[str] = set()
+        usual = tuple(_head(value) for value in peel(self.prediction, self.event.given, settings))
+        return (
+            (usual, frozenset(settings))
+            if len({_kind(head) for head in usual}) == 1
+            else (heads, frozenset())
+        )
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """The settings with whose defaults alone the heads are what they are, or the criterion is used."""
+        return self._heads[1] | self.chosen
+
+    @property
+    def level(self) -> Level | None:
+        """The most that may be said: another value of a setting makes another program."""
+        return "warning" if self.settings else None
+
+    @property
+    def proviso(self) -> str:
+        """Which settings a message has to name."""
+        names = ", ".join(f"`{name}`" for name in sorted(self.settings))
+        return f" (by the default of {names})" if names else ""
 
     def all_heads(self, *names: str) -> tuple[Head, ...]:
         """The heads if each is one of these operations, else nothing: a rule may speak only if all agree."""
@@ -225,23 +258,35 @@ def _operation(value: Value) -> str:
     return name
 
 
+def _kind(head: Head) -> str:
+    return "raw" if _is_raw(head, _UNBOUNDED - ACTIVATIONS) else head.operation
+
+
 def is_activation(head: Head) -> bool:
     return head.operation in ACTIVATIONS
 
 
-def _is_sure(event: Event, fact: Criterion) -> bool:
-    """Whether the criterion is the same kind in all that the called object can be."""
+def _chosen_by(event: Event, fact: Criterion) -> frozenset[str] | None:
+    """The settings whose defaults choose this kind of criterion among all that the called object can be.
+
+    None where other kinds are left.
+    """
+    found: set[str] = set()
     for arm in event.region.ancestors():
         branch = arm.parent
         if arm.kind != "arm" or branch is None or not isinstance(branch.node, Call):
             continue
+        if depends_on(event.inputs[0], arm.given):
+            continue  # what this object gave meets its own loss
         for other in branch.items:
             if type(other) is not Region or other is arm:
                 continue
-            kinds = {_fact(e) for e in other.events() if e.kind == "criterion"}
-            if fact.kind not in kinds:
-                return False
-    return True
+            if fact.kind in {_fact(e) for e in other.events() if e.kind == "criterion"}:
+                continue
+            if is_usual(other.given) or not is_usual(arm.given):
+                return None
+            found |= settings_in(other.given)
+    return frozenset(found)
 
 
 def _fact(event: Event) -> str:
@@ -262,6 +307,7 @@ def objectives(program: Program, roots: list[Region]) -> list[Objective]:
                 callee.cls.name if isinstance(callee, Instance) and isinstance(callee.cls, External) else None
             )
             fact = criterion(name if name is not None else getattr(callee, "name", ""))
-            if fact is not None and _is_sure(event, fact):
-                found.append(Objective(event, fact, program))
+            chosen = _chosen_by(event, fact) if fact is not None else None
+            if fact is not None and chosen is not None:
+                found.append(Objective(event, fact, program, chosen))
     return found

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.conditions import conditions_of
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
 from trainlint.meaning.facts.names import canonical
 from trainlint.meaning.imports import look_up, scope_of, submodule
 from trainlint.meaning.machine import Machine
+from trainlint.meaning.registries import find_all_registered, find_registered
 from trainlint.meaning.values import (
     MISSING,
     Argument,
@@ -107,10 +109,14 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
         case Super(receiver=receiver, cls=cls):
             return _super_attribute(receiver, cls, name, node)
         case Choice():
-            found = [get_attribute(machine, option, name, node) for option in options(holder, 4)]
+            held_by = options(holder, 4)
+            found = [get_attribute(machine, option, name, node) for option in held_by]
             if all(isinstance(f, Member) for f in found):
                 return Member(holder, name, node)  # a loop may still add to what it can be
-            return choice(found) if found else Unknown(name, node)
+            under = [conditions_of(holder, option) for option in held_by]
+            return choice(found, None, under) if found else Unknown(name, node)
+        case Function() if name == "__name__":
+            return Constant(holder.name)
         case Argument(default=Instance() as default):
             return get_attribute(machine, default, name, node)
         case Argument(name="self") if node is not None:
@@ -334,6 +340,11 @@ def get_item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -
 
 def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> Value:
     index = constant(key)
+    if isinstance(holder, Mapping):
+        if index is MISSING:
+            find_all_registered(machine, holder)
+        elif not _in(index, holder.items):
+            find_registered(machine, holder, index)
     match holder:
         case Sequence(items=items, open=False, element=None) if isinstance(index, int) and items:
             if -len(items) <= index < len(items):

@@ -74,6 +74,8 @@ def read_entry(project: Project, file: Path) -> Reading:
     machine = Machine(
         load_unit=load_unit,
         resolve=lambda unit, dotted, level: project.resolve(unit.file or file, dotted, level),
+        decorated=project.decorated,
+        registered=lambda: project.registered,
         evaluate=evaluate,
         execute=execute,
         call=call,
