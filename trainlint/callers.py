@@ -33,6 +33,7 @@ _BINDING = re.compile(  # inside of a compound statement
 _ALIAS = re.compile(r"\b([^\W\d]\w*)[ \t]+as[ \t]+([^\W\d]\w*)")
 _STAR = "import *"
 _NO_NAMES = frozenset(kwlist)
+_LIST_OF_NAMES = re.compile(r"\b__all__\b(?![ \t]*(?:\[|=[ \t]*(?:\{|dict\b)))")  # not a table of classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class Callers:
 
 def outline(text: str) -> Outline:
     """What the statements at the top of a text mention and bind."""
-    code = _STRING_OR_COMMENT.sub('""', text)
+    code = _LIST_OF_NAMES.sub("", _STRING_OR_COMMENT.sub('""', text))
     aliases = tuple((match[1], match[2]) for match in _ALIAS.finditer(code))
     return Outline(tuple(_sections(code)), _names(code), aliases, _STAR in code)
 
@@ -182,4 +183,4 @@ def _bound(statement: str) -> Iterator[str]:
 
 def _names(code: str) -> frozenset[str]:
     found = frozenset(_WORD.findall(code)) - _NO_NAMES
-    return frozenset(name for name in found if not name.startswith("__"))
+    return frozenset(name for name in found if not name.startswith("__") or name == "__all__")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trainlint.config import DEFAULT_EXCLUDE
+from trainlint.configurations import config_folders, targets
 from trainlint.decoding import SourceError
 from trainlint.decorations import Decorations, defined, find_decorations
 from trainlint.discovery import Discovery, Excludes, TooManyEntries, discover, in_order, shown, walk
@@ -158,7 +159,7 @@ class Project:
         self._sources[file] = source
         for remembered in (self._words, self._calls, self._imports):
             remembered.pop(file, None)
-        for derived in ("_finder", "_paths", "_importers", "_decorations", "unseen"):
+        for derived in ("_finder", "_paths", "_importers", "_decorations", "unseen", "_stems"):
             self.__dict__.pop(derived, None)
 
     def words(self, file: Path) -> frozenset[str]:
@@ -193,7 +194,26 @@ class Project:
         for file, words in self._decorations.registering.items():
             for home, names in self._homes(file, words):
                 found.setdefault(home, {})[file] = names
+        for file in self.files:
+            for target in self._configured(file):
+                found.setdefault(file, {})[target] = self.words(file)
         return found
+
+    def _configured(self, file: Path) -> Iterator[Path]:
+        """The files that this one imports by names in texts, and those whose classes Hydra makes for it."""
+        words = self.words(file)
+        if not words.isdisjoint(("import_module", "__import__")):
+            for name in words & self._stems.keys():
+                text, found = self.text(file) or "", self.named(name)
+                if found is not None and (f"'{name}'" in text or f'"{name}"' in text):
+                    yield found
+        if "hydra" not in words:
+            return
+        for folder in config_folders(self.text(file) or ""):
+            for dotted in targets(Path(os.path.normpath(file.parent / folder))):
+                module = self.resolve(file, dotted.rpartition(".")[0])
+                if module is not None:
+                    yield module
 
     def _homes(self, file: Path, words: frozenset[str]) -> Iterator[tuple[Path, frozenset[str]]]:
         """The imported files that define one of these names, or hand it on from where it is defined."""
@@ -206,6 +226,18 @@ class Project:
                 names = defined(self.text(further) or "", (mentioned - names) & self.words(further))
                 if names and further != file:
                     yield further, names
+
+    def named(self, name: str) -> Path | None:
+        """The one file of this name, wherever it lies: programs add folders to `sys.path`."""
+        found = self._stems.get(name, [])
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _stems(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for file in self.files:
+            found.setdefault(file.stem, []).append(file)
+        return found
 
     def resolve(self, importer: Path, dotted: str, level: int = 0) -> Path | None:
         """The project's file of a module, or of a package its `__init__.py`; None for what is not ours."""

@@ -8,6 +8,7 @@ from typing import TypeGuard
 from trainlint.meaning import syntax as s
 from trainlint.meaning.arguments import declared_default
 from trainlint.meaning.conditions import conditions_of
+from trainlint.meaning.configured import composed_for
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
@@ -32,6 +33,7 @@ from trainlint.meaning.objects import (
     has_unknown_base,
     is_module,
     leave_closed,
+    lineage,
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unit import Frame
@@ -160,6 +162,9 @@ def call_function(
         return call_function(machine, wrapper, arguments, keywords, node, receiver, cls)
     if receiver is None and function.owner is not None and arguments and isinstance(arguments[0], Instance):
         receiver = arguments[0]  # `Base.method(self)`, or a decorator's `function(self)`
+    if not arguments and not keywords and function.decorators:
+        settings = composed_for(machine, function)
+        arguments = (settings,) if settings is not None else ()
     names = bind(machine, function, arguments, keywords)
     frame = Frame(function.unit, names, function.scope, function, receiver, cls or function.owner)
     machine.stack.append(function)
@@ -363,7 +368,7 @@ def make(
     if initialiser is not None and isinstance(initialiser[0], Function):
         _initialise(machine, instance, initialiser[0], initialiser[1], (instance, *arguments), keywords, node)
     else:
-        _fill_fields(cls, instance, arguments, keywords)
+        _fill_fields(machine, cls, instance, arguments, keywords)
     return instance
 
 
@@ -394,14 +399,42 @@ def _initialise(
             machine.made += machine.steps - started
 
 
-def _fill_fields(cls: Class, instance: Instance, arguments: Arguments, keywords: Keywords) -> None:
-    """A dataclass or named tuple: arguments become the fields in order."""
-    fields = [name for name, value in cls.names.items() if not isinstance(value, Function) and name[0] != "_"]
+def _fill_fields(
+    machine: Machine, cls: Class, instance: Instance, arguments: Arguments, keywords: Keywords
+) -> None:
+    """A dataclass or named tuple: arguments become the fields in order, the others get what a factory makes."""
+    own = [base for base in reversed(lineage(cls)) if isinstance(base, Class)]
+    fields = {
+        name: value
+        for base in own
+        for name, value in base.names.items()
+        if not isinstance(value, Function) and name[0] not in "_*"
+    }
     for name, value in zip(fields, arguments):  # noqa: B905 - a call may give fewer than there are
         instance.attributes[name] = value
     for name, value in keywords.items():
         if name != "**":
             instance.attributes[name] = value
+    for name, value in fields.items():
+        if name not in instance.attributes and isinstance(value, (Result, Instance)):
+            default = _declared(machine, value, f"{cls.node.name}.{name}")
+            if default is not None:
+                instance.attributes[name] = default
+
+
+def _declared(machine: Machine, field: Result | Instance, name: str) -> Value | None:
+    """The default in `field(default_factory=list)`, `Field(0.1)`, `attr.ib(default=3)`."""
+    callee = field.callee if isinstance(field, Result) else field.cls
+    if not isinstance(callee, External) or callee.name not in _FIELDS:
+        return None
+    factory = field.keywords.get("default_factory", field.keywords.get("factory"))
+    if factory is not None:
+        return machine.call(machine, factory, (), {}, field.node, None)
+    default = field.keywords.get("default", field.arguments[0] if field.arguments else None)
+    return Constant(default.value, default.node, name) if isinstance(default, Constant) else default
+
+
+_FIELDS = frozenset("dataclasses.field attr.ib attr.field attrs.field pydantic.Field".split())
 
 
 def call_object(

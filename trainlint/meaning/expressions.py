@@ -204,7 +204,8 @@ def _comparison(machine: Machine, node: s.Comparison, frame: Frame) -> Value:
 def _decided(left: Value, operator: str, right: Value) -> Value | None:
     if isinstance(right, Constant) and right.value is None and operator in ("is", "is not", "==", "!="):
         known = is_none(left)
-        return None if known is None else Constant(known == (operator in ("is", "==")))
+        if known is not None:
+            return Constant(known == (operator in ("is", "==")))
     if operator in ("==", "is", "!=", "is not") and is_enum_member(left) and is_enum_member(right):
         return Constant((left is right) == (operator in ("==", "is")))
     if operator in ("in", "not in") and isinstance(left, Constant) and isinstance(right, Sequence):

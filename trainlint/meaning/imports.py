@@ -123,8 +123,13 @@ def _module(machine: Machine, unit: Unit, dotted: str, level: int) -> Value:
 
 def imported(machine: Machine, unit: Unit, dotted: str) -> Value | None:
     """`importlib.import_module("models.net")`."""
-    plain = all(part.isidentifier() for part in dotted.split("."))
-    return _module(machine, unit, dotted, 0) if plain else None
+    if not all(part.isidentifier() for part in dotted.split(".")):
+        return None
+    found = _module(machine, unit, dotted, 0)
+    if isinstance(found, External) and "sys.path" in unit.source.text:
+        file = machine.named(dotted)
+        return (_run(machine, file) if file is not None else None) or found
+    return found
 
 
 def submodule(machine: Machine, module: Module, name: str) -> Value | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from trainlint.meaning.configured import instantiate, load_file, merged
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
 from trainlint.meaning.facts.losses import criterion
@@ -259,6 +260,11 @@ def _setattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: N
         assert isinstance(holder, Instance)
         if isinstance(name, str):
             machine.write(holder.attributes, name, arguments[2])
+        elif isinstance(arguments[2], Choice) and isinstance(arguments[2].each, Mapping):
+            for key, entry in arguments[
+                2
+            ].each.items.items():  # `for k, v in settings.items(): setattr(self, k, v)`
+                machine.write(holder.attributes, key, entry)
         else:
             register_unnamed(machine, holder, arguments[2])
     return NONE
@@ -409,12 +415,42 @@ def _vars(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
 
 def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     """`isinstance(x, torch.Tensor)` and `hasattr(x, "item")` of what carries a graph."""
+    plain = _is_of_plain_kind(arguments[0], one(arguments[1])) if len(arguments) == 2 else None
+    if plain is not None:
+        return Constant(plain, node)
     if len(arguments) != 2 or attached(arguments[0]) is not True:
         return None
     kind = one(arguments[1])
     tensor = isinstance(kind, External) and kind.name in ("torch.Tensor", "torch.autograd.Variable")
     named = isinstance(kind, Constant) and kind.value in ("item", "detach", "cpu", "data")
     return Constant(True, node) if tensor or named else None
+
+
+def _is_of_plain_kind(value: Value, kind: Value) -> bool | None:
+    """`isinstance(settings, dict)` of what was written out or read from a file."""
+    asked = kind.name.rpartition(".")[2] if isinstance(kind, External) else ""
+    if asked not in ("dict", "list", "tuple", "str", "int", "float", "bool"):
+        return None
+    match one(value):
+        case Mapping(items=items) if _are_settings(items.values()):
+            return asked == "dict"
+        case Sequence(kind=found, items=parts) if _are_settings(parts):
+            return asked == found
+        case Instance(cls=External(name=name)) if name.startswith(("torch.", "argparse.")):
+            return False
+        case Constant(value=found) if found is not None:
+            return isinstance(found, {"str": str, "int": int, "float": float, "bool": bool}.get(asked, dict))
+    return None
+
+
+def _are_settings(values: Iterable[Value], depth: int = 0) -> bool:
+    """Whether these are constants, and lists and dictionaries of them: not tensors or modules."""
+    return all(
+        isinstance(value, Constant)
+        or (isinstance(value, Mapping) and depth < 5 and _are_settings(value.items.values(), depth + 1))
+        or (isinstance(value, Sequence) and depth < 5 and _are_settings(value.items, depth + 1))
+        for value in values
+    )
 
 
 def apply_by_itself(
@@ -451,8 +487,40 @@ def _map(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node 
     return None
 
 
+def _read_file(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return load_file(machine, arguments[0] if arguments else keywords.get("stream"), node)
+
+
+def _merged(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    return merged(machine, arguments, node)
+
+
+def _itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """`OmegaConf.create(settings)`, `OmegaConf.to_container(cfg)`: the same settings in another dress."""
+    first = one(arguments[0]) if arguments else None
+    return first if isinstance(first, (Mapping, Instance)) else None
+
+
 _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value | None]] = {
     "builtins.range": _range,
+    "yaml.load": _read_file,
+    "yaml.safe_load": _read_file,
+    "yaml.full_load": _read_file,
+    "yaml.unsafe_load": _read_file,
+    "json.load": _read_file,
+    "json.loads": _read_file,
+    "toml.load": _read_file,
+    "toml.loads": _read_file,
+    "tomllib.load": _read_file,
+    "tomllib.loads": _read_file,
+    "tomli.load": _read_file,
+    "omegaconf.OmegaConf.load": _read_file,
+    "omegaconf.OmegaConf.merge": _merged,
+    "omegaconf.OmegaConf.create": _itself,
+    "omegaconf.OmegaConf.to_container": _itself,
+    "omegaconf.OmegaConf.to_object": _itself,
+    "hydra.utils.instantiate": instantiate,
+    "hydra.utils.call": instantiate,
     "tqdm.trange": _trange,
     "builtins.next": _next,
     "builtins.getattr": _getattr,

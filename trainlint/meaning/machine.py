@@ -84,6 +84,7 @@ class Started:
 class Machine:
     load_unit: Callable[[Path], Unit | None]
     resolve: Callable[[Unit, str, int], Path | None]
+    named: Callable[[str], Path | None]  # the one file of a name, wherever it lies
     decorated: Callable[
         [str], tuple[tuple[Path, str], ...]
     ]  # definitions that may be registered under a name
@@ -95,6 +96,7 @@ class Machine:
     call: Callable[..., Value]
     iterate: Callable[..., Value | None]
     region: Region
+    root_folder: Path  # of the project
     entry: Unit | None = None
     grad: bool | None = True
     steps: int = 0

@@ -135,6 +135,8 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
 def _instance_attribute(machine: Machine, holder: Instance, name: str, node: s.Node | None) -> Value:
     if name in holder.attributes:
         return holder.attributes[name]
+    if name == "__dict__":
+        return Mapping(holder.attributes, node, True)  # the same: what is put in is an attribute
     assert isinstance(holder.cls, Class)
     found = find_member(holder.cls, name)
     if found is not None:

@@ -74,6 +74,7 @@ def read_entry(project: Project, file: Path) -> Reading:
     machine = Machine(
         load_unit=load_unit,
         resolve=lambda unit, dotted, level: project.resolve(unit.file or file, dotted, level),
+        named=project.named,
         decorated=project.decorated,
         registered=lambda: project.registered,
         evaluate=evaluate,
@@ -81,6 +82,7 @@ def read_entry(project: Project, file: Path) -> Reading:
         call=call,
         iterate=iterate,
         region=Region("root", None, None),
+        root_folder=project.root,
         entry=entry,
     )
     machine.units = units

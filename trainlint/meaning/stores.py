@@ -194,6 +194,8 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     holder = machine.evaluate(machine, target.value, frame)
     keys = [machine.evaluate(machine, index, frame) for index in target.indices]
     key = constant(keys[0]) if len(keys) == 1 else MISSING
+    if key is MISSING and _store_each(holder, value):
+        return
     if key == "lr":
         machine.record("lr_write", node, holder, value)
         return
@@ -212,6 +214,22 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
                 option.open, option.element = True, value
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
             machine.write(option.attributes, str(key), value)
+
+
+def _store_each(holder: Value, value: Value) -> bool:
+    """`for key, value in settings.items(): config[key] = value` copies the entries, whichever turn does it."""
+    source = value.each if isinstance(value, Choice) else None
+    target = one(holder)
+    if not isinstance(source, Mapping):
+        return False
+    if isinstance(target, Mapping):
+        entries = target.items
+    elif isinstance(target, Instance) and "*namespace" in target.attributes:
+        entries = target.attributes
+    else:
+        return False
+    entries.update(source.items)
+    return True
 
 
 def _is_array(value: Value) -> bool:
@@ -331,10 +349,12 @@ def fold(operator: str, left: Constant, right: Constant) -> Value | None:
                 return Constant(a / b, None, under)
             case "//" if numbers:
                 return Constant(a // b, None, under)
+            case "%" if isinstance(a, str) and isinstance(b, (str, int)) and len(a) < 200:
+                return Constant(a % b, None, under)
             case "%" if numbers:
                 return Constant(a % b, None, under)
             case "**" if numbers and abs(b) < 64 and abs(a) < 1e6:
                 return Constant(a**b, None, under)
-    except (ArithmeticError, ValueError, OverflowError):
+    except (ArithmeticError, ValueError, OverflowError, TypeError):
         return None
     return None
