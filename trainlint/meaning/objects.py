@@ -143,7 +143,11 @@ def _instance_attribute(machine: Machine, holder: Instance, name: str, node: s.N
         return _bind(machine, holder, found[0], found[1], node)
     if name == "__class__":
         return holder.cls
-    built = _built_later(machine, holder, name) or _unwrapped(holder, name)
+    built = (
+        _built_later(machine, holder, name)
+        or _by_method(machine, holder, "__getattr__", Constant(name), node)
+        or _unwrapped(holder, name)
+    )
     if built is None and node is not None:
         built = _left_out(holder, name, node)
     return built or Member(holder, name, node)
@@ -344,6 +348,9 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
     index = constant(key)
     if isinstance(holder, Mapping):
         if index is MISSING:
+            each = _by_each_key(holder, key)
+            if each is not None:
+                return each
             find_all_registered(machine, holder)
         elif not _in(index, holder.items):
             find_registered(machine, holder, index)
@@ -372,6 +379,10 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             layers = attributes.get("*layers")
             if isinstance(layers, (Sequence, Mapping)):
                 return _item(machine, layers, key, node)
+        case Instance(cls=Class()) if isinstance(index, str):  # `config["model"]` of a class for settings
+            found = _by_method(machine, holder, "__getitem__", key, node)
+            if found is not None:
+                return found
         case Module() if isinstance(index, str):  # `globals()["Net"]`
             return get_attribute(machine, holder, index, node)
         case External(name=name) if name.endswith(".__dict__") and isinstance(index, str):
@@ -381,6 +392,34 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
         case Instance(attributes=attributes) if "*namespace" in attributes and str(index) in attributes:
             return attributes[str(index)]
     return Item(holder, key, node)
+
+
+def _by_method(
+    machine: Machine, holder: Instance, method: str, key: Value, node: s.Node | None
+) -> Value | None:
+    """What a class answers for a key or an unknown attribute; None where that stays open."""
+    assert isinstance(holder.cls, Class)
+    found = find_member(holder.cls, method)
+    if found is None or not isinstance(found[0], Function) or is_module(holder):
+        return None
+    with machine.unrecorded():
+        made = machine.call(machine, Bound(found[0], holder, found[1]), (key,), {}, node, None)
+    return None if isinstance(made, (Unknown, Member, Item, Result)) else made
+
+
+def _by_each_key(holder: Mapping, key: Value) -> Value | None:
+    """`losses[name]` for each of some names: what `outputs[name]` gives for the same name meets it."""
+    if not isinstance(key, Choice):
+        return None
+    keys = [option for option in options(key) if isinstance(option, Constant)]
+    known = [option for option in keys if _in(option.value, holder.items)]
+    if not known or len(known) < len(options(key)):
+        return None
+    return choice(
+        [holder.items[option.value] for option in known],
+        None,
+        [conditions_of(key, option) for option in known],
+    )
 
 
 def _is_slice(key: Value) -> bool:

@@ -18,7 +18,18 @@ from trainlint.meaning.managers import run_managed
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
-from trainlint.meaning.values import Choice, Condition, Constant, Member, Result, Unknown, Value, choice
+from trainlint.meaning.values import (
+    Choice,
+    Condition,
+    Constant,
+    External,
+    Instance,
+    Member,
+    Result,
+    Unknown,
+    Value,
+    choice,
+)
 
 _UNROLL = 3  # loops over that many constants are run once for each
 
@@ -292,10 +303,21 @@ def _return(machine: Machine, node: s.Return, frame: Frame) -> bool:
     value: Value = Constant(None, node)
     if node.value is not None:
         value = machine.evaluate(machine, node.value, frame)
-    frame.returned.append(value)
-    frame.returned_under.append(machine.conditions())
+    if not _is_error(value):
+        frame.returned.append(value)
+        frame.returned_under.append(machine.conditions())
     machine.leave("return", node)
     return False
+
+
+def _is_error(value: Value) -> bool:
+    """`return NotImplementedError(...)`, where it was meant to be raised: nobody goes on with it."""
+    return (
+        isinstance(value, Instance)
+        and isinstance(value.cls, External)
+        and value.cls.name.startswith("builtins.")
+        and value.cls.name.endswith(("Error", "Exception"))
+    )
 
 
 def _jump(machine: Machine, node: s.Jump, frame: Frame) -> bool:
