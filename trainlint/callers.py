@@ -31,6 +31,7 @@ _BINDING = re.compile(  # inside of a compound statement
     re.MULTILINE,
 )
 _ALIAS = re.compile(r"\b([^\W\d]\w*)[ \t]+as[ \t]+([^\W\d]\w*)")
+_VALUE = re.compile(r"[(,=][ \t\r\n]*([^\W\d]\w*)[ \t\r\n]*(?=[,)])|\b([^\W\d]\w*)\.__dict__")
 _STAR = "import *"
 _NO_NAMES = frozenset(kwlist)
 _LIST_OF_NAMES = re.compile(r"\b__all__\b(?![ \t]*(?:\[|=[ \t]*(?:\{|dict\b)))")  # not a table of classes
@@ -52,6 +53,7 @@ class Outline:
     words: frozenset[str]  # of the imports too
     aliases: tuple[tuple[str, str], ...]
     passes_everything_on: bool
+    values: frozenset[str]  # names that stand alone as arguments, or whose `__dict__` is taken
     _users: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     @property
@@ -117,6 +119,10 @@ class Callers:
                 unseen = self.project.unseen.get(importer, {}).get(target)
                 if unseen is not None:  # it runs what the other file has entered into its table
                     gained, uses = gained | self._outline(importer).made_with(unseen), True
+                if not uses and self._hands_over(
+                    importer, target
+                ):  # `getattr(module, name)`, here or elsewhere
+                    gained, uses = gained | self._outline(importer).defines, True
                 if uses:
                     reached.add(importer)
                 gained -= names.setdefault(importer, set())
@@ -125,6 +131,13 @@ class Callers:
                     new[importer] = gained | new.get(importer, frozenset())
                     passed += len(gained)
         return self.project.dependents(names) if new else frozenset(reached)
+
+    def _hands_over(self, importer: Path, target: Path) -> bool:
+        """Whether a file uses another one as a value: what is asked of it by a name in a text, nobody sees."""
+        outline = self._outline(importer)
+        module = target.parent.name if target.name == "__init__.py" else target.stem
+        names = {module} | {alias for name, alias in outline.aliases if name == module}
+        return not outline.values.isdisjoint(names)
 
     def _passed_on(self, importer: Path, names: frozenset[str]) -> tuple[frozenset[str], bool]:
         """The names of the importer behind which these names may be, and whether it uses them itself."""
@@ -154,7 +167,8 @@ def outline(text: str) -> Outline:
     """What the statements at the top of a text mention and bind."""
     code = _LIST_OF_NAMES.sub("", _STRING_OR_COMMENT.sub('""', text))
     aliases = tuple((match[1], match[2]) for match in _ALIAS.finditer(code))
-    return Outline(tuple(_sections(code)), _names(code), aliases, _STAR in code)
+    values = frozenset(match[1] or match[2] for match in _VALUE.finditer(code))
+    return Outline(tuple(_sections(code)), _names(code), aliases, _STAR in code, values)
 
 
 def _sections(code: str) -> Iterator[Section]:

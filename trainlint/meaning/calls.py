@@ -153,7 +153,7 @@ def call_function(
     receiver: Value | None = None,
     cls: Class | None = None,
 ) -> Value:
-    if len(machine.stack) >= DEPTH or any(running.node is function.node for running in machine.stack):
+    if len(machine.stack) >= DEPTH or _recurs(machine, function):
         return call_unknown(machine, function, arguments, keywords, node)
     if function.node in machine.heavy or _is_left_open(function):
         return call_unknown(machine, function, arguments, keywords, node)
@@ -180,6 +180,14 @@ def call_function(
         machine.grad = grad
         del machine.assumed[assumed:]
         machine.stack.pop()
+
+
+def _recurs(machine: Machine, function: Function) -> bool:
+    """Whether a function calls itself; one that builds parts of what it builds is entered again, a few times."""
+    running = [index for index, other in enumerate(machine.stack) if other.node is function.node]
+    if not running:
+        return False
+    return len(running) > 2 or all(other.name != "__init__" for other in machine.stack[running[-1] + 1 :])
 
 
 def _is_left_open(function: Function) -> bool:

@@ -320,6 +320,8 @@ def _copy_sequence(
 
 def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     inner = one(arguments[0]) if arguments else None
+    if isinstance(inner, Mapping) and _are_settings(inner.items.values()):
+        return Mapping(dict(inner.items), inner.node, inner.open, inner.element, machine.region)
     if not isinstance(inner, Instance):
         return None
     copied = Instance(

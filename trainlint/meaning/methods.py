@@ -12,7 +12,7 @@ from trainlint.meaning.lightning import fit, own_optimizers
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, register_unnamed
 from trainlint.meaning.processes import start_by_method
-from trainlint.meaning.registries import find_all_registered, find_registered, is_table
+from trainlint.meaning.registries import MOST_CANDIDATES, find_all_registered, find_registered, is_table
 from trainlint.meaning.strings import applied
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.trace import RESTORE
@@ -492,7 +492,9 @@ def _get(
     fallback = arguments[1] if len(arguments) > 1 else NONE
     if receiver.open or not isinstance(key, str):
         others = [] if is_table(receiver) else [Unknown("item", node)]
-        return choice([*list(receiver.items.values())[:4], fallback, *others])
+        if callee.name == "get" or len(arguments) > 1:
+            others.append(fallback)
+        return choice([*list(receiver.items.values())[:MOST_CANDIDATES], *others])
     return fallback
 
 
