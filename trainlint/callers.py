@@ -119,6 +119,8 @@ class Callers:
                 unseen = self.project.unseen.get(importer, {}).get(target)
                 if unseen is not None:  # it runs what the other file has entered into its table
                     gained, uses = gained | self._outline(importer).made_with(unseen), True
+                if target in self.project.configured(importer):
+                    gained, uses = gained | self._outline(importer).defines, True
                 if not uses and self._hands_over(
                     importer, target
                 ):  # `getattr(module, name)`, here or elsewhere
@@ -153,7 +155,7 @@ class Callers:
     def _importers(self) -> dict[Path, list[Path]]:
         found: dict[Path, list[Path]] = {}
         for importer in sorted(self.project.dependents(self.asked)):
-            for imported in self.project.imports(importer):
+            for imported in self.project.runs(importer):
                 found.setdefault(imported, []).append(importer)
         return found
 

@@ -96,6 +96,7 @@ class Project:
     _words: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _calls: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
+    _named: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
     _dependents: dict[frozenset[Path], frozenset[Path]] = field(default_factory=dict, repr=False)
     units: dict[Path, Any] = field(
         default_factory=dict, repr=False
@@ -157,7 +158,7 @@ class Project:
             self._imports.clear()  # others may have meant this file
         self._dependents.clear()
         self._sources[file] = source
-        for remembered in (self._words, self._calls, self._imports):
+        for remembered in (self._words, self._calls, self._imports, self._named):
             remembered.pop(file, None)
         for derived in ("_finder", "_paths", "_importers", "_decorations", "unseen", "_stems"):
             self.__dict__.pop(derived, None)
@@ -194,13 +195,19 @@ class Project:
         for file, words in self._decorations.registering.items():
             for home, names in self._homes(file, words):
                 found.setdefault(home, {})[file] = names
-        for file in self.files:
-            for target in self._configured(file):
-                found.setdefault(file, {})[target] = self.words(file)
         return found
 
-    def _configured(self, file: Path) -> Iterator[Path]:
+    def runs(self, file: Path) -> frozenset[Path]:
+        """The files that this one imports, and those that enter themselves into its tables."""
+        return self.imports(file).union(self.unseen.get(file, ()))
+
+    def configured(self, file: Path) -> frozenset[Path]:
         """The files that this one imports by names in texts, and those whose classes Hydra makes for it."""
+        if file not in self._named:
+            self._named[file] = frozenset(self._configured(file))
+        return self._named[file]
+
+    def _configured(self, file: Path) -> Iterator[Path]:
         words = self.words(file)
         if not words.isdisjoint(("import_module", "__import__")):
             for name in words & self._stems.keys():
@@ -260,7 +267,7 @@ class Project:
     def imports(self, file: Path) -> frozenset[Path]:
         """The project's files that this file imports (a few too many at most)."""
         if file not in self._imports:
-            self._imports[file] = frozenset((*self._imported(file), *self.unseen.get(file, ()))) - {file}
+            self._imports[file] = frozenset((*self._imported(file), *self.configured(file))) - {file}
         return self._imports[file]
 
     def _imported(self, file: Path) -> Iterator[Path]:
@@ -274,7 +281,7 @@ class Project:
     def _importers(self) -> dict[Path, tuple[Path, ...]]:
         importers: dict[Path, list[Path]] = {}
         for file in self.files:
-            for module in self.imports(file):
+            for module in self.runs(file):
                 importers.setdefault(module, []).append(file)
         return {module: tuple(files) for module, files in importers.items()}
 

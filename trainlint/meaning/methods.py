@@ -491,7 +491,7 @@ def _get(
         find_all_registered(machine, receiver)
     fallback = arguments[1] if len(arguments) > 1 else NONE
     if receiver.open or not isinstance(key, str):
-        others = [] if is_table(receiver) else [Unknown("item", node)]
+        others: list[Value] = [] if is_table(receiver) else [Unknown("item", node)]
         if callee.name == "get" or len(arguments) > 1:
             others.append(fallback)
         return choice([*list(receiver.items.values())[:MOST_CANDIDATES], *others])
