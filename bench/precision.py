@@ -27,6 +27,8 @@ ROUNDS |= {
     "t42": "seventh",
     "t43": "eighth",
     "t44": "eighth",
+    "t45": "ninth",
+    "t46": "ninth",
 }
 
 

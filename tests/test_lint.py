@@ -572,3 +572,52 @@ def test_code_without_its_repository_is_one_project_all_the_same(tmp_path: Path,
     report = lint([asked], only(tmp_path, *ZERO_GRAD), open_book(), cwd=tmp_path, effort=HERE)
     found = [("engine/loops.py", 5, "missing-zero-grad")]
     assert said(report) == (found if asked != "scripts" else [])
+
+
+LEARNER = """\
+import torch
+from torch import nn
+
+
+class Learner:
+    def __init__(self):
+        self.model = nn.Linear(4, 2)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.history = []
+
+    def learn(self, batch, scale):
+        x, y = batch
+        loss = nn.functional.cross_entropy(self.model(x), y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.note(1, loss)
+
+    def note(self, weight, value):
+        self.history.append(value)
+
+
+learner = Learner()
+data = [(torch.randn(8, 4), torch.randint(2, (8,))) for _ in range(40)]
+for epoch in range(30):
+    for batch in data:
+        learner.learn(batch, 3)
+"""
+
+
+def test_what_a_called_function_made_and_kept_is_named_as_it_says_it(tmp_path: Path) -> None:
+    write(tmp_path, main=LEARNER)
+    report = report_on(tmp_path, open_book(), only(tmp_path, "loss-retains-graph"))
+    (found,) = report.diagnostics
+    assert found.message.startswith("`learner.learn(batch, 3)` keeps `value` with its graph")
+    assert found.fix is None
+
+
+def test_what_a_called_function_keeps_is_cut_in_the_argument_that_brought_it(tmp_path: Path) -> None:
+    text = LEARNER.replace("        self.note(1, loss)\n", "        return loss\n")
+    text = text.replace("learner.learn(batch, 3)", "learner.note(1, learner.learn(batch, 3))")
+    write(tmp_path, main=text)
+    report = report_on(tmp_path, open_book(), only(tmp_path, "loss-retains-graph"))
+    (found,) = report.diagnostics
+    assert "keeps `learner.learn(batch, 3)` with its graph" in found.message
+    assert found.fix is not None and [edit.text for edit in found.fix.edits] == [".item()"]

@@ -89,19 +89,18 @@ pytorch issues 1840 and 17568; SSA-SC issue 2.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, append_text, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, append_text
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for keep in program.keeps:
-        kept = text_of(keep.expression) if keep.expression is not None else text_of(keep.place)
         harm = "the graph of every batch" if not keep.frees else "a node and its history for every batch"
         yield Finding(
             keep.place,
-            f"`{keep.text}` keeps `{kept}` with its graph: memory grows by {harm}",
+            f"`{keep.text}` keeps `{keep.kept}` with its graph: memory grows by {harm}",
             because=[(keep.store, "stored here")] if keep.store is not keep.place else (),
             fix=[append_text(keep.expression, keep.cut)] if keep.expression is not None and keep.cut else (),
-            title=f"Keep the number, not the graph: `{kept}{keep.cut}`",
+            title=f"Keep the number, not the graph: `{keep.kept}{keep.cut}`",
             level="warning" if keep.frees else None,
         )
 

@@ -228,7 +228,8 @@ def _hands_on(made: Value, decorator: Function) -> TypeGuard[Function]:
 
 def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None) -> Value:
     definition = function.node
-    with machine.within("call", node if node is not None else definition, function=function) as region:
+    place = node if node is not None else definition
+    with machine.within("call", place, function=function, names=frame.names) as region:
         if isinstance(definition, s.Lambda):
             return machine.evaluate(machine, definition.value, frame)
         if not _within_allowance(machine, function, frame, region):

@@ -115,7 +115,7 @@ class Load:
         return (
             self._is_fetched()
             or (given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given)))
-            or saves_from_the_cpu(self.program.reading.project)
+            or saves_from_the_cpu(self.program.reading.project, _fixed_parts(given))
         )
 
     def _is_fetched(self) -> bool:
@@ -373,18 +373,38 @@ def _spelled(value: Value) -> str:
     return text_of(node) if isinstance(node, (Call, Format, Binary)) else ""
 
 
-def saves_from_the_cpu(project: Project) -> bool:
-    """Whether all that the project saves, in whichever file, was moved to the CPU right before."""
-    around = [
-        text[max(0, found.start() - _NEAR) : found.end() + _NEAR]
+def saves_from_the_cpu(project: Project, named: tuple[str, ...] = ()) -> bool:
+    """Whether all that the project saves was moved to the CPU right before; what it saves under a name, if it does."""
+    places = [
+        (text, found)
         for file in project.files
         for text in (project.text(file) or "",)
         for found in _SAVE.finditer(text)
     ]
-    return bool(around) and all(_TO_CPU.search(text) for text in around)
+    under_it = [(text, found) for text, found in places if named and _says_all(text, found, named)]
+    return bool(places) and all(
+        _TO_CPU.search(text, max(0, found.start() - _NEAR), found.end() + _NEAR)
+        for text, found in under_it or places
+    )
+
+
+def _says_all(text: str, save: re.Match[str], words: tuple[str, ...]) -> bool:
+    """Whether the function around a save says these words."""
+    start = max(text.rfind("def ", 0, save.start()), save.start() - _WIDER, 0)
+    end = text.find("def ", save.end(), save.end() + _NEAR)
+    around = text[start : end if end >= 0 else save.end() + _NEAR]
+    return all(word in around for word in words)
+
+
+def _fixed_parts(path: Value | None) -> tuple[str, ...]:
+    """The words of a file's name that the code writes out, without folders and extension."""
+    names = {_template(option).rpartition("/")[2] for option in options(path)} if path is not None else set()
+    parts = [part.rpartition(".")[0] or part for part in names.pop().split("{}")] if len(names) == 1 else []
+    return tuple(part for part in parts if len(part) > 3 and not part.startswith("."))
 
 
 _NEAR = 200  # characters: a few lines
+_WIDER = 2000
 _SAVE = re.compile(r"\btorch\.save\(")
 _TO_CPU = re.compile(r"""\.cpu\(\)|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']""")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import attached, container, inputs_of, is_of_unknown_criterion, same, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, is_seen_whole, of_kind
+from trainlint.meaning.handover import handed_in
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.methods import role
 from trainlint.meaning.networks import is_part_of_network
@@ -65,6 +66,7 @@ class Keep:
     store: Node
     value: Value
     backward: Event | None
+    expression: Expression | None  # the kept expression in the author's text at `place`
 
     @property
     def text(self) -> str:
@@ -95,16 +97,21 @@ class Keep:
         return ".item()" if is_loss else ".detach()"
 
     @property
-    def expression(self) -> Expression | None:
-        """The kept expression in the author's text at `place`."""
-        match self.place:
-            case Augment(value=value):
-                return value
-            case Comprehension(element=element):
-                return element
-            case Call(arguments=arguments) if arguments:
-                return arguments[0].value if len(arguments) < 3 else None
-        return None
+    def kept(self) -> str:
+        """The text of what is kept: at `place` or, where the called function makes it, at the store."""
+        expression = self.expression or _stored(self.store)
+        return text_of(expression if expression is not None else self.place)
+
+
+def _stored(store: Node) -> Expression | None:
+    match store:
+        case Augment(value=value):
+            return value
+        case Comprehension(element=element):
+            return element
+        case Call(arguments=arguments) if arguments:
+            return arguments[0].value if len(arguments) < 3 else None
+    return None
 
 
 def _is_criterion(value: Result) -> bool:
@@ -212,8 +219,10 @@ def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | 
         or _is_consumed(program, event, loop, backward)
     ):
         return None
-    place = _place(event, loop)
-    return Keep(event, loop, place, event.node, event.value, backward)
+    call = _leading(event, loop)
+    if call is None or call.node is None:
+        return Keep(event, loop, event.node, event.node, event.value, backward, _stored(event.node))
+    return Keep(event, loop, call.node, event.node, event.value, backward, handed_in(call, event.value))
 
 
 def _backward_through(event: Event, loop: Region) -> Event | None:
@@ -236,9 +245,9 @@ def _backward_through(event: Event, loop: Region) -> Event | None:
 
 def _has_graph(value: Value) -> bool:
     """Whether what a value was computed from can still be kept alive by it."""
-    if isinstance(value, Item):
-        return not _is_measurement(value)
-    return not isinstance(value, Result) or attached(value) is not False
+    if isinstance(value, Item) and _is_measurement(value):
+        return False
+    return not isinstance(value, (Result, Item, Member)) or attached(value) is not False
 
 
 def _is_measurement(value: Value) -> bool:
@@ -333,7 +342,7 @@ def _outlives(event: Event, loop: Region) -> bool:
     name = _holder_name(event.node)
     resets = [e for e in of_kind(loop, "reset") if name and e.detail == name]
     steps = of_kind(loop, "step")
-    if _is_reset_around(loop, name):
+    if _is_reset_around(loop, name, event.target):
         return False
     for reset in resets:
         if implied(reset, event, loop) or any(_same_arms(reset, step, loop) for step in steps):
@@ -392,8 +401,8 @@ def _is_carried(holder: Choice) -> bool:
     return any(attached(option) is not False for option in holder.options[1:]) or len(holder.options) < 2
 
 
-def _is_reset_around(loop: Region, name: str) -> bool:
-    """Whether an outer loop starts the accumulator anew for each of its own optimizer steps."""
+def _is_reset_around(loop: Region, name: str, holder: Value) -> bool:
+    """Whether an outer loop starts or makes the accumulator anew for each of its own optimizer steps."""
     for outer in enclosing_loops(loop)[1:]:
         shared = name.startswith(".")
         steps = [
@@ -402,6 +411,8 @@ def _is_reset_around(loop: Region, name: str) -> bool:
             if (s.loop is outer or (shared and not s.region.inside(loop)))
             and not _may_schedule(s, loop, outer)
         ]
+        if steps and _is_local(holder, outer):
+            return True
         if (
             name
             and steps
@@ -491,12 +502,12 @@ def _name_returned(event: Event, region: Region) -> bool:
     return any(getattr(item, "kind", "") == "return" for item in region.items)
 
 
-def _place(event: Event, loop: Region) -> Node:
-    """The store itself, or the call in the loop's own function that leads to it."""
-    place = event.node
+def _leading(event: Event, loop: Region) -> Region | None:
+    """The call in the loop's own function that leads to the store, if not the loop itself stores."""
+    found = None
     for region in event.region.ancestors():
         if region is loop:
             break
         if region.kind == "call" and region.node is not None and not isinstance(region.node, Define):
-            place = region.node
-    return place
+            found = region
+    return found

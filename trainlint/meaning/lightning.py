@@ -69,7 +69,8 @@ def _go_back(machine: Machine, result: Value) -> None:
     """Lightning calls backward on what `training_step` returns."""
     for option in options(result):
         loss = option.items.get("loss", option) if isinstance(option, Mapping) else option
-        node = getattr(loss, "node", None)
+        nodes = (getattr(made, "node", None) for made in (loss, *options(loss), option))
+        node = next((n for n in nodes if n is not None), None)
         if node is not None:
             machine.record("backward", node, loss, loss, detail=RETURNED)
 

@@ -391,7 +391,10 @@ def _registered(instance: Instance) -> Iterator[Value]:
         return
     for name, value in instance.attributes.items():
         for option in options(value):
-            if name in ("*layers", "*registered"):
-                yield from _modules_in(option) if isinstance(option, (Sequence, Mapping)) else ()
+            if name in (
+                "*layers",
+                "*registered",
+            ):  # also `self.parts[key]`, `self.heads.values()`: whichever it is
+                yield from (v for v in walk(option) if isinstance(v, Instance) and is_module(v))
             elif isinstance(option, Instance) and is_module(option):
                 yield option

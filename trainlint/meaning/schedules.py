@@ -138,6 +138,10 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
     loop = _epoch_loop(event)
     if loop is None or event.inputs or event.detail or not _is_torch(event.target):
         return None
+    if any(
+        isinstance(o, Instance) and o.loop is not None and o.loop.inside(loop) for o in options(event.target)
+    ):
+        return None  # made anew in every turn for the rate of that turn: it counts nothing
     steps = [e for e in events if e.kind == "step" and same(e.target, driven) is not False]
     if any(_depends_on_time(arm) and not _holds_all(arm, steps) for arm in event.guards(loop)):
         return None

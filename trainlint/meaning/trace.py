@@ -38,6 +38,7 @@ class Region:
     truth: Value | None = None  # of an arm or a while loop: the value of the test
     iterable: Value | None = None  # of a for loop: what it iterates over
     function: Any = None  # of a call: the function value
+    names: dict[str, Any] | None = None  # of a call: what its parameters and local variables are
     given: tuple[Condition, ...] = ()  # of an arm: what holds in it
     grad: bool | None = True  # the grad mode on entry
     unrolled: bool = False  # a loop over a few constants, its iterations one after the other
