@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,11 @@ from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.methods import device_of
 from trainlint.meaning.optimizers import is_schedule
-from trainlint.meaning.place import text_of
-from trainlint.meaning.syntax import Binary, Block, Call, Define, Format, Literal, Node, Try
+from trainlint.meaning.paths import fixed_parts, is_of_each_process, names_device, same_file
+from trainlint.meaning.saves import is_published, saves_from_the_cpu
+from trainlint.meaning.syntax import Block, Call, Define, Literal, Node, Try
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
-    MISSING,
     NONE,
     Argument,
     Bound,
@@ -39,7 +38,6 @@ from trainlint.records import dataclass
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
     from trainlint.meaning.unit import Frame
-    from trainlint.project import Project
 
 _RANK_WORDS = frozenset("local_rank LOCAL_RANK set_device device_count".split())
 _DEVICE_WORDS = frozenset("is_available local_rank LOCAL_RANK set_device device_count".split())
@@ -111,11 +109,12 @@ class Load:
     @property
     def is_shipped(self) -> bool:
         """Whether the file comes with the code or from its authors, or the code saves from the CPU: it is read anywhere."""
-        given = self.given
+        given, project = self.given, self.program.reading.project
         return (
             self._is_fetched()
             or (given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given)))
-            or saves_from_the_cpu(self.program.reading.project, _fixed_parts(given))
+            or saves_from_the_cpu(project, fixed_parts(given))
+            or (given is not None and is_published(project, self.event, given))
         )
 
     def _is_fetched(self) -> bool:
@@ -130,7 +129,7 @@ class Load:
         return (
             self.is_of_this_run(given)
             or self._is_one_of_two()
-            or (given is not None and (_names_device(given) or _is_of_each_process(given)))
+            or (given is not None and (names_device(given) or is_of_each_process(given)))
         )
 
     def is_of_this_run(self, given: Value | None) -> bool:
@@ -143,7 +142,7 @@ class Load:
             if self._is_of_another_phase(saved):
                 continue
             target = saved.inputs[1] if len(saved.inputs) > 1 else None
-            if given is not None and target is not None and _same_file(given, target):
+            if given is not None and target is not None and same_file(given, target):
                 return True
         return False
 
@@ -168,7 +167,7 @@ class Load:
             loads = [Load(event, self.program) for other in others for event in of_kind(other, "load")]
             if any(load.open or load.argument("map_location", 1) is not None for load in loads):
                 return True
-            if any(load.given is not None and _is_of_each_process(load.given) for load in loads):
+            if any(load.given is not None and is_of_each_process(load.given) for load in loads):
                 return True
         return self._is_tried()
 
@@ -304,109 +303,6 @@ def _origin(value: Value) -> Value:
                 value = inner
             case _:
                 return value
-
-
-def _same_file(first: Value, second: Value) -> bool:
-    first, second = _opened(first), _opened(second)
-    a, b = constant(first), constant(second)
-    return (
-        (a is not MISSING and a == b)
-        or same(first, second) is True
-        or _spelled(first) == _spelled(second) != ""
-        or _template(first) == _template(second) != ""
-    )
-
-
-def _names_device(path: Value) -> bool:
-    """Whether the device is part of the file's name: `"model-%s.pt" % device`."""
-    made = (v for v in walk(path) if isinstance(v, Result) and isinstance(v.callee, External))
-    return any(v.callee.name == "torch.device" for v in made)  # type: ignore[union-attr]  # just asked for
-
-
-def _is_of_each_process(path: Value) -> bool:
-    """Whether every process has a file of its own: `f"model_rank{rank}.bin"` was saved where it is loaded."""
-    template = _template(path)
-    return "{}" in template and "rank" in template.rsplit("/", 1)[-1].split("{}")[0].lower()
-
-
-def _template(path: Value) -> str:
-    """The fixed parts of a computed file name, with {} for the others; "" where hardly anything is fixed."""
-    text = "".join(_pieces(path))
-    return text if sum(map(str.isalnum, text)) >= 3 else ""
-
-
-def _pieces(path: Value, depth: int = 0) -> Iterator[str]:
-    match one(path):
-        case Constant(value=str(text)):
-            yield text
-        case Result(callee=External(name="operator.+"), arguments=(first, second)) if depth < 8:
-            yield from _pieces(first, depth + 1)
-            yield from _pieces(second, depth + 1)
-        case Result(callee=External(name="os.path.join"), arguments=parts) if depth < 8:
-            for number, part in enumerate(parts):
-                yield from ("/",) if number else ()
-                yield from _pieces(part, depth + 1)
-        case Result(callee=External(name="builtins.str"), node=Format(parts=written)):
-            yield from (str(p.value) if isinstance(p, Literal) else "{}" for p in written)
-        case Result(callee=External(name="operator.%"), arguments=(first, _)):
-            yield _HOLE.sub("{}", "".join(_pieces(first, depth + 1)))
-        case Result(callee=Member(receiver=receiver, name="format")):
-            yield _HOLE.sub("{}", "".join(_pieces(receiver, depth + 1)))
-        case _:
-            yield "{}"
-
-
-_HOLE = re.compile(r"\{[^{}]*\}|%[-+ 0#]*\d*(?:\.\d+)?[diouxXeEfgGs]")
-
-
-def _opened(value: Value) -> Value:
-    """The path behind `open(path, "rb")`."""
-    match one(value):
-        case Result(callee=External(name="builtins.open"), arguments=[path, *_]):
-            return path
-    return value
-
-
-def _spelled(value: Value) -> str:
-    """The expression of a computed path (`os.path.join(folder, "best.pt")`), as text."""
-    node = getattr(one(value), "node", None)
-    return text_of(node) if isinstance(node, (Call, Format, Binary)) else ""
-
-
-def saves_from_the_cpu(project: Project, named: tuple[str, ...] = ()) -> bool:
-    """Whether all that the project saves was moved to the CPU right before; what it saves under a name, if it does."""
-    places = [
-        (text, found)
-        for file in project.files
-        for text in (project.text(file) or "",)
-        for found in _SAVE.finditer(text)
-    ]
-    under_it = [(text, found) for text, found in places if named and _says_all(text, found, named)]
-    return bool(places) and all(
-        _TO_CPU.search(text, max(0, found.start() - _NEAR), found.end() + _NEAR)
-        for text, found in under_it or places
-    )
-
-
-def _says_all(text: str, save: re.Match[str], words: tuple[str, ...]) -> bool:
-    """Whether the function around a save says these words."""
-    start = max(text.rfind("def ", 0, save.start()), save.start() - _WIDER, 0)
-    end = text.find("def ", save.end(), save.end() + _NEAR)
-    around = text[start : end if end >= 0 else save.end() + _NEAR]
-    return all(word in around for word in words)
-
-
-def _fixed_parts(path: Value | None) -> tuple[str, ...]:
-    """The words of a file's name that the code writes out, without folders and extension."""
-    names = {_template(option).rpartition("/")[2] for option in options(path)} if path is not None else set()
-    parts = [part.rpartition(".")[0] or part for part in names.pop().split("{}")] if len(names) == 1 else []
-    return tuple(part for part in parts if len(part) > 3 and not part.startswith("."))
-
-
-_NEAR = 200  # characters: a few lines
-_WIDER = 2000
-_SAVE = re.compile(r"\btorch\.save\(")
-_TO_CPU = re.compile(r"""\.cpu\(\)|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']""")
 
 
 def picks_device(program: Program) -> bool:

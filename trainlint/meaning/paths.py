@@ -1,0 +1,95 @@
+"""Names of files: whether two are the same, and what the code fixes of one that it computes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.place import text_of
+from trainlint.meaning.syntax import Binary, Call, Format, Literal
+from trainlint.meaning.values import (
+    MISSING,
+    Constant,
+    External,
+    Member,
+    Result,
+    Value,
+    constant,
+    one,
+    options,
+)
+
+
+def same_file(first: Value, second: Value) -> bool:
+    first, second = _opened(first), _opened(second)
+    a, b = constant(first), constant(second)
+    return (
+        (a is not MISSING and a == b)
+        or same(first, second) is True
+        or _spelled(first) == _spelled(second) != ""
+        or template(first) == template(second) != ""
+    )
+
+
+def names_device(path: Value) -> bool:
+    """Whether the device is part of the file's name: `"model-%s.pt" % device`."""
+    made = (v for v in walk(path) if isinstance(v, Result) and isinstance(v.callee, External))
+    return any(v.callee.name == "torch.device" for v in made)  # type: ignore[union-attr]  # just asked for
+
+
+def is_of_each_process(path: Value) -> bool:
+    """Whether every process has a file of its own: `f"model_rank{rank}.bin"` was saved where it is loaded."""
+    name = template(path)
+    return "{}" in name and "rank" in name.rsplit("/", 1)[-1].split("{}")[0].lower()
+
+
+def template(path: Value) -> str:
+    """The fixed parts of a computed file name, with {} for the others; "" where hardly anything is fixed."""
+    text = "".join(_pieces(path))
+    return text if sum(map(str.isalnum, text)) >= 3 else ""
+
+
+def _pieces(path: Value, depth: int = 0) -> Iterator[str]:
+    match one(path):
+        case Constant(value=str(text)):
+            yield text
+        case Result(callee=External(name="operator.+"), arguments=(first, second)) if depth < 8:
+            yield from _pieces(first, depth + 1)
+            yield from _pieces(second, depth + 1)
+        case Result(callee=External(name="os.path.join"), arguments=parts) if depth < 8:
+            for number, part in enumerate(parts):
+                yield from ("/",) if number else ()
+                yield from _pieces(part, depth + 1)
+        case Result(callee=External(name="builtins.str"), node=Format(parts=written)):
+            yield from (str(p.value) if isinstance(p, Literal) else "{}" for p in written)
+        case Result(callee=External(name="operator.%"), arguments=(first, _)):
+            yield _HOLE.sub("{}", "".join(_pieces(first, depth + 1)))
+        case Result(callee=Member(receiver=receiver, name="format")):
+            yield _HOLE.sub("{}", "".join(_pieces(receiver, depth + 1)))
+        case _:
+            yield "{}"
+
+
+_HOLE = re.compile(r"\{[^{}]*\}|%[-+ 0#]*\d*(?:\.\d+)?[diouxXeEfgGs]")
+
+
+def _opened(value: Value) -> Value:
+    """The path behind `open(path, "rb")`."""
+    match one(value):
+        case Result(callee=External(name="builtins.open"), arguments=[path, *_]):
+            return path
+    return value
+
+
+def _spelled(value: Value) -> str:
+    """The expression of a computed path (`os.path.join(folder, "best.pt")`), as text."""
+    node = getattr(one(value), "node", None)
+    return text_of(node) if isinstance(node, (Call, Format, Binary)) else ""
+
+
+def fixed_parts(path: Value | None) -> tuple[str, ...]:
+    """The words of a file's name that the code writes out, without folders and extension."""
+    names = {template(option).rpartition("/")[2] for option in options(path)} if path is not None else set()
+    parts = [part.rpartition(".")[0] or part for part in names.pop().split("{}")] if len(names) == 1 else []
+    return tuple(part for part in parts if len(part) > 3 and not part.startswith("."))
