@@ -78,19 +78,21 @@ from collections.abc import Iterator
 
 from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
-NEVER = "never cleared, so each step adds all earlier batches"
+NEVER = "this loop never cleared, so each step adds all earlier batches"
+NOWHERE = "nothing here ever clears, so each call adds all earlier ones"
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    for update in program.updates:
+    for update in (*program.updates, *program.pasted_updates):
         backwards = update.backwards
         if not backwards or update.is_closure or update.clears or update.starts_anew:
             continue
         seldom = update.rare_clears[:1]
-        often = "clears in few batches only, so steps add earlier batches" if seldom else ""
+        often = "this loop clears in few batches only, so steps add earlier batches" if seldom else ""
+        never = NOWHERE if update.is_pasted else NEVER
         yield Finding(
             update.node,
-            f"`{text_of(update.node)}` uses gradients that this loop {often or NEVER}",
+            f"`{text_of(update.node)}` uses gradients that {often or never}",
             because=[(b.node, "adds to the gradients that are there") for b in backwards[:3]]
             + [(clear.node, "is passed by in most batches") for clear in seldom],
             fix=update.cleared,

@@ -6,7 +6,7 @@ from trainlint.meaning.dataflow import operation, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.syntax import Node
-from trainlint.meaning.targets import class_count, eye_rows, one_hot_of
+from trainlint.meaning.targets import class_count, classes_of_one_hot, eye_rows, one_hot_of
 from trainlint.meaning.values import External, Instance, Member, Result, Value, constant
 from trainlint.records import dataclass
 
@@ -31,6 +31,7 @@ def exclusive_classes(objective: Objective) -> Exclusive | None:
             f"the targets are the indices of {count} classes{outputs}", "one class index", None, True
         )
     hot = one_hot_of(objective.target) or eye_rows(objective.target)
+    width = classes_of_one_hot(objective.target) if hot is not None and width is None else width
     if (
         hot is None
         or (width is not None and width <= 2)

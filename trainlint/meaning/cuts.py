@@ -235,7 +235,7 @@ def _is_count(value: Result) -> bool:
 def _cut_in(value: Value) -> Result | Member | None:
     """The operation nearest to the loss that has a graph before it and none behind it."""
     for inner in walk(value):
-        if isinstance(inner, Member) and inner.name == "data" and attached(inner.receiver) is True:
+        if isinstance(inner, Member) and inner.name == "data" and _had_graph(inner.receiver):
             return inner
         if isinstance(inner, Item) and isinstance(inner.source, Result) and attached(inner) is False:
             if _had_graph(inner.source):

@@ -34,6 +34,8 @@ FRESH = "*fresh"  # attribute of a network whose mode nothing in the fragment sw
 def meant(frame: Frame, name: str) -> External | None:
     """What a name that nothing brings in means by convention: `nn`, `DataLoader`, `CrossEntropyLoss`."""
     known = CONVENTIONAL.get(name)
+    if known is not None and _is_stepped(frame.unit, name):
+        return None
     if (
         known is None and "*" not in frame.module.names
     ):  # an unknown library's star import can have brought it
@@ -41,6 +43,13 @@ def meant(frame: Frame, name: str) -> External | None:
     if known is None and _is_torch_by_use(frame.unit, name):
         known = "torch"
     return External(known) if known is not None else None
+
+
+def _is_stepped(unit: Unit, name: str) -> bool:
+    """Whether a fragment's `optim` is its optimizer, and not the module: no class is taken out of it."""
+    text = unit.source.text
+    stepped = re.search(rf"\b{name}\.(step|zero_grad)\(", text)
+    return stepped is not None and re.search(rf"\b{name}\.[A-Z]", text) is None
 
 
 def _is_torch_by_use(unit: Unit, name: str) -> bool:

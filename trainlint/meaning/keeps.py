@@ -85,6 +85,11 @@ class Keep:
         return self.backward is not None and retained is not True
 
     @property
+    def is_by_convention(self) -> bool:
+        """Whether only an unbound name says that there is a graph: no backward pass shows it."""
+        return self.backward is None and attached(self.value) is not True
+
+    @property
     def cut(self) -> str:
         """What takes the number, or the tensor without its graph, out of the kept expression."""
         if not isinstance(self.expression, (Name, Attribute, Subscript, Call)):
@@ -204,9 +209,11 @@ def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | 
     if all(isinstance(option, (Instance, Function)) for option in options(event.value)):
         return None  # a model or a record; what it holds was stored there before
     backward = _backward_through(event, loop)
+    if backward is None and _may_be_a_number(program, event.value):
+        return None
     if backward is None and attached(event.value) is not True:
         backward = _trained_by(program, event.value)
-        if backward is None:
+        if backward is None and not _is_of_switched(program, event.value):
             return None
     if backward is not None and not _directly(backward, event.value):
         return None
@@ -223,6 +230,25 @@ def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | 
     if call is None or call.node is None:
         return Keep(event, loop, event.node, event.node, event.value, backward, _stored(event.node))
     return Keep(event, loop, call.node, event.node, event.value, backward, handed_in(call, event.value))
+
+
+def _may_be_a_number(program: Program, value: Value, depth: int = 0) -> bool:
+    """Whether a value is of a callable that is not shown and no loss is seen to come from: it may count hits."""
+    found = one(value)
+    if not isinstance(found, Result) or depth > 6:
+        return False
+    if isinstance(found.callee, External) and found.callee.name.startswith("operator."):
+        return any(_may_be_a_number(program, part, depth + 1) for part in found.arguments)
+    callee = found.callee
+    if not isinstance(callee, (Free, Argument)) or not is_of_unknown_criterion(found):
+        return False
+    if any(word in callee.name.lower() for word in ("loss", "crit", "objective")):
+        return False
+    return not any(
+        isinstance(v, Result) and same(v.callee, callee)
+        for backward in program.backwards
+        for v in (walk(backward.value) if backward.value is not None else ())
+    )
 
 
 def _backward_through(event: Event, loop: Region) -> Event | None:
@@ -284,6 +310,18 @@ def _trained_by(program: Program, value: Value) -> Event | None:
         if backward.value is not None and any(id(v) in unknown for v in walk(backward.value)):
             return backward
     return None
+
+
+def _is_of_switched(program: Program, value: Value) -> bool:
+    """Whether a fragment's unbound model, which is switched to a mode, gave what a criterion made this of."""
+    if not is_of_unknown_criterion(value) or attached(value) is False:
+        return False
+    models = [
+        v.callee
+        for v in walk(value, _has_graph)
+        if isinstance(v, Result) and isinstance(v.callee, Free) and v.grad
+    ]
+    return any(same(e.target, model) for e in program.events("mode") for model in models)
 
 
 def _elements(value: Value) -> list[Value]:

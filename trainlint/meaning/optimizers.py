@@ -142,7 +142,7 @@ def _annotated(annotation: Value | None) -> bool:
 
 
 def _is_conventional(name: str) -> bool:
-    lowered = name.lower()
+    lowered = name.lower().removeprefix("self.")
     return lowered in ("opt", "optim") or "optimizer" in lowered or "optimiser" in lowered
 
 

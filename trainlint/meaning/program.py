@@ -122,6 +122,13 @@ class Program:
         )
 
     @cached_property
+    def pasted_updates(self) -> list[Update]:
+        """Every optimizer step of a fragment's function whose calls were left out."""
+        from trainlint.meaning.updates import pasted_updates
+
+        return pasted_updates(self)
+
+    @cached_property
     def training_loaders(self) -> list[TrainingLoader]:
         from trainlint.meaning.loaders import training_loaders
 

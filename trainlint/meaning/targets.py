@@ -412,6 +412,20 @@ def _one_hot(origin: Value) -> tuple[Value, Node | None] | None:
     return None
 
 
+def classes_of_one_hot(value: Value) -> int | None:
+    """The number of classes that `one_hot(labels, 10)` was told by a number in the code."""
+    for origin in origins(value):
+        match origin:
+            case Result(callee=External(name=name), arguments=arguments, keywords=keywords) if name.endswith(
+                ".one_hot"
+            ):
+                given = arguments[1] if len(arguments) > 1 else keywords.get("num_classes")
+                count = one(given) if given is not None else None
+                if isinstance(count, Constant) and count.under is None and type(count.value) is int:
+                    return count.value
+    return None
+
+
 def eye_rows(value: Value) -> tuple[Value, Node | None] | None:
     """The labels of `torch.eye(n)[labels]`."""
     for part in _unpeeled(value):

@@ -23,4 +23,4 @@ def _may_be_optimizer(value: Value) -> bool:
     if any(optimizer(option) is not None for option in options(value)):
         return True
     found = one(value)
-    return isinstance(found, (Free, Argument)) and found.name.lower().startswith("opt")
+    return isinstance(found, (Free, Argument)) and found.name.lower().removeprefix("self.").startswith("opt")

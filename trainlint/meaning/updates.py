@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import attached, operation, same, walk
+from trainlint.meaning.dataflow import attached, is_of_unknown_criterion, operation, same, walk
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
+from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.methods import role
 from trainlint.meaning.modules import has_weights, is_parameter
 from trainlint.meaning.objects import is_module
@@ -27,6 +30,9 @@ from trainlint.meaning.values import (
 )
 from trainlint.records import dataclass
 
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:
@@ -41,6 +47,11 @@ class Update:
     @property
     def node(self) -> Node:
         return self.event.node
+
+    @property
+    def is_pasted(self) -> bool:
+        """Whether no loop is seen around it: a function of a fragment whose callers were left out."""
+        return self.loop.kind != "loop"
 
     @property
     def optimizer_node(self) -> Node:
@@ -156,7 +167,7 @@ class Update:
         computed = {
             id(e.value) for e in self.before() if e.kind in ("forward", "criterion") and e.value is not None
         }
-        given = any(isinstance(one(b.target), Free) for b in self.backwards if b in self.before())
+        given = any(isinstance(one(b.target), (Free, Argument)) for b in self.backwards if b in self.before())
         return given or any(
             id(v) in computed for b in self.backwards if b.value is not None for v in walk(b.value)
         )
@@ -246,7 +257,10 @@ class Update:
             return False
         if not (isinstance(event.value, Constant) and event.value.value in (None, 0)):
             return False
-        return any(same(v, m) for v in walk(event.target) for m in self.optimizer.models)
+        behind = list(walk(event.target))
+        if any(same(v, m) for v in behind for m in self.optimizer.models):
+            return True
+        return any(self._is_only_network(v) for v in behind)
 
     def may_clear(self, event: Event) -> bool:
         if event.kind == "zero_grad":
@@ -272,7 +286,19 @@ class Update:
                 if any(same(target, v) is not False for v in models) or _contains(target, models)
                 else False
             )
+        if self._is_only_network(target):
+            return True
         return False if self._is_of_another_network(target) else None
+
+    def _is_only_network(self, target: Value) -> bool:
+        """Whether a fragment's losses come from this network alone: cleared of it, nothing is left of them."""
+        if self.optimizer.models or not isinstance(one(target), (Free, Argument)):
+            return False
+        losses = [e.value for e in self.events if e.kind == "backward"]
+        return bool(losses) and all(
+            loss is not None and bool(called := _models_behind(loss)) and all(same(m, target) for m in called)
+            for loss in map(_prediction, losses)
+        )
 
     def _is_of_another_network(self, target: Value) -> bool:
         """Whether a fragment clears a network that another of its optimizers steps: one of a GAN's two.
@@ -350,6 +376,14 @@ def _models_behind(loss: Value) -> list[Value]:
             ):
                 if all(callee is not f for f in found):
                     found.append(callee)
+    return found
+
+
+def _prediction(loss: Value | None) -> Value | None:
+    """What the criterion of a fragment was given, where that is all that a loss is."""
+    found = one(loss) if loss is not None else None
+    if isinstance(found, Result) and is_of_unknown_criterion(found):
+        return found.arguments[0]
     return found
 
 
@@ -443,6 +477,21 @@ def single_updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
             events = tuple(e for e in home.events() if e.loop is None)
             found.append(Update(step, owner, home, events, reads_gradients))
     return [update for update in found if update.is_in_one_pass]
+
+
+def pasted_updates(program: Program) -> list[Update]:
+    """Steps of a fragment's function that makes a whole update, and that the loop left out must call again."""
+    if program.uses("zero_grad", "grad") or not all(has_no_imports(unit) for unit in program.units):
+        return []
+    return [
+        update
+        for update in program.single_updates
+        if update.loop.kind == "call"
+        and any(
+            b.value is not None and not isinstance(one(b.value), (Free, Argument)) for b in update.backwards
+        )
+        and not update.starts_anew
+    ]
 
 
 def _last_of(events: list[Event]) -> Event | None:
