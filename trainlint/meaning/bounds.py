@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from trainlint.meaning.classes import output_width
 from trainlint.meaning.dataflow import operands, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.facts.operations import BOUNDED
 from trainlint.meaning.objectives import Head, Objective
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.targets import evident_range
-from trainlint.meaning.values import External, Instance, Result, Value
+from trainlint.meaning.values import NONE, External, Instance, Member, Result, Value, constant
 from trainlint.records import dataclass
 
 
@@ -28,6 +29,8 @@ def bound(objective: Objective) -> Bound | None:
     if not heads or len({h.operation for h in heads}) > 1 or not objective.learns:
         return None
     head = heads[0]
+    if _is_of_one_output(objective, head):
+        return Bound(head, "over one entry is always 1", "no other target can be reached", None, False)
     low, high = BOUNDED[head.operation]
     reach = "is never negative" if high > 1e9 else f"stays within {low:g} and {high:g}"
     known = evident_range(objective.target)
@@ -41,6 +44,20 @@ def bound(objective: Objective) -> Bound | None:
     if head.operation == "relu" and _on_vectors(head) and not _is_known_non_negative(objective):
         return Bound(head, reach, "a target below zero can never be reached", None, False)
     return None
+
+
+def _is_of_one_output(objective: Objective, head: Head) -> bool:
+    """Whether a softmax goes over the one output of the last linear layer: what it gives does not depend on the input."""
+    if head.operation != "softmax" or not isinstance(head.value, Result):
+        return False
+    if output_width(objective.prediction) != 1 or not objective.reaches_backward:
+        return False
+    call = head.layer if head.layer is not None else head.value
+    given = call.keywords.get("dim")
+    if given is None:
+        position = 0 if head.layer is not None or isinstance(head.value.callee, Member) else 1
+        given = call.arguments[position] if len(call.arguments) > position else NONE
+    return constant(given) in (1, -1, None)  # left out, it is the one behind the batch's
 
 
 def _on_vectors(head: Head) -> bool:

@@ -62,6 +62,13 @@ def has_no_imports(unit: Unit) -> bool:
     return not any(isinstance(statement, (s.Import, s.ImportFrom)) for statement in unit.body.statements)
 
 
+def is_left_open(callee: object) -> bool:
+    """Whether a fragment does not show what is called: a free name, or the argument of a function nobody calls."""
+    if isinstance(callee, Argument):
+        return has_no_imports(callee.function.unit)
+    return isinstance(callee, Free)
+
+
 def in_order(unit: Unit) -> s.Block:
     """The statements of a file; in a piece of a program what is defined comes first, in whichever order it was pasted."""
     body = unit.body
@@ -115,7 +122,7 @@ def is_unseen_schedule(value: Value) -> bool:
         return False  # it may be a schedule of the program's own, with an order of its own
     if not isinstance(found, (Argument, Free)):
         return False
-    return "scheduler" in found.name.lower() or found.name.lower() == "sched"
+    return "sched" in found.name.lower()
 
 
 def stand_in(machine: Machine, frame: Frame, name: str) -> Value | None:

@@ -1,4 +1,4 @@
-"""Single predictions: a network with loaded weights is applied once, without gradients and outside of any loop."""
+"""Single predictions: a network with loaded weights is applied once, outside of any loop, to decide on something."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainlint.meaning.evaluations import Evaluation, is_prepared
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import NONE, Constant, External, Instance, constant, one
+from trainlint.meaning.values import NONE, Bound, Constant, External, Instance, constant, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -23,22 +23,28 @@ def inferences(program: Program) -> list[Evaluation]:
     found: dict[int, Evaluation] = {}
     for root in program.roots:
         for event in of_kind(root, "forward"):
-            if (
-                event.grad is not False
-                or event.detail
-                or enclosing_loops(event.region)
-                or is_unit_test(event)
-                or _is_of_noise(event)
-            ):
+            if event.detail or enclosing_loops(event.region) or is_unit_test(event) or _is_of_noise(event):
                 continue
             if mode_dependent(event.target) and _has_trained_weights(program, event, root):
                 home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
+                if event.grad is not False and not _decides(home, event):
+                    continue
                 modes = program.modes_of(root).at(event)
                 prepared = is_prepared(program, root, event, modes)
                 found.setdefault(
                     id(event.target), Evaluation(event, home, modes, True, True, False, prepared=prepared)
                 )
     return list(found.values())
+
+
+def _decides(home: Region, event: Event) -> bool:
+    """Whether the code around a prediction that builds a graph takes the largest entry of something."""
+    function = home.function.function if isinstance(home.function, Bound) else home.function
+    body = getattr(getattr(function, "node", None), "body", None) or event.node.unit.body
+    return not _DECIDING.isdisjoint(body.words)
+
+
+_DECIDING = frozenset(("argmax", "topk"))
 
 
 def _is_of_noise(event: Event) -> bool:

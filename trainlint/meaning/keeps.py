@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import attached, container, inputs_of, is_of_unknown_criterion, same, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, is_seen_whole, of_kind
+from trainlint.meaning.fragments import is_left_open
 from trainlint.meaning.handover import handed_in
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.methods import role
@@ -319,7 +320,7 @@ def _is_of_switched(program: Program, value: Value) -> bool:
     models = [
         v.callee
         for v in walk(value, _has_graph)
-        if isinstance(v, Result) and isinstance(v.callee, Free) and v.grad
+        if isinstance(v, Result) and v.grad and is_left_open(v.callee)
     ]
     return any(same(e.target, model) for e in program.events("mode") for model in models)
 
@@ -521,7 +522,7 @@ def _is_consumed(program: Program, event: Event, loop: Region, through: Event | 
                 return True
             if any(inner is holder for holder in holders):
                 return True
-            if backward is not through and not backward.region.inside(loop) and inner is event.value:
+            if not backward.region.inside(loop) and inner is event.value:
                 return True
     return through is None and _escapes(event, loop)
 

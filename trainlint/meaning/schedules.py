@@ -14,7 +14,7 @@ from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimiz
 from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
 from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.unseen import trains_unseen
+from trainlint.meaning.unseen import is_left_out, trains_unseen
 from trainlint.meaning.updates import Update
 from trainlint.meaning.values import Choice, Class, Constant, External, Instance, Result, Value, one, options
 from trainlint.records import dataclass
@@ -166,7 +166,7 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
 
 def _is_stepped_unseen(event: Event, driven: Value) -> bool:
     """`train(model, loader, optimizer)` of a function that a fragment does not show."""
-    return trains_unseen(event) and any(same(v, driven) for v in event.inputs)
+    return trains_unseen(event) and any(same(v, driven) or is_left_out(v) for v in event.inputs)
 
 
 def _holds_all(arm: Region, steps: list[Event]) -> bool:

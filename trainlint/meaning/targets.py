@@ -413,16 +413,20 @@ def _one_hot(origin: Value) -> tuple[Value, Node | None] | None:
 
 
 def classes_of_one_hot(value: Value) -> int | None:
-    """The number of classes that `one_hot(labels, 10)` was told by a number in the code."""
+    """The number of classes that `one_hot(labels, 10)` or `zeros(n, 10)` was told by a number in the code."""
     for origin in origins(value):
         match origin:
+            case Result(arguments=[_, width], keywords=keywords) if HOT in keywords:
+                given: Value | None = width
             case Result(callee=External(name=name), arguments=arguments, keywords=keywords) if name.endswith(
                 ".one_hot"
             ):
                 given = arguments[1] if len(arguments) > 1 else keywords.get("num_classes")
-                count = one(given) if given is not None else None
-                if isinstance(count, Constant) and count.under is None and type(count.value) is int:
-                    return count.value
+            case _:
+                continue
+        count = one(given) if given is not None else None
+        if isinstance(count, Constant) and count.under is None and type(count.value) is int:
+            return count.value
     return None
 
 

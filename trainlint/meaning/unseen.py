@@ -6,7 +6,7 @@ import re
 
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Argument, Free, Value, one, options
+from trainlint.meaning.values import Argument, Constant, Free, Value, one, options
 
 
 def trains_unseen(event: Event) -> bool:
@@ -19,8 +19,14 @@ def trains_unseen(event: Event) -> bool:
     return any(_may_be_optimizer(value) for value in event.inputs)
 
 
+def is_left_out(value: Value) -> bool:
+    """`train(...)`: the documentation's way to write whatever it takes."""
+    found = one(value)
+    return isinstance(found, Constant) and found.value is ...
+
+
 def _may_be_optimizer(value: Value) -> bool:
-    if any(optimizer(option) is not None for option in options(value)):
+    if any(optimizer(option) is not None for option in options(value)) or is_left_out(value):
         return True
     found = one(value)
     return isinstance(found, (Free, Argument)) and found.name.lower().removeprefix("self.").startswith("opt")

@@ -93,6 +93,8 @@ CONVENTIONAL: dict[str, str] = {
     "math": "math",
     "random": "random",
     "dist": "torch.distributed",
+    "timm": "timm",
+    "smp": "segmentation_models_pytorch",
 }
 # Classes that a fragment writes bare after a `from ... import` left out. Names that people give their own
 # networks as well (`RNN`, `LSTM`, `Transformer`) are not among them.
@@ -107,6 +109,12 @@ _BARE = {
     "torch.utils.data": "RandomSampler SequentialSampler SubsetRandomSampler WeightedRandomSampler BatchSampler Subset"
     " ConcatDataset IterableDataset random_split",
     "torchvision.datasets": "MNIST FashionMNIST CIFAR10 CIFAR100 ImageFolder",
+    "transformers": "AutoModel AutoModelForSequenceClassification AutoModelForTokenClassification AutoModelForCausalLM"
+    " BertModel BertForSequenceClassification BertConfig DistilBertModel DistilBertForSequenceClassification RobertaModel"
+    " RobertaForSequenceClassification get_linear_schedule_with_warmup",
+    "sklearn.preprocessing": "StandardScaler RobustScaler MinMaxScaler LabelBinarizer OneHotEncoder",
+    "sklearn.model_selection": "train_test_split",
+    "sklearn.datasets": "make_regression load_iris load_digits load_wine load_diabetes fetch_california_housing",
 }
 BARE: dict[str, str] = {name: f"{home}.{name}" for home, names in _BARE.items() for name in names.split()}
 
