@@ -13,7 +13,7 @@ from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.fragments import same_name
-from trainlint.meaning.library import apply_by_itself, call_external, call_library_object, make_library_object
+from trainlint.meaning.library import call_external, call_library_object, make_library_object
 from trainlint.meaning.machine import (
     DEPTH,
     STEPS_FOR_MODULES,
@@ -35,6 +35,7 @@ from trainlint.meaning.objects import (
     leave_closed,
     lineage,
 )
+from trainlint.meaning.skorch import apply_by_itself, base_of
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
@@ -372,8 +373,9 @@ def make(
     instance = Instance(cls, node, arguments, dict(keywords), loop=machine.region.loop)
     machine.instances.append(instance)
     initialiser = find_member(cls, "__init__")
-    if "criterion" in keywords and any("skorch" in name for name in external_bases(cls)):
-        apply_by_itself(machine, arguments, keywords, node)
+    net = base_of(cls)
+    if net:
+        apply_by_itself(machine, net, arguments, keywords, node, instance)
     if initialiser is not None and isinstance(initialiser[0], Function):
         _initialise(machine, instance, initialiser[0], initialiser[1], (instance, *arguments), keywords, node)
     else:

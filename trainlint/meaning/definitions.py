@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.ignite import attach_decorated
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import Class, Constant, Function, Value
@@ -17,6 +18,7 @@ def define(machine: Machine, node: s.Define | s.Lambda, frame: Frame) -> Functio
         scope = scope.outer
     function = Function(node, frame.unit, scope, None, decorators)
     machine.knots.append(function)
+    attach_decorated(machine, function)
     return function
 
 

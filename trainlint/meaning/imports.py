@@ -37,7 +37,7 @@ def import_from(machine: Machine, node: s.ImportFrom, frame: Frame) -> bool:
             home = _module(machine, unit, node.module, node.level)
             frame.names[alias or name] = own or _member(machine, unit, node, home, name)
         else:
-            frame.names[alias or name] = _deferred(machine, unit, node, name)
+            frame.names[alias or name] = _deferred(machine, unit, node, name, file)
     return True
 
 
@@ -53,11 +53,11 @@ def _own_submodule(machine: Machine, unit: Unit, node: s.ImportFrom, name: str) 
     return Deferred(lambda: _run(machine, file) or Unknown(f"{name} could not be read", node))
 
 
-def _deferred(machine: Machine, unit: Unit, node: s.ImportFrom, name: str) -> Deferred:
+def _deferred(machine: Machine, unit: Unit, node: s.ImportFrom, name: str, file: Path) -> Deferred:
     def resolve() -> Value:
         return _member(machine, unit, node, _module(machine, unit, node.module, node.level), name)
 
-    return Deferred(resolve)
+    return Deferred(resolve, file)
 
 
 def look_up(machine: Machine, scope: Frame, name: str) -> Value | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from trainlint.meaning import ignite
 from trainlint.meaning.configured import instantiate, load_file, merged
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
@@ -15,6 +16,7 @@ from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, register_unnamed
 from trainlint.meaning.processes import note_start
 from trainlint.meaning.samples import note_sample
+from trainlint.meaning.skorch import apply_by_itself, is_net
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
 from trainlint.meaning.values import (
@@ -68,6 +70,8 @@ def call_external(
         return apply_criterion(machine, callee, arguments, keywords, node)
     if is_wrapper(name) and (arguments or "model" in keywords or "module" in keywords):
         return arguments[0] if arguments else keywords.get("model") or keywords["module"]
+    if is_net(name):
+        apply_by_itself(machine, name, arguments, keywords, node)
     if _makes_object(name):
         return make_library_object(machine, name, arguments, keywords, node)
     return _result(machine, callee, arguments, keywords, node)
@@ -105,6 +109,8 @@ def make_library_object(
         _fill_namespace(instance, arguments, keywords)
     elif name.endswith(".DataLoader"):
         note_sample(machine, instance)
+    elif name.startswith("transformers.") and name.endswith(("Output", "WithPast", "WithPooling")):
+        instance.attributes.update({key: value for key, value in keywords.items() if key != "**"})
     machine.instances.append(instance)
     return instance
 
@@ -300,8 +306,11 @@ def _defaultdict(
     machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
     element: Value = Unknown("default", node)
-    if arguments and isinstance(arguments[0], External) and arguments[0].name == "builtins.list":
+    made_by = one(arguments[0]) if arguments else NONE
+    if isinstance(made_by, External) and made_by.name == "builtins.list":
         element = Sequence("list", (), node)
+    elif isinstance(made_by, (Class, Function, Partial)):
+        element = machine.call(machine, made_by, (), {}, node, None)
     return Mapping({}, node, True, element, machine.region)
 
 
@@ -455,32 +464,6 @@ def _are_settings(values: Iterable[Value], depth: int = 0) -> bool:
     )
 
 
-def apply_by_itself(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    """skorch builds module and criterion itself and applies one to the other's output."""
-    cls = one(arguments[0]) if arguments else one(keywords.get("module", NONE))
-    given = one(keywords.get("criterion", arguments[1] if len(arguments) > 1 else NONE))
-    if (
-        not isinstance(cls, (Class, Instance))
-        or not isinstance(given, External)
-        or criterion(given.name) is None
-    ):
-        return None
-    if given.name == "torch.nn.NLLLoss":
-        return None  # skorch takes the logarithm itself
-    model = machine.call(machine, cls, (), {}, node, None) if isinstance(cls, Class) else cls
-    batch = Item(Unknown("data", node), None, node)
-    machine.forwarding += 1
-    try:
-        output = machine.call(machine, model, (batch,), {}, node, None)
-    finally:
-        machine.forwarding -= 1
-    made = Instance(given, node)
-    apply_criterion(machine, made, (output, Unknown("target", node)), {}, node)
-    return None
-
-
 def _map(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     if len(arguments) == 2 and isinstance(arguments[0], Function):
         element = element_of(machine, arguments[1], node)
@@ -504,6 +487,8 @@ def _itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: No
 
 
 _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value | None]] = {
+    "ignite.engine.create_supervised_trainer": ignite.make_trainer,
+    "ignite.engine.create_supervised_evaluator": ignite.make_evaluator,
     "builtins.range": _range,
     "yaml.load": _read_file,
     "yaml.safe_load": _read_file,
@@ -538,12 +523,6 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "builtins.vars": _vars,
     "builtins.isinstance": _is_tensor,
     "builtins.hasattr": _is_tensor,
-    "skorch.NeuralNetClassifier": apply_by_itself,
-    "skorch.NeuralNet": apply_by_itself,
-    "skorch.classifier.NeuralNetClassifier": apply_by_itself,
-    "skorch.classifier.NeuralNetBinaryClassifier": apply_by_itself,
-    "skorch.NeuralNetBinaryClassifier": apply_by_itself,
-    "skorch.net.NeuralNet": apply_by_itself,
     "builtins.map": _map,
     "copy.deepcopy": _deepcopy,
     "copy.copy": _deepcopy,

@@ -6,7 +6,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import find_member
+from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     Argument,
@@ -39,7 +39,9 @@ _GIVEN = {
 
 
 def is_lightning(cls: Class) -> bool:
-    """Whether a class has the methods that Lightning looks for."""
+    """Whether a class has the methods that Lightning looks for, and is not a trainer of transformers."""
+    if any(name.startswith(("transformers.", "trl.")) for name in external_bases(cls)):
+        return False
     return any(name in cls.names for name in ("training_step", "validation_step", "configure_optimizers"))
 
 

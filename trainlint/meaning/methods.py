@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trainlint.meaning import huggingface, ignite
 from trainlint.meaning.arguments import add_argument, parsed_arguments
 from trainlint.meaning.dataflow import operation
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
@@ -345,6 +346,8 @@ def _apply_gradients(
 def _mode(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value:
+    if callee.name == "train" and node is not None and huggingface.is_trainer(callee.receiver):
+        return huggingface.train(machine, callee.receiver, node)
     switch = arguments[0] if arguments else keywords.get("mode")
     on: object = callee.name == "train"
     if switch is not None and callee.name == "train":
@@ -519,6 +522,23 @@ def _fit(
     return NONE if fit(machine, arguments, keywords, node) else None
 
 
+def _run_engine(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    if node is None or not ignite.is_engine(callee.receiver):
+        return None
+    return ignite.run(machine, callee.receiver, arguments, keywords, node)
+
+
+def _attach_handler(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    if not ignite.is_engine(callee.receiver):
+        return None
+    ignite.attach(machine, callee.receiver, arguments)
+    return NONE
+
+
 def _values(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
@@ -560,6 +580,8 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "extend": _append,
     "__iter__": _iterator,
     "fit": _fit,
+    "run": _run_engine,
+    "add_event_handler": _attach_handler,
     "get": _get,
     "pop": _get,
     "items": _values,

@@ -12,7 +12,7 @@ from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS
 from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.trace import BY_FRAMEWORK, Event, Region
 from trainlint.meaning.values import NONE, External, Instance, Item, Result, Value, constant, one
 from trainlint.records import dataclass
 
@@ -95,6 +95,11 @@ class Objective:
     def level(self) -> Level | None:
         """The most that may be said: another value of a setting makes another program."""
         return "warning" if self.settings else None
+
+    @property
+    def written(self) -> Node | None:
+        """The call of the criterion; None where a framework applies it and its call is not in the text."""
+        return None if BY_FRAMEWORK in self.event.detail else self.node
 
     @property
     def proviso(self) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainlint.meaning import huggingface
 from trainlint.meaning import syntax as s
 from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
 from trainlint.meaning.expressions import evaluate
@@ -20,7 +21,7 @@ from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function, Instance, Value
+from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function, Instance, Module, Value
 from trainlint.project import called_names
 from trainlint.records import dataclass
 
@@ -160,8 +161,9 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
         if isinstance(v, Function) and v.unit is reading.entry and isinstance(v.node, s.Define)
     }
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
+    trainers = _imported_trainers(project, reading.entry.scope)
     reached: set[str] = set()  # from other files, directly or through such a function
-    for function in _callers_first(functions, classes):
+    for function in _callers_first(functions, classes, trainers):
         if function.node in machine.entered:
             continue
         if function.name in reached or elsewhere.calls(function.name):
@@ -197,10 +199,31 @@ def _run_function(machine: Machine, function: Function) -> Value:
     return call_function(machine, function, (), standalone_arguments(machine, function), None)
 
 
-def _callers_first(functions: dict[str, Function], classes: dict[str, Class] | None = None) -> list[Function]:
+def _imported_trainers(project: Project, scope: Frame) -> frozenset[str]:
+    """The imported names behind which something of the project may train: `from engine import train_one_epoch`."""
+    found = set()
+    for name, value in scope.names.items():
+        file = (
+            value.file if type(value) is Deferred else value.unit.file if isinstance(value, Module) else None
+        )
+        if file is not None and _speaks_of_training(project, file):
+            found.add(name)
+    return frozenset(found)
+
+
+def _speaks_of_training(project: Project, file: Path) -> bool:
+    files = (file, *project.imports(file)) if file.name == "__init__.py" else (file,)
+    return any("backward" in project.words(each) for each in files)
+
+
+def _callers_first(
+    functions: dict[str, Function],
+    classes: dict[str, Class] | None = None,
+    imported: frozenset[str] = frozenset(),
+) -> list[Function]:
     """The functions that matter, those that others of them call last: by then they have been entered."""
     words = {name: _code(f) for name, f in functions.items()}
-    makers = TRIGGERS | {name for name, cls in (classes or {}).items() if _holds_triggers(cls)}
+    makers = TRIGGERS | imported | {name for name, cls in (classes or {}).items() if _holds_triggers(cls)}
     matter = {name for name in functions if not makers.isdisjoint(words[name])}
     for _ in range(4):
         matter |= {name for name in functions if not matter.isdisjoint(words[name])}
@@ -305,6 +328,9 @@ def _is_unmade_module(machine: Machine, cls: Class) -> bool:
 def _run_method(machine: Machine, method: Function, made: Instance, cls: Class) -> None:
     arguments = _arguments_of_method(machine, method)
     machine.modules = [made]
+    if huggingface.is_trainer_class(cls) and method.name in huggingface.STEPS:
+        huggingface.run_step(machine, made, method.node)
+        return
     if not (is_lightning(cls) and method.name in STEPS):
         call_function(machine, method, (made,), arguments, None, made, cls)
         return

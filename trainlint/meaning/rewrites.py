@@ -51,7 +51,7 @@ def with_logits(objective: Objective) -> list[Change]:
     callee = one(objective.event.target)
     if isinstance(callee, Instance):
         return _renamed_layer(callee, "BCEWithLogitsLoss")
-    node = objective.node
+    node = objective.written
     if isinstance(node, Call) and isinstance(node.function, Attribute):
         return [replace(node.function, f"{text_of(node.function.value)}.binary_cross_entropy_with_logits")]
     return []
@@ -59,7 +59,7 @@ def with_logits(objective: Objective) -> list[Change]:
 
 def wrapped(objective: Objective, template: str) -> list[Change]:
     """The prediction argument within `template`, which has one `{}`."""
-    node = objective.node
+    node = objective.written
     if isinstance(node, Call) and node.arguments and not node.arguments[0].star:
         argument = node.arguments[0].value
         return [replace(argument, template.format(text_of(argument)))]
@@ -68,7 +68,7 @@ def wrapped(objective: Objective, template: str) -> list[Change]:
 
 def as_cross_entropy(objective: Objective, indices: bool) -> list[Change]:
     """The criterion call with cross entropy on the same prediction and target, for the experiment."""
-    node = objective.node
+    node = objective.written
     if (
         not isinstance(node, Call)
         or len(node.arguments) < 2

@@ -22,6 +22,7 @@ EventKind = Literal[
 ]  # fmt: skip
 
 
+BY_FRAMEWORK = "*by framework"  # in the detail of a criterion event: no call of the criterion is written
 RESTORE = "restore"  # detail of a mode event: back to the mode that was read before
 
 

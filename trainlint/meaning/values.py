@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trainlint.records import dataclass
@@ -78,6 +79,7 @@ class Deferred:
     """A name imported from a file of the project that nobody has asked for yet."""
 
     resolve: Callable[[], Value]
+    file: Path | None = None
 
 
 @dataclass(slots=True, eq=False)
