@@ -92,13 +92,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"{ordered}, so whole batches hold one class" if ordered else "every epoch sees the same batches"
         )
         where = " in a run without the distributed sampler" if alone else ""
+        said = f" (by the default of `{loader.settings[0]}`)" if loader.settings else ""
         yield Finding(
             loader.node,
-            f"`{text_of(loader.callee)}` serves the training batches unshuffled{where}: {why}",
+            f"`{text_of(loader.callee)}` serves the training batches unshuffled{where}: {why}{said}",
             because=[(training.backward.node, "trains on its batches")],
             fix=[] if loader.is_sequential or alone else [set_argument(loader.node, "shuffle", "True")],
             title="Shuffle the training loader",
-            level="warning" if alone or not ordered else None,
+            level="warning" if alone or loader.settings or not ordered else None,
         )
 
 

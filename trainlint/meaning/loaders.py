@@ -13,7 +13,18 @@ from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.unseen import trains_unseen
-from trainlint.meaning.values import Choice, External, Instance, Item, Result, Value, constant, one, options
+from trainlint.meaning.values import (
+    Choice,
+    Constant,
+    External,
+    Instance,
+    Item,
+    Result,
+    Value,
+    constant,
+    one,
+    options,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -85,8 +96,15 @@ class Loader:
         given = self.argument("shuffle")
         if given is None:
             return None if self.open else False
-        found = {bool(constant(v)) if _is_hard(v) else None for v in options(given)}
+        found = {bool(constant(v)) if _is_said(v) else None for v in options(given)}
         return found.pop() if len(found) == 1 else None
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings whose defaults say whether it shuffles."""
+        given = self.argument("shuffle")
+        said = options(given) if given is not None else []
+        return tuple(v.under for v in said if isinstance(v, Constant) and v.under is not None)
 
 
 def _is_sequential(value: Value) -> bool:
@@ -97,10 +115,12 @@ def _is_sequential(value: Value) -> bool:
     )
 
 
-def _is_hard(value: Value) -> bool:
-    """A constant that no flag can change, of the kind `shuffle` takes."""
-    found = constant(value)
-    return isinstance(found, (bool, int, type(None))) and getattr(one(value), "under", None) is None
+def _is_said(value: Value) -> bool:
+    """A constant of the kind `shuffle` takes, in the code or its settings; a flag is there to be changed."""
+    match one(value):
+        case Constant(value=bool() | int() | None, under=under, asked=None):
+            return under is None or not under.startswith("-")
+    return False
 
 
 def loader(value: Value) -> Loader | None:
