@@ -373,3 +373,29 @@ def test_arguments_of_methods_are_paid_for_by_their_own_trace(tmp_path: Path) ->
     reading = read_files(tmp_path, train=text)
     assert reading.exhausted
     assert len(reading.roots) == 3
+
+
+def test_a_constructor_comes_to_its_model_behind_long_preparations(tmp_path: Path) -> None:
+    preparations = "\n".join(
+        f"        self.size{i} = int(options.get('size{i}', {i}) + {i})" for i in range(90)
+    )
+    text = f"""
+import torch
+from torch import nn
+
+class Work:
+    def __init__(self, loader, options):
+        self.loader = loader
+{preparations}
+        self.net = nn.Linear(4, 2)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.1)
+
+    def fit(self):
+        for x, y in self.loader:
+            nn.functional.cross_entropy(self.net(x), y).backward()
+            self.optimizer.step()
+
+def main(loader, options):
+    Work(loader, options).fit()
+"""
+    assert "missing-zero-grad" in rules(lint_text(text))

@@ -324,7 +324,7 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
     if node_is_root(machine):
         machine.execute(machine, function.node.body, frame)  # type: ignore[union-attr]  # a lambda has returned before
         return True
-    trains = not is_part and not TRAINING_WORDS.isdisjoint(function.node.body.words)  # type: ignore[union-attr]
+    trains = not is_part and (_speaks_of_training(function) or _builds_a_trainer(function))
     more = STEPS_PER_MODULE if is_part else (STEPS_PER_TRAINING if trains else STEPS_PER_CALL)
     start, outer = machine.steps, list(machine.allowances)
     limit = start + more
@@ -348,6 +348,17 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
             around.limit += machine.steps - start  # modules pay for themselves; what is too long is run once
         machine.renew()
     return came_through
+
+
+def _speaks_of_training(function: Function) -> bool:
+    return isinstance(function.node, s.Define) and not TRAINING_WORDS.isdisjoint(function.node.body.words)
+
+
+def _builds_a_trainer(function: Function) -> bool:
+    """Whether a constructor sets up what other methods of its class train: data sets first, the model last."""
+    if function.name != "__init__" or function.owner is None:
+        return False
+    return any(isinstance(m, Function) and _speaks_of_training(m) for m in function.owner.names.values())
 
 
 def _may_be_left(function: Function, is_part: bool) -> bool:

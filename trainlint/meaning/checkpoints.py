@@ -252,8 +252,7 @@ def _is_on_the_gpu(module: Value, load: Event) -> bool:
             device = device_of(made.callee, made.arguments, made.keywords)
             moves += [(device, made.region)] if device is not None and made.region is not None else []
     return any(
-        _is_one_gpu(device)
-        and not any(r.kind in ("arm", "loop") and id(r) not in around for r in region.ancestors())
+        _is_one_gpu(device) and not any(r.kind == "arm" and id(r) not in around for r in region.ancestors())
         for device, region in moves
     )
 

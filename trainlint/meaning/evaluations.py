@@ -123,7 +123,7 @@ class Evaluation:
             return []
         if self.loop.kind != "loop":
             return [insert_before(self.node, f"{model}.eval()")]
-        if isinstance(node, (For, While)):
+        if isinstance(node, (For, While)) and not self.is_amid_training:
             return [insert_before(node, f"{model}.eval()"), insert_after(node, f"{model}.train()")]
         return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
 
@@ -174,12 +174,17 @@ class Evaluation:
         )
 
     @property
+    def is_amid_training(self) -> bool:
+        """Whether the same loop trains on other batches."""
+        return any(e.kind == "backward" for e in self.loop.events())
+
+    @property
     def without_grad(self) -> list[Change]:
         """The edit that runs the loop without gradients."""
         node = self.loop.node
         if self.trains_too:
             return []
-        if any(e.kind == "backward" for e in self.loop.events()):
+        if self.is_amid_training:
             return [wrap_statement(self.node, "with torch.no_grad():")]
         return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
 
@@ -230,8 +235,10 @@ def evaluations(program: Program) -> list[Evaluation]:
             aside = not program.backwards and not any(m.event for m in modes)
             if aside and is_part_of_network(program, loop):
                 continue
-            if not (_over_batches(event, loop) and not _trains(loop, event, used)) and not _is_set_apart(
-                event, modes, used
+            if (
+                not (_over_batches(event, loop) and not _trains(loop, event, used))
+                and not _is_set_apart(event, modes, used)
+                and not _is_another_batch(program, event, loop)
             ):
                 continue
             judged.add(id(loop))
@@ -361,6 +368,33 @@ def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
     return explicit and event.value is not None and not _reaches(event.value, used)
 
 
+def _is_another_batch(program: Program, event: Event, loop: Region) -> bool:
+    """A forward in a training loop on a batch from elsewhere than those that train, whose loss is only looked at."""
+    used = program.used_by_backwards
+    if event.value is None or event.detail == "method" or _reaches(event.value, used):
+        return False
+    outputs = {id(v) for v in walk(event.value, lambda v: isinstance(v, (Choice, Mapping, Sequence)))}
+    measured = [loss for loss in _losses(loop) if any(id(v) in outputs for v in walk(loss))]
+    if not measured or any(_reaches(loss, used) for loss in measured):
+        return False
+    training = [e for e in of_kind(loop, "forward") if e.value is not None and _reaches(e.value, used)]
+    trained = [source for e in training for source in _drawn_from(e)]
+    drawn = _drawn_from(event)
+    return bool(trained and drawn) and all(same(d, t) is False for d in drawn for t in trained)
+
+
+def _losses(loop: Region) -> list[Value]:
+    """What the criteria of a loop give, also those that a caller brings and that get an output and a target."""
+    brought = [e for e in of_kind(loop, "forward") if e.detail == "unknown" and len(e.inputs) > 1]
+    return [e.value for e in (*of_kind(loop, "criterion"), *brought) if e.value is not None]
+
+
+def _drawn_from(event: Event) -> list[Value]:
+    """What the inputs of a forward were drawn from, by a loop or by `next`."""
+    items = (v for given in event.inputs for v in walk(given) if isinstance(v, Item) and v.key is None)
+    return [underlying(item.source) for item in items]
+
+
 def _reaches(value: Value, used: set[int]) -> bool:
     return any(id(v) in used for v in walk(value, lambda v: isinstance(v, (Choice, Mapping, Sequence))))
 
@@ -422,8 +456,10 @@ def _trains(loop: Region, event: Event, used: set[int]) -> bool:
 
 
 def _is_trained(program: Program, event: Event) -> bool:
-    return any(
-        other is not event and same(other.target, event.target) is True for other in program.trained_by
+    """Whether the module, in each of its alternatives, is trained by another event."""
+    trained = [other.target for other in program.trained_by if other is not event]
+    return any(same(target, event.target) is True for target in trained) or all(
+        any(same(target, option) is True for target in trained) for option in options(event.target)
     )
 
 

@@ -547,6 +547,30 @@ def _values(
     return result
 
 
+def _generate(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """The generation of transformers: forward passes without gradients, in the mode that the model is in."""
+    receiver = callee.receiver
+    found = [option for option in options(receiver) if not _is_nothing(option)]
+    if node is None or not found or not all(_generates(option) for option in found):
+        return None
+    with machine.grad_mode(False):
+        result = Result(callee, arguments, keywords, node, machine.grad)
+        result.region = machine.region
+        machine.record("forward", node, receiver, result, (*arguments, *keywords.values()), detail="method")
+    return result
+
+
+def _generates(value: Value) -> bool:
+    return (
+        isinstance(value, Instance)
+        and isinstance(value.cls, External)
+        and value.cls.name.startswith("transformers.")
+        and "*pretrained" in value.attributes
+    )
+
+
 _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None], Value | None]] = {
     "backward": _backward,
     "manual_backward": _manual_backward,
@@ -566,6 +590,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "requires_grad_": _requires_grad,
     "set_epoch": _set_epoch,
     "load_state_dict": _load_state,
+    "generate": _generate,
     "prepare": _prepare,
     "optimizers": _own_optimizers,
     "setup": _setup,

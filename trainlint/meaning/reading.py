@@ -88,7 +88,7 @@ def read_entry(project: Project, file: Path) -> Reading:
     )
     machine.units = units
     reading.knots = machine.knots
-    if is_of_other_framework(entry):
+    if is_of_other_framework(entry, project):
         reading.units = list(units.values())
         return reading
     entry.scope = Frame(entry, {"__name__": Constant("__main__")})
@@ -104,8 +104,11 @@ def read_entry(project: Project, file: Path) -> Reading:
 _OTHER_FRAMEWORKS = frozenset("mxnet tensorflow jax paddle mindspore chainer".split())
 
 
-def is_of_other_framework(unit: Unit) -> bool:
-    """Whether a file imports another framework and never speaks of torch: the same words mean other things there."""
+def is_of_other_framework(unit: Unit, project: Project) -> bool:
+    """Whether a file imports another framework and never speaks of torch, nor does what it imports of its project.
+
+    The same words mean other things there. A script that imports TensorFlow for its logs only is none of these.
+    """
     imported: set[str] = set()
     for statement in unit.body.statements:
         if isinstance(statement, s.Import):
@@ -114,7 +117,28 @@ def is_of_other_framework(unit: Unit) -> bool:
             imported.add(statement.module.partition(".")[0])
     if imported.isdisjoint(_OTHER_FRAMEWORKS) or "torch" in unit.code_words:
         return False
-    return not any("torch" in name or "lightning" in name for name in imported)
+    if any("torch" in name or "lightning" in name for name in imported):
+        return False
+    return not any("torch" in project.words(file) for file, _ in _imported(unit, project))
+
+
+def _imported(unit: Unit, project: Project) -> Iterator[tuple[Path, str]]:
+    """The project's files that a file's own statements import, each with a name that it is used by."""
+    if unit.file is None:
+        return
+    for statement in unit.body.statements:
+        if isinstance(statement, s.ImportFrom):
+            home = project.resolve(unit.file, statement.module, statement.level)
+            for name, alias in statement.names or (("*", None),):
+                dotted = f"{statement.module}.{name}" if statement.module else name
+                found = project.resolve(unit.file, dotted, statement.level) or home
+                if found is not None:
+                    yield found, alias or name
+        elif isinstance(statement, s.Import):
+            for name, alias in statement.names:
+                found = project.resolve(unit.file, name, 0)
+                if found is not None:
+                    yield found, alias or name.partition(".")[0]
 
 
 def _fresh(project: Project, path: Path, source: Source) -> Unit:
@@ -161,7 +185,7 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
         if isinstance(v, Function) and v.unit is reading.entry and isinstance(v.node, s.Define)
     }
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
-    trainers = _imported_trainers(project, reading.entry.scope)
+    trainers = _imported_trainers(project, reading.entry)
     reached: set[str] = set()  # from other files, directly or through such a function
     for function in _callers_first(functions, classes, trainers):
         if function.node in machine.entered:
@@ -199,10 +223,12 @@ def _run_function(machine: Machine, function: Function) -> Value:
     return call_function(machine, function, (), standalone_arguments(machine, function), None)
 
 
-def _imported_trainers(project: Project, scope: Frame) -> frozenset[str]:
+def _imported_trainers(project: Project, entry: Unit) -> frozenset[str]:
     """The imported names behind which something of the project may train: `from engine import train_one_epoch`."""
+    if entry.scope is None or entry.file is None or _is_test(entry.file, project):
+        return frozenset()
     found = set()
-    for name, value in scope.names.items():
+    for name, value in entry.scope.names.items():
         file = (
             value.file if type(value) is Deferred else value.unit.file if isinstance(value, Module) else None
         )
@@ -213,7 +239,12 @@ def _imported_trainers(project: Project, scope: Frame) -> frozenset[str]:
 
 def _speaks_of_training(project: Project, file: Path) -> bool:
     files = (file, *project.imports(file)) if file.name == "__init__.py" else (file,)
-    return any("backward" in project.words(each) for each in files)
+    return any(not _WORK.isdisjoint(project.words(each)) for each in files)
+
+
+_WORK = frozenset(
+    "backward zero_grad DataLoader load_state_dict no_grad inference_mode training_step".split()
+)
 
 
 def _callers_first(
