@@ -29,6 +29,7 @@ ROUNDS |= {
     "t44": "eighth",
     "t45": "ninth",
     "t46": "ninth",
+    **dict.fromkeys(("t47", "t48", "t49", "t50"), "tenth"),
 }
 
 

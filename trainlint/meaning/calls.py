@@ -115,9 +115,18 @@ def call_unknown(
         node is not None
         and machine.forwarding == 0
         and isinstance(callee, (Free, Argument, Item, Unknown, Result))
+        and not _is_record(callee)
     ):
         machine.record("forward", node, callee, result, arguments, detail="unknown")
     return result
+
+
+def _is_record(value: Value) -> bool:
+    """A class that the standard library has made: `namedtuple("Node", ["id", "name"])`."""
+    maker = value.callee if isinstance(value, Result) else None
+    return isinstance(maker, External) and maker.name.startswith(
+        ("collections.", "typing.", "dataclasses.", "enum.")
+    )
 
 
 def _call_each(
@@ -216,8 +225,16 @@ def decorated(machine: Machine, function: Function) -> Function:
                     found = call_function(machine, decorator, (made,), {}, None)
                 if _hands_on(found, decorator):
                     made = found
+                elif ways := _wraps_by(found, made):
+                    made = replace(made, decorators=(*made.decorators, choice(ways)))
             function.decorated = made
     return function.decorated  # type: ignore[no-any-return]  # a function in a slot that cannot name its type
+
+
+def _wraps_by(found: Value, function: Function) -> list[Value]:
+    """What a decorator hands a function to at its end: `torch.no_grad()(function)`; nothing where one way does not."""
+    made = [o for o in options(found) if isinstance(o, Result) and any(a is function for a in o.arguments)]
+    return [result.callee for result in made] if len(made) == len(options(found)) else []
 
 
 def _hands_on(made: Value, decorator: Function) -> TypeGuard[Function]:
@@ -240,7 +257,7 @@ def _run(machine: Machine, function: Function, frame: Frame, node: s.Node | None
             )
     if frame.yielded or "yield" in definition.body.words:
         element = choice(frame.yielded) if frame.yielded else Unknown("yielded", node)
-        return Sequence("generator", (), node, True, element)
+        return Sequence("generator", (), node, True, element, region)
     if not frame.returned:
         return NONE
     return choice(

@@ -12,6 +12,7 @@ from trainlint.meaning.flow import of_kind
 from trainlint.meaning.methods import device_of
 from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.paths import fixed_parts, is_of_each_process, names_device, same_file
+from trainlint.meaning.phases import is_setting_for_training
 from trainlint.meaning.saves import is_published, saves_from_the_cpu
 from trainlint.meaning.syntax import Block, Call, Define, Literal, Node, Try
 from trainlint.meaning.trace import Event, Region
@@ -27,7 +28,6 @@ from trainlint.meaning.values import (
     Item,
     Member,
     Result,
-    Unknown,
     Value,
     constant,
     one,
@@ -153,7 +153,7 @@ class Load:
             region.kind == "arm"
             and id(region) not in around
             and region.truth is not None
-            and _asks_for_training(region.truth)
+            and is_setting_for_training(region.truth)
             for region in saved.region.ancestors()
         )
 
@@ -211,19 +211,6 @@ class Load:
 def _strict(state: Event) -> object:
     keywords: dict[str, Value] = state.detail
     return constant(state.inputs[1] if len(state.inputs) > 1 else keywords.get("strict", NONE))
-
-
-def _asks_for_training(test: Value) -> bool:
-    """Whether a condition is a setting of the user's that says if this run trains: `args.do_train`."""
-    match one(test):
-        case Constant(under=str(flag), asked=asked):
-            return flag.strip("-").lower() in _PHASES or (asked is not None and asked[1] in _PHASES)
-        case Member(receiver=Argument() | Unknown(), name=name):
-            return name.lower() in _PHASES
-    return False
-
-
-_PHASES = ("train", "do_train", "is_train", "training", "train_model", "run_train")
 
 
 def _is_within(node: Node, block: Block) -> bool:

@@ -50,7 +50,12 @@ def _effect(value: Value) -> bool | object | None:
             switch = arguments[0] if arguments else keywords.get("mode")
             return truth(switch) if switch is not None else None
         case Sequence(kind="generator") | Result(callee=Function()):
-            function = value.callee if isinstance(value, Result) else None
+            region = value.region if isinstance(value, Sequence) else None
+            function = (
+                value.callee
+                if isinstance(value, Result)
+                else (region.function if region is not None else None)
+            )
             words = (
                 function.node.body.words
                 if isinstance(function, Function) and hasattr(function.node, "body")

@@ -224,7 +224,9 @@ def _modules(values: Iterable[Value]) -> set[int]:
 
 
 def _is_count(value: Result) -> bool:
-    """`range(n)`, `len(x)`: no tensor was there to lose its graph."""
+    """`range(n)`, `len(x)`, `x.size(0)`: no number of the graph is in it."""
+    if isinstance(value.callee, Member):
+        return value.callee.name in ("size", "dim", "numel", "data_ptr", "get_device")
     return isinstance(value.callee, External) and value.callee.name in (
         "builtins.range",
         "builtins.len",

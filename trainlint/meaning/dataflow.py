@@ -215,6 +215,8 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             found = _any(inputs, seen)
             if isinstance(one(receiver), Instance) and isinstance(one(receiver).cls, Class):  # type: ignore[union-attr]
                 return None
+            if found and not own and isinstance(one(receiver), (Argument, Free, Unknown, Instance)):
+                return None  # `settings.accuracy(scores, target)`: it may only count
             return True if own or found else (None if own is None or found is None else False)
         case Instance(cls=External(name=name)):
             if criterion(name) is not None:

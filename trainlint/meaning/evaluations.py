@@ -235,11 +235,9 @@ def evaluations(program: Program) -> list[Evaluation]:
             aside = not program.backwards and not any(m.event for m in modes)
             if aside and is_part_of_network(program, loop):
                 continue
-            if (
-                not (_over_batches(event, loop) and not _trains(loop, event, used))
-                and not _is_set_apart(event, modes, used)
-                and not _is_another_batch(program, event, loop)
-            ):
+            apart = _is_set_apart(event, modes, used) or _is_another_batch(program, event, loop)
+            over = _over_batches(event, loop) and not _trains(loop, event, used)
+            if not over and (not apart or _trains_here_too(event, loop, used)):
                 continue
             judged.add(id(loop))
             found.append(
@@ -393,6 +391,12 @@ def _drawn_from(event: Event) -> list[Value]:
     """What the inputs of a forward were drawn from, by a loop or by `next`."""
     items = (v for given in event.inputs for v in walk(given) if isinstance(v, Item) and v.key is None)
     return [underlying(item.source) for item in items]
+
+
+def _trains_here_too(event: Event, loop: Region, used: set[int]) -> bool:
+    """Whether the same place serves, in the same turn, a forward that a backward pass goes through."""
+    others = (e for e in of_kind(loop, "forward") if e.node is event.node and e.value is not None)
+    return any(_reaches(other.value, used) for other in others if other.value is not None)
 
 
 def _reaches(value: Value, used: set[int]) -> bool:

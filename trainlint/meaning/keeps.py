@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import attached, container, inputs_of, is_of_unknown_criterion, same, walk
+from trainlint.meaning.dataflow import (
+    attached,
+    container,
+    inputs_of,
+    is_of_unknown_criterion,
+    operation,
+    same,
+    walk,
+)
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, is_seen_whole, of_kind
 from trainlint.meaning.fragments import is_left_open
@@ -30,6 +39,7 @@ from trainlint.meaning.syntax import (
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
+    MISSING,
     Argument,
     Bound,
     Choice,
@@ -293,23 +303,16 @@ _MEASUREMENTS = ("acc", "metric", "score", "count", "num", "log_", "stat", "time
 
 
 def _trained_by(program: Program, value: Value) -> Event | None:
-    """The backward pass through what an unknown model gave, where the value comes from that too."""
-    if attached(value) is False or _is_measurement(value):
-        return None
-    source = container(value)
-    if source is not value and is_of_unknown_criterion(source):
-        return None  # a measurement beside the loss
-    for backward in program.backwards if isinstance(source, Result) else ():
-        if backward.value is not None and container(backward.value) is source:
-            return backward
-    unknown = {
-        id(v)
-        for v in walk(value, _has_graph)
-        if isinstance(v, Result) and isinstance(v.callee, (Argument, Free)) and v.grad
-    }
-    for backward in program.backwards if unknown else ():
-        if backward.value is not None and any(id(v) in unknown for v in walk(backward.value)):
-            return backward
+    """The backward pass through what an unknown model gave: of a dictionary or tuple, through the same entry."""
+    for part in _summands(value):
+        source = container(part)
+        if attached(part) is False or _is_measurement(part) or not isinstance(source, Result):
+            continue
+        if isinstance(source.callee, Member) or (source is not part and is_of_unknown_criterion(source)):
+            continue  # a measurement beside the loss
+        for backward in program.backwards:
+            if backward.value is not None and any(_is_entry(v, part, source) for v in walk(backward.value)):
+                return backward
     return None
 
 
@@ -323,6 +326,25 @@ def _is_of_switched(program: Program, value: Value) -> bool:
         if isinstance(v, Result) and v.grad and is_left_open(v.callee)
     ]
     return any(same(e.target, model) for e in program.events("mode") for model in models)
+
+
+def _summands(value: Value, depth: int = 0) -> Iterator[Value]:
+    value = one(value)
+    if isinstance(value, Result) and operation(value) in ("operator.+", "operator.-") and depth < 4:
+        for part in value.arguments:
+            yield from _summands(part, depth + 1)
+    else:
+        yield value
+
+
+def _is_entry(value: Value, part: Value, source: Value) -> bool:
+    """Whether a value is that part of what a model gave, by its key, or any part in turn."""
+    if value is part:
+        return True
+    if not isinstance(value, Item) or not isinstance(part, Item) or container(value) is not source:
+        return False
+    keys = [MISSING if item.key is None else constant(item.key) for item in (value, part)]
+    return MISSING in keys or keys[0] == keys[1]
 
 
 def _elements(value: Value) -> list[Value]:
@@ -340,8 +362,11 @@ def _directly(backward: Event, value: Value) -> bool:
     return attached(value) is not False
 
 
-def _may_be_cut(value: Value) -> bool:
-    """Whether one of the paths that give a value has taken it out of its graph: a helper that looks at types first."""
+def _may_be_cut(value: Value, depth: int = 0) -> bool:
+    """Whether one of the paths that give a value, or a part of a sum, has taken it out of its graph: a helper that
+    looks at types first, one of several methods that counts."""
+    if isinstance(value, Result) and depth < 4 and operation(value).startswith("operator."):
+        return any(_may_be_cut(part, depth + 1) for part in value.arguments)
     if not isinstance(value, Choice) or value.loop:
         return False
     return any(isinstance(o, Result) and attached(o) is False for o in options(value))

@@ -9,7 +9,7 @@ from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import optimizer
-from trainlint.meaning.syntax import Call, For, Node, While
+from trainlint.meaning.syntax import Call, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.unseen import trains_unseen
@@ -244,10 +244,22 @@ def _drawn_from(backward: Event) -> list[Loader]:
             and value.key is None
             and _is_loader(value.source)
             and id(value.source) not in looped
+            and not _is_of_loop(value)
         ):
             assert isinstance(value.source, Instance)
             found.setdefault(id(value.source), Loader(value.source))
     return list(found.values())
+
+
+def _is_of_loop(batch: Item) -> bool:
+    """Whether a loop elsewhere went through the loader, to compute labels or features: `for x in loader`."""
+    node = batch.node
+    return not (isinstance(node, Call) and "next" in _called(node))
+
+
+def _called(node: Call) -> str:
+    function = node.function
+    return function.id if isinstance(function, Name) else getattr(function, "name", "")
 
 
 def _feeding(region: Region, backward: Event) -> list[Loader]:

@@ -328,13 +328,19 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
                     continue
                 if isinstance(option, Sequence) and option.kind == "generator":
                     continue
-                modules = tuple(
-                    m for m in _modules_in(option) if id(m) not in registered and _is_trainable(m)
-                )
+                every = [m for m in _modules_in(option) if _is_trainable(m)]
+                modules = tuple(m for m in every if id(m) not in registered)
+                if len(modules) < len(every) and not _is_called(program, modules):
+                    continue  # a table of alternatives: the one that was chosen is registered
                 place = instance.places.get(name, option.node)
                 if modules and not (place.unit.source.notebook and _is_shown(program, instance)):
                     found.setdefault(id(place.cst), HiddenModules(instance, name, option, modules, place))
     return list(found.values())
+
+
+def _is_called(program: Program, modules: tuple[Instance, ...]) -> bool:
+    called = {id(o) for e in program.events("forward") if e.target is not None for o in options(e.target)}
+    return any(id(module) in called for module in modules)
 
 
 def _is_shown(program: Program, module: Instance) -> bool:
@@ -391,10 +397,9 @@ def _registered(instance: Instance) -> Iterator[Value]:
         return
     for name, value in instance.attributes.items():
         for option in options(value):
-            if name in (
-                "*layers",
-                "*registered",
-            ):  # also `self.parts[key]`, `self.heads.values()`: whichever it is
+            container = isinstance(option, Instance) and isinstance(option.cls, External)
+            if container or name in ("*layers", "*registered"):
+                # also `self.parts[key]`, `nn.Sequential(*list(net.children()))`: whichever of them it is
                 yield from (v for v in walk(option) if isinstance(v, Instance) and is_module(v))
             elif isinstance(option, Instance) and is_module(option):
                 yield option

@@ -149,9 +149,15 @@ def part(value: Value, index: int, count: int, node: s.Node | None) -> Value:
                 found.append(items[index])
             case Sequence(items=(), element=element) if element is not None:
                 found.append(element)
+            case Result(callee=External()) if any(_is_of_count(other, count) for other in options(value)):
+                pass  # a tensor of one way among tuples of others: that way does not lead here
             case _:
                 found.append(Item(option, Constant(index), node))
     return found[0] if len(found) == 1 else Choice(found)
+
+
+def _is_of_count(value: Value, count: int) -> bool:
+    return isinstance(value, Sequence) and value.element is None and len(value.items) == count
 
 
 def _store_attribute(
@@ -194,7 +200,7 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     holder = machine.evaluate(machine, target.value, frame)
     keys = [machine.evaluate(machine, index, frame) for index in target.indices]
     key = constant(keys[0]) if len(keys) == 1 else MISSING
-    if key is MISSING and _store_each(holder, value):
+    if key is MISSING and not _is_sorted_out(machine, value) and _store_each(holder, value):
         return
     if key == "lr":
         machine.record("lr_write", node, holder, value)
@@ -214,6 +220,18 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
                 option.open, option.element = True, value
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
             machine.write(option.attributes, str(key), value)
+
+
+def _is_sorted_out(machine: Machine, value: Value) -> bool:
+    """Whether a turn stores only some of the tensors it goes through as they are: `if isinstance(value, float): ...`."""
+    if attached(value) is False:
+        return False
+    for region in machine.region.ancestors():
+        if region.kind != "branch" and region.kind != "arm":
+            return False
+        if region.kind == "arm":
+            return True
+    return False
 
 
 def _store_each(holder: Value, value: Value) -> bool:

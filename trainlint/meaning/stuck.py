@@ -11,6 +11,7 @@ from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent, parts
 from trainlint.meaning.optimizers import optimizer
+from trainlint.meaning.phases import is_not_for_training
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Result, Sequence, Value, options
@@ -79,6 +80,8 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
                     continue  # most language models of today have nothing to switch
                 if _is_seen_in_part(mode.event) or _is_of_another_pass(mode, loop):
                     continue
+                if mode.event is not None and _is_of_another_run(mode.event, loop):
+                    continue
                 if mode.training is False and not _is_deliberate(mode, event, loop):
                     found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
     return list(found.values())
@@ -93,6 +96,13 @@ def _is_of_another_pass(mode: Mode, loop: Region) -> bool:
         )
         for backward in of_kind(loop, "backward")
     )
+
+
+def _is_of_another_run(switch: Event, loop: Region) -> bool:
+    """Whether a setting says before the loop that this run does not train: `if mode == "train": ... else: model.eval()`."""
+    if switch.region.inside(loop):
+        return False
+    return any(is_not_for_training(region) for region in switch.region.ancestors())
 
 
 def _is_seen_in_part(switch: Event | None) -> bool:

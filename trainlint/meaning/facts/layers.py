@@ -72,9 +72,12 @@ def is_module_class(name: str) -> bool:
         return "_Weights" not in name
     if name.startswith("transformers."):
         return "Model" in last or "For" in last
-    return last[:1].isupper() and name.startswith(MODULE_HOMES) and not last.endswith(_FEEDS)
+    if not last[:1].isupper() or last.endswith(_FEEDS) or not _BESIDE.isdisjoint(name.split(".")[1:-1]):
+        return False
+    return name.startswith(MODULE_HOMES)
 
 
+_BESIDE = frozenset("utils data datasets transforms".split())  # rooms of such libraries without layers
 _FEEDS = ("Loader", "Sampler", "Dataset")  # what libraries of modules keep beside them
 
 

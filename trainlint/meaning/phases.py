@@ -1,0 +1,64 @@
+"""What a setting says a run is for: `if args.do_train:`, `if mode == "train": ... else: ...`."""
+
+from __future__ import annotations
+
+from trainlint.meaning.dataflow import operation
+from trainlint.meaning.trace import Region
+from trainlint.meaning.values import (
+    MISSING,
+    Argument,
+    Constant,
+    Member,
+    Result,
+    Unknown,
+    Value,
+    constant,
+    one,
+    options,
+)
+
+_TRAINING = ("train", "do_train", "is_train", "training", "train_model", "run_train")
+_OTHERS = (
+    "test",
+    "testing",
+    "eval",
+    "evaluate",
+    "evaluation",
+    "val",
+    "valid",
+    "validation",
+    "infer",
+    "inference",
+)
+
+
+def is_setting_for_training(test: Value) -> bool:
+    """Whether a condition is a setting of the user's that says if this run trains: `args.do_train`."""
+    match one(test):
+        case Constant(under=str(flag), asked=asked):
+            return flag.strip("-").lower() in _TRAINING or (asked is not None and asked[1] in _TRAINING)
+        case Member(receiver=Argument() | Unknown(), name=name):
+            return name.lower() in _TRAINING
+    return False
+
+
+def is_not_for_training(arm: Region) -> bool:
+    """Whether an arm is taken only in runs that do not train: the `else` of `if mode == "train":`."""
+    if arm.kind != "arm" or arm.truth is None:
+        return False
+    if is_setting_for_training(arm.truth):
+        return not arm.holds
+    trains = _compares_with_a_phase(arm.truth)
+    return trains is not None and trains is not arm.holds
+
+
+def _compares_with_a_phase(test: Value) -> bool | None:
+    """Whether training is what a comparison with the name of a phase holds for; None where it is no such one."""
+    for option in options(test):
+        if not isinstance(option, Result) or operation(option) not in ("operator.==", "operator.!="):
+            continue
+        said = [constant(side) for side in option.arguments if constant(side) is not MISSING]
+        words = [word.lower() for word in said if isinstance(word, str)]
+        if len(words) == 1 and words[0] in (*_TRAINING, *_OTHERS):
+            return (words[0] in _TRAINING) is (operation(option) == "operator.==")
+    return None
