@@ -13,7 +13,7 @@ from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
 from trainlint.meaning.imports import imported
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import get_attribute, register_unnamed
+from trainlint.meaning.objects import fields_of, get_attribute, register_unnamed
 from trainlint.meaning.processes import note_start
 from trainlint.meaning.samples import note_sample
 from trainlint.meaning.skorch import apply_by_itself, is_net
@@ -424,6 +424,12 @@ def _vars(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
     return Mapping(dict(inner.attributes), node, True) if isinstance(inner, Instance) else None
 
 
+def _asdict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """`dataclasses.asdict(settings)`."""
+    inner = one(arguments[0]) if arguments else None
+    return fields_of(inner, node) if isinstance(inner, Instance) else None
+
+
 def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     """`isinstance(x, torch.Tensor)` and `hasattr(x, "item")` of what carries a graph."""
     plain = _is_of_plain_kind(arguments[0], one(arguments[1])) if len(arguments) == 2 else None
@@ -490,6 +496,9 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "ignite.engine.create_supervised_trainer": ignite.make_trainer,
     "ignite.engine.create_supervised_evaluator": ignite.make_evaluator,
     "builtins.range": _range,
+    "dataclasses.asdict": _asdict,
+    "attr.asdict": _asdict,
+    "attrs.asdict": _asdict,
     "yaml.load": _read_file,
     "yaml.safe_load": _read_file,
     "yaml.full_load": _read_file,

@@ -11,7 +11,7 @@ from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_
 from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.lightning import fit, own_optimizers
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import external_bases, is_module, register_unnamed
+from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
 from trainlint.meaning.processes import start_by_method
 from trainlint.meaning.registries import MOST_CANDIDATES, find_all_registered, find_registered, is_table
 from trainlint.meaning.strings import applied
@@ -522,6 +522,18 @@ def _fit(
     return NONE if fit(machine, arguments, keywords, node) else None
 
 
+def _dumped(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`settings.model_dump()` of a model of pydantic."""
+    holder = one(callee.receiver)
+    if not isinstance(holder, Instance) or not isinstance(holder.cls, Class):
+        return None
+    if arguments or keywords or not any(n.startswith("pydantic") for n in external_bases(holder.cls)):
+        return None
+    return fields_of(holder, node)
+
+
 def _run_engine(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
@@ -606,6 +618,8 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "__iter__": _iterator,
     "fit": _fit,
     "run": _run_engine,
+    "model_dump": _dumped,
+    "dict": _dumped,
     "add_event_handler": _attach_handler,
     "get": _get,
     "pop": _get,

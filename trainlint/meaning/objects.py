@@ -33,11 +33,28 @@ from trainlint.meaning.values import (
     Value,
     choice,
     constant,
+    one,
     options,
 )
 
 CLOSED = "*closed"  # attribute key of a module whose constructor was not run
 _BUILDERS = "*builders"  # attribute key under which a class's attribute-building methods have been run
+
+
+def fields_of(instance: Instance, node: s.Node | None, depth: int = 0) -> Mapping | None:
+    """The fields of an object of settings as a dictionary, those of the objects in it as well."""
+    if not isinstance(instance.cls, Class) or instance.symbolic:
+        return None
+    found: dict[Any, Value] = {}
+    for base in reversed(lineage(instance.cls)):
+        names = base.names if isinstance(base, Class) else {}
+        found.update((k, v) for k, v in names.items() if k[0] not in "_*" and not isinstance(v, Function))
+    found.update((key, value) for key, value in instance.attributes.items() if key[0] not in "_*")
+    for key, value in found.items():
+        inner = one(value)
+        if isinstance(inner, Instance) and not is_module(inner) and depth < 4:
+            found[key] = fields_of(inner, node, depth + 1) or value
+    return Mapping(found, node)
 
 
 def lineage(cls: Class) -> tuple[Class | External | Unknown, ...]:
