@@ -89,7 +89,7 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    for evaluation in (*program.evaluations, *program.inferences):
+    for evaluation in (*program.evaluations, *program.inferences, *program.held_out):
         if (
             not evaluation.in_train_mode
             or not evaluation.trained

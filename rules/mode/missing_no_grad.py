@@ -90,7 +90,8 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    for evaluation in program.evaluations:
+    in_loops = (e for e in program.held_out if e.loop.kind == "loop")
+    for evaluation in (*program.evaluations, *in_loops):
         if not evaluation.builds_graph or not evaluation.judged:
             continue
         yield Finding(

@@ -60,6 +60,7 @@ class Evaluation:
     trains_too: bool  # the same loop trains when it is called from elsewhere
     volatile: bool = False  # its inputs were marked so, in a program from before torch 0.4, where that worked
     prepared: bool = False  # a method that nobody is seen to call, beside another that switches such modules
+    at_once: bool = False  # all of the data in one piece, outside of any loop over it
     as_asked: bool = False  # in the mode that the caller asked for, and another caller asked for eval mode
 
     @property
@@ -121,6 +122,8 @@ class Evaluation:
         node = self.loop.node
         if self.trains_too:
             return []
+        if self.at_once and self.loop.kind == "loop":
+            return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
         if self.loop.kind != "loop":
             return [insert_before(self.node, f"{model}.eval()")]
         if isinstance(node, (For, While)) and not self.is_amid_training:
@@ -131,6 +134,8 @@ class Evaluation:
     def repeats(self) -> bool:
         """Several draws for one batch: an innermost loop over a range that gives the forward nothing."""
         node = self.loop.node
+        if self.at_once:
+            return False
         if isinstance(node, For) and "next" in node.body.words:
             return False  # each turn draws another batch
         source = underlying(self.loop.iterable) if self.loop.iterable is not None else None
@@ -363,19 +368,19 @@ def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
     if event.detail == "method" and all(isinstance(one(v), Constant) for v in event.inputs):
         return False  # `model.init_hidden(batch_size)` passes nothing forward
     explicit = bool(modes) and all(m.training is False and m.event is not None for m in modes)
-    return explicit and event.value is not None and not _reaches(event.value, used)
+    return explicit and event.value is not None and not reaches(event.value, used)
 
 
 def _is_another_batch(program: Program, event: Event, loop: Region) -> bool:
     """A forward in a training loop on a batch from elsewhere than those that train, whose loss is only looked at."""
     used = program.used_by_backwards
-    if event.value is None or event.detail == "method" or _reaches(event.value, used):
+    if event.value is None or event.detail == "method" or reaches(event.value, used):
         return False
     outputs = {id(v) for v in walk(event.value, lambda v: isinstance(v, (Choice, Mapping, Sequence)))}
     measured = [loss for loss in _losses(loop) if any(id(v) in outputs for v in walk(loss))]
-    if not measured or any(_reaches(loss, used) for loss in measured):
+    if not measured or any(reaches(loss, used) for loss in measured):
         return False
-    training = [e for e in of_kind(loop, "forward") if e.value is not None and _reaches(e.value, used)]
+    training = [e for e in of_kind(loop, "forward") if e.value is not None and reaches(e.value, used)]
     trained = [source for e in training for source in _drawn_from(e)]
     drawn = _drawn_from(event)
     return bool(trained and drawn) and all(same(d, t) is False for d in drawn for t in trained)
@@ -396,10 +401,10 @@ def _drawn_from(event: Event) -> list[Value]:
 def _trains_here_too(event: Event, loop: Region, used: set[int]) -> bool:
     """Whether the same place serves, in the same turn, a forward that a backward pass goes through."""
     others = (e for e in of_kind(loop, "forward") if e.node is event.node and e.value is not None)
-    return any(_reaches(other.value, used) for other in others if other.value is not None)
+    return any(reaches(other.value, used) for other in others if other.value is not None)
 
 
-def _reaches(value: Value, used: set[int]) -> bool:
+def reaches(value: Value, used: set[int]) -> bool:
     return any(id(v) in used for v in walk(value, lambda v: isinstance(v, (Choice, Mapping, Sequence))))
 
 
@@ -456,7 +461,7 @@ def _trains(loop: Region, event: Event, used: set[int]) -> bool:
     """Whether the loop trains: a backward or step in it, or the forward's result used by one."""
     if any(e.kind in ("backward", "step", "grad_write") for e in loop.events()):
         return True
-    return event.value is None or _reaches(event.value, used)
+    return event.value is None or reaches(event.value, used)
 
 
 def _is_trained(program: Program, event: Event) -> bool:
@@ -481,7 +486,7 @@ def _is_used(program: Program, event: Event) -> bool:
     used = program.used_by_backwards
     if event.value is None:
         return False
-    return any(id(container(o)) in used for o in options(event.value)) or _reaches(event.value, used)
+    return any(id(container(o)) in used for o in options(event.value)) or reaches(event.value, used)
 
 
 def _is_judged(event: Event, loop: Region) -> bool:

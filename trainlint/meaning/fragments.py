@@ -14,6 +14,7 @@ from trainlint.meaning.facts.names import BARE, CONVENTIONAL
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import external_bases, find_member, is_module, lineage
+from trainlint.meaning.place import text_of
 from trainlint.meaning.unit import Frame, Unit
 from trainlint.meaning.values import (
     Argument,
@@ -151,7 +152,20 @@ def same_name(machine: Machine, function: Function, name: str) -> Value | None:
     known = frame.module.names.get(name)
     if isinstance(known, Instance):
         return known
-    return None if known is not None else stand_in(machine, frame.module, name)
+    if known is not None:
+        return None
+    made = stand_in(machine, frame.module, name)
+    return Free(name, function.node) if made is None and _is_used_outside(function.unit, name) else made
+
+
+def _is_used_outside(unit: Unit, name: str) -> bool:
+    """Whether the pasted statements around the functions use a name that nothing defines: the functions mean it too."""
+    statements = (x for x in unit.body.statements if not isinstance(x, (s.Define, s.DefineClass)))
+    return name not in unit.body.assigned and any(name in _words(statement) for statement in statements)
+
+
+def _words(statement: s.Statement) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text_of(statement)))
 
 
 def _unmade_class(module: Frame, name: str) -> Class | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, operation, walk
 from trainlint.meaning.facts.optimizers import is_optimizer_class
@@ -142,8 +144,14 @@ def _annotated(annotation: Value | None) -> bool:
 
 
 def _is_conventional(name: str) -> bool:
-    lowered = name.lower().removeprefix("self.")
-    return lowered in ("opt", "optim") or "optimizer" in lowered or "optimiser" in lowered
+    name = name.removeprefix("self.")
+    return (
+        _OPTIMIZER_NAME.search(name) is not None or "optimizer" in name.lower() or "optimiser" in name.lower()
+    )
+
+
+# `opt`, `d_opt`, `optG`, `gen_optim`: a word of its own in the name
+_OPTIMIZER_NAME = re.compile(r"(?:^|_)[Oo]pt(?:im)?(?=$|_|\d|[A-Z])|(?<=[a-z\d])Opt(?:im)?(?=$|_|\d|[A-Z])")
 
 
 def is_schedule(value: Value) -> bool:

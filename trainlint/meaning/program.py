@@ -148,6 +148,13 @@ class Program:
         return inferences(self)
 
     @cached_property
+    def held_out(self) -> list[Evaluation]:
+        """Forward passes over held-out data in one piece, beside or behind the loop that trains."""
+        from trainlint.meaning.held_out import held_out
+
+        return held_out(self)
+
+    @cached_property
     def keeps(self) -> list[Keep]:
         from trainlint.meaning.keeps import keeps
 

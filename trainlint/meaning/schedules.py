@@ -243,7 +243,7 @@ def constant_rates(program: Program) -> list[ConstantRate]:
     candidates = [u for u in program.updates if u.optimizer.known == "constructed" and not u.is_closure]
     if not candidates or program.events("lr_write") or _schedules_otherwise(program):
         return []
-    if _is_reinforcement(program):
+    if is_reinforcement(program):
         return []
     found: dict[int, ConstantRate] = {}
     for update in candidates:
@@ -267,7 +267,7 @@ def _is_scheduled(program: Program, value: Value) -> bool:
     return False
 
 
-def _is_reinforcement(program: Program) -> bool:
+def is_reinforcement(program: Program) -> bool:
     """Whether an environment is stepped with actions, or the field has practices of its own."""
     steps = program.events("step")
     return program.mentions(*_OTHER_FIELDS) or any(

@@ -288,7 +288,25 @@ class Update:
             )
         if self._is_only_network(target):
             return True
+        if answer is False and other is not None and self._steps_by_itself(target):
+            return False
         return False if self._is_of_another_network(target) else None
+
+    def _steps_by_itself(self, target: Value) -> bool:
+        """Whether another of a fragment's optimizers has a backward pass and a step of its own, as in a GAN."""
+        if not isinstance(one(target), Free) or not isinstance(one(self.optimizer.value), Free):
+            return False
+        order = [
+            ("own" if same(e.target, self.optimizer.value) else "other" if same(e.target, target) else "")
+            if e.kind == "step"
+            else e.kind
+            for e in self.events
+            if e.kind in ("step", "backward")
+        ]
+        before = ["backward", *order]  # the loop's turns follow each other
+        return all(
+            word not in ("own", "other") or before[index] == "backward" for index, word in enumerate(order)
+        ) and {"own", "other"} <= set(order)
 
     def _is_only_network(self, target: Value) -> bool:
         """Whether a fragment's losses come from this network alone: cleared of it, nothing is left of them."""

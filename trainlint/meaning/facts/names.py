@@ -93,6 +93,9 @@ CONVENTIONAL: dict[str, str] = {
     "math": "math",
     "random": "random",
     "dist": "torch.distributed",
+    "OrderedDict": "collections.OrderedDict",
+    "defaultdict": "collections.defaultdict",
+    "deque": "collections.deque",
     "timm": "timm",
     "smp": "segmentation_models_pytorch",
 }

@@ -1,0 +1,142 @@
+"""Held-out data that a program evaluates in one piece: `model(x_test)` beside or behind the loop that trains."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.callers import is_unit_test
+from trainlint.meaning.dataflow import operation, same, walk
+from trainlint.meaning.evaluations import Evaluation, reaches
+from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
+from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.networks import is_part_of_network
+from trainlint.meaning.place import text_of
+from trainlint.meaning.schedules import is_reinforcement
+from trainlint.meaning.syntax import Define
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import Bound, Constant, Function, Value, one, options
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_MADE_UP = frozenset("randn rand randn_like rand_like normal zeros zeros_like ones ones_like empty".split())
+_DECIDING = frozenset("argmax topk".split())
+_SCORES = frozenset(
+    "accuracy_score f1_score r2_score roc_auc_score confusion_matrix classification_report mean_squared_error"
+    " mean_absolute_error".split()
+)
+_ACCURACY = frozenset("accuracy acc correct predicted preds".split())
+
+
+def held_out(program: Program) -> list[Evaluation]:
+    """Such forward passes of networks that the same run trains on other data, judged and used by no backward pass."""
+    if not program.backwards or is_reinforcement(program):
+        return []
+    known = {id(e.event) for e in program.evaluations}
+    trained = {id(e) for e in program.trained_by if e.kind == "forward"}
+    found: dict[int, Evaluation] = {}
+    outputs: set[int] = set()
+    for root in program.roots:
+        forwards = list(of_kind(root, "forward"))
+        training = [e for e in forwards if id(e) in trained]
+        for event in forwards if training else ():
+            if id(event) in known or any(id(v) in outputs for given in event.inputs for v in walk(given)):
+                continue  # said already, of this module or of the one before it
+            if _is_held_out(program, event, training) and _is_judged(root, event):
+                outputs.add(id(event.value))
+                found.setdefault(id(event.node.cst), _evaluation(program, root, event))
+    return list(found.values())
+
+
+def _evaluation(program: Program, root: Region, event: Event) -> Evaluation:
+    modes = program.modes_of(root).at(event)
+    around = enclosing_loops(event.region)
+    home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
+    return Evaluation(event, around[0] if around else home, modes, True, True, False, at_once=True)
+
+
+def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
+    if event.detail or event.value is None or not event.inputs or is_unit_test(event):
+        return False
+    if mode_dependent(event.target) is None and not any(
+        m.event for m in program.modes_of(_root(event)).at(event)
+    ):
+        return False
+    around = enclosing_loops(event.region)
+    if around and not (is_seen_whole(around[0]) and any(e.kind == "backward" for e in around[0].events())):
+        return False  # a loop of its own: over batches, or over draws for one batch
+    if reaches(event.value, program.used_by_backwards) or not (
+        event.grad is False or _is_set_aside(program, event)
+    ):
+        return False
+    if is_part_of_network(program, event.region) or _is_made_up(event):
+        return False
+    return any(same(e.target, event.target) is True and _comes_first(e, event) for e in training) and not any(
+        _is_given_the_same(e, event) for e in training
+    )
+
+
+def _root(event: Event) -> Region:
+    return list(event.region.ancestors())[-1]
+
+
+def _comes_first(trained: Event, event: Event) -> bool:
+    around = enclosing_loops(event.region)
+    if around and trained.region.inside(around[0]):
+        return True
+    for happened in _root(event).events():
+        if happened is trained or happened is event:
+            return happened is trained
+    return False
+
+
+def _is_set_aside(program: Program, event: Event) -> bool:
+    """Whether eval mode, or at least the input's name, says that a pass with gradients is none for training.
+
+    Code that is not seen may go backward through it; a name that says nothing keeps silent.
+    """
+    modes = program.modes_of(_root(event)).at(event)
+    if modes and all(m.training is False and m.event is not None for m in modes):
+        return True
+    return re.search(r"val|test|dev|held|eval", text_of(event.node).lower()) is not None
+
+
+def _is_given_the_same(trained: Event, event: Event) -> bool:
+    """Whether an input may be what the network is trained on, whole or in parts: its training accuracy."""
+    learned = [v for given in trained.inputs for v in walk(given)]
+    mine = [v for given in event.inputs for v in options(given) if not isinstance(v, Constant)]
+    ids = {id(v) for v in learned}
+    return any(id(v) in ids or any(same(v, w) is True for w in learned) for v in mine)
+
+
+def _is_made_up(event: Event) -> bool:
+    """Whether the network is given noise or an empty example: a generator at work, or a trial of the code."""
+    return any(operation(v) in _MADE_UP for given in event.inputs for v in walk(given))
+
+
+def _is_judged(root: Region, event: Event) -> bool:
+    """Whether a criterion takes the output, or the code around it decides by the largest entry, or scores."""
+    outputs = {id(o) for o in options(event.value)} | {id(event.value)} if event.value is not None else set()
+    for other in of_kind(root, "criterion"):
+        if other.inputs and any(id(v) in outputs for v in walk(other.inputs[0])):
+            return True
+    for other in of_kind(root, "forward"):
+        if other is not event and other.detail == "unknown" and len(other.inputs) > 1:
+            if _is_direct(other.inputs[0], outputs):
+                return True
+    words = _words_around(event)
+    return not words.isdisjoint(_DECIDING | _SCORES) or ("max" in words and not words.isdisjoint(_ACCURACY))
+
+
+def _is_direct(given: Value, outputs: set[int]) -> bool:
+    return id(given) in outputs or id(one(given)) in outputs
+
+
+def _words_around(event: Event) -> frozenset[str]:
+    for region in event.region.ancestors():
+        if region.kind == "call":
+            function = region.function.function if isinstance(region.function, Bound) else region.function
+            if isinstance(function, Function) and isinstance(function.node, Define):
+                return function.node.body.words
+    return event.node.unit.body.words
