@@ -162,6 +162,10 @@ def _range(value: Value, depth: int) -> Range | None:
             callee=External(name="torch.linspace" | "torch.arange" | "numpy.linspace" | "numpy.arange")
         ):
             return _steps_range(value)
+        case Result(
+            callee=External(name="torch.randint" | "numpy.random.randint"), arguments=[low, high, *_]
+        ):
+            return _drawn_range(constant(low), constant(high), value.node)
         case Result() if depth == 0 and operation(value) in _NON_NEGATIVE:
             return Range(0.0, 0.0, "the targets are not negative", value.node)
         case Result(callee=External(name=name), node=node) if (
@@ -193,6 +197,13 @@ def _steps_range(value: Result) -> Range | None:
         return None
     low, high = (0.0, float(bounds[0])) if len(bounds) == 1 else (float(bounds[0]), float(bounds[1]))
     return Range(low, high, f"the targets run from {low:g} to {high:g}", value.node)
+
+
+def _drawn_range(low: object, high: object, node: Node | None) -> Range | None:
+    """Whole numbers from `low` to just below `high`."""
+    if not isinstance(low, int) or not isinstance(high, int):
+        return None
+    return Range(low, high - 1, f"the targets run from {low} to {high - 1}", node)
 
 
 def _image_range(loader: Value) -> Range | None:
