@@ -102,6 +102,7 @@ CONVENTIONAL: dict[str, str] = {
 # Classes that a fragment writes bare after a `from ... import` left out. Names that people give their own
 # networks as well (`RNN`, `LSTM`, `Transformer`) are not among them.
 _BARE = {
+    "torch": "no_grad enable_grad inference_mode set_grad_enabled",
     "torch.nn": "Module Sequential ModuleList ModuleDict Linear Conv1d Conv2d Conv3d ConvTranspose2d Embedding"
     " BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm GroupNorm Dropout Dropout2d ReLU LeakyReLU ELU GELU SiLU PReLU"
     " Sigmoid LogSigmoid Tanh Softmax LogSoftmax Softplus Flatten MaxPool1d MaxPool2d AvgPool2d AdaptiveAvgPool2d"
