@@ -37,11 +37,6 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _CALL = re.compile(r"(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(")
 
 
-def called_names(text: str) -> frozenset[str]:
-    """Identifiers that are followed by a parenthesis and not being defined."""
-    return frozenset(name for defined, name in _CALL.findall(text) if not defined)
-
-
 def find_root(path: Path, around: Iterable[Path] = ()) -> Path:
     """The folder whose files may belong to the same program as this file or folder.
 
@@ -172,7 +167,8 @@ class Project:
     def calls(self, file: Path) -> frozenset[str]:
         """Identifiers that are followed by a parenthesis and not being defined."""
         if file not in self._calls:
-            self._calls[file] = called_names(self.text(file) or "")
+            found = _CALL.findall(self.text(file) or "")
+            self._calls[file] = frozenset(name for defined, name in found if not defined)
         return self._calls[file]
 
     def decorated(self, name: str) -> tuple[tuple[Path, str], ...]:

@@ -22,7 +22,6 @@ from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
 from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function, Instance, Module, Value
-from trainlint.project import called_names
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -273,8 +272,15 @@ def _code(function: Function) -> frozenset[str]:
 
 
 def _called(function: Function) -> frozenset[str]:
-    start, end = function.unit.source.span(function.node.cst)
-    return called_names(function.unit.source.text[start:end])
+    """The last words of what a function calls."""
+    if not isinstance(function.node, s.Define):
+        return frozenset()
+    calls = (node.function for node in s.nodes_in(function.node.body) if isinstance(node, s.Call))
+    return frozenset(
+        callee.id if isinstance(callee, s.Name) else callee.name
+        for callee in calls
+        if isinstance(callee, (s.Name, s.Attribute))
+    )
 
 
 @dataclass(slots=True)
@@ -301,7 +307,8 @@ class _Elsewhere:
         meant = re.compile(
             rf"\bimport\b[^\n]*\b{name}\b|\b{stem}\.{name}[ \t]*\(|^[ \t]+{name},", re.MULTILINE
         )
-        return any(meant.search(self.project.text(file) or "") for file in self._importers())
+        mentioning = (file for file in self._importers() if name in self.project.words(file))
+        return any(meant.search(self.project.text(file) or "") for file in mentioning)
 
     def _importers(self) -> list[Path]:
         if self.others is None:

@@ -7,7 +7,7 @@ so that a finding can be located and edited in the author's own text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -398,3 +398,28 @@ class Block:
     statements: tuple[Statement, ...]
     assigned: frozenset[str]
     words: frozenset[str]
+
+
+def nodes_in(block: Block) -> Iterator[Any]:
+    """All statements and expressions of a block, those of the functions defined in it too, in no set order."""
+    pending: list[Any] = [block]
+    while pending:
+        node = pending.pop()
+        if type(node) is tuple:
+            pending += node
+            continue
+        fields = _PARTS.get(type(node))
+        if fields is not None:
+            yield node
+            pending += [getattr(node, name) for name in fields]
+
+
+_PARTS: dict[type, tuple[str, ...]] = {
+    kind: tuple(name for name in kind.__slots__ if name not in ("cst", "unit", "known_parameters", "lowered"))
+    for kind in (
+        Name, Attribute, Argument, Call, Format, Display, DictDisplay, Binary, Boolean, Unary, Comparison,
+        Conditional, Slice, Subscript, Parameter, Lambda, Generator, Comprehension, Star, Wait, Walrus, Assign,
+        Augment, Evaluate, For, While, If, With, Try, Match, Return, Delete, DefineClass, Block,
+    )
+}  # fmt: skip
+_PARTS[Define] = ("parameters", "decorators", "body")
