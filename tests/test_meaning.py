@@ -22,8 +22,10 @@ from trainlint.lint import lint, lint_source
 from trainlint.meaning import modes
 from trainlint.meaning.machine import (
     STEPS_BEFORE_REPEATS,
+    STEPS_OF_MAKING,
     STEPS_PER_READING,
     STEPS_PER_ROOT,
+    STEPS_WHEN_BRIEF,
     STEPS_WHEN_SPENT,
 )
 from trainlint.meaning.reading import Reading, read_entry
@@ -234,8 +236,8 @@ def test_a_zoo_of_models_ends_within_the_budget_and_does_not_hide_a_training_beh
     zoo = HEAD + "".join((NET + maker).format(n) for n in range(40)) + FIT
     reading = read_files(tmp_path, zoo=zoo)
     steps, roots = reading.steps, len(reading.roots)
-    assert steps > STEPS_PER_READING  # else this is no zoo
-    assert steps < STEPS_PER_READING + STEPS_PER_ROOT + roots * (STEPS_WHEN_SPENT + 2)
+    assert steps > STEPS_OF_MAKING  # else this is no zoo
+    assert steps < STEPS_OF_MAKING + STEPS_PER_ROOT + roots * (STEPS_WHEN_BRIEF + 2)
     assert rules(lint_text(zoo))["missing-zero-grad"] == 1
 
 

@@ -32,8 +32,10 @@ from trainlint.records import dataclass
 # The budget, in evaluated expressions and statements. What goes beyond it is "unknown".
 STEPS_PER_ROOT = 30_000  # of one trace
 STEPS_PER_READING = 60_000  # of the traces of one entry in which nothing trains; a zoo of models has hundreds
-STEPS_BEFORE_REPEATS = 15_000  # of them, before functions that only call what was gone through are left out
+STEPS_BEFORE_REPEATS = 10_000  # of them, before functions that only call what was gone through are left out
+STEPS_OF_MAKING = 10_000  # of them, before functions that only put networks together have to be brief
 STEPS_WHEN_SPENT = 2_000  # of each further trace, until something trains in it
+STEPS_WHEN_BRIEF = 500  # of each further trace of a function that only puts a network together
 STEPS_PER_CALL = 600  # of one call that brings no event of training
 STEPS_PER_TRAINING = 4_000  # of one whose body speaks of training: it builds data sets before its loop begins
 STEPS_PER_MODULE = 6_000  # of making a module, or of its forward
@@ -129,15 +131,16 @@ class Machine:
         if self.steps > self.limit:
             self._overrun()
 
-    def open_root(self) -> Region:
-        """Start a new trace with a budget of its own."""
+    def open_root(self, makes: bool = False) -> Region:
+        """Start a new trace with a budget of its own; `makes`: it can do no more than put networks together."""
         self.region = self.root = Region("root", None, None)
         self.stack, self.grad, self.writes, self.forwarding, self.silent = [], True, [], 0, 0
         self.assumed, self.modules = [], []
         self.allowances, self.making, self.made = [], None, 0
         self.root_most = self.steps + STEPS_PER_ROOT
-        short = self.steps + STEPS_WHEN_SPENT
-        self.root_limit = self.limit = self.root_most if self.idle < STEPS_PER_READING else short
+        short = self.steps + (STEPS_WHEN_BRIEF if makes else STEPS_WHEN_SPENT)
+        most = STEPS_OF_MAKING if makes else STEPS_PER_READING
+        self.root_limit = self.limit = self.root_most if self.idle < most else short
         return self.root
 
     def close_root(self, root: Region, began: int) -> None:

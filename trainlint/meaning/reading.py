@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from trainlint.source import Source
 
 # A function that nobody calls is looked at on its own only if it holds one of these.
-TRIGGERS = frozenset(
+_TRAINERS = frozenset(
     "backward step zero_grad DataLoader eval train load cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss"
     " binary_cross_entropy binary_cross_entropy_with_logits huber_loss criterion loss_fn criterions loss no_grad"
-    " CrossEntropyLoss BCELoss BCEWithLogitsLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss state_dict"
-    " training_step validation_step test_step fit Trainer train_one_epoch train_epoch validate evaluate ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax".split()
+    " CrossEntropyLoss BCELoss BCEWithLogitsLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss"
+    " training_step validation_step test_step fit Trainer train_one_epoch train_epoch validate evaluate".split()
 )
+_MAKERS = frozenset("ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split())
+TRIGGERS = _TRAINERS | _MAKERS
 
 
 @dataclass(slots=True)
@@ -156,8 +158,8 @@ def _lowered(project: Project) -> dict[Path, Unit]:
     return project.units
 
 
-def _root(machine: Machine, reading: Reading, run: Callable[[], object]) -> None:
-    root, began = machine.open_root(), machine.steps
+def _root(machine: Machine, reading: Reading, run: Callable[[], object], makes: bool = False) -> None:
+    root, began = machine.open_root(makes), machine.steps
     try:
         run()
     except Exhausted:
@@ -184,9 +186,10 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
         if isinstance(v, Function) and v.unit is reading.entry and isinstance(v.node, s.Define)
     }
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
-    trainers = _imported_trainers(project, reading.entry)
+    imported = _imported_trainers(project, reading.entry)
+    trainers = _with_callers(functions, _TRAINERS | imported | _using(classes, _TRAINERS | imported))
     reached: set[str] = set()  # from other files, directly or through such a function
-    for function in _callers_first(functions, classes, trainers):
+    for function in _callers_first(functions, classes, imported):
         if function.node in machine.entered:
             continue
         if function.name in reached or elsewhere.calls(function.name):
@@ -194,7 +197,8 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
                 reached |= _called(function)
             continue
         if machine.idle < STEPS_BEFORE_REPEATS or not _repeats(machine, reading, function):
-            _root(machine, reading, partial(_run_function, machine, function))
+            makes = function.name not in trainers
+            _root(machine, reading, partial(_run_function, machine, function), makes)
     for value in values:
         if isinstance(value, Class) and value.unit is reading.entry:
             _methods(machine, reading, value, elsewhere)
@@ -253,18 +257,29 @@ def _callers_first(
 ) -> list[Function]:
     """The functions that matter, those that others of them call last: by then they have been entered."""
     words = {name: _code(f) for name, f in functions.items()}
-    makers = TRIGGERS | imported | {name for name, cls in (classes or {}).items() if _holds_triggers(cls)}
-    matter = {name for name in functions if not makers.isdisjoint(words[name])}
-    for _ in range(4):
-        matter |= {name for name in functions if not matter.isdisjoint(words[name])}
+    matter = _with_callers(functions, TRIGGERS | imported | _using(classes or {}, TRIGGERS))
     calls = {name: sum(1 for other in matter if other != name and name in words[other]) for name in matter}
     return [functions[name] for name in functions if name in matter and not calls[name]] + [
         functions[name] for name in functions if name in matter and calls[name]
     ]
 
 
-def _holds_triggers(cls: Class) -> bool:
-    return any(not TRIGGERS.isdisjoint(_code(method)) for method in _own_methods(cls))
+def _with_callers(functions: dict[str, Function], triggers: frozenset[str]) -> set[str]:
+    """The functions that use one of these words, in themselves or in what they call."""
+    words = {name: _code(f) for name, f in functions.items()}
+    found = {name for name in functions if not triggers.isdisjoint(words[name])}
+    for _ in range(4):
+        found |= {name for name in functions if not found.isdisjoint(words[name])}
+    return found
+
+
+def _using(classes: dict[str, Class], words: frozenset[str]) -> frozenset[str]:
+    """The names of the classes whose own methods use one of these words."""
+    return frozenset(
+        name
+        for name, cls in classes.items()
+        if any(not words.isdisjoint(_code(method)) for method in _own_methods(cls))
+    )
 
 
 def _code(function: Function) -> frozenset[str]:
