@@ -76,6 +76,8 @@ def call(
     frame: Frame | None,
 ) -> Value:
     match callee:
+        case External():
+            return call_external(machine, callee, arguments, keywords, node)
         case Function():
             return call_function(machine, callee, arguments, keywords, node)
         case Bound(function=function, receiver=Instance() as receiver, cls=Class() as home) if (
@@ -88,8 +90,6 @@ def call(
             return call_function(machine, function, (receiver, *arguments), keywords, node, receiver, cls)
         case Class():
             return make(machine, callee, arguments, keywords, node)
-        case External():
-            return call_external(machine, callee, arguments, keywords, node)
         case Instance(cls=Class()):
             return call_object(machine, callee, arguments, keywords, node)
         case Instance():

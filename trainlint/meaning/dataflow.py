@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from trainlint.meaning.conditions import possible, settings_of, usual
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
@@ -266,9 +267,7 @@ def _is_criterion_like(value: Result) -> bool:
     )
 
 
-def walk(
-    value: Value, enter: Callable[[Value], bool] = lambda value: True, limit: int = _LIMIT
-) -> Iterator[Value]:
+def walk(value: Value, enter: Callable[[Value], bool] | None = None, limit: int = _LIMIT) -> Iterator[Value]:
     """A value and all that it was computed from; `enter` says whether to go on below one."""
     pending: list[Value] = [value]
     seen: set[int] = set()
@@ -278,33 +277,52 @@ def walk(
             continue
         seen.add(id(current))
         yield current
-        if enter(current):
-            pending.extend(inputs_of(current))
+        inputs = _INPUTS.get(type(current))
+        if inputs is not None and (enter is None or enter(current)):
+            pending += inputs(current)
 
 
 def inputs_of(value: Value) -> list[Value]:
     """What a value was directly computed or taken from."""
-    match value:
-        case Result(callee=callee, arguments=arguments, keywords=keywords):
-            callee_inputs = [callee.receiver] if isinstance(callee, Member) else [callee]
-            return [*callee_inputs, *arguments, *keywords.values()]
-        case Choice(options=found):
-            return found
-        case Item(source=source, key=key) if key is not None and not isinstance(key, Constant):
-            return [source, key]
-        case Item(source=source) | Unpacked(source=source):
-            return [source]
-        case Member(receiver=receiver):
-            return [receiver]
-        case Sequence(items=items, element=element):
-            return [*items, *([element] if element is not None else [])]
-        case Mapping(items=entries, element=element):
-            return [*entries.values(), *([element] if element is not None else [])]
-        case Partial(function=function, arguments=arguments):
-            return [function, *arguments]
-        case Instance(cls=External(), arguments=arguments, keywords=keywords):
-            return [*arguments, *keywords.values()]
-    return []
+    inputs = _INPUTS.get(type(value))
+    return inputs(value) if inputs is not None else []
+
+
+def _of_result(value: Result) -> list[Value]:
+    callee = value.callee
+    first = callee.receiver if type(callee) is Member else callee
+    return [first, *value.arguments, *value.keywords.values()]
+
+
+def _of_item(value: Item) -> list[Value]:
+    key = value.key
+    return [value.source] if key is None or type(key) is Constant else [value.source, key]
+
+
+def _of_sequence(value: Sequence) -> list[Value]:
+    return [*value.items, value.element] if value.element is not None else [*value.items]
+
+
+def _of_mapping(value: Mapping) -> list[Value]:
+    entries = value.items.values()
+    return [*entries, value.element] if value.element is not None else [*entries]
+
+
+def _of_instance(value: Instance) -> list[Value]:
+    return [*value.arguments, *value.keywords.values()] if type(value.cls) is External else []
+
+
+_INPUTS: dict[type, Callable[[Any], list[Value]]] = {  # by type: most values that are met have none
+    Result: _of_result,
+    Choice: lambda value: value.options,
+    Item: _of_item,
+    Unpacked: lambda value: [value.source],
+    Member: lambda value: [value.receiver],
+    Sequence: _of_sequence,
+    Mapping: _of_mapping,
+    Partial: lambda value: [value.function, *value.arguments],
+    Instance: _of_instance,
+}
 
 
 def container(value: Value) -> Value:

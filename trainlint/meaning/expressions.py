@@ -42,7 +42,9 @@ LONGEST_TABLE = 1000  # items of one list or dictionary that are looked at; what
 
 
 def evaluate(machine: Machine, node: s.Expression, frame: Frame) -> Value:
-    machine.spend()
+    machine.steps += 1
+    if machine.steps > machine.limit:
+        machine.overrun()
     run = _EXPRESSIONS.get(type(node))
     return run(machine, node, frame) if run is not None else Unknown("", node)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from trainlint.meaning.dataflow import (
     attached,
@@ -136,7 +136,11 @@ def _is_criterion(value: Result) -> bool:
     return criterion(name or (callee.name if isinstance(callee, External) else "")) is not None
 
 
+Passes: TypeAlias = dict[int, list[Value]]  # what each backward pass goes through, by its event
+
+
 def keeps(program: Program) -> list[Keep]:
+    through: Passes = {}
     found = []
     for root in program.roots:
         for event in of_kind(root, "keep"):
@@ -151,7 +155,7 @@ def keeps(program: Program) -> list[Keep]:
                 continue
             if event.detail == "comprehension" and not _is_the_end_of_it(event, loop):
                 continue
-            keep = _keep(program, root, event, loop)
+            keep = _keep(program, root, event, loop, through)
             if keep is not None and not _trains_anew(loop):
                 found.append(keep)
     return found
@@ -215,11 +219,11 @@ def _is_within_a_batch(loop: Region) -> bool:
     return False
 
 
-def _keep(program: Program, root: Region, event: Event, loop: Region) -> Keep | None:
+def _keep(program: Program, root: Region, event: Event, loop: Region, through: Passes) -> Keep | None:
     assert event.value is not None
     if all(isinstance(option, (Instance, Function)) for option in options(event.value)):
         return None  # a model or a record; what it holds was stored there before
-    backward = _backward_through(event, loop)
+    backward = _backward_through(event, loop, through)
     if backward is None and _may_be_a_number(program, event.value):
         return None
     if backward is None and attached(event.value) is not True:
@@ -262,22 +266,30 @@ def _may_be_a_number(program: Program, value: Value, depth: int = 0) -> bool:
     )
 
 
-def _backward_through(event: Event, loop: Region) -> Event | None:
+def _backward_through(event: Event, loop: Region, through: Passes) -> Event | None:
     """A backward pass of the loop on the very value that is kept (or on what contains it)."""
     assert event.value is not None
+    backwards = [e for e in of_kind(loop, "backward") if e.value is not None]
+    if not backwards:
+        return None
     kept = _elements(event.value)
     behind = {id(v) for value in kept for v in walk(value, _has_graph) if isinstance(v, (Result, Item))}
-    for backward in of_kind(loop, "backward"):
-        if backward.value is None:
-            continue
+    for backward in backwards:
+        assert backward.value is not None
         if any(id(v) in behind for v in options(backward.value)):
             return backward
-        through = list(walk(backward.value, _has_graph))
-        models = [v.callee for v in through if isinstance(v, Result) and not isinstance(v.callee, Member)]
-        called = {id(part) for model in models for part in walk(model)}
-        if any(v is w and id(w) not in called for v in through for w in kept):
+        if id(backward) not in through:
+            through[id(backward)] = list(walk(backward.value, _has_graph))
+        here = set(map(id, through[id(backward)])).intersection(map(id, kept))
+        if here and not here <= _called(through[id(backward)]):
             return backward  # not the model itself, put into a list
     return None
+
+
+def _called(values: list[Value]) -> set[int]:
+    """The identities of what is called to compute some values, and of what that was made from."""
+    callees = [v.callee for v in values if isinstance(v, Result) and not isinstance(v.callee, Member)]
+    return {id(part) for callee in callees for part in walk(callee)}
 
 
 def _has_graph(value: Value) -> bool:

@@ -126,11 +126,6 @@ class Machine:
     knots: list[Knot] = field(default_factory=list)  # what refers to itself in a circle, see `forgetting`
     asked: set[Any] = field(default_factory=set)  # tables and the keys that were looked for in them
 
-    def spend(self) -> None:
-        self.steps += 1
-        if self.steps > self.limit:
-            self._overrun()
-
     def open_root(self, makes: bool = False) -> Region:
         """Start a new trace with a budget of its own; `makes`: it can do no more than put networks together."""
         self.region = self.root = Region("root", None, None)
@@ -149,8 +144,8 @@ class Machine:
         if not trains(root):
             self.idle += self.steps - began
 
-    def _overrun(self) -> None:
-        """Let a call that brings events go on; stop another, or the whole trace."""
+    def overrun(self) -> None:
+        """The steps have passed the limit: let a call that brings events go on; stop another, or the whole trace."""
         if self.steps > self.root_limit:
             if self.steps > self.root_most or self.root is None or not trains(self.root):
                 for region in self.region.ancestors():
@@ -205,8 +200,12 @@ class Machine:
 
     def conditions(self) -> tuple[Condition, ...]:
         """What holds at this point of the trace."""
-        around = [c for region in self.region.ancestors() for c in region.given]
-        return (*around, *self.assumed)
+        found: list[Condition] = []
+        region: Region | None = self.region
+        while region is not None:
+            found += region.given
+            region = region.parent
+        return (*found, *self.assumed)
 
     def leave(self, kind: str, node: Node) -> None:
         if self.silent == 0:
@@ -372,7 +371,8 @@ def merge_names(
             if name not in merged:
                 merged[name] = value
     for name, value in merged.items():
-        found = [arm[name] for arm in arms if name in arm]
-        if any(other is not value for other in found):
-            merged[name] = choice(found, test, under)
+        for arm in arms:
+            if arm.get(name, value) is not value:
+                merged[name] = choice([arm[name] for arm in arms if name in arm], test, under)
+                break
     return merged

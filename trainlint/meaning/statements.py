@@ -36,7 +36,9 @@ _UNROLL = 3  # loops over that many constants are run once for each
 
 def execute(machine: Machine, block: s.Block, frame: Frame) -> bool:
     for statement in block.statements:
-        machine.spend()
+        machine.steps += 1
+        if machine.steps > machine.limit:
+            machine.overrun()
         run = _STATEMENTS.get(type(statement))
         if run is not None and not run(machine, statement, frame):
             return False

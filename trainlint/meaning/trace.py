@@ -87,10 +87,10 @@ class Region:
     @property
     def loop(self) -> Region | None:
         """The innermost real loop that this region is in (or is)."""
-        for region in self.ancestors():
-            if region.kind == "loop" and not region.unrolled:
-                return region
-        return None
+        region: Region | None = self
+        while region is not None and (region.kind != "loop" or region.unrolled):
+            region = region.parent
+        return region
 
     def inside(self, outer: Region) -> bool:
         return any(region is outer for region in self.ancestors())

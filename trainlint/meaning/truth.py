@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trainlint.meaning.values import (
     Bound,
+    Choice,
     Class,
     Constant,
     External,
@@ -24,6 +25,8 @@ _ARITHMETIC = frozenset("+ - * / // % ** @ unary-".split())
 
 def truth(value: Value) -> bool | None:
     """True or False where every alternative agrees, else None."""
+    if type(value) is not Choice:
+        return _single(value)
     found = {_single(option) for option in options(value)}
     return found.pop() if len(found) == 1 else None
 
@@ -41,6 +44,8 @@ def _single(value: Value) -> bool | None:
 
 def is_none(value: Value) -> bool | None:
     """Whether a value is None, where that is known; a setting's None is not."""
+    if type(value) is not Choice:
+        return _none(value)
     found = {_none(option) for option in options(value)}
     return found.pop() if len(found) == 1 else None
 

@@ -248,7 +248,7 @@ def options(value: Value, limit: int = 8) -> list[Value]:
             pending.extend(reversed(current.options))
         else:
             found.append(current)
-    return _distinct(found)
+    return found if len(found) == 1 else _distinct(found)
 
 
 def _distinct(values: list[Value]) -> list[Value]:
@@ -281,10 +281,9 @@ def choice(
     under: list[tuple[Condition, ...]] | None = None,
 ) -> Value:
     """The one value that all agree on, or a choice; `under` says on which conditions each is there."""
-    flat: list[Value] = []
-    for value in values:
-        if all(value is not f for f in flat):
-            flat.append(value)
+    flat = list({id(value): value for value in values}.values())
+    if len(flat) == 1 and type(flat[0]) is not Deferred:
+        return flat[0]
     if any(type(f) is Deferred for f in flat):  # each branch imports the name from elsewhere
         return Deferred(lambda: choice([f.resolve() if type(f) is Deferred else f for f in flat], test))
     distinct = _distinct(flat)
@@ -298,9 +297,12 @@ def choice(
 
 def constant(value: Value) -> Any:
     """The Python value where all alternatives are one hard or soft constant, else `MISSING`."""
-    found = options(value)
-    if len(found) == 1 and type(found[0]) is Constant:
-        return found[0].value
+    if type(value) is Constant:
+        return value.value
+    if type(value) is Choice:
+        found = options(value)
+        if len(found) == 1 and type(found[0]) is Constant:
+            return found[0].value
     return MISSING
 
 
