@@ -90,6 +90,7 @@ class Project:
     _sources: dict[Path, Source | SourceError] = field(default_factory=dict, repr=False)
     _words: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _calls: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
+    _tests: dict[Path, bool] = field(default_factory=dict, repr=False)
     _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
     _named: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
     _dependents: dict[frozenset[Path], frozenset[Path]] = field(default_factory=dict, repr=False)
@@ -241,6 +242,14 @@ class Project:
         for file in self.files:
             found.setdefault(file.stem, []).append(file)
         return found
+
+    def is_test(self, file: Path) -> bool:
+        """Whether it holds tests. They call with little data and for a moment: they do not show how a function is used."""
+        if file not in self._tests:
+            folders = file.relative_to(self.root).parts[:-1] if file.is_relative_to(self.root) else ()
+            named = file.name.startswith("test_") or file.stem.endswith("_test")
+            self._tests[file] = named or "tests" in folders
+        return self._tests[file]
 
     def resolve(self, importer: Path, dotted: str, level: int = 0) -> Path | None:
         """The project's file of a module, or of a package its `__init__.py`; None for what is not ours."""

@@ -343,6 +343,8 @@ def same(first: Value, second: Value) -> bool | None:
     a, b = one(first), one(second)
     if a is b:
         return True
+    if type(a) is Instance and type(b) is Instance:
+        return False
     match a, b:
         case Free(name=x), Free(name=y):
             return x == y

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from trainlint.meaning import huggingface, ignite
 from trainlint.meaning.arguments import add_argument, parsed_arguments
@@ -61,16 +62,21 @@ def role(value: Value) -> str:
     if cls is None:
         return ""
     names = [cls.name] if isinstance(cls, External) else external_bases(cls)
-    for name in names:
-        if is_optimizer_class(name):
-            return "optimizer"
-        if is_schedule_class(name) or name in SCHEDULE_FACTORIES:
-            return "schedule"
-        if name in _SCALERS or name.endswith("GradScaler"):
-            return "scaler"
-        if name in _ENGINES:
-            return "engine"
+    for kind in map(_kind_of, names):
+        if kind:
+            return kind
     return "module" if is_module(value) else ""
+
+
+@lru_cache(maxsize=4096)
+def _kind_of(name: str) -> str:
+    if is_optimizer_class(name):
+        return "optimizer"
+    if is_schedule_class(name) or name in SCHEDULE_FACTORIES:
+        return "schedule"
+    if name in _SCALERS or name.endswith("GradScaler"):
+        return "scaler"
+    return "engine" if name in _ENGINES else ""
 
 
 def _class_of(value: Value) -> Class | External | None:

@@ -91,9 +91,12 @@ def is_module(value: Value) -> bool:
     """Whether a value is (for sure) a torch module, of the project or of a library."""
     if not isinstance(value, Instance):
         return False
-    if isinstance(value.cls, External):
-        return is_module_class(value.cls.name)
-    return any(is_module_class(name) for name in external_bases(value.cls))
+    cls = value.cls
+    if isinstance(cls, External):
+        return is_module_class(cls.name)
+    if cls.is_module is None:
+        cls.is_module = any(map(is_module_class, external_bases(cls)))
+    return cls.is_module
 
 
 def find_member(cls: Class, name: str, after: Class | None = None) -> tuple[Value, Class] | None:

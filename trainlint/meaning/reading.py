@@ -228,7 +228,7 @@ def _run_function(machine: Machine, function: Function) -> Value:
 
 def _imported_trainers(project: Project, entry: Unit) -> frozenset[str]:
     """The imported names behind which something of the project may train: `from engine import train_one_epoch`."""
-    if entry.scope is None or entry.file is None or _is_test(entry.file, project):
+    if entry.scope is None or entry.file is None or project.is_test(entry.file):
         return frozenset()
     found = set()
     for name, value in entry.scope.names.items():
@@ -329,14 +329,8 @@ class _Elsewhere:
         if self.others is None:
             entry, project = self.entry.file, self.project
             found = project.dependents([entry]) if entry is not None else ()
-            self.others = [file for file in found if file != entry and not _is_test(file, project)]
+            self.others = [file for file in found if file != entry and not project.is_test(file)]
         return self.others
-
-
-def _is_test(file: Path, project: Project) -> bool:
-    """Tests call with little data and for a moment: they do not show how a function is used."""
-    folders = file.relative_to(project.root).parts[:-1] if file.is_relative_to(project.root) else ()
-    return file.name.startswith("test_") or file.stem.endswith("_test") or "tests" in folders
 
 
 def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhere) -> None:

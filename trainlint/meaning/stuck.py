@@ -70,9 +70,10 @@ class StuckForward:
 
 def stuck_forwards(program: Program) -> list[StuckForward]:
     found: dict[int, StuckForward] = {}
+    through: dict[int, set[int]] = {}
     for root in program.roots:
         for event in of_kind(root, "forward"):
-            loop = _training_loop(event)
+            loop = _training_loop(event, through)
             if loop is None or mode_dependent(event.target) is False:
                 continue
             for mode in sorted(program.modes_of(root).at(event), key=lambda m: m.training is None):
@@ -110,14 +111,21 @@ def _is_seen_in_part(switch: Event | None) -> bool:
     return switch is not None and any(region.stopped for region in switch.region.ancestors())
 
 
-def _training_loop(event: Event) -> Region | None:
-    """The loop in which a forward's result reaches a backward pass and an optimizer steps."""
+def _training_loop(event: Event, through: dict[int, set[int]]) -> Region | None:
+    """The loop in which a forward's result reaches a backward pass and an optimizer steps.
+
+    `through` remembers, by a backward pass's event, the identities of the values that it goes through.
+    """
     loop = event.loop
     if loop is None or event.value is None or event.grad is False:
         return None
     given = {id(part) for part in _given(event, event.value)}
-    backwards = [b for b in of_kind(loop, "backward") if b.value is not None]
-    if not any(id(v) in given for b in backwards for v in walk(b.value or event.value)):
+    for backward in of_kind(loop, "backward"):
+        if id(backward) not in through:
+            through[id(backward)] = (
+                set(map(id, walk(backward.value))) if backward.value is not None else set()
+            )
+    if all(given.isdisjoint(through[id(backward)]) for backward in of_kind(loop, "backward")):
         return None
     steps = of_kind(loop, "step")
     return loop if any(_may_train(step, event) for step in steps) else None

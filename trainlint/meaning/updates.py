@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Update:
     """One `optimizer.step()` of a loop, with the events of one iteration around it."""
 
@@ -43,6 +43,7 @@ class Update:
     loop: Region
     events: tuple[Event, ...]  # of the loop's body, inner loops included, in order
     reads_gradients: bool  # whether the code looks at gradients itself
+    fed_by: list[Event] | None = None  # memo of `backwards`
 
     @property
     def node(self) -> Node:
@@ -181,9 +182,10 @@ class Update:
     @property
     def backwards(self) -> list[Event]:
         """Backward passes in the same iteration whose gradients this step can use."""
-        return [
-            e for e in self.events if e.kind == "backward" and self._feeds(e) and not exclusive(e, self.event)
-        ]
+        if self.fed_by is None:
+            passes = (e for e in self.events if e.kind == "backward" and not exclusive(e, self.event))
+            self.fed_by = [e for e in passes if self._feeds(e)]
+        return self.fed_by
 
     def _feeds(self, backward: Event) -> bool:
         """Whether the loss may send gradients to this optimizer's parameters."""

@@ -126,6 +126,7 @@ class Class:
     keywords: dict[str, Value] = field(default_factory=dict)
     decorators: tuple[Value, ...] = ()
     lineage: tuple[Class | External | Unknown, ...] | None = None  # this class first, see objects.lineage
+    is_module: bool | None = None  # memo of objects.is_module
     counters: frozenset[str] | None = None  # see objects.counters
 
 
