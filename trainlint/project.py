@@ -98,7 +98,7 @@ class Project:
         default_factory=dict, repr=False
     )  # what `meaning` has lowered of each file
 
-    @property
+    @cached_property
     def files(self) -> tuple[Path, ...]:
         """All Python files and notebooks of the project, in a stable order."""
         return in_order(self._known)
@@ -156,7 +156,7 @@ class Project:
         self._sources[file] = source
         for remembered in (self._words, self._calls, self._imports, self._named):
             remembered.pop(file, None)
-        for derived in ("_finder", "_paths", "_importers", "_decorations", "unseen", "_stems"):
+        for derived in ("files", "_finder", "_paths", "_importers", "_decorations", "unseen", "_stems"):
             self.__dict__.pop(derived, None)
 
     def words(self, file: Path) -> frozenset[str]:

@@ -228,7 +228,7 @@ def _built_later(machine: Machine, holder: Instance, name: str) -> Value | None:
         for method_name, method in base.names.items():
             if not isinstance(method, Function) or method_name in tried or method_name == "forward":
                 continue
-            if not isinstance(method.node, s.Define) or not assigns_attribute(method.node.body, name):
+            if not isinstance(method.node, s.Define) or name not in own_attributes(method.node.body):
                 continue
             if any(running is method for running in machine.stack) or len(machine.stack) > 10:
                 continue
@@ -241,22 +241,37 @@ def _built_later(machine: Machine, holder: Instance, name: str) -> Value | None:
     return None
 
 
-def assigns_attribute(block: s.Block, name: str) -> bool:
-    """Whether a block holds `self.name = ...`; the block's words rule most out at once."""
-    return name in block.words and any(_assigns(statement, name) for statement in block.statements)
+def own_attributes(block: s.Block) -> frozenset[str]:
+    """The names of all `self.name = ...` in a block."""
+    if block.own is None:
+        block.own = frozenset(_assigned_in(block)) if "self" in block.words else frozenset()
+    return block.own
 
 
-def _assigns(node: s.Statement, name: str) -> bool:
-    match node:
-        case s.Assign(targets=targets):
-            return any(_names_attribute(target, name) for target in targets)
-        case s.If(then=a, otherwise=b) | s.For(body=a, otherwise=b) | s.While(body=a, otherwise=b):
-            return assigns_attribute(a, name) or assigns_attribute(b, name)
-        case s.With(body=a):
-            return assigns_attribute(a, name)
-        case s.Try(body=a, otherwise=b):
-            return assigns_attribute(a, name) or assigns_attribute(b, name)
-    return False
+def _assigned_in(block: s.Block) -> Iterator[str]:
+    for statement in block.statements:
+        match statement:
+            case s.Assign(targets=targets):
+                yield from _attributes_of_self(targets)
+            case (
+                s.If(then=a, otherwise=b)
+                | s.For(body=a, otherwise=b)
+                | s.While(body=a, otherwise=b)
+                | s.Try(body=a, otherwise=b)
+            ):
+                yield from _assigned_in(a)
+                yield from _assigned_in(b)
+            case s.With(body=a):
+                yield from _assigned_in(a)
+
+
+def _attributes_of_self(targets: tuple[s.Expression, ...]) -> Iterator[str]:
+    for target in targets:
+        match target:
+            case s.Attribute(value=s.Name(id="self"), name=name):
+                yield name
+            case s.Display(items=items):
+                yield from _attributes_of_self(items)
 
 
 def counters(cls: Class) -> frozenset[str]:
@@ -288,15 +303,6 @@ def _counted(block: s.Block) -> Iterator[str]:
                 yield from _counted(b)
             case s.With(body=a):
                 yield from _counted(a)
-
-
-def _names_attribute(target: s.Expression, name: str) -> bool:
-    match target:
-        case s.Attribute(value=s.Name(id="self"), name=attribute):
-            return attribute == name
-        case s.Display(items=items):
-            return any(_names_attribute(item, name) for item in items)
-    return False
 
 
 ENUM = "*enum"  # the attribute that marks a member of an Enum

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.paths import fixed_parts
@@ -13,17 +14,20 @@ from trainlint.project import Project
 
 def saves_from_the_cpu(project: Project, named: tuple[str, ...] = ()) -> bool:
     """Whether all that the project saves was moved to the CPU right before; what it saves under a name, if it does."""
-    places = [
-        (text, found)
-        for file in project.files
-        for text in (project.text(file) or "",)
-        for found in _SAVE.finditer(text)
-    ]
+    places = list(_saves(project))
     under_it = [(text, found) for text, found in places if named and _says_all(text, found, named)]
     return bool(places) and all(
         _TO_CPU.search(text, max(0, found.start() - _NEAR), found.end() + _NEAR)
         for text, found in under_it or places
     )
+
+
+def _saves(project: Project) -> Iterator[tuple[str, re.Match[str]]]:
+    """The saves of a project's files, each with the file's text."""
+    for file in project.files:
+        if "save" in project.words(file):
+            text = project.text(file) or ""
+            yield from ((text, save) for save in _SAVE.finditer(text))
 
 
 def _says_all(text: str, save: re.Match[str], words: tuple[str, ...]) -> bool:
@@ -40,12 +44,7 @@ def is_published(project: Project, load: Event, path: Value) -> bool:
     if not any(_PUBLISHED in place.unit.source.text for place in (load.node, *written)):
         return False
     parts = fixed_parts(path)
-    texts = (project.text(file) or "" for file in project.files)
-    saved = (
-        text[save.start() : save.end() + _NEAR].partition("\n")[0]
-        for text in texts
-        for save in _SAVE.finditer(text)
-    )
+    saved = (text[save.start() : save.end() + _NEAR].partition("\n")[0] for text, save in _saves(project))
     return bool(parts) and not any(part in call for call in saved for part in parts)
 
 

@@ -398,6 +398,7 @@ class Block:
     statements: tuple[Statement, ...]
     assigned: frozenset[str]
     words: frozenset[str]
+    own: frozenset[str] | None = None  # memo of objects.own_attributes
 
 
 def nodes_in(block: Block) -> Iterator[Any]:
