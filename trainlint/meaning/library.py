@@ -14,7 +14,7 @@ from trainlint.meaning.imports import imported
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import fields_of, get_attribute, register_unnamed
-from trainlint.meaning.processes import note_start
+from trainlint.meaning.processes import note_handed, note_start
 from trainlint.meaning.samples import note_sample
 from trainlint.meaning.skorch import apply_by_itself, is_net
 from trainlint.meaning.syntax import Node
@@ -61,6 +61,7 @@ def call_external(
 ) -> Value:
     name = callee.name
     note_start(machine, name, arguments, keywords, node)
+    note_handed(machine, arguments, keywords)
     handler = _HANDLERS.get(name)
     if handler is not None:
         value = handler(machine, arguments, keywords, node)

@@ -75,11 +75,12 @@ class Writes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Started:
-    """A function that a process or thread of its own runs."""
+    """A function that a process or thread of its own runs, or a library that was given it."""
 
     function: Value
     arguments: tuple[Value, ...]
     keywords: dict[str, Value]
+    unless_entered: bool = False  # by then
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,7 @@ from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.lightning import fit, own_optimizers
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
-from trainlint.meaning.processes import start_by_method
+from trainlint.meaning.processes import note_handed, start_by_method
 from trainlint.meaning.registries import MOST_CANDIDATES, find_all_registered, find_registered, is_table
 from trainlint.meaning.strings import applied
 from trainlint.meaning.syntax import Node
@@ -113,6 +113,7 @@ def call_method(
         if name in ("cuda", "to") and node is not None:
             machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
         return receiver
+    note_handed(machine, arguments, keywords)
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     if node is not None and _could_do_anything(receiver, name):

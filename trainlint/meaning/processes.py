@@ -6,8 +6,8 @@ a loop that starts workers is no loop around what they do.
 
 from __future__ import annotations
 
-from trainlint.meaning.machine import Machine, Started
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.machine import TRAINING_WORDS, Machine, Started
+from trainlint.meaning.syntax import Define, Node
 from trainlint.meaning.values import (
     Bound,
     Constant,
@@ -57,6 +57,25 @@ def note_start(
     launcher = LAUNCHERS.get(name)
     if launcher is not None:
         _note(machine, launcher, arguments, keywords, node)
+
+
+def note_handed(machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value]) -> None:
+    """A library gets a function that only the one at hand knows, and that trains: it will call it."""
+    given = [*arguments, *keywords.values()]
+    for value in (*given, *(item for v in given if isinstance(v, Sequence) for item in v.items)):
+        if not isinstance(value, Function) or not _trains_within(value) or machine.starts >= MOST:
+            continue
+        if value.node in machine.entered or any(value is one.function for one in machine.started):
+            continue
+        machine.starts += 1
+        machine.started.append(Started(value, (), {"**": Unknown("given by a library")}, unless_entered=True))
+
+
+def _trains_within(function: Function) -> bool:
+    """Whether a function is defined within another, and its body speaks of training."""
+    if not isinstance(function.node, Define) or getattr(function.scope, "function", None) is None:
+        return False
+    return not TRAINING_WORDS.isdisjoint(function.node.body.words)
 
 
 def start_by_method(

@@ -20,7 +20,7 @@ from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Knot, Mac
 from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
-from trainlint.meaning.unit import Frame, Unit
+from trainlint.meaning.unit import Frame, Unit, words_within
 from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function, Instance, Module, Value
 from trainlint.records import dataclass
 
@@ -173,6 +173,8 @@ def _workers(machine: Machine, reading: Reading) -> None:
     """What a trace has started in processes and threads of their own."""
     started, machine.started = machine.started, []
     for one in started:
+        if one.unless_entered and isinstance(one.function, Function) and one.function.node in machine.entered:
+            continue
         _root(machine, reading, partial(call, machine, one.function, one.arguments, one.keywords, None, None))
 
 
@@ -283,7 +285,7 @@ def _using(classes: dict[str, Class], words: frozenset[str]) -> frozenset[str]:
 
 
 def _code(function: Function) -> frozenset[str]:
-    return function.node.body.words if isinstance(function.node, s.Define) else frozenset()
+    return frozenset(words_within(function.node.body)) if isinstance(function.node, s.Define) else frozenset()
 
 
 def _called(function: Function) -> frozenset[str]:

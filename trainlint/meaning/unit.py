@@ -38,7 +38,7 @@ class Unit:
     def code_words(self) -> frozenset[str]:
         """The names and attributes that the code uses, in all of its functions; not what it only imports."""
         if self.words is None:
-            self.words = frozenset(_words(self.body))
+            self.words = frozenset(words_within(self.body))
         return self.words
 
     @property
@@ -46,7 +46,8 @@ class Unit:
         return self.source.path
 
 
-def _words(block: Block) -> Iterator[str]:
+def words_within(block: Block) -> Iterator[str]:
+    """The names and attributes of a block and of the functions that are defined in it."""
     yield from block.words
     for statement in block.statements:
         yield from _inner_words(statement)
@@ -55,19 +56,19 @@ def _words(block: Block) -> Iterator[str]:
 def _inner_words(statement: Statement) -> Iterator[str]:
     match statement:
         case Define():
-            yield from _words(statement.body)
+            yield from words_within(statement.body)
         case DefineClass(body=body) | With(body=body):
-            yield from _words(body)
+            yield from words_within(body)
         case (
             If(then=first, otherwise=second)
             | For(body=first, otherwise=second)
             | While(body=first, otherwise=second)
         ):
-            yield from _words(first)
-            yield from _words(second)
+            yield from words_within(first)
+            yield from words_within(second)
         case Try(body=first, otherwise=second, handlers=handlers):
             for block in (first, second, *(block for _, block in handlers)):
-                yield from _words(block)
+                yield from words_within(block)
 
 
 @dataclass(slots=True, eq=False)
