@@ -353,6 +353,8 @@ def _is_entry(value: Value, part: Value, source: Value) -> bool:
     """Whether a value is that part of what a model gave, by its key, or any part in turn."""
     if value is part:
         return True
+    if isinstance(value, Member) and isinstance(part, Member):
+        return value.name == part.name and container(value) is source
     if not isinstance(value, Item) or not isinstance(part, Item) or container(value) is not source:
         return False
     keys = [MISSING if item.key is None else constant(item.key) for item in (value, part)]
