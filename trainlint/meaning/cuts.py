@@ -120,6 +120,8 @@ def _whole(program: Program, backward: Event) -> CutLoss | None:
     value = backward.value
     if value is None or attached(value) is not False or _is_elsewhere(backward):
         return None
+    if program.uses("reinforce"):
+        return None  # before torch 0.4 a drawn sample took its reward by `.reinforce()` and had a graph
     if not all(isinstance(o, Result) for o in options(value)) or _has_own_leaf(program, value):
         return None
     cut = _cut_in(value)

@@ -6,11 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Level
+from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.conditions import depends_on, is_usual, settings_in
 from trainlint.meaning.dataflow import attached, operands, operation, peel, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS
+from trainlint.meaning.flow import of_kind
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import BY_FRAMEWORK, Event, Region
 from trainlint.meaning.values import NONE, External, Instance, Item, Result, Value, constant, one
@@ -307,6 +309,8 @@ def objectives(program: Program, roots: list[Region]) -> list[Objective]:
         for event in root.events():
             if event.kind != "criterion" or len(event.inputs) < 2:
                 continue
+            if is_in_unit_test(event) and not of_kind(root, "step"):
+                continue  # made-up values that a criterion of the project is tried with
             callee = one(event.target)
             name = (
                 callee.cls.name if isinstance(callee, Instance) and isinstance(callee.cls, External) else None
