@@ -30,6 +30,7 @@ ROUNDS |= {
     "t45": "ninth",
     "t46": "ninth",
     **dict.fromkeys(("t47", "t48", "t49", "t50"), "tenth"),
+    **dict.fromkeys(("t51", "t52", "t53", "t54"), "eleventh"),
 }
 
 

@@ -49,6 +49,8 @@ def _effect(value: Value) -> bool | object | None:
         case Instance(cls=External(name="torch.set_grad_enabled"), arguments=arguments, keywords=keywords):
             switch = arguments[0] if arguments else keywords.get("mode")
             return truth(switch) if switch is not None else None
+        case Result(callee=External(name="operator.and"), arguments=(_, second)):
+            return grad_effect(second)  # `with model.eval() and torch.no_grad():` enters the second
         case Sequence(kind="generator") | Result(callee=Function()):
             region = value.region if isinstance(value, Sequence) else None
             function = (

@@ -225,6 +225,8 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             layer = layer_name(name)
             if "*frozen" in value.callee.attributes:
                 return None
+            if layer in WEIGHTED and _is_frozen_table(value.callee):
+                return _any(inputs, seen)
             if layer in WEIGHTED:
                 return True
             if layer is not None:
@@ -235,6 +237,14 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
         case Free() | Argument() if _is_criterion_like(value):
             return _any([*inputs[:1], *_targets(inputs[1:])], seen)
     return None
+
+
+def _is_frozen_table(layer: Instance) -> bool:
+    """`nn.Embedding.from_pretrained(vectors)`, which freezes them unless it is told not to."""
+    if "*pretrained" not in layer.attributes:
+        return False
+    given = layer.keywords.get("freeze", layer.arguments[1] if len(layer.arguments) > 1 else Constant(True))
+    return constant(given) is True
 
 
 def _targets(values: Iterable[Value]) -> list[Value]:

@@ -14,7 +14,12 @@ from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
-from trainlint.meaning.modules import mode_dependent, normalises_by_batch_only, only_tracks_instances
+from trainlint.meaning.modules import (
+    is_left_to_others,
+    mode_dependent,
+    normalises_by_batch_only,
+    only_tracks_instances,
+)
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, Name, Node, While
@@ -196,9 +201,25 @@ class Evaluation:
     @property
     def mode_dependent(self) -> bool | None:
         target = self.event.target
-        if only_tracks_instances(target) or normalises_by_batch_only(target):
+        if only_tracks_instances(target) or normalises_by_batch_only(target) or _asks_for_losses(self.event):
             return False
         return mode_dependent(self.event.target)
+
+    @property
+    def left_open(self) -> bool:
+        """Whether the code does not show which network it is, or how often it drops."""
+        return any(is_left_to_others(option) for option in options(self.event.target))
+
+
+def _asks_for_losses(event: Event) -> bool:
+    """torchvision's detectors give losses for images and targets in train mode only."""
+    return len(event.inputs) > 1 and any(
+        isinstance(o, Instance) and isinstance(o.cls, External) and o.cls.name.startswith(_DETECTORS)
+        for o in options(event.target)
+    )
+
+
+_DETECTORS = "torchvision.models.detection."
 
 
 def _is_part_of_forward(function: object) -> bool:

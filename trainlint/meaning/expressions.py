@@ -38,6 +38,13 @@ from trainlint.meaning.values import (
 )
 
 _BUILTINS = frozenset(dir(builtins))
+_OLD_BUILTINS = {
+    "xrange": "range",
+    "unicode": "str",
+    "basestring": "str",
+    "long": "int",
+    "raw_input": "input",
+}  # Python 2
 LONGEST_TABLE = 1000  # items of one list or dictionary that are looked at; what is longer is data
 
 
@@ -65,6 +72,8 @@ def _name(machine: Machine, node: s.Name, frame: Frame) -> Value:
         return starred
     if name in _BUILTINS or name in ("get_ipython", "display"):
         return External(f"builtins.{name}")
+    if name in _OLD_BUILTINS:
+        return External(f"builtins.{_OLD_BUILTINS[name]}")
     return meant(frame, name) or stand_in(machine, frame, name) or Free(name, node)
 
 

@@ -100,9 +100,10 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
         return None
     if isinstance(value.cls, External):
         return _library_mode(value, depth)
-    if _reads_mode(value.cls):
+    drops, asks = _reads_mode(value.cls)
+    if drops:
         return True
-    answers: set[bool | None] = {None} if CLOSED in value.attributes else set()
+    answers: set[bool | None] = {None} if asks or CLOSED in value.attributes else set()
     for name, inner in held(value):
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
             answers.add(_mode_dependent(inner, depth + 1))
@@ -166,11 +167,23 @@ def normalises_by_batch_only(value: Value) -> bool:
     return bool(norms) and all(constant(norm.keywords.get("momentum", NONE)) == 1 for norm in norms)
 
 
+def is_left_to_others(module: Value) -> bool:
+    """Whether a network, or a part of it, comes from elsewhere than the code at hand, or drops at a rate not known."""
+    if not isinstance(module, Instance):
+        return True
+    for part in parts(module):
+        if isinstance(part, Instance) and isinstance(part.cls, External):
+            layer = layer_name(part.cls.name)
+            if layer not in _HOLDERS and (layer is None or _library_mode(part, 6) is None):
+                return True
+    return False
+
+
 def _what_depends(part: Value) -> str:
     if not isinstance(part, Instance):
         return "?"
     if not isinstance(part.cls, External):
-        return "code" if _reads_mode(part.cls) else ""
+        return "code" if any(_reads_mode(part.cls)) else ""
     layer = layer_name(part.cls.name) or "?"
     return "" if layer in _HOLDERS or _library_mode(part, 6) is False else layer
 
@@ -239,17 +252,29 @@ def _rate(value: Instance, position: int, keyword: str, default: float) -> bool 
     return rate > 0 if isinstance(rate, (int, float)) else None
 
 
-def _reads_mode(cls: Class) -> bool:
-    """Whether a class asks for `self.training` or applies a functional dropout."""
+def _reads_mode(cls: Class) -> tuple[bool, bool]:
+    """Whether a class applies a functional dropout or normalisation, and whether it asks for `self.training` at all.
+
+    What it does otherwise in training (more outputs, auxiliary heads) evaluation may want as well.
+    """
+    asks = False
     for base in lineage(cls):
         for member in base.names.values() if isinstance(base, Class) else ():
             if isinstance(member, Function) and isinstance(member.node, Define):
+                if member.name in ("train", "__init__"):
+                    continue
                 words = member.node.body.words
-                if member.name not in ("train", "__init__") and (
-                    "training" in words or ("dropout" in words and "F" in words)
+                if ("F" in words and "dropout" in words) or (
+                    "training" in words and not words.isdisjoint(_BY_MODE)
                 ):
-                    return True
-    return False
+                    return True, True
+                asks = asks or "training" in words
+    return False, asks
+
+
+_BY_MODE = frozenset(
+    "dropout dropout1d dropout2d dropout3d alpha_dropout batch_norm instance_norm rand rand_like randn randn_like bernoulli bernoulli_ normal_ uniform_".split()
+)
 
 
 def has_weights(value: Value, depth: int = 0) -> bool | None:

@@ -9,7 +9,7 @@ from trainlint.meaning.dataflow import certainty, same, walk
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Mode
-from trainlint.meaning.modules import mode_dependent, parts
+from trainlint.meaning.modules import is_left_to_others, mode_dependent, parts
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
@@ -62,6 +62,11 @@ class StuckForward:
     @property
     def mode_dependent(self) -> bool | None:
         return mode_dependent(self.forward.target)
+
+    @property
+    def left_open(self) -> bool:
+        """Whether the code does not show which network it is, or how often it drops."""
+        return any(is_left_to_others(option) for option in options(self.forward.target))
 
     @property
     def known(self) -> Certainty:
