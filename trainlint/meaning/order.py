@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.callers import is_in_unit_test, is_test_file
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.lightning import RETURNED
@@ -58,7 +58,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         or (loader.samples_elsewhere is not False and not is_unsampled_alone(loader))
         or not (training.steps or training.backward.detail == RETURNED)
         or loader.open
-        or is_in_unit_test(training.backward)
+        or (is_in_unit_test(training.backward) and is_test_file(loader.node))
     ):
         return False
     if any(other.shuffles for other in training.alternatives):
