@@ -383,6 +383,8 @@ def _may_be_cut(value: Value, depth: int = 0) -> bool:
         return any(_may_be_cut(part, depth + 1) for part in value.arguments)
     if not isinstance(value, Choice) or value.loop:
         return False
+    if depth and all(attached(option) is False for option in options(value)):
+        return False  # a number all along, such as the weight of a meter
     return any(isinstance(o, Result) and attached(o) is False for o in options(value))
 
 
