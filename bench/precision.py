@@ -1,6 +1,6 @@
 """What readers said about findings in real repositories, as the tables of docs/precision.md.
 
-    python bench/precision.py [FILE]
+    python bench/precision.py [FILE] [--together ROUND...]
 
 Prints, for each round of judgements in FILE (default bench/judged.jsonl), how many findings both readers call true,
 how many false, and where they differ or call it debatable; by level with the lower end of Wilson's 95 % interval,
@@ -9,8 +9,8 @@ by rule, and by repository. A disputed finding counts as not true. Rounds are to
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,13 +35,39 @@ ROUNDS |= {
 
 
 def main() -> None:
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("judged.jsonl")
-    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    parser = argparse.ArgumentParser(description="What readers said about findings in real repositories.")
+    parser.add_argument("file", nargs="?", type=Path, default=Path(__file__).with_name("judged.jsonl"))
+    parser.add_argument(
+        "--together", nargs="+", metavar="ROUND", help="sums of these rounds, by level and rule"
+    )
+    arguments = parser.parse_args()
+    lines = [
+        json.loads(line) for line in arguments.file.read_text(encoding="utf-8").splitlines() if line.strip()
+    ]
     rounds: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
         rounds.setdefault(ROUNDS.get(line.get("reader", ""), "other"), []).append(line)
+    if arguments.together:
+        asked = [line for name in arguments.together for line in rounds[name]]
+        print("\n".join(sums_of(asked)))
+        return
     for name, judgements in rounds.items():
         print("\n".join(table_of(name, judgements)))
+
+
+def sums_of(judgements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Counts by level, and by rule and level."""
+    said: dict[Key, set[str]] = {}
+    level: dict[Key, str] = {}
+    for judged in judgements:
+        said.setdefault(key_of(judged), set()).add(str(judged["verdict"]).lower())
+        level[key_of(judged)] = judged.get("level", "unknown")
+    yield "| findings | true | false | disputed | share true | lower 95 % bound |\n|---|---|---|---|---|---|"
+    for word in ("error", "warning", "advice"):
+        yield from row_of(word, [agreed(said[key]) for key in said if level[key] == word])
+    for rule, word in sorted({(key[3], level[key]) for key in said}):
+        verdicts = [agreed(said[key]) for key in said if (key[3], level[key]) == (rule, word)]
+        yield from row_of(f"{rule}, {word}", verdicts)
 
 
 def table_of(name: str, judgements: Sequence[Mapping[str, Any]]) -> Iterator[str]:

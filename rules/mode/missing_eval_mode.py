@@ -98,7 +98,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         ):
             continue
         dependent = evaluation.mode_dependent
-        if dependent is False or evaluation.as_asked or (dependent is None and not evaluation.left_open):
+        if dependent is False or evaluation.as_asked:
             continue
         model = evaluation.model_text
         yield Finding(

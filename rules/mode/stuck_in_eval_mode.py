@@ -89,8 +89,6 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, inse
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for stuck in program.stuck_forwards:
-        if stuck.mode_dependent is None and not stuck.left_open:
-            continue  # a network at hand of which nothing shows that it depends on the mode
         model = text_of(stuck.model_node)
         yield Finding(
             stuck.place,

@@ -15,10 +15,9 @@ from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import (
-    is_left_to_others,
-    mode_dependent,
     normalises_by_batch_only,
     only_tracks_instances,
+    shown_mode_dependence,
 )
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
@@ -203,12 +202,7 @@ class Evaluation:
         target = self.event.target
         if only_tracks_instances(target) or normalises_by_batch_only(target) or _asks_for_losses(self.event):
             return False
-        return mode_dependent(self.event.target)
-
-    @property
-    def left_open(self) -> bool:
-        """Whether the code does not show which network it is, or how often it drops."""
-        return any(is_left_to_others(option) for option in options(self.event.target))
+        return shown_mode_dependence(target)
 
 
 def _asks_for_losses(event: Event) -> bool:

@@ -167,7 +167,16 @@ def normalises_by_batch_only(value: Value) -> bool:
     return bool(norms) and all(constant(norm.keywords.get("momentum", NONE)) == 1 for norm in norms)
 
 
-def is_left_to_others(module: Value) -> bool:
+def shown_mode_dependence(value: Value) -> bool | None:
+    """Whether a network depends on the mode; False where the code shows it whole and nothing that does, so that a
+    branch on `self.training` or a part that was not followed is no reason to say so."""
+    found = mode_dependent(value)
+    if found is None and not any(_is_left_to_others(option) for option in options(value)):
+        return False
+    return found
+
+
+def _is_left_to_others(module: Value) -> bool:
     """Whether a network, or a part of it, comes from elsewhere than the code at hand, or drops at a rate not known."""
     if not isinstance(module, Instance):
         return True

@@ -249,20 +249,26 @@ def own_attributes(block: s.Block) -> frozenset[str]:
 
 
 def _assigned_in(block: s.Block) -> Iterator[str]:
+    for statement in _nested(block):
+        if isinstance(statement, s.Assign):
+            yield from _attributes_of_self(statement.targets)
+
+
+def _nested(block: s.Block) -> Iterator[s.Statement]:
+    """The statements of a function's body, also those in its branches, loops and contexts."""
     for statement in block.statements:
+        yield statement
         match statement:
-            case s.Assign(targets=targets):
-                yield from _attributes_of_self(targets)
             case (
                 s.If(then=a, otherwise=b)
                 | s.For(body=a, otherwise=b)
                 | s.While(body=a, otherwise=b)
                 | s.Try(body=a, otherwise=b)
             ):
-                yield from _assigned_in(a)
-                yield from _assigned_in(b)
+                yield from _nested(a)
+                yield from _nested(b)
             case s.With(body=a):
-                yield from _assigned_in(a)
+                yield from _nested(a)
 
 
 def _attributes_of_self(targets: tuple[s.Expression, ...]) -> Iterator[str]:
@@ -289,20 +295,10 @@ def counters(cls: Class) -> frozenset[str]:
 
 
 def _counted(block: s.Block) -> Iterator[str]:
-    for statement in block.statements:
+    for statement in _nested(block):
         match statement:
             case s.Augment(target=s.Attribute(value=s.Name(id="self"), name=name)):
                 yield name
-            case (
-                s.If(then=a, otherwise=b)
-                | s.For(body=a, otherwise=b)
-                | s.While(body=a, otherwise=b)
-                | s.Try(body=a, otherwise=b)
-            ):
-                yield from _counted(a)
-                yield from _counted(b)
-            case s.With(body=a):
-                yield from _counted(a)
 
 
 ENUM = "*enum"  # the attribute that marks a member of an Enum

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.callers import is_in_unit_test, is_test_file
+from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.lightning import RETURNED
@@ -58,7 +58,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         or (loader.samples_elsewhere is not False and not is_unsampled_alone(loader))
         or not (training.steps or training.backward.detail == RETURNED)
         or loader.open
-        or (is_in_unit_test(training.backward) and is_test_file(loader.node))
+        or (is_in_unit_test(training.backward) and _is_in_test_file(program, loader))
     ):
         return False
     if any(other.shuffles for other in training.alternatives):
@@ -66,6 +66,11 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     if _serves_itself(loader.dataset) or _is_whole(loader) or _stops_at_once(training):
         return False
     return not (_is_series(program) or _carries_state(training) or _shuffled_by_hand(program, loader))
+
+
+def _is_in_test_file(program: Program, loader: Loader) -> bool:
+    file = loader.node.unit.file if loader.node is not None else None
+    return file is not None and program.reading.project.is_test(file)
 
 
 def _serves_itself(dataset: Value | None) -> bool:

@@ -9,7 +9,7 @@ from trainlint.meaning.dataflow import certainty, same, walk
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Mode
-from trainlint.meaning.modules import is_left_to_others, mode_dependent, parts
+from trainlint.meaning.modules import mode_dependent, parts, shown_mode_dependence
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
@@ -61,12 +61,7 @@ class StuckForward:
 
     @property
     def mode_dependent(self) -> bool | None:
-        return mode_dependent(self.forward.target)
-
-    @property
-    def left_open(self) -> bool:
-        """Whether the code does not show which network it is, or how often it drops."""
-        return any(is_left_to_others(option) for option in options(self.forward.target))
+        return shown_mode_dependence(self.forward.target)
 
     @property
     def known(self) -> Certainty:
@@ -79,7 +74,7 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
     for root in program.roots:
         for event in of_kind(root, "forward"):
             loop = _training_loop(event, through)
-            if loop is None or mode_dependent(event.target) is False:
+            if loop is None or shown_mode_dependence(event.target) is False:
                 continue
             for mode in sorted(program.modes_of(root).at(event), key=lambda m: m.training is None):
                 if mode.pretrained and mode_dependent(event.target) is not True:
