@@ -15,22 +15,19 @@ from trainlint.meaning.dataflow import (
     walk,
 )
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, is_seen_whole, of_kind
+from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import is_left_open
 from trainlint.meaning.handover import handed_in
+from trainlint.meaning.holders import outlives
 from trainlint.meaning.iteration import is_dictionary, underlying
-from trainlint.meaning.methods import role
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import statement_text, text_of
-from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import (
-    Assign,
     Attribute,
     Augment,
     Call,
     Comprehension,
-    Declare,
     Define,
     Expression,
     Name,
@@ -41,7 +38,6 @@ from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     MISSING,
     Argument,
-    Bound,
     Choice,
     External,
     Free,
@@ -230,14 +226,14 @@ def _keep(program: Program, root: Region, event: Event, loop: Region, through: P
         backward = _trained_by(program, event.value)
         if backward is None and not _is_of_switched(program, event.value):
             return None
-    if backward is not None and not _directly(backward, event.value):
+    if backward is not None and attached(event.value) is False:
         return None
     if _may_be_cut(event.value) or (backward is None and is_part_of_network(program, loop)):
         return None
     if (
         (backward is None and _is_unrolled_sequence(event.value, loop))
         or not _new_in(event.value, loop)
-        or not _outlives(event, loop)
+        or not outlives(event, loop)
         or _is_consumed(program, event, loop, backward)
     ):
         return None
@@ -371,11 +367,6 @@ def _elements(value: Value) -> list[Value]:
     ]
 
 
-def _directly(backward: Event, value: Value) -> bool:
-    """Whether a value that backward goes through has a graph for sure, or by being the loss itself."""
-    return attached(value) is not False
-
-
 def _may_be_cut(value: Value, depth: int = 0) -> bool:
     """Whether one of the paths that give a value, or a part of a sum, has taken it out of its graph: a helper that
     looks at types first, one of several methods that counts."""
@@ -415,30 +406,6 @@ def _is_fresh(value: Value, loop: Region, seen: dict[int, bool]) -> bool:
     return found
 
 
-def _outlives(event: Event, loop: Region) -> bool:
-    """Whether what keeps the value is not started anew in each iteration (or with each optimizer step)."""
-    if _is_bounded(event.target) or _is_local(event.target, loop) or _runs_briefly(loop):
-        return False
-    name = _holder_name(event.node)
-    resets = [e for e in of_kind(loop, "reset") if name and e.detail == name]
-    steps = of_kind(loop, "step")
-    if _is_reset_around(loop, name, event.target):
-        return False
-    for reset in resets:
-        if implied(reset, event, loop) or any(_same_arms(reset, step, loop) for step in steps):
-            return False
-    if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
-        if _is_of_inner_call(event, loop, name):
-            return False
-        if isinstance(event.target, Choice) and event.target.loop and event.target.options:
-            if _is_local(event.target.options[0], loop):
-                return False  # an inner loop's sum, begun anew by a value of this iteration
-            if _is_carried(event.target):
-                return True
-        return _is_outer(event, loop)
-    return True
-
-
 def _is_unrolled_sequence(value: Value, loop: Region) -> bool:
     """Whether a recurrent state goes round the loop: its graph spans the sequence, whoever keeps the parts."""
     for inner in walk(value, _has_graph):
@@ -447,109 +414,6 @@ def _is_unrolled_sequence(value: Value, loop: Region) -> bool:
                 if any(v is inner for given in inner.arguments for v in walk(given, _has_graph)):
                     return True
     return False
-
-
-def _is_of_inner_call(event: Event, loop: Region, name: str) -> bool:
-    """A local variable of a function that the loop calls: it goes with the call."""
-    call = enclosing_call(event)
-    if call is None or call is loop or not call.inside(loop):
-        return False
-    function = call.function.function if isinstance(call.function, Bound) else call.function
-    body = getattr(getattr(function, "node", None), "body", None)
-    declared = [d for d in getattr(body, "statements", ()) if isinstance(d, Declare)]
-    return body is not None and not any(name in d.names for d in declared)
-
-
-def _is_local(holder: Value, loop: Region) -> bool:
-    """A tensor, list or dictionary made in the same iteration that is written to."""
-    found = one(holder)
-    return (
-        isinstance(found, (Result, Sequence, Mapping))
-        and found.region is not None
-        and found.region.inside(loop)
-    )
-
-
-def _runs_briefly(loop: Region) -> bool:
-    """A loop of a few iterations over a constant range, whose sum lives no longer."""
-    count = iterations(loop)
-    return count is not None and count[1] is None and count[0] <= 20 and len(enclosing_loops(loop)) > 1
-
-
-def _is_carried(holder: Choice) -> bool:
-    """Whether what reaches the next iteration still has a graph: the next statement may take the number out."""
-    return any(attached(option) is not False for option in holder.options[1:]) or len(holder.options) < 2
-
-
-def _is_reset_around(loop: Region, name: str, holder: Value) -> bool:
-    """Whether an outer loop starts or makes the accumulator anew for each of its own optimizer steps."""
-    for outer in enclosing_loops(loop)[1:]:
-        shared = name.startswith(".")
-        steps = [
-            s
-            for s in of_kind(outer, "step")
-            if (s.loop is outer or (shared and not s.region.inside(loop)))
-            and not _may_schedule(s, loop, outer)
-        ]
-        if steps and _is_local(holder, outer):
-            return True
-        if (
-            name
-            and steps
-            and any(e.detail == name and not e.region.inside(loop) for e in of_kind(outer, "reset"))
-        ):
-            return True
-    return False
-
-
-def _may_schedule(step: Event, loop: Region, outer: Region) -> bool:
-    """Whether a step around a loop that steps by itself is one of an unknown object that nobody clears: a schedule."""
-    if role(step.target) == "optimizer" or not of_kind(loop, "step"):
-        return False
-    return not any(same(e.target, step.target) for e in of_kind(outer, "zero_grad"))
-
-
-def _same_arms(first: Event, second: Event, loop: Region) -> bool:
-    a, b = first.guards(loop), second.guards(loop)
-    return bool(b) and {id(r) for r in b} <= {id(r) for r in a}
-
-
-def _target_is_name(node: Assign | Augment) -> bool:
-    target = node.target if isinstance(node, Augment) else node.targets[0]
-    return isinstance(target, Name)
-
-
-def _is_outer(event: Event, loop: Region) -> bool:
-    """A global, or a closure's variable."""
-    return event.region.loop is not loop
-
-
-def _holder_name(node: Node) -> str:
-    """The name that a reset would have to set: `total`, `.losses` of an attribute."""
-    target: Expression | None = None
-    match node:
-        case Augment(target=found):
-            target = found
-        case Assign(targets=(found, *_)):
-            target = found
-        case Call(function=Attribute(value=found)):
-            target = found
-    while isinstance(target, Subscript):
-        target = target.value
-    if isinstance(target, Name):
-        return target.id
-    return f".{target.name}" if isinstance(target, Attribute) else ""
-
-
-def _is_bounded(holder: Value) -> bool:
-    found = one(holder)
-    return (
-        isinstance(found, Instance)
-        and isinstance(found.cls, External)
-        and (
-            found.cls.name == "collections.deque" and ("maxlen" in found.keywords or len(found.arguments) > 1)
-        )
-    )
 
 
 def _is_consumed(program: Program, event: Event, loop: Region, through: Event | None) -> bool:
@@ -574,11 +438,11 @@ def _escapes(event: Event, loop: Region) -> bool:
         if region.kind == "call" and isinstance(region.function, Function):
             body = getattr(region.function.node, "body", None)
             if body is not None and "backward" not in body.words and region.parent is not None:
-                return isinstance(region.node, Define) and _name_returned(event, region)
+                return isinstance(region.node, Define) and _returns(region)
     return False
 
 
-def _name_returned(event: Event, region: Region) -> bool:
+def _returns(region: Region) -> bool:
     return any(getattr(item, "kind", "") == "return" for item in region.items)
 
 

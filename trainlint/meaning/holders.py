@@ -1,0 +1,161 @@
+"""Whether what holds a value outlives the iteration that put the value in: accumulators, lists, meters."""
+
+from __future__ import annotations
+
+from trainlint.meaning.dataflow import (
+    attached,
+    same,
+)
+from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, of_kind
+from trainlint.meaning.methods import role
+from trainlint.meaning.schedules import iterations
+from trainlint.meaning.syntax import (
+    Assign,
+    Attribute,
+    Augment,
+    Call,
+    Declare,
+    Expression,
+    Name,
+    Node,
+    Subscript,
+)
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import (
+    Bound,
+    Choice,
+    External,
+    Instance,
+    Mapping,
+    Result,
+    Sequence,
+    Value,
+    one,
+)
+
+
+def outlives(event: Event, loop: Region) -> bool:
+    """Whether what keeps the value is not started anew in each iteration (or with each optimizer step)."""
+    if _is_bounded(event.target) or _is_local(event.target, loop) or _runs_briefly(loop):
+        return False
+    name = _holder_name(event.node)
+    resets = [e for e in of_kind(loop, "reset") if name and e.detail == name]
+    steps = of_kind(loop, "step")
+    if _is_reset_around(loop, name, event.target):
+        return False
+    for reset in resets:
+        if implied(reset, event, loop) or any(_same_arms(reset, step, loop) for step in steps):
+            return False
+    if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
+        if _is_of_inner_call(event, loop, name):
+            return False
+        if isinstance(event.target, Choice) and event.target.loop and event.target.options:
+            if _is_local(event.target.options[0], loop):
+                return False  # an inner loop's sum, begun anew by a value of this iteration
+            if _is_carried(event.target):
+                return True
+        return _is_outer(event, loop)
+    return True
+
+
+def _is_of_inner_call(event: Event, loop: Region, name: str) -> bool:
+    """A local variable of a function that the loop calls: it goes with the call."""
+    call = enclosing_call(event)
+    if call is None or call is loop or not call.inside(loop):
+        return False
+    function = call.function.function if isinstance(call.function, Bound) else call.function
+    body = getattr(getattr(function, "node", None), "body", None)
+    declared = [d for d in getattr(body, "statements", ()) if isinstance(d, Declare)]
+    return body is not None and not any(name in d.names for d in declared)
+
+
+def _is_local(holder: Value, loop: Region) -> bool:
+    """A tensor, list or dictionary made in the same iteration that is written to."""
+    found = one(holder)
+    return (
+        isinstance(found, (Result, Sequence, Mapping))
+        and found.region is not None
+        and found.region.inside(loop)
+    )
+
+
+def _runs_briefly(loop: Region) -> bool:
+    """A loop of a few iterations over a constant range, whose sum lives no longer."""
+    count = iterations(loop)
+    return count is not None and count[1] is None and count[0] <= 20 and len(enclosing_loops(loop)) > 1
+
+
+def _is_carried(holder: Choice) -> bool:
+    """Whether what reaches the next iteration still has a graph: the next statement may take the number out."""
+    return any(attached(option) is not False for option in holder.options[1:]) or len(holder.options) < 2
+
+
+def _is_reset_around(loop: Region, name: str, holder: Value) -> bool:
+    """Whether an outer loop starts or makes the accumulator anew for each of its own optimizer steps."""
+    for outer in enclosing_loops(loop)[1:]:
+        shared = name.startswith(".")
+        steps = [
+            s
+            for s in of_kind(outer, "step")
+            if (s.loop is outer or (shared and not s.region.inside(loop)))
+            and not _may_schedule(s, loop, outer)
+        ]
+        if steps and _is_local(holder, outer):
+            return True
+        if (
+            name
+            and steps
+            and any(e.detail == name and not e.region.inside(loop) for e in of_kind(outer, "reset"))
+        ):
+            return True
+    return False
+
+
+def _may_schedule(step: Event, loop: Region, outer: Region) -> bool:
+    """Whether a step around a loop that steps by itself is one of an unknown object that nobody clears: a schedule."""
+    if role(step.target) == "optimizer" or not of_kind(loop, "step"):
+        return False
+    return not any(same(e.target, step.target) for e in of_kind(outer, "zero_grad"))
+
+
+def _same_arms(first: Event, second: Event, loop: Region) -> bool:
+    a, b = first.guards(loop), second.guards(loop)
+    return bool(b) and {id(r) for r in b} <= {id(r) for r in a}
+
+
+def _target_is_name(node: Assign | Augment) -> bool:
+    target = node.target if isinstance(node, Augment) else node.targets[0]
+    return isinstance(target, Name)
+
+
+def _is_outer(event: Event, loop: Region) -> bool:
+    """A global, or a closure's variable."""
+    return event.region.loop is not loop
+
+
+def _holder_name(node: Node) -> str:
+    """The name that a reset would have to set: `total`, `.losses` of an attribute."""
+    target: Expression | None = None
+    match node:
+        case Augment(target=found):
+            target = found
+        case Assign(targets=(found, *_)):
+            target = found
+        case Call(function=Attribute(value=found)):
+            target = found
+    while isinstance(target, Subscript):
+        target = target.value
+    if isinstance(target, Name):
+        return target.id
+    return f".{target.name}" if isinstance(target, Attribute) else ""
+
+
+def _is_bounded(holder: Value) -> bool:
+    found = one(holder)
+    return (
+        isinstance(found, Instance)
+        and isinstance(found.cls, External)
+        and (
+            found.cls.name == "collections.deque" and ("maxlen" in found.keywords or len(found.arguments) > 1)
+        )
+    )
