@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
     from trainlint.meaning.unit import Frame
 
-_RANK_WORDS = frozenset("local_rank LOCAL_RANK set_device device_count".split())
+_RANK_WORDS = frozenset("local_rank LOCAL_RANK set_device".split())
 _DEVICE_WORDS = frozenset("is_available local_rank LOCAL_RANK set_device device_count".split())
 
 
@@ -81,7 +81,7 @@ class Load:
         root = list(self.event.region.ancestors())[-1]
         whole = [e.target for e in of_kind(root, "mode", "forward") if self._is_what_is_loaded(e.target)]
         modules = (*whole, *(state.target for state in self._states()))
-        return any(_is_on_the_gpu(module, self.event) for module in modules)
+        return any(_is_on_the_gpu(m, self.event) or _is_fed_on_the_gpu(m, self.event) for m in modules)
 
     def _is_what_is_loaded(self, module: Value) -> bool:
         """Whether the file holds a module as a whole, and this is it."""
@@ -230,7 +230,28 @@ def _is_on_the_gpu(module: Value, load: Event) -> bool:
     moves = [
         (e.value, e.region) for e in of_kind(root, "device") if e.value and same(e.target, module) is True
     ]
-    for made in walk(module, lambda v: not isinstance(v, Instance)):
+    moves += _moves_in(module)
+    return any(_is_one_gpu(device) and not _is_conditional(region, around) for device, region in moves)
+
+
+def _is_fed_on_the_gpu(module: Value, load: Event) -> bool:
+    """Whether what a module is applied to is moved to one GPU, on the same terms."""
+    around = set(map(id, load.region.ancestors()))
+    root = list(load.region.ancestors())[-1]
+    for event in of_kind(root, "forward"):
+        if event.target is None or same(event.target, module) is not True:
+            continue
+        around_both = around | set(map(id, event.region.ancestors()))
+        for device, region in (move for given in event.inputs for move in _moves_in(given)):
+            if _is_one_gpu(device) and not _is_conditional(region, around_both):
+                return True
+    return False
+
+
+def _moves_in(value: Value) -> list[tuple[Value, Region]]:
+    """The `.cuda()` and `.to(...)` that a value has gone through."""
+    moves = []
+    for made in walk(value, lambda v: not isinstance(v, Instance)):
         if (
             isinstance(made, Result)
             and isinstance(made.callee, Member)
@@ -238,10 +259,12 @@ def _is_on_the_gpu(module: Value, load: Event) -> bool:
         ):
             device = device_of(made.callee, made.arguments, made.keywords)
             moves += [(device, made.region)] if device is not None and made.region is not None else []
-    return any(
-        _is_one_gpu(device) and not any(r.kind == "arm" and id(r) not in around for r in region.ancestors())
-        for device, region in moves
-    )
+    return moves
+
+
+def _is_conditional(region: Region, around: set[int]) -> bool:
+    """Whether a place is in the arm of a choice that these regions are not in."""
+    return any(r.kind == "arm" and id(r) not in around for r in region.ancestors())
 
 
 def _is_one_gpu(device: Value) -> bool:

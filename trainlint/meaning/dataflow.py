@@ -194,7 +194,8 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
     inputs = [*value.arguments, *value.keywords.values()]
     match value.callee:
         case External(name="torch.autograd.grad") if "create_graph" in value.keywords:
-            return True
+            created = constant(value.keywords["create_graph"])
+            return created if isinstance(created, bool) else None
         case External(name=name):
             if name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES):
                 return False

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.dataflow import attached, certainty, container, same, walk
-from trainlint.meaning.flow import enclosing_call, enclosing_loops, is_seen_whole, of_kind
+from trainlint.meaning.flow import enclosing_call, is_seen_whole, of_kind
 from trainlint.meaning.fragments import FRESH
+from trainlint.meaning.history import is_volatile
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modes import Mode
@@ -268,7 +269,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                     _is_trained(program, event) or _is_pasted(event),
                     _is_judged(event, loop),
                     _trains_too(program, loop),
-                    _is_volatile(program, event),
+                    is_volatile(program, event.region, event.inputs),
                     is_prepared(program, root, event, modes),
                 )
             )
@@ -293,32 +294,6 @@ def _is_alike(first: Value, second: Value) -> bool:
     made = [o for o in (*options(first), *options(second)) if isinstance(o, Instance)]
     classes = {id(getattr(o.cls, "node", o.cls)) for o in made}
     return len(made) < 2 or len(classes) < len(made)
-
-
-def _is_volatile(program: Program, event: Event) -> bool:
-    """`Variable(x, volatile=True)`: nothing computed from it had a graph. Later programs show by their idioms."""
-    marked = any(
-        isinstance(v, Result) and constant(v.keywords.get("volatile", NONE)) is True
-        for given in event.inputs
-        for v in walk(given)
-    )
-    if not marked or program.uses("no_grad", "inference_mode", "set_grad_enabled"):
-        return False
-    return _takes_first_of_scalar(event) or not program.uses("item", "device")
-
-
-def _takes_first_of_scalar(event: Event) -> bool:
-    """`loss.data[0]` around the forward: what ran before torch 0.4 and raises an error since 0.5."""
-    around = enclosing_loops(event.region)[:1]
-    return any(
-        isinstance(inner, Item)
-        and constant(inner.key or NONE) == 0
-        and isinstance(inner.source, Member)
-        and inner.source.name == "data"
-        for loop in around
-        for kept in of_kind(loop, "keep")
-        for inner in (walk(kept.value) if kept.value is not None else ())
-    )
 
 
 def _is_some_object(program: Program, event: Event) -> bool:

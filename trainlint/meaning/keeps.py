@@ -18,6 +18,7 @@ from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import is_left_open
 from trainlint.meaning.handover import handed_in
+from trainlint.meaning.history import is_volatile
 from trainlint.meaning.holders import outlives
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.networks import is_part_of_network
@@ -147,6 +148,7 @@ def keeps(program: Program) -> list[Keep]:
                 or event.value is None
                 or event.grad is False
                 or event.detail == "item of one key"
+                or is_volatile(program, loop, (event.value,))
             ):
                 continue
             if event.detail == "comprehension" and not _is_the_end_of_it(event, loop):
@@ -419,17 +421,29 @@ def _is_unrolled_sequence(value: Value, loop: Region) -> bool:
 def _is_consumed(program: Program, event: Event, loop: Region, through: Event | None) -> bool:
     """Whether a backward pass uses what has been kept: a summed loss, an unrolled sequence, returns."""
     holders = [o for o in options(event.target) if isinstance(o, (Sequence, Instance))]
-    for backward in program.backwards:
-        if backward.value is None:
+    asked = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
+    for passing, start in [(e, e.value) for e in program.backwards] + [(e, e.target) for e in asked]:
+        if start is None:
             continue
-        for inner in walk(backward.value):
+        behind = not passing.region.inside(loop)
+        for inner in walk(start):
             if isinstance(inner, Result) and inner.node is event.node:
                 return True
             if any(inner is holder for holder in holders):
                 return True
-            if not backward.region.inside(loop) and inner is event.value:
-                return True
+            if behind and (inner is event.value or _is_made_in(inner, loop)):
+                return True  # the loop makes an objective: its graphs are there until the pass behind it
     return through is None and _escapes(event, loop)
+
+
+def _is_made_in(value: Value, loop: Region) -> bool:
+    """Whether a loop computes a value with a graph of its own."""
+    return (
+        isinstance(value, Result)
+        and value.region is not None
+        and value.region.inside(loop)
+        and attached(value) is not False
+    )
 
 
 def _escapes(event: Event, loop: Region) -> bool:

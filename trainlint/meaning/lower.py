@@ -211,6 +211,12 @@ def _jump(kind: str) -> Callable[[Lowering, Any], s.Statement]:
     return lambda self, node: s.Jump(node, self.unit, kind)
 
 
+def _assert(self: Lowering, node: Any) -> s.Statement | None:
+    """`assert False`: nothing comes behind it. Other assertions say nothing about what is done."""
+    impossible = type(node.test) is cst.Name and node.test.value == "False"
+    return s.Jump(node, self.unit, "raise") if impossible else None
+
+
 def _delete(self: Lowering, node: Any) -> s.Statement:
     target = node.target
     if type(target) is cst.Tuple:
@@ -288,6 +294,7 @@ _STATEMENTS: dict[type, Callable[[Lowering, Any], s.Statement | None]] = {
     cst.Break: _jump("break"),
     cst.Continue: _jump("continue"),
     cst.Raise: _jump("raise"),
+    cst.Assert: _assert,
     cst.Del: _delete,
     cst.Global: _declare("global"),
     cst.Nonlocal: _declare("nonlocal"),

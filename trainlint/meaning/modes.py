@@ -328,9 +328,17 @@ class _Walk:
         What was set before the loop, and by none of its iterations, was set under what held there.
         """
         return {
-            name: modes if outside.get(name) is modes else self.sets.within(modes, guards)
+            name: modes if outside.get(name) is modes else self._freed(modes, guards, outside.get(name))
             for name, modes in state.items()
         }
+
+    def _freed(
+        self, modes: frozenset[Mode], guards: Guards, outside: frozenset[Mode] | None
+    ) -> frozenset[Mode]:
+        freed = self.sets.within(modes, guards)
+        if freed is modes or not outside or modes.isdisjoint(outside):
+            return freed
+        return self.sets.within(modes - outside, guards) | (modes & outside)
 
     def _condition(self, test: Expression) -> str:
         known = self.conditions.get(id(test))

@@ -20,7 +20,7 @@ from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.pretrained import drops_by_default
 from trainlint.meaning.objects import CLOSED, external_bases, has_unknown_base, is_module, lineage
 from trainlint.meaning.place import Change, replace, text_of
-from trainlint.meaning.syntax import Assign, Define, Node
+from trainlint.meaning.syntax import Assign, Attribute, Call, Define, Node, Subscript, nodes_in
 from trainlint.meaning.values import (
     MISSING,
     NONE,
@@ -353,6 +353,7 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
     found: dict[int, HiddenModules] = {}
     instances = program.instances
     registered = {id(v) for i in instances for v in _registered(i)} | _optimised(program)
+    apart = {id(o) for i in instances for o in _handled_apart(i)}
     for instance in instances:
         if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
             continue
@@ -360,7 +361,7 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
             for option in options(value):
                 if name.startswith("*") or not isinstance(option, (Sequence, Mapping)) or option.node is None:
                     continue
-                if isinstance(option, Sequence) and option.kind == "generator":
+                if id(option) in apart or (isinstance(option, Sequence) and option.kind == "generator"):
                     continue
                 every = [m for m in _modules_in(option) if _is_trainable(m)]
                 modules = tuple(m for m in every if id(m) not in registered)
@@ -370,6 +371,44 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
                 if modules and not (place.unit.source.notebook and _is_shown(program, instance)):
                     found.setdefault(id(place.cst), HiddenModules(instance, name, option, modules, place))
     return list(found.values())
+
+
+def _handled_apart(instance: Instance) -> Iterator[Value]:
+    """The containers whose items the class's own methods hand on one by one (`new_optimizer(self.heads[-1])`) or save."""
+    if not isinstance(instance.cls, Class):
+        return
+    for name, value in instance.attributes.items():
+        plain = [option for option in options(value) if isinstance(option, (Sequence, Mapping))]
+        if plain and any(_hands_on(base, name) for base in lineage(instance.cls) if isinstance(base, Class)):
+            yield from plain
+
+
+def _hands_on(cls: Class, attribute: str) -> bool:
+    for member in cls.names.values():
+        node = member.node if isinstance(member, Function) else None
+        if not isinstance(node, Define) or node.name in ("__init__", "forward", "__call__"):
+            continue
+        if attribute in node.body.words and any(_takes_one_of(n, attribute) for n in nodes_in(node.body)):
+            return True
+    return False
+
+
+def _takes_one_of(node: Node, attribute: str) -> bool:
+    match node:
+        case Call(arguments=arguments):
+            return any(_is_one_of(argument.value, attribute) for argument in arguments)
+        case Attribute(value=inner, name="parameters" | "named_parameters" | "state_dict"):
+            return _is_one_of(inner, attribute)
+    return False
+
+
+def _is_one_of(node: Node | None, attribute: str) -> bool:
+    """`self.heads[-1]`, `self.heads[-1][1]`."""
+    if not isinstance(node, Subscript):
+        return False
+    while isinstance(node, Subscript):
+        node = node.value
+    return isinstance(node, Attribute) and node.name == attribute
 
 
 def _is_called(program: Program, modules: tuple[Instance, ...]) -> bool:

@@ -13,7 +13,7 @@ from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import external_bases, lineage
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one
+from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -34,6 +34,7 @@ def is_part_of_network(program: Program, loop: Region) -> bool:
             if any(e.target is made for e in forwards) and not _counts(loop):
                 return False  # it evaluates itself, as a whole
             inner.update(id(part) for part in parts(made))
+            inner.update(id(o) for value in made.attributes.values() for o in options(value))
     return bool(forwards) and all(_is_inner(e.target, inner, loop) for e in forwards)
 
 

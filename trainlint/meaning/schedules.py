@@ -8,6 +8,7 @@ from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.fragments import is_unseen_schedule
+from trainlint.meaning.history import takes_first_of_scalar
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
@@ -142,6 +143,8 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
         isinstance(o, Instance) and o.loop is not None and o.loop.inside(loop) for o in options(event.target)
     ):
         return None  # made anew in every turn for the rate of that turn: it counts nothing
+    if takes_first_of_scalar(loop):
+        return None  # of a time when this was the order
     steps = [e for e in events if e.kind == "step" and same(e.target, driven) is not False]
     if any(_depends_on_time(arm) and not _holds_all(arm, steps) for arm in event.guards(loop)):
         return None

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, same, walk
+from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.flow import key as condition_key
-from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Mode
 from trainlint.meaning.modules import mode_dependent, parts, shown_mode_dependence
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
-from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import Result, Sequence, Value, options
 from trainlint.records import dataclass
 
@@ -83,6 +83,8 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
                     continue
                 if mode.event is not None and _is_of_another_run(mode.event, loop):
                     continue
+                if any(_leaves_under(region, mode) for region in event.region.ancestors()):
+                    continue
                 if mode.training is False and not _is_deliberate(mode, event, loop):
                     found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
     return list(found.values())
@@ -104,6 +106,18 @@ def _is_of_another_run(switch: Event, loop: Region) -> bool:
     if switch.region.inside(loop):
         return False
     return any(is_not_for_training(region) for region in switch.region.ancestors())
+
+
+def _leaves_under(region: Region, mode: Mode) -> bool:
+    """Whether a region is left at its start under what the mode was set under: `if args.test_only: break`."""
+    for item in region.items:
+        if type(item) is not Region or item.kind != "branch":
+            return False
+        for arm in item.items:
+            if type(arm) is Region and arm.items and type(arm.items[-1]) is Leave and arm.test is not None:
+                if (condition_key(arm.test), arm.holds) in mode.guards:
+                    return True
+    return False
 
 
 def _is_seen_in_part(switch: Event | None) -> bool:
@@ -153,12 +167,32 @@ def _may_train(step: Event, event: Event) -> bool:
 
 
 def _is_deliberate(mode: Mode, event: Event, loop: Region) -> bool:
-    """Eval mode right at the forward in the same iteration: somebody wants it there."""
+    """Whether somebody wants eval mode in the training: it is set on the way there, and nothing is evaluated between."""
     switch = mode.event
     if switch is None:
         return False
-    if not switch.region.inside(loop) or switch.region.loop is not loop:
-        return False
-    events = list(loop.events())
-    before = events.index(switch) < events.index(event)
-    return before and not any(e.kind == "forward" for e in events[events.index(switch) : events.index(event)])
+    shared = [
+        r for r in switch.region.ancestors() if r.kind == "loop" and not r.unrolled and event.region.inside(r)
+    ]
+    whole = shared[0] if shared else list(switch.region.ancestors())[-1]
+    if not shared and not _runs_within(event, enclosing_call(switch)):
+        return False  # who loads a model for use does not say how it is to be trained
+    events = list(whole.events())
+    before, after = events.index(switch), events.index(event)
+    own = (
+        None if switch.region.inside(loop) else loop
+    )  # what else an iteration applies is part of the training
+    between = (e for e in events[before:after] if own is None or not e.region.inside(own))
+    return before < after and not any(_evaluates(e, switch) for e in between)
+
+
+def _runs_within(event: Event, call: Region | None) -> bool:
+    """Whether an event is part of a call; of none: whether it stands outside of functions."""
+    return enclosing_call(event) is None if call is None else event.region.inside(call)
+
+
+def _evaluates(event: Event, switch: Event) -> bool:
+    """Whether a network is applied, or handed to a function that is not shown."""
+    if event.kind == "forward":
+        return True
+    return event.kind == "unresolved" and any(same(v, switch.target) is True for v in event.inputs)

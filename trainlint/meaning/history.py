@@ -1,0 +1,39 @@
+"""Which PyTorch a program was written for, where its idioms run in no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.flow import enclosing_loops, of_kind
+from trainlint.meaning.trace import Region
+from trainlint.meaning.values import NONE, Item, Member, Result, Value, constant
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+def is_volatile(program: Program, region: Region, values: Iterable[Value]) -> bool:
+    """`Variable(x, volatile=True)`: nothing computed from it had a graph. Later programs show by their idioms."""
+    marked = any(
+        isinstance(v, Result) and constant(v.keywords.get("volatile", NONE)) is True
+        for value in values
+        for v in walk(value)
+    )
+    if not marked or program.uses("no_grad", "inference_mode", "set_grad_enabled"):
+        return False
+    around = enclosing_loops(region)[:1]
+    return any(map(takes_first_of_scalar, around)) or not program.uses("item", "device")
+
+
+def takes_first_of_scalar(region: Region) -> bool:
+    """`loss.data[0]` is kept: what ran before torch 0.4 and raises an error since 0.5."""
+    return any(
+        isinstance(inner, Item)
+        and constant(inner.key or NONE) == 0
+        and isinstance(inner.source, Member)
+        and inner.source.name == "data"
+        for kept in of_kind(region, "keep")
+        for inner in (walk(kept.value) if kept.value is not None else ())
+    )
