@@ -24,7 +24,7 @@ def callers(event: Event) -> Iterator[Function]:
 
 
 def is_unit_test(event: Event) -> bool:
-    """pytest's convention: `test_*` in a file `test_*.py` checks code, it evaluates no model."""
+    """pytest's convention: `test_*` in a file `test_*.py` or `*_test.py` checks code, it evaluates no model."""
     return any(map(_is_test, islice(callers(event), 1)))
 
 
@@ -35,4 +35,4 @@ def is_in_unit_test(event: Event) -> bool:
 
 def _is_test(function: Function) -> bool:
     file = function.unit.path.rpartition("/")[2]
-    return function.name.startswith("test_") and file.startswith("test_")
+    return function.name.startswith("test_") and (file.startswith("test_") or file.endswith("_test.py"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.consumers import escapes, is_consumed
 from trainlint.meaning.dataflow import (
     attached,
-    container,
     inputs_of,
     is_of_unknown_criterion,
     operation,
@@ -35,9 +36,9 @@ from trainlint.meaning.syntax import (
     Node,
     Subscript,
 )
+from trainlint.meaning.terms import is_measurement, is_trained, trained_by
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
-    MISSING,
     Argument,
     Choice,
     External,
@@ -133,12 +134,16 @@ def _is_criterion(value: Result) -> bool:
     return criterion(name or (callee.name if isinstance(callee, External) else "")) is not None
 
 
+_BEHIND = 400  # values looked at behind a kept one
 Passes: TypeAlias = dict[int, list[Value]]  # what each backward pass goes through, by its event
 
 
 def keeps(program: Program) -> list[Keep]:
     through: Passes = {}
     found = []
+    consumed: set[int] = (
+        set()
+    )  # the statements whose sums a backward pass goes through on one of the ways here
     for root in program.roots:
         for event in of_kind(root, "keep"):
             loop = _iterating(event)
@@ -149,14 +154,18 @@ def keeps(program: Program) -> list[Keep]:
                 or event.grad is False
                 or event.detail == "item of one key"
                 or is_volatile(program, loop, (event.value,))
+                or is_in_unit_test(event)
             ):
                 continue
             if event.detail == "comprehension" and not _is_the_end_of_it(event, loop):
                 continue
-            keep = _keep(program, root, event, loop, through)
+            if is_consumed(program, event, loop):
+                consumed.add(id(event.node))
+                continue
+            keep = _keep(program, event, loop, through)
             if keep is not None and not _trains_anew(loop):
                 found.append(keep)
-    return found
+    return [keep for keep in found if id(keep.event.node) not in consumed]
 
 
 def _is_the_end_of_it(event: Event, loop: Region) -> bool:
@@ -217,7 +226,7 @@ def _is_within_a_batch(loop: Region) -> bool:
     return False
 
 
-def _keep(program: Program, root: Region, event: Event, loop: Region, through: Passes) -> Keep | None:
+def _keep(program: Program, event: Event, loop: Region, through: Passes) -> Keep | None:
     assert event.value is not None
     if all(isinstance(option, (Instance, Function)) for option in options(event.value)):
         return None  # a model or a record; what it holds was stored there before
@@ -225,18 +234,19 @@ def _keep(program: Program, root: Region, event: Event, loop: Region, through: P
     if backward is None and _may_be_a_number(program, event.value):
         return None
     if backward is None and attached(event.value) is not True:
-        backward = _trained_by(program, event.value)
+        backward = trained_by(program, event.value)
         if backward is None and not _is_of_switched(program, event.value):
             return None
-    if backward is not None and attached(event.value) is False:
-        return None
+    if backward is not None and attached(event.value) is not True:
+        if attached(event.value) is False or not is_trained(backward, event.value):
+            return None
     if _may_be_cut(event.value) or (backward is None and is_part_of_network(program, loop)):
         return None
     if (
         (backward is None and _is_unrolled_sequence(event.value, loop))
         or not _new_in(event.value, loop)
         or not outlives(event, loop)
-        or _is_consumed(program, event, loop, backward)
+        or (backward is None and escapes(event, loop))
     ):
         return None
     call = _leading(event, loop)
@@ -271,7 +281,7 @@ def _backward_through(event: Event, loop: Region, through: Passes) -> Event | No
     if not backwards:
         return None
     kept = _elements(event.value)
-    behind = {id(v) for value in kept for v in walk(value, _has_graph) if isinstance(v, (Result, Item))}
+    behind = {id(v) for value in kept for v in _behind(value) if isinstance(v, (Result, Item))}
     for backward in backwards:
         assert backward.value is not None
         if any(id(v) in behind for v in options(backward.value)):
@@ -284,6 +294,18 @@ def _backward_through(event: Event, loop: Region, through: Passes) -> Event | No
     return None
 
 
+def _behind(value: Value) -> Iterator[Value]:
+    """A value and what it was computed from with a graph; which item of something is taken has none."""
+    pending, seen = [value], set[int]()
+    while pending and len(seen) < _BEHIND:
+        current = pending.pop()
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            if _has_graph(current):
+                pending += [current.source] if isinstance(current, Item) else inputs_of(current)
+
+
 def _called(values: list[Value]) -> set[int]:
     """The identities of what is called to compute some values, and of what that was made from."""
     callees = [v.callee for v in values if isinstance(v, Result) and not isinstance(v.callee, Member)]
@@ -292,38 +314,9 @@ def _called(values: list[Value]) -> set[int]:
 
 def _has_graph(value: Value) -> bool:
     """Whether what a value was computed from can still be kept alive by it."""
-    if isinstance(value, Item) and _is_measurement(value):
+    if isinstance(value, Item) and is_measurement(value):
         return False
     return not isinstance(value, (Result, Item, Member)) or attached(value) is not False
-
-
-def _is_measurement(value: Value) -> bool:
-    """`output["accuracy"]` beside `output["loss"]`: most code that names measurements so has cut them already."""
-    match one(value):
-        case Item(key=key) if key is not None and isinstance(constant(key), str):
-            name = constant(key).lower()
-        case Member(name=found):
-            name = found.lower()
-        case _:
-            return False
-    return any(word in name for word in _MEASUREMENTS)
-
-
-_MEASUREMENTS = ("acc", "metric", "score", "count", "num", "log_", "stat", "time", "f1", "iou")
-
-
-def _trained_by(program: Program, value: Value) -> Event | None:
-    """The backward pass through what an unknown model gave: of a dictionary or tuple, through the same entry."""
-    for part in _summands(value):
-        source = container(part)
-        if attached(part) is False or _is_measurement(part) or not isinstance(source, Result):
-            continue
-        if isinstance(source.callee, Member) or (source is not part and is_of_unknown_criterion(source)):
-            continue  # a measurement beside the loss
-        for backward in program.backwards:
-            if backward.value is not None and any(_is_entry(v, part, source) for v in walk(backward.value)):
-                return backward
-    return None
 
 
 def _is_of_switched(program: Program, value: Value) -> bool:
@@ -336,27 +329,6 @@ def _is_of_switched(program: Program, value: Value) -> bool:
         if isinstance(v, Result) and v.grad and is_left_open(v.callee)
     ]
     return any(same(e.target, model) for e in program.events("mode") for model in models)
-
-
-def _summands(value: Value, depth: int = 0) -> Iterator[Value]:
-    value = one(value)
-    if isinstance(value, Result) and operation(value) in ("operator.+", "operator.-") and depth < 4:
-        for part in value.arguments:
-            yield from _summands(part, depth + 1)
-    else:
-        yield value
-
-
-def _is_entry(value: Value, part: Value, source: Value) -> bool:
-    """Whether a value is that part of what a model gave, by its key, or any part in turn."""
-    if value is part:
-        return True
-    if isinstance(value, Member) and isinstance(part, Member):
-        return value.name == part.name and container(value) is source
-    if not isinstance(value, Item) or not isinstance(part, Item) or container(value) is not source:
-        return False
-    keys = [MISSING if item.key is None else constant(item.key) for item in (value, part)]
-    return MISSING in keys or keys[0] == keys[1]
 
 
 def _elements(value: Value) -> list[Value]:
@@ -378,7 +350,7 @@ def _may_be_cut(value: Value, depth: int = 0) -> bool:
         return False
     if depth and all(attached(option) is False for option in options(value)):
         return False  # a number all along, such as the weight of a meter
-    return any(isinstance(o, Result) and attached(o) is False for o in options(value))
+    return any(isinstance(o, (Result, Item)) and attached(o) is False for o in options(value))
 
 
 def _new_in(value: Value, loop: Region) -> bool:
@@ -416,48 +388,6 @@ def _is_unrolled_sequence(value: Value, loop: Region) -> bool:
                 if any(v is inner for given in inner.arguments for v in walk(given, _has_graph)):
                     return True
     return False
-
-
-def _is_consumed(program: Program, event: Event, loop: Region, through: Event | None) -> bool:
-    """Whether a backward pass uses what has been kept: a summed loss, an unrolled sequence, returns."""
-    holders = [o for o in options(event.target) if isinstance(o, (Sequence, Instance))]
-    asked = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
-    for passing, start in [(e, e.value) for e in program.backwards] + [(e, e.target) for e in asked]:
-        if start is None:
-            continue
-        behind = not passing.region.inside(loop)
-        for inner in walk(start):
-            if isinstance(inner, Result) and inner.node is event.node:
-                return True
-            if any(inner is holder for holder in holders):
-                return True
-            if behind and (inner is event.value or _is_made_in(inner, loop)):
-                return True  # the loop makes an objective: its graphs are there until the pass behind it
-    return through is None and _escapes(event, loop)
-
-
-def _is_made_in(value: Value, loop: Region) -> bool:
-    """Whether a loop computes a value with a graph of its own."""
-    return (
-        isinstance(value, Result)
-        and value.region is not None
-        and value.region.inside(loop)
-        and attached(value) is not False
-    )
-
-
-def _escapes(event: Event, loop: Region) -> bool:
-    """Whether the accumulator leaves a function that nobody is seen to call, perhaps to a backward pass."""
-    for region in loop.ancestors():
-        if region.kind == "call" and isinstance(region.function, Function):
-            body = getattr(region.function.node, "body", None)
-            if body is not None and "backward" not in body.words and region.parent is not None:
-                return isinstance(region.node, Define) and _returns(region)
-    return False
-
-
-def _returns(region: Region) -> bool:
-    return any(getattr(item, "kind", "") == "return" for item in region.items)
 
 
 def _leading(event: Event, loop: Region) -> Region | None:

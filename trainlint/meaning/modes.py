@@ -301,15 +301,15 @@ class _Walk:
                 continue
             guard = (self._condition(arm.test), arm.holds) if arm.test is not None else None
             inner = guards | {guard} if guard is not None else guards
-            after = self.region(arm, self._under(state, guard), inner)
+            after = self.region(arm, _in_mode(self._under(state, guard), arm, arm.holds), inner)
             if after is not None:
                 ends.append(after)
         if len(arms) == 1:
-            ends.append(dict(state))
+            ends.append(_in_mode(dict(state), arms[0], not arms[0].holds))
         if not ends:
             return None
         joined = dict(self.sets.join(ends))
-        for name in {n for arm in arms if _asks_for_mode(arm) for n in _switched(arm)}:
+        for name in {n for arm in arms if asks_for_mode(arm) for n in _switched(arm)}:
             joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
         return joined
 
@@ -414,11 +414,39 @@ def _switched(arm: Region) -> Iterator[Hashable]:
     yield from (name for name in named if name is not None)
 
 
-def _asks_for_mode(arm: Region) -> bool:
+def asks_for_mode(arm: Region) -> bool:
     """Whether an arm depends on a mode that was read before: `was_training = model.training`."""
-    test = one(arm.truth) if arm.truth is not None else None
+    tests = options(arm.truth) if arm.truth is not None else []
+    return bool(tests) and all(map(_is_of_mode, tests))
+
+
+def _in_mode(state: State, arm: Region, holds: bool) -> State:
+    """What a state can be where `model.training` was asked for and was so."""
+    for test in options(arm.truth) if asks_for_mode(arm) and arm.truth is not None else ():
+        negated = isinstance(test, Result)
+        training = holds is not negated
+        asked = one(test.arguments[0]) if isinstance(test, Result) else test
+        receivers = options(asked.receiver) if isinstance(asked, Member) else []
+        for name in {identity(part) for receiver in receivers for part in behind(receiver)}:
+            if name in state:
+                left = frozenset(m for m in state[name] if m.training is not (not training))
+                state[name] = left or state[name]
+    return state
+
+
+def mode_in(arm: Region) -> bool | None:
+    """The mode that an arm is taken in, where its condition asks for one."""
+    if not asks_for_mode(arm) or arm.truth is None:
+        return None
+    found = {arm.holds is not isinstance(test, Result) for test in options(arm.truth)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_of_mode(test: Value) -> bool:
     if isinstance(test, Result) and isinstance(test.callee, External) and test.arguments:
-        test = one(test.arguments[0]) if test.callee.name.startswith("operator.unary") else None
+        if not test.callee.name.startswith("operator.unary"):
+            return False
+        test = one(test.arguments[0])
     return isinstance(test, Member) and test.name == "training"
 
 

@@ -227,6 +227,9 @@ _UNBOUNDED = frozenset(
 
 
 def _is_raw(head: Head, operations: frozenset[str]) -> bool:
+    factors = operands(head.value) if isinstance(head.value, Result) else []
+    if head.operation in _PRODUCTS and not all(map(_is_unnormalised, factors)):
+        return False  # of two distributions, it is a probability too
     if head.operation in operations or _stands_for_scores(head):
         return True
     layer = head.layer
@@ -235,6 +238,17 @@ def _is_raw(head: Head, operations: frozenset[str]) -> bool:
     short = layer_name(layer.cls.name)
     return (short in WEIGHTED and short != "Embedding") or layer.cls.name.startswith(
         "torchvision.models.resnet"
+    )
+
+
+_PRODUCTS = frozenset("operator.@ matmul mm bmm".split())
+
+
+def _is_unnormalised(operand: Value) -> bool:
+    """Whether a factor is seen to be computed, and not as a distribution or a unit vector."""
+    return all(
+        isinstance(v, (Result, Instance)) and operation(v) not in ("softmax", "sigmoid", "normalize")
+        for v in peel(operand)
     )
 
 

@@ -251,7 +251,9 @@ def _store_each(holder: Value, value: Value) -> bool:
 
 
 def _is_array(value: Value) -> bool:
-    """An array of NumPy takes the number out of a tensor."""
+    """An array of NumPy takes the number out of a tensor, and so does the data of another tensor."""
+    if isinstance(value, Member):
+        return value.name == "data"
     return (
         isinstance(value, Result)
         and isinstance(value.callee, External)

@@ -8,7 +8,7 @@ from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, same, walk
 from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.flow import key as condition_key
-from trainlint.meaning.modes import Mode
+from trainlint.meaning.modes import Mode, mode_in
 from trainlint.meaning.modules import mode_dependent, parts, shown_mode_dependence
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training
@@ -85,7 +85,7 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
                     continue
                 if any(_leaves_under(region, mode) for region in event.region.ancestors()):
                     continue
-                if mode.training is False and not _is_deliberate(mode, event, loop):
+                if mode.training is False and not _is_deliberate(program, mode, event, loop):
                     found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
     return list(found.values())
 
@@ -97,8 +97,24 @@ def _is_of_another_pass(mode: Mode, loop: Region) -> bool:
             arm.test is not None and (condition_key(arm.test), not arm.holds) in mode.guards
             for arm in backward.guards(loop)
         )
+        or (mode.training is False and _needs_train_mode(backward, loop))
         for backward in of_kind(loop, "backward")
     )
+
+
+def _needs_train_mode(backward: Event, loop: Region) -> bool:
+    """Whether a pass is made in train mode alone: under `if model.training:`, behind `if not model.training: return`."""
+    for region in backward.region.ancestors():
+        if region is loop:
+            return False
+        if region.kind == "arm" and mode_in(region) is True:
+            return True
+        for item in region.items:
+            arms = item.items if type(item) is Region and item.kind == "branch" else ()
+            left = (a for a in arms if type(a) is Region and a.items and type(a.items[-1]) is Leave)
+            if any(mode_in(arm) is False for arm in left):
+                return True
+    return False
 
 
 def _is_of_another_run(switch: Event, loop: Region) -> bool:
@@ -166,7 +182,7 @@ def _may_train(step: Event, event: Event) -> bool:
     return not models or any(same(p, q) is not False for p in owned for q in inner)
 
 
-def _is_deliberate(mode: Mode, event: Event, loop: Region) -> bool:
+def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> bool:
     """Whether somebody wants eval mode in the training: it is set on the way there, and nothing is evaluated between."""
     switch = mode.event
     if switch is None:
@@ -175,15 +191,25 @@ def _is_deliberate(mode: Mode, event: Event, loop: Region) -> bool:
         r for r in switch.region.ancestors() if r.kind == "loop" and not r.unrolled and event.region.inside(r)
     ]
     whole = shared[0] if shared else list(switch.region.ancestors())[-1]
-    if not shared and not _runs_within(event, enclosing_call(switch)):
-        return False  # who loads a model for use does not say how it is to be trained
     events = list(whole.events())
     before, after = events.index(switch), events.index(event)
     own = (
         None if switch.region.inside(loop) else loop
     )  # what else an iteration applies is part of the training
     between = (e for e in events[before:after] if own is None or not e.region.inside(own))
-    return before < after and not any(_evaluates(e, switch) for e in between)
+    if before > after or any(_evaluates(e, switch) for e in between):
+        return False
+    if shared or _runs_within(event, enclosing_call(switch)):
+        return True
+    return not _is_forgotten(program, event, loop)
+
+
+def _is_forgotten(program: Program, event: Event, loop: Region) -> bool:
+    """Whether the program trains the network as a whole and never thinks of train mode, after a loader's eval mode."""
+    if any(e.detail is True for e in program.events("mode")):
+        return False
+    owners = [optimizer(step.target) for step in of_kind(loop, "step")]
+    return any(same(m, event.target) is True for owner in owners if owner is not None for m in owner.models)
 
 
 def _runs_within(event: Event, call: Region | None) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, is_of_unknown_criterion, operation, same, walk
+from trainlint.meaning.fillers import teaches_nothing
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
 from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.methods import role
@@ -184,7 +185,7 @@ class Update:
         """Backward passes in the same iteration whose gradients this step can use."""
         if self.fed_by is None:
             passes = (e for e in self.events if e.kind == "backward" and not exclusive(e, self.event))
-            self.fed_by = [e for e in passes if self._feeds(e)]
+            self.fed_by = [e for e in passes if self._feeds(e) and not teaches_nothing(e)]
         return self.fed_by
 
     def _feeds(self, backward: Event) -> bool:

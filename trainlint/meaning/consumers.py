@@ -1,0 +1,83 @@
+"""What uses the values that a loop keeps: a later backward pass, a caller that nobody shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import (
+    attached,
+    walk,
+)
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.syntax import Define
+from trainlint.meaning.trace import Event, Leave, Region
+from trainlint.meaning.values import (
+    Function,
+    Instance,
+    Result,
+    Sequence,
+    Value,
+    options,
+)
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+def is_consumed(program: Program, event: Event, loop: Region) -> bool:
+    """Whether a backward pass uses what has been kept: a summed loss, an unrolled sequence, returns."""
+    holders = [o for o in options(event.target) if isinstance(o, (Sequence, Instance))]
+    asked = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
+    for passing, start in [(e, e.value) for e in program.backwards] + [(e, e.target) for e in asked]:
+        if start is None:
+            continue
+        behind = not passing.region.inside(loop)
+        for inner in walk(start):
+            if isinstance(inner, Result) and inner.node is event.node:
+                return True
+            if any(inner is holder for holder in holders) or _is_made_of_each(inner, holders):
+                return True
+            if behind and (inner is event.value or _is_made_in(inner, loop)):
+                return True  # the loop makes an objective: its graphs are there until the pass behind it
+    return False
+
+
+def _is_made_of_each(value: Value, holders: list[Sequence | Instance]) -> bool:
+    """Whether a value is computed in a loop over what has been kept."""
+    if not isinstance(value, Result) or value.region is None:
+        return False
+    iterables = (r.iterable for r in enclosing_loops(value.region) if r.iterable is not None)
+    return any(inner is holder for iterable in iterables for inner in walk(iterable) for holder in holders)
+
+
+def _is_made_in(value: Value, loop: Region) -> bool:
+    """Whether a loop computes a value with a graph of its own."""
+    return (
+        isinstance(value, Result)
+        and value.region is not None
+        and value.region.inside(loop)
+        and attached(value) is not False
+    )
+
+
+def escapes(event: Event, loop: Region) -> bool:
+    """Whether the accumulator leaves a function that nobody is seen to call, perhaps to a backward pass."""
+    for region in loop.ancestors():
+        if region.kind == "call" and isinstance(region.function, Function):
+            body = getattr(region.function.node, "body", None)
+            if body is not None and "backward" not in body.words and region.parent is not None:
+                if not _returns(region) or isinstance(region.node, Define):
+                    return _returns(region)
+                continue  # what it gives may be given on by its caller
+            return False
+    return False
+
+
+def _returns(region: Region) -> bool:
+    """Whether a function gives something to its caller, in some branch at least."""
+    for item in region.items:
+        if type(item) is Leave and item.kind == "return":
+            return True
+        if type(item) is Region and item.kind != "call" and _returns(item):
+            return True
+    return False

@@ -1,0 +1,155 @@
+"""What a loss is summed up of, and whether a value is one of those terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import (
+    attached,
+    container,
+    inputs_of,
+    is_of_unknown_criterion,
+    operation,
+)
+from trainlint.meaning.trace import Event
+from trainlint.meaning.values import (
+    MISSING,
+    Argument,
+    Choice,
+    Constant,
+    External,
+    Free,
+    Item,
+    Mapping,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+    options,
+)
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+_MOST = 400  # values looked at behind one
+
+
+def is_trained(backward: Event, value: Value) -> bool:
+    """Whether a value is, but for its scale, what a backward pass starts from, or one of the terms of that."""
+    terms = _keys(backward.value) if backward.value is not None else set()
+    return not terms.isdisjoint(_keys(value))
+
+
+def _keys(value: Value) -> set[object]:
+    """What to know the terms of a value by; one of several results of a call is known by its place."""
+    found: set[object] = set()
+    for term in _terms(value):
+        match term:
+            case Item(source=source, key=Constant(value=int(place))):
+                found.add((id(one(source)), place))
+            case _:
+                found.add(id(term))
+    return found
+
+
+def _terms(value: Value) -> Iterator[Value]:
+    """What a value is a sum of, and the outputs that those terms were taken out of."""
+    pending, seen = [value], set[int]()
+    while pending and len(seen) < _MOST:
+        current = pending.pop()
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            if not _is_one_of_several(current):
+                pending += _terms_in(current)
+
+
+def _is_one_of_several(value: Value) -> bool:
+    return isinstance(value, Item) and isinstance(value.key, Constant) and type(value.key.value) is int
+
+
+def _terms_in(value: Value) -> Iterator[Value]:
+    match value:
+        case Choice():
+            yield from options(value)
+        case Item(source=source) | Member(receiver=source):
+            if not is_of_unknown_criterion(one(source)):
+                yield source
+        case Sequence() | Mapping():
+            yield from inputs_of(value)
+        case Result(callee=Member(receiver=receiver, name="mean" | "sum" | "values" | "items")):
+            yield receiver
+        case Result(callee=External(name=name), arguments=arguments):
+            if name in _SUMS:
+                yield from arguments
+            elif name in ("operator.*", "operator./"):
+                computed = [p for p in arguments if attached(p) is not False and not _is_given(p)]
+                surely = [p for p in computed if attached(p)]
+                if len(surely or computed) == 1:
+                    yield from surely or computed
+
+
+def _is_given(value: Value) -> bool:
+    """Whether nothing was computed to get a value: a weight of the loss from the settings."""
+    while isinstance(value, Member):
+        value = one(value.receiver)
+    return isinstance(value, (Argument, Free, Constant))
+
+
+_SUMS = frozenset(
+    "operator.+ operator.- operator.unary- builtins.sum torch.sum torch.mean torch.stack torch.cat".split()
+)
+
+
+def trained_by(program: Program, value: Value) -> Event | None:
+    """The backward pass through what an unknown model gave: of a dictionary or tuple, through the same entry."""
+    for part in _summands(value):
+        source = container(part)
+        if attached(part) is False or is_measurement(part) or not isinstance(source, Result):
+            continue
+        if isinstance(source.callee, Member) or (source is not part and is_of_unknown_criterion(source)):
+            continue  # a measurement beside the loss
+        for backward in program.backwards:
+            if backward.value is not None and any(_is_entry(v, part, source) for v in _terms(backward.value)):
+                return backward
+    return None
+
+
+def _summands(value: Value, depth: int = 0) -> Iterator[Value]:
+    value = one(value)
+    if isinstance(value, Result) and operation(value) in ("operator.+", "operator.-") and depth < 4:
+        for part in value.arguments:
+            yield from _summands(part, depth + 1)
+    else:
+        yield value
+
+
+def _is_entry(value: Value, part: Value, source: Value) -> bool:
+    """Whether a value is that part of what a model gave, by its key, or any part in turn."""
+    if value is part:
+        return True
+    if isinstance(value, Member) and isinstance(part, Member):
+        return value.name == part.name and container(value) is source
+    if not isinstance(value, Item) or not isinstance(part, Item) or container(value) is not source:
+        return False
+    keys = [MISSING if item.key is None else constant(item.key) for item in (value, part)]
+    return MISSING in keys or keys[0] == keys[1]
+
+
+def is_measurement(value: Value) -> bool:
+    """`output["accuracy"]` beside `output["loss"]`: most code that names measurements so has cut them already."""
+    match one(value):
+        case Item(key=key) if key is not None and isinstance(constant(key), str):
+            name = constant(key).lower()
+        case Member(name=found):
+            name = found.lower()
+        case _:
+            return False
+    return any(word in name for word in _MEASUREMENTS)
+
+
+_MEASUREMENTS = ("acc", "metric", "score", "count", "num", "log_", "stat", "time", "f1", "iou")
