@@ -31,6 +31,8 @@ ROUNDS |= {
     "t46": "ninth",
     **dict.fromkeys(("t47", "t48", "t49", "t50"), "tenth"),
     **dict.fromkeys(("t51", "t52", "t53", "t54"), "eleventh"),
+    **dict.fromkeys(("t55", "t56", "t57", "t58"), "twelfth"),
+    **dict.fromkeys(("t59", "t60", "t61", "t62"), "thirteenth"),
 }
 
 
