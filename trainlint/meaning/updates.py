@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import attached, is_of_unknown_criterion, operation, same, walk
+from trainlint.meaning.dataflow import attached, same, walk
 from trainlint.meaning.fillers import teaches_nothing
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
 from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.methods import role
-from trainlint.meaning.modules import has_weights, is_parameter
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of
+from trainlint.meaning.reach import (
+    called_by_name,
+    contains,
+    models_behind,
+    nearest_parts,
+    prediction,
+    uses_weights,
+)
 from trainlint.meaning.rhythm import is_seldom
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
@@ -193,12 +200,12 @@ class Update:
         models = self.optimizer.models
         if backward.value is None or not models:
             return True
-        reached = _models_behind(backward.value)
-        owned = [m for model in models for m in _parts(model)]
+        reached = models_behind(backward.value)
+        owned = [m for model in models for m in nearest_parts(model)]
         return (
             not reached
             or any(same(r, o) is not False for r in reached for o in owned)
-            or _uses_weights(backward.value, owned)
+            or uses_weights(backward.value, owned)
         )
 
     @property
@@ -278,7 +285,7 @@ class Update:
         if answer:
             return True
         models = self.optimizer.models
-        if any(same(target, part) for model in models for part in _parts(model)):
+        if any(same(target, part) for model in models for part in nearest_parts(model)):
             return True if isinstance(one(self.optimizer.value), Instance) else None
         other = optimizer(target)
         if other is not None and other.known == self.optimizer.known == "constructed":
@@ -286,7 +293,7 @@ class Update:
         if models and isinstance(one(target), Instance) and is_module(one(target)):
             return (
                 None
-                if any(same(target, v) is not False for v in models) or _contains(target, models)
+                if any(same(target, v) is not False for v in models) or contains(target, models)
                 else False
             )
         if self._is_only_network(target):
@@ -317,8 +324,8 @@ class Update:
             return False
         losses = [e.value for e in self.events if e.kind == "backward"]
         return bool(losses) and all(
-            loss is not None and bool(called := _models_behind(loss)) and all(same(m, target) for m in called)
-            for loss in map(_prediction, losses)
+            loss is not None and bool(called := models_behind(loss)) and all(same(m, target) for m in called)
+            for loss in map(prediction, losses)
         )
 
     def _is_of_another_network(self, target: Value) -> bool:
@@ -340,7 +347,7 @@ class Update:
         own, others, last = None, [], None
         for event in self.events:
             if event.kind == "backward" and event.value is not None:
-                last = _called(event.value)
+                last = called_by_name(event.value)
             elif event.kind == "step" and last is not None:
                 if same(event.target, self.optimizer.value):
                     own = last
@@ -385,50 +392,8 @@ class Update:
         return implied(other, self.event, self.loop)
 
 
-def _models_behind(loss: Value) -> list[Value]:
-    """The modules with weights, or unknown callables, that a loss was computed with."""
-    found: list[Value] = []
-    for value in walk(loss):
-        if not isinstance(value, Result):
-            continue
-        for callee in options(value.callee):
-            if isinstance(callee, (Argument, Free)) or (
-                isinstance(callee, Instance) and has_weights(callee) is not False
-            ):
-                if all(callee is not f for f in found):
-                    found.append(callee)
-    return found
-
-
-def _prediction(loss: Value | None) -> Value | None:
-    """What the criterion of a fragment was given, where that is all that a loss is."""
-    found = one(loss) if loss is not None else None
-    if isinstance(found, Result) and is_of_unknown_criterion(found):
-        return found.arguments[0]
-    return found
-
-
 def _is_call_of(target: Value, event: Event) -> bool:
     return event.kind == "forward" and bool(same(event.target, target))
-
-
-def _called(loss: Value) -> list[Value]:
-    """The names that a fragment's loss goes back to as networks; what was detached on the way is not reached."""
-    reached = walk(loss, lambda v: not (isinstance(v, Result) and operation(v) == "detach"))
-    return [v.callee for v in reached if isinstance(v, Result) and isinstance(v.callee, Free)]
-
-
-def _uses_weights(loss: Value, owners: list[Value]) -> bool:
-    """Whether a loss was computed with a weight that one of these modules holds itself: `x + model.shift`."""
-    weights = {
-        id(option)
-        for owner in owners
-        if isinstance(owner, Instance)
-        for value in owner.attributes.values()
-        for option in options(value)
-        if is_parameter(option)
-    }
-    return bool(weights) and any(id(value) in weights for value in walk(loss))
 
 
 def _is_set(test: Value, loop: Region) -> bool:
@@ -447,30 +412,6 @@ def _is_set(test: Value, loop: Region) -> bool:
 
 def _is_logging(name: str) -> bool:
     return name in ("log", "log_dict", "print", "info", "debug", "save_hyperparameters")
-
-
-def _parts(model: Value) -> list[Value]:
-    """A module and the modules it holds, two levels down."""
-    found: list[Value] = [model]
-    level = [model]
-    for _ in range(3):
-        level = [
-            inner
-            for holder in level
-            if isinstance(holder, Instance)
-            for value in holder.attributes.values()
-            for option in options(value)
-            for inner in (
-                getattr(option, "items", None) or (option,) if not isinstance(option, Instance) else (option,)
-            )
-            if isinstance(inner, Instance) and is_module(inner) and all(inner is not f for f in found)
-        ]
-        found += level
-    return found
-
-
-def _contains(holder: Value, models: list[Value]) -> bool:
-    return any(part is model for part in _parts(holder) for model in models)
 
 
 def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:

@@ -1,0 +1,74 @@
+"""What a loss reaches: the networks, names and weights that it was computed with."""
+
+from __future__ import annotations
+
+from trainlint.meaning.dataflow import is_of_unknown_criterion, operation, walk
+from trainlint.meaning.modules import has_weights, is_parameter
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.values import Argument, Free, Instance, Result, Value, one, options
+
+
+def models_behind(loss: Value) -> list[Value]:
+    """The modules with weights, or unknown callables, that a loss was computed with."""
+    found: list[Value] = []
+    for value in walk(loss):
+        if not isinstance(value, Result):
+            continue
+        for callee in options(value.callee):
+            if isinstance(callee, (Argument, Free)) or (
+                isinstance(callee, Instance) and has_weights(callee) is not False
+            ):
+                if all(callee is not f for f in found):
+                    found.append(callee)
+    return found
+
+
+def prediction(loss: Value | None) -> Value | None:
+    """What the criterion of a fragment was given, where that is all that a loss is."""
+    found = one(loss) if loss is not None else None
+    if isinstance(found, Result) and is_of_unknown_criterion(found):
+        return found.arguments[0]
+    return found
+
+
+def called_by_name(loss: Value) -> list[Value]:
+    """The names that a fragment's loss goes back to as networks; what was detached on the way is not reached."""
+    reached = walk(loss, lambda v: not (isinstance(v, Result) and operation(v) == "detach"))
+    return [v.callee for v in reached if isinstance(v, Result) and isinstance(v.callee, Free)]
+
+
+def uses_weights(loss: Value, owners: list[Value]) -> bool:
+    """Whether a loss was computed with a weight that one of these modules holds itself: `x + model.shift`."""
+    weights = {
+        id(option)
+        for owner in owners
+        if isinstance(owner, Instance)
+        for value in owner.attributes.values()
+        for option in options(value)
+        if is_parameter(option)
+    }
+    return bool(weights) and any(id(value) in weights for value in walk(loss))
+
+
+def nearest_parts(model: Value) -> list[Value]:
+    """A module and the modules it holds, two levels down."""
+    found: list[Value] = [model]
+    level = [model]
+    for _ in range(3):
+        level = [
+            inner
+            for holder in level
+            if isinstance(holder, Instance)
+            for value in holder.attributes.values()
+            for option in options(value)
+            for inner in (
+                getattr(option, "items", None) or (option,) if not isinstance(option, Instance) else (option,)
+            )
+            if isinstance(inner, Instance) and is_module(inner) and all(inner is not f for f in found)
+        ]
+        found += level
+    return found
+
+
+def contains(holder: Value, models: list[Value]) -> bool:
+    return any(part is model for part in nearest_parts(holder) for model in models)
