@@ -77,7 +77,7 @@ for {epoch} in range(50):
         {cost}.backward()
         {updater}.step()
         {total} += {cost}
-    print({total}, score({net}, {batches}))
+    print({total}, score({net}, DataLoader({data}, batch_size=16)))
 """
 DEFINITIONS = (
     """

@@ -98,7 +98,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         ):
             continue
         dependent = evaluation.mode_dependent
-        if dependent is False or evaluation.as_asked:
+        if dependent is False or evaluation.as_asked or evaluation.of_training:
             continue
         model = evaluation.model_text
         yield Finding(

@@ -12,6 +12,7 @@ from trainlint.meaning.configured import composed_for
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
+from trainlint.meaning.facts.names import knows_no_torch
 from trainlint.meaning.fragments import same_name
 from trainlint.meaning.library import call_external, call_library_object, make_library_object
 from trainlint.meaning.machine import (
@@ -115,17 +116,18 @@ def call_unknown(
         node is not None
         and machine.forwarding == 0
         and isinstance(callee, (Free, Argument, Item, Unknown, Result))
-        and not _is_record(callee)
+        and not _is_no_network(callee)
     ):
         machine.record("forward", node, callee, result, arguments, detail="unknown")
     return result
 
 
-def _is_record(value: Value) -> bool:
-    """A class that the standard library has made: `namedtuple("Node", ["id", "name"])`."""
+def _is_no_network(value: Value) -> bool:
+    """A class that the standard library has made, `namedtuple("Node", ["id", "name"])`, or another library's parser."""
     maker = value.callee if isinstance(value, Result) else None
-    return isinstance(maker, External) and maker.name.startswith(
-        ("collections.", "typing.", "dataclasses.", "enum.")
+    return isinstance(maker, External) and (
+        maker.name.startswith(("collections.", "typing.", "dataclasses.", "enum."))
+        or knows_no_torch(maker.name)
     )
 
 

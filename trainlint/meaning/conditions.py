@@ -80,6 +80,19 @@ def usual(value: Choice) -> list[Value]:
     return [option for option in value.options if is_usual(under.get(id(option), ()))]
 
 
+def by_default(value: Value) -> list[Value]:
+    """The alternatives of a value, nested ones too, that are there while all settings have their defaults."""
+    found: list[Value] = []
+    pending, looked = [value], 0
+    while pending and looked < 50:
+        current, looked = pending.pop(), looked + 1
+        if isinstance(current, Choice):
+            pending += usual(current) or current.options
+        elif all(current is not known for known in found):
+            found.append(current)
+    return found[:8]
+
+
 def is_usual(conditions: Iterable[Condition]) -> bool:
     """Whether conditions on settings hold while these have their defaults."""
     return not any(

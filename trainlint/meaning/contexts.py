@@ -17,6 +17,7 @@ from trainlint.meaning.values import (
     External,
     Function,
     Instance,
+    Member,
     Result,
     Sequence,
     Value,
@@ -51,6 +52,10 @@ def _effect(value: Value) -> bool | object | None:
             return truth(switch) if switch is not None else None
         case Result(callee=External(name="operator.and"), arguments=(_, second)):
             return grad_effect(second)  # `with model.eval() and torch.no_grad():` enters the second
+        case External(name=name) | Result(callee=External(name=name)) | Result(callee=Member(name=name)) if (
+            name.rpartition(".")[2] in GRAD_FREE_WORDS
+        ):
+            return None  # what another framework calls so, or an engine that hands it through
         case Sequence(kind="generator") | Result(callee=Function()):
             region = value.region if isinstance(value, Sequence) else None
             function = (

@@ -6,26 +6,19 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trainlint.diagnostic import Certainty
-from trainlint.meaning.callers import is_unit_test
-from trainlint.meaning.dataflow import attached, certainty, container, same, walk
-from trainlint.meaning.flow import enclosing_call, is_seen_whole, of_kind
+from trainlint.meaning.callers import enclosing_function, is_unit_test
+from trainlint.meaning.dataflow import container, same, walk
+from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import FRESH
-from trainlint.meaning.history import is_volatile
+from trainlint.meaning.graphs import has_no_use_for_no_grad, is_over_parameters
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
-from trainlint.meaning.modes import Mode
-from trainlint.meaning.modules import (
-    normalises_by_batch_only,
-    only_tracks_instances,
-    shown_mode_dependence,
-)
+from trainlint.meaning.modesets import Mode
 from trainlint.meaning.networks import is_part_of_network
-from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
-from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, Name, Node, While
+from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, If, Node, While, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
-    NONE,
     Choice,
     Constant,
     External,
@@ -38,11 +31,9 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Value,
-    constant,
     one,
     options,
 )
-from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -51,183 +42,6 @@ _JUDGING = frozenset(
     "argmax max topk eq correct accuracy acc item append extend numpy tolist criterion loss loss_fn auc f1_score"
     " update metric metrics mse psnr ssim confusion_matrix score dice iou preds predictions".split()
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """One forward pass of an evaluation loop."""
-
-    event: Event
-    loop: Region
-    modes: frozenset[Mode]
-    trained: bool  # the same module is trained, or loaded, in the same program
-    judged: bool  # what it gives is measured or collected
-    trains_too: bool  # the same loop trains when it is called from elsewhere
-    volatile: bool = False  # its inputs were marked so, in a program from before torch 0.4, where that worked
-    prepared: bool = False  # a method that nobody is seen to call, beside another that switches such modules
-    at_once: bool = False  # all of the data in one piece, outside of any loop over it
-    as_asked: bool = False  # in the mode that the caller asked for, and another caller asked for eval mode
-
-    @property
-    def node(self) -> Node:
-        """The forward, or the call of a method that the model's `forward` uses as well: `model.encode(x)`."""
-        place = self.event.node
-        for region in self.event.region.ancestors():
-            if region is self.loop:
-                break
-            if (
-                region.kind == "call"
-                and isinstance(region.node, Call)
-                and _is_part_of_forward(region.function)
-            ):
-                place = region.node
-        return place
-
-    @property
-    def loop_node(self) -> Node:
-        return self.loop.node if self.loop.node is not None else self.event.node
-
-    @property
-    def model(self) -> Value:
-        return self.event.target
-
-    @property
-    def model_text(self) -> str:
-        """The model's expression in the author's text, "" where it is no plain name."""
-        call = self.node
-        function = call.function if isinstance(call, Call) else None
-        method = self.event.detail == "method" or call is not self.event.node
-        if isinstance(function, Attribute) and (method or function.name == "forward"):
-            function = function.value
-        return text_of(function) if isinstance(function, (Name, Attribute)) else ""
-
-    @property
-    def known(self) -> Certainty:
-        found = certainty(self.event.target)
-        if isinstance(one(self.event.target), Instance) and FRESH in one(self.event.target).attributes:  # type: ignore[union-attr]  # an instance
-            return "conventional"  # nobody is seen to make it
-        if found == "guessed" and any(mode.event is not None for mode in self.modes):
-            if self.trained or self.in_eval_mode:
-                return "inferred"  # it is switched, and trained or evaluated: whoever made it, it is a model
-        return found  # type: ignore[return-value]  # one of the certainties
-
-    @property
-    def in_train_mode(self) -> bool:
-        """Whether the module is in train mode here on every path."""
-        return bool(self.modes) and all(mode.training is True for mode in self.modes) and not self.prepared
-
-    @property
-    def switched_here(self) -> bool:
-        """Whether the function that evaluates has itself set the mode."""
-        own = enclosing_call(self.event)
-        return bool(self.modes) and all(m.event and enclosing_call(m.event) is own for m in self.modes)
-
-    def switched(self, model: str) -> list[Change]:
-        """The edit that evaluates in eval mode and goes back to train mode behind the loop."""
-        node = self.loop.node
-        if self.trains_too:
-            return []
-        if self.at_once and self.loop.kind == "loop":
-            return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
-        if self.loop.kind != "loop":
-            return [insert_before(self.node, f"{model}.eval()")]
-        if isinstance(node, (For, While)) and not self.is_amid_training:
-            return [insert_before(node, f"{model}.eval()"), insert_after(node, f"{model}.train()")]
-        return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
-
-    @property
-    def repeats(self) -> bool:
-        """Several draws for one batch: an innermost loop over a range that gives the forward nothing."""
-        node = self.loop.node
-        if self.at_once:
-            return False
-        if isinstance(node, For) and "next" in node.body.words:
-            return False  # each turn draws another batch
-        source = underlying(self.loop.iterable) if self.loop.iterable is not None else None
-        if not isinstance(source, Result) or operation_name(source) != "builtins.range":
-            return False
-        return not any(isinstance(v, Item) and v.source is source for i in self.event.inputs for v in walk(i))
-
-    @property
-    def switched_by(self) -> list[Node]:
-        """The calls that put the module into evaluation mode here, where all paths agree on that."""
-        if not self.in_eval_mode:
-            return []
-        switches = {id(mode.event) for mode in self.modes}
-        root = list(self.event.region.ancestors())[-1]
-        return [event.node for event in of_kind(root, "mode") if id(event) in switches]
-
-    @property
-    def in_eval_mode(self) -> bool:
-        return bool(self.modes) and all(mode.training is False for mode in self.modes)
-
-    @property
-    def builds_graph(self) -> bool:
-        frozen = isinstance(one(self.model), Instance) and "*frozen" in one(self.model).attributes  # type: ignore[union-attr]
-        return (
-            self.event.grad is True
-            and not frozen
-            and self.event.value is not None
-            and attached(self.event.value) is not False
-            and not self.volatile
-            and not self._differentiates_inputs
-        )
-
-    @property
-    def _differentiates_inputs(self) -> bool:
-        """Whether the inputs were told to require gradients: derivatives with respect to them are wanted."""
-        given = {id(v) for value in self.event.inputs for v in walk(value)}
-        root = list(self.event.region.ancestors())[-1]
-        marked = [e for e in of_kind(root, "requires_grad") if e.value is not None]
-        return any(
-            id(o) in given and constant(e.value or NONE) is True for e in marked for o in options(e.target)
-        )
-
-    @property
-    def is_amid_training(self) -> bool:
-        """Whether the same loop trains on other batches."""
-        return any(e.kind == "backward" for e in self.loop.events())
-
-    @property
-    def without_grad(self) -> list[Change]:
-        """The edit that runs the loop without gradients."""
-        node = self.loop.node
-        if self.trains_too:
-            return []
-        if self.is_amid_training:
-            return [wrap_statement(self.node, "with torch.no_grad():")]
-        return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
-
-    @property
-    def mode_dependent(self) -> bool | None:
-        target = self.event.target
-        if only_tracks_instances(target) or normalises_by_batch_only(target) or _asks_for_losses(self.event):
-            return False
-        return shown_mode_dependence(target)
-
-
-def _asks_for_losses(event: Event) -> bool:
-    """torchvision's detectors give losses for images and targets in train mode only."""
-    return len(event.inputs) > 1 and any(
-        isinstance(o, Instance) and isinstance(o.cls, External) and o.cls.name.startswith(_DETECTORS)
-        for o in options(event.target)
-    )
-
-
-_DETECTORS = "torchvision.models.detection."
-
-
-def _is_part_of_forward(function: object) -> bool:
-    """Whether a method of a module is a piece of its `forward`, which training runs with gradients."""
-    if not isinstance(function, Function) or function.owner is None or function.name == "forward":
-        return False
-    forward = function.owner.names.get("forward")
-    node = forward.node if isinstance(forward, Function) else None
-    return isinstance(node, Define) and function.name in node.body.words
-
-
-def operation_name(value: Result) -> str:
-    return value.callee.name if isinstance(value.callee, External) else ""
 
 
 def evaluations(program: Program) -> list[Evaluation]:
@@ -242,7 +56,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                 continue
             if id(loop) not in outputs:
                 outputs[id(loop)] = _outputs(loop)
-            if _takes_an_output(event, outputs[id(loop)]):
+            if _takes_an_output(event, outputs[id(loop)]) or _is_of_the_moment(event, loop):
                 continue  # a criterion, or a further module of the same pass
             modes = program.modes_of(root).at(event)
             if (
@@ -257,7 +71,11 @@ def evaluations(program: Program) -> list[Evaluation]:
             if aside and is_part_of_network(program, loop):
                 continue
             apart = _is_set_apart(event, modes, used) or _is_another_batch(program, event, loop)
-            over = _over_batches(event, loop) and not _trains(loop, event, used)
+            over = (
+                _over_batches(event, loop)
+                and not _trains(loop, event, used)
+                and not _is_part_of_training(event, loop)
+            )
             if not over and (not apart or _trains_here_too(event, loop, used)):
                 continue
             judged.add(id(loop))
@@ -269,12 +87,46 @@ def evaluations(program: Program) -> list[Evaluation]:
                     _is_trained(program, event) or _is_pasted(event),
                     _is_judged(event, loop),
                     _trains_too(program, loop),
-                    is_volatile(program, event.region, event.inputs),
+                    has_no_use_for_no_grad(program, event),
                     is_prepared(program, root, event, modes),
+                    of_training=_is_of_training(program, event),
                 )
             )
     modal = {id(e.node) for e in found if e.in_eval_mode and e.switched_here}
-    return [replace(e, as_asked=id(e.node) in modal and e.switched_here) for e in found]
+    return [replace(e, as_asked=e.switched_here and (id(e.node) in modal or _is_chosen(e))) for e in found]
+
+
+def _is_chosen(evaluation: Evaluation) -> bool:
+    """Whether the mode was set in one arm of a branch, and eval mode in another: `if use_train_mode: ... else: ...`."""
+    function = enclosing_function(evaluation.event)
+    body = function.node.body if function is not None and isinstance(function.node, Define) else None
+    if body is None or "eval" not in body.words:
+        return False
+    branches = [node for node in nodes_in(body) if isinstance(node, If)]
+    return all(
+        any(_switches_back(branch, mode.event.node) for branch in branches)
+        for mode in evaluation.modes
+        if mode.event is not None
+    )
+
+
+def _switches_back(branch: If, switch: Node) -> bool:
+    """Whether one arm of a branch has a switch to train mode, and the other one to eval mode."""
+    arms = [list(nodes_in(arm)) for arm in (branch.then, branch.otherwise)]
+    holding = [any(node is switch for node in arm) for arm in arms]
+    return any(holding) and any(
+        isinstance(node, Call) and isinstance(node.function, Attribute) and node.function.name == "eval"
+        for arm, holds in zip(arms, holding, strict=True)
+        if not holds
+        for node in arm
+    )
+
+
+def _is_of_training(program: Program, event: Event) -> bool:
+    """Whether all that a forward is given was drawn from loaders that the same program trains on."""
+    served = [loader.value for source in _drawn_from(event) for loader in loaders_behind(source)]
+    training = {id(t.loader.value) for t in program.training_loaders} if served else set()
+    return bool(served) and all(id(value) in training for value in served)
 
 
 def is_prepared(program: Program, root: Region, event: Event, modes: frozenset[Mode]) -> bool:
@@ -333,7 +185,8 @@ def _is_optimised(program: Program, module: Instance) -> bool:
 def _batch_loop(event: Event) -> Region | None:
     """The innermost loop around a forward that is more than one over the parts of an input."""
     loops = [r for r in event.region.ancestors() if r.kind == "loop" and not r.unrolled]
-    return next((r for r in loops if r.iterable is None or not is_dictionary(r.iterable)), None)
+    real = (r for r in loops if r.iterable is None or not is_dictionary(r.iterable))
+    return next((r for r in real if not is_over_parameters(r)), None)
 
 
 def _trains_too(program: Program, loop: Region) -> bool:
@@ -359,6 +212,40 @@ def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
         return False  # `model.init_hidden(batch_size)` passes nothing forward
     explicit = bool(modes) and all(m.training is False and m.event is not None for m in modes)
     return explicit and event.value is not None and not reaches(event.value, used)
+
+
+def _is_part_of_training(event: Event, loop: Region) -> bool:
+    """Whether a loop goes through parts of a batch that the loop around it trains on: crops, frames, heads."""
+    sources = [v.source for given in event.inputs for v in walk(given) if isinstance(v, Item)]
+    for outer in enclosing_loops(loop)[1:]:
+        if outer.iterable is None or not any(e.loop is outer for e in of_kind(outer, "backward")):
+            continue
+        if any(_serves(outer.iterable, source) for source in sources):
+            return True
+    return False
+
+
+def _is_of_the_moment(event: Event, loop: Region) -> bool:
+    """Whether what is applied was made for this one batch, or the batch was made up, to see the code run."""
+    target = one(event.target)
+    if isinstance(target, Instance) and target.loop is not None and target.loop.inside(loop):
+        if FRESH not in target.attributes:
+            return True
+    given = [v for v in event.inputs if not isinstance(one(v), Constant)]
+    return bool(given) and all(_is_blank(v) for v in given)
+
+
+def _is_blank(value: Value) -> bool:
+    """`torch.zeros(1, 3, size, size).to(device)`."""
+    for _ in range(6):
+        match one(value):
+            case Result(callee=External(name="torch.zeros" | "torch.ones" | "torch.empty")):
+                return True
+            case Result(callee=Member(receiver=receiver)):
+                value = receiver
+            case _:
+                return False
+    return False
 
 
 def _is_another_batch(program: Program, event: Event, loop: Region) -> bool:

@@ -60,6 +60,19 @@ def key(node: s.Expression | None) -> str:
     return "" if node is None else "".join(_key(node))
 
 
+def implications(test: s.Expression, holds: bool) -> Iterator[tuple[str, bool]]:
+    """The conditions that hold, or do not, where a test does: `a and b` holds only where `a` does."""
+    yield key(test), holds
+    match test:
+        case s.Boolean(operator="and" | "or" as operator, left=left, right=right) if holds is (
+            operator == "and"
+        ):
+            yield from implications(left, holds)
+            yield from implications(right, holds)
+        case s.Unary(operator="not", operand=operand):
+            yield from implications(operand, not holds)
+
+
 def _key(node: s.Expression) -> Iterator[str]:
     match node:
         case s.Name(id=name):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.dataflow import operation, same, walk
-from trainlint.meaning.evaluations import Evaluation, reaches
+from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.evaluations import reaches
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.networks import is_part_of_network

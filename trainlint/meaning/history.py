@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import NONE, Item, Member, Result, Value, constant
+from trainlint.meaning.values import NONE, Item, Member, Result, Value, constant, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
 def is_volatile(program: Program, region: Region, values: Iterable[Value]) -> bool:
     """`Variable(x, volatile=True)`: nothing computed from it had a graph. Later programs show by their idioms."""
-    marked = any(
-        isinstance(v, Result) and constant(v.keywords.get("volatile", NONE)) is True
-        for value in values
-        for v in walk(value)
-    )
-    if not marked or program.uses("no_grad", "inference_mode", "set_grad_enabled"):
+    if not is_marked_volatile(values) or program.uses("no_grad", "inference_mode", "set_grad_enabled"):
         return False
     around = enclosing_loops(region)[:1]
     return any(map(takes_first_of_scalar, around)) or not program.uses("item", "device")
+
+
+def is_marked_volatile(values: Iterable[Value]) -> bool:
+    """Whether an input was marked so, on some path: whoever wrote that knew what `no_grad` is for."""
+    return any(
+        isinstance(v, Result) and any(constant(o) is True for o in options(v.keywords.get("volatile", NONE)))
+        for value in values
+        for v in walk(value)
+    )
 
 
 def takes_first_of_scalar(region: Region) -> bool:

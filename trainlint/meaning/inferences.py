@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.dataflow import operation, same, walk
-from trainlint.meaning.evaluations import Evaluation, is_prepared
+from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.evaluations import is_prepared
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.trace import Event, Region

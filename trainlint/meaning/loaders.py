@@ -9,6 +9,7 @@ from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import optimizer
+from trainlint.meaning.phases import needs_train_mode
 from trainlint.meaning.syntax import Call, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
@@ -198,6 +199,8 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
             loop = backward.loop
             if loop is None or backward.value is None or _fits_tensors(loop):
                 continue
+            if needs_train_mode(backward, loop) and _is_in_eval_mode(program, root, loop):
+                continue  # the same code evaluates, and goes no further than the loss
             for made in _drawn_from(backward):
                 if (id(made.value), id(loop)) not in seen:
                     seen.add((id(made.value), id(loop)))
@@ -210,6 +213,12 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
                         found.append(TrainingLoader(made, region, backward, steps, program))
         found += _given_away(root, program)
     return found
+
+
+def _is_in_eval_mode(program: Program, root: Region, loop: Region) -> bool:
+    """Whether a network that a loop applies has been switched to eval mode for it."""
+    modes = (program.modes_of(root).at(event) for event in of_kind(loop, "forward"))
+    return any(found and all(m.training is False and m.event is not None for m in found) for found in modes)
 
 
 def _given_away(root: Region, program: Program) -> list[TrainingLoader]:

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import field
 
-from trainlint.meaning.flow import key as condition_key
+from trainlint.meaning.flow import implications
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.methods import SELF_RETURNING
-from trainlint.meaning.modules import parts
-from trainlint.meaning.syntax import Comparison, Expression, Literal, Name
+from trainlint.meaning.modesets import MISSING, Guards, Mode, Sets, State
+from trainlint.meaning.modules import held, mode_dependent, parts, reads_mode
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.phases import asks_for_mode
+from trainlint.meaning.rounds import going_round, made_in
+from trainlint.meaning.syntax import Comparison, Literal, Name
 from trainlint.meaning.trace import RESTORE, Event, Leave, Region
 from trainlint.meaning.trace import Item as Happening
 from trainlint.meaning.values import (
@@ -32,21 +36,6 @@ from trainlint.meaning.values import (
 )
 from trainlint.records import dataclass
 
-Guards = frozenset[tuple[str, bool]]
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """`training` is None where the mode is not known; `event` is None where the object was made so."""
-
-    training: bool | None
-    event: Event | None = None
-    guards: Guards = frozenset()
-    pretrained: bool = False
-    untouched: bool = False  # still in the mode it was made in, whichever that is
-
-
-State = dict[Hashable, frozenset[Mode]]
 MADE = frozenset({Mode(True)})
 PRETRAINED = frozenset({Mode(False, pretrained=True)})
 UNKNOWN = frozenset({Mode(None)})
@@ -128,92 +117,23 @@ def modes_of(root: Region) -> Modes:
     return modes
 
 
-@dataclass(slots=True, eq=False)
-class _Sets:
-    """Sets of modes made from other ones, each once: a switch gives all parts of a network the same set.
-
-    Everything is known by identity, which is why the sets that an answer was made from are kept with it.
-    """
-
-    unions: dict[tuple[int, int], tuple[frozenset[Mode], ...]] = field(default_factory=dict)
-    guards: dict[int, tuple[frozenset[Mode], Guards]] = field(default_factory=dict)
-    less: dict[tuple[int, tuple[str, bool]], tuple[frozenset[Mode], frozenset[Mode]]] = field(
-        default_factory=dict
-    )
-    freed: dict[tuple[int, Guards], tuple[frozenset[Mode], frozenset[Mode]]] = field(default_factory=dict)
-    single: dict[tuple[int, Guards], tuple[Mode, Mode]] = field(default_factory=dict)
-
-    def union(self, one: frozenset[Mode], other: frozenset[Mode]) -> frozenset[Mode]:
-        key = (id(one), id(other))
-        known = self.unions.get(key)
-        if known is None:
-            known = self.unions[key] = one, other, one | other
-        return known[2]
-
-    def guards_of(self, modes: frozenset[Mode]) -> Guards:
-        """All conditions that some of the modes were set under."""
-        known = self.guards.get(id(modes))
-        if known is None:
-            known = self.guards[id(modes)] = modes, frozenset().union(*(mode.guards for mode in modes))
-        return known[1]
-
-    def without(self, modes: frozenset[Mode], guard: tuple[str, bool]) -> frozenset[Mode]:
-        """The modes that were not set under a condition, unless all were."""
-        if guard not in self.guards_of(modes):
-            return modes
-        key = (id(modes), guard)
-        known = self.less.get(key)
-        if known is None:
-            known = self.less[key] = modes, frozenset(m for m in modes if guard not in m.guards) or modes
-        return known[1]
-
-    def within(self, modes: frozenset[Mode], guards: Guards) -> frozenset[Mode]:
-        """The modes, of the conditions that they were set under only those that still hold."""
-        if self.guards_of(modes) <= guards:
-            return modes
-        key = (id(modes), guards)
-        known = self.freed.get(key)
-        if known is None:
-            known = self.freed[key] = modes, frozenset(self._one_within(mode, guards) for mode in modes)
-        return known[1]
-
-    def _one_within(self, mode: Mode, guards: Guards) -> Mode:
-        key = (id(mode), guards)
-        known = self.single.get(key)
-        if known is None:
-            held = mode.guards & guards
-            freed = Mode(mode.training, mode.event, held, mode.pretrained, mode.untouched)
-            known = self.single[key] = mode, freed
-        return known[1]
-
-    def join(self, states: list[State]) -> State:
-        """What a state can be where paths meet."""
-        if len(states) == 1:
-            return states[0]
-        joined = dict(states[0])
-        for state in states[1:]:
-            for name in joined.keys() - state.keys():
-                joined[name] = self.union(joined[name], _MISSING)
-            for name, modes in state.items():
-                known = joined.get(name, _MISSING)
-                if known is not modes:
-                    joined[name] = self.union(known, modes)
-        return joined
-
-
 class _Walk:
     """One pass over a trace; the state is copied at branches and joined behind them."""
 
-    __slots__ = ("before", "conditions", "continues", "ended", "modes", "sets", "stills")
+    __slots__ = ("before", "conditions", "continues", "ended", "inner", "made_in", "modes", "sets", "stills")
 
     def __init__(self, modes: Modes) -> None:
         self.modes = modes
         self.before: State = {}  # the mode that each module was last switched from
+        self.made_in: dict[Hashable, Region] = {}  # the loop that makes a module anew in each turn
         self.continues: list[list[State]] = []
         self.ended: list[list[State]] = []
-        self.conditions: dict[int, str] = {}  # by the identity of the test
+        self.conditions: dict[
+            tuple[int, bool], Guards
+        ] = {}  # by the identity of the test, and whether it holds
+        self.inner: dict[int, list[int]] = {}  # the identities of a module's parts
         self.stills: dict[int, bool | None] = {}  # by the identity of the region
-        self.sets = _Sets()
+        self.sets = Sets()
 
     def region(self, region: Region, state: State, guards: Guards) -> State | None:
         """The state behind a region, None where the flow never gets there."""
@@ -287,7 +207,7 @@ class _Walk:
             if not ends:
                 return entry
             ended = self.sets.join(ends)
-            state = self._unguarded(_going_round(ended, region), guards, outside)
+            state = self._unguarded(self._lasting(going_round(ended, region), region), guards, outside)
             if state == entry and self.before == before:
                 break  # a second turn would find what the first one found
         return self._unguarded(ended, guards, outside)
@@ -299,9 +219,10 @@ class _Walk:
         for arm in arms:
             if _leaves_out_nothing(arm):
                 continue
-            guard = (self._condition(arm.test), arm.holds) if arm.test is not None else None
-            inner = guards | {guard} if guard is not None else guards
-            after = self.region(arm, _in_mode(self._under(state, guard), arm, arm.holds), inner)
+            known = self._implied(arm)
+            after = self.region(
+                arm, _in_mode(self._under(state, known), arm, arm.holds), guards | known if known else guards
+            )
             if after is not None:
                 ends.append(after)
         if len(arms) == 1:
@@ -313,12 +234,12 @@ class _Walk:
             joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
         return joined
 
-    def _under(self, state: State, guard: tuple[str, bool] | None) -> State:
+    def _under(self, state: State, known: Guards) -> State:
         """A copy of a state for an arm: without the modes that were set under the opposite of its condition."""
         entry = dict(state)
-        if guard is not None:
-            opposite = (guard[0], not guard[1])
-            for name, modes in state.items():
+        for condition, holds in known:
+            opposite = (condition, not holds)
+            for name, modes in entry.items():
                 entry[name] = self.sets.without(modes, opposite)
         return entry
 
@@ -332,6 +253,11 @@ class _Walk:
             for name, modes in state.items()
         }
 
+    def _lasting(self, state: State, loop: Region) -> State:
+        """A state without the objects that a loop makes anew in each turn: one model for each fold."""
+        made = {name for name, home in self.made_in.items() if name in state and home.inside(loop)}
+        return {name: modes for name, modes in state.items() if name not in made} if made else state
+
     def _freed(
         self, modes: frozenset[Mode], guards: Guards, outside: frozenset[Mode] | None
     ) -> frozenset[Mode]:
@@ -340,10 +266,14 @@ class _Walk:
             return freed
         return self.sets.within(modes - outside, guards) | (modes & outside)
 
-    def _condition(self, test: Expression) -> str:
-        known = self.conditions.get(id(test))
+    def _implied(self, arm: Region) -> Guards:
+        """What is known within an arm."""
+        if arm.test is None:
+            return frozenset()
+        known = self.conditions.get((id(arm.test), arm.holds))
         if known is None:
-            known = self.conditions[id(test)] = condition_key(test)
+            known = frozenset(implications(arm.test, arm.holds))
+            self.conditions[id(arm.test), arm.holds] = known
         return known
 
     def _event(self, event: Event, state: State, guards: Guards) -> None:
@@ -359,17 +289,23 @@ class _Walk:
             name = identity(part)
             if name is not None:
                 self._switch(name, event, state, switched)
+                self._note_home(name, part)
             else:
                 _forget(state)
         for name in _changed_inside(target):
             if any(m.training is not event.detail for m in state.get(name, UNKNOWN)):
                 state[name] = frozenset({Mode(None, event, guards)})
 
+    def _note_home(self, name: Hashable, part: Value) -> None:
+        home = made_in(part) if name not in self.made_in else None
+        if home is not None:
+            self.made_in[name] = home
+
     def _switch(self, name: Hashable, event: Event, state: State, switched: frozenset[Mode]) -> None:
         if event.detail == RESTORE:
             state[name] = self.before.get(name, UNKNOWN)
             return
-        old = state.get(name, _MISSING)
+        old = state.get(name, MISSING)
         if any(m.training is not event.detail for m in old):
             self.before[name] = old
         state[name] = switched
@@ -382,7 +318,18 @@ class _Walk:
             found |= {m for m in known if not m.untouched}
             if any(m.untouched for m in known):
                 found |= initial(target)
+            if any(m.training for m in found) and self._is_made_of_others(target, state):
+                found.add(Mode(None))
         return found
+
+    def _is_made_of_others(self, target: Value, state: State) -> bool:
+        """Whether all that depends on the mode within a wrapper was switched apart from it, and away from train mode."""
+        if not isinstance(target, Instance):
+            return False
+        if id(target) not in self.inner:
+            self.inner[id(target)] = [id(part) for part in parts(target)[1:]]
+        apart = {name for name in self.inner[id(target)] if _is_out_of_training(state.get(name))}
+        return bool(apart) and _depends_only_on(target, apart)
 
 
 def _forget(state: State) -> None:
@@ -390,6 +337,22 @@ def _forget(state: State) -> None:
     for name in state:
         if isinstance(name, tuple) and name[0] == "made":
             state[name] = UNKNOWN
+
+
+def _is_out_of_training(known: frozenset[Mode] | None) -> bool:
+    """Whether some path has switched a module away from train mode."""
+    return known is not None and any(m.event is not None and not m.training for m in known)
+
+
+def _depends_only_on(module: Instance, apart: set[int], depth: int = 0) -> bool:
+    """Whether nothing in a module depends on the mode other than what is in `apart`."""
+    if depth > 6 or reads_mode(module):
+        return False
+    inner = [v for _, v in held(module) if isinstance(v, Instance) and is_module(v) and v is not module]
+    return bool(inner) and all(
+        id(part) in apart or mode_dependent(part) is False or _depends_only_on(part, apart, depth + 1)
+        for part in inner
+    )
 
 
 def _changed_inside(target: Value) -> Iterator[Hashable]:
@@ -414,12 +377,6 @@ def _switched(arm: Region) -> Iterator[Hashable]:
     yield from (name for name in named if name is not None)
 
 
-def asks_for_mode(arm: Region) -> bool:
-    """Whether an arm depends on a mode that was read before: `was_training = model.training`."""
-    tests = options(arm.truth) if arm.truth is not None else []
-    return bool(tests) and all(map(_is_of_mode, tests))
-
-
 def _in_mode(state: State, arm: Region, holds: bool) -> State:
     """What a state can be where `model.training` was asked for and was so."""
     for test in options(arm.truth) if asks_for_mode(arm) and arm.truth is not None else ():
@@ -428,64 +385,7 @@ def _in_mode(state: State, arm: Region, holds: bool) -> State:
         asked = one(test.arguments[0]) if isinstance(test, Result) else test
         receivers = options(asked.receiver) if isinstance(asked, Member) else []
         for name in {identity(part) for receiver in receivers for part in behind(receiver)}:
-            if name in state:
+            if name is not None and name in state:
                 left = frozenset(m for m in state[name] if m.training is not (not training))
                 state[name] = left or state[name]
     return state
-
-
-def mode_in(arm: Region) -> bool | None:
-    """The mode that an arm is taken in, where its condition asks for one."""
-    if not asks_for_mode(arm) or arm.truth is None:
-        return None
-    found = {arm.holds is not isinstance(test, Result) for test in options(arm.truth)}
-    return found.pop() if len(found) == 1 else None
-
-
-def _is_of_mode(test: Value) -> bool:
-    if isinstance(test, Result) and isinstance(test.callee, External) and test.arguments:
-        if not test.callee.name.startswith("operator.unary"):
-            return False
-        test = one(test.arguments[0])
-    return isinstance(test, Member) and test.name == "training"
-
-
-def _going_round(state: State, loop: Region) -> State:
-    """What the next iteration finds: what was set under `i == len(loader) - 1` meets no iteration any more."""
-    last = {
-        (condition_key(arm.test), arm.holds)
-        for arm in _arms(loop)
-        if arm.test is not None and arm.holds and _is_the_end(arm.truth)
-    }
-    if not last:
-        return state
-    return {k: frozenset(m for m in v if not last & m.guards) or v for k, v in state.items()}
-
-
-def _arms(loop: Region) -> Iterator[Region]:
-    """The arms of an iteration, not those of loops inside it."""
-    for item in loop.items:
-        if type(item) is Region and item.kind != "loop":
-            if item.test is not None and item.kind not in ("branch", "call", "closure"):
-                yield item
-            yield from _arms(item)
-
-
-def _is_the_end(test: Value | None) -> bool:
-    """`i == len(loader) - 1`, `step + 1 == len(steps)`."""
-    match test:
-        case Result(callee=External(name="operator.=="), arguments=arguments):
-            return any(_is_length(v) for given in arguments for v in options(given))
-    return False
-
-
-def _is_length(value: Value) -> bool:
-    match value:
-        case Result(callee=External(name="builtins.len")):
-            return True
-        case Result(callee=External(name="operator.-"), arguments=(first, _)):
-            return _is_length(first)
-    return False
-
-
-_MISSING = frozenset({Mode(None, untouched=True)})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import (
     BUILT_IN_DROPOUT,
@@ -56,21 +57,19 @@ _LIBRARY_MODELS = (
 )
 
 
-def held(instance: Instance) -> Iterator[tuple[str, Value]]:
+def held(
+    instance: Instance, alternatives: Callable[[Value], list[Value]] = options
+) -> Iterator[tuple[str, Value]]:
     """The attributes of an object and the values they can have; containers are opened."""
     for name, value in instance.attributes.items():
-        for option in options(value):
-            match option:
-                case Sequence(items=items, element=element):
-                    for item in (*items, *((element,) if element is not None else ())):
-                        for inner in options(item):
-                            yield name, inner
-                case Mapping(items=entries, element=element):
-                    for item in (*entries.values(), *((element,) if element is not None else ())):
-                        for inner in options(item):
-                            yield name, inner
-                case _:
-                    yield name, option
+        for option in alternatives(value):
+            items: tuple[Value, ...] = (option,)
+            if isinstance(option, (Sequence, Mapping)):
+                inside = option.items if isinstance(option, Sequence) else option.items.values()
+                items = (*inside, *((option.element,) if option.element is not None else ()))
+                items = tuple(inner for item in items for inner in alternatives(item))
+            for item in items:
+                yield name, item
 
 
 def parts(module: Value) -> list[Value]:
@@ -91,7 +90,7 @@ def _is_plain(holder: Instance, name: str) -> bool:
 
 def mode_dependent(value: Value, depth: int = 0) -> bool | None:
     """Whether train and eval mode differ for a module; None where that cannot be told."""
-    answers = {_mode_dependent(option, depth) for option in options(value)}
+    answers = {_mode_dependent(option, depth) for option in by_default(value)}
     return True if True in answers else (None if None in answers or not answers else False)
 
 
@@ -104,7 +103,7 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
     if drops:
         return True
     answers: set[bool | None] = {None} if asks or CLOSED in value.attributes else set()
-    for name, inner in held(value):
+    for name, inner in held(value, by_default):
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
             answers.add(_mode_dependent(inner, depth + 1))
         elif name == "*dynamic" or (_could_be_module(inner) and _is_read(value.cls, name)):
@@ -228,7 +227,10 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
     if layer in OPTIONAL_DROPOUT:
         return _rate(value, 99, "dropout", 0.0)
     if layer in ("Sequential", "ModuleList", "ModuleDict", "TransformerEncoder", "TransformerDecoder"):
-        inner = [*(v for _, v in held(value)), *value.arguments]
+        inner = [
+            *(v for _, v in held(value, by_default)),
+            *(o for v in value.arguments for o in by_default(v)),
+        ]
         answers = {
             _mode_dependent(v, depth + 1)
             for v in inner
@@ -259,6 +261,11 @@ def _rate(value: Instance, position: int, keyword: str, default: float) -> bool 
         return default > 0
     rate = constant(given)
     return rate > 0 if isinstance(rate, (int, float)) else None
+
+
+def reads_mode(module: Instance) -> bool:
+    """Whether a module depends on the mode by itself, whatever it holds."""
+    return isinstance(module.cls, Class) and any(_reads_mode(module.cls))
 
 
 def _reads_mode(cls: Class) -> tuple[bool, bool]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from trainlint.meaning.dataflow import operation
-from trainlint.meaning.trace import Region
+from trainlint.meaning.trace import Event, Leave, Region
+from trainlint.meaning.trace import Item as Happening
 from trainlint.meaning.values import (
     MISSING,
     Argument,
     Constant,
+    External,
     Member,
     Result,
     Unknown,
@@ -62,3 +64,52 @@ def _compares_with_a_phase(test: Value) -> bool | None:
         if len(words) == 1 and words[0] in (*_TRAINING, *_OTHERS):
             return (words[0] in _TRAINING) is (operation(option) == "operator.==")
     return None
+
+
+def asks_for_mode(arm: Region) -> bool:
+    """Whether an arm depends on a mode that was read before: `was_training = model.training`."""
+    tests = options(arm.truth) if arm.truth is not None else []
+    return bool(tests) and all(map(_is_of_mode, tests))
+
+
+def mode_in(arm: Region) -> bool | None:
+    """The mode that an arm is taken in, where its condition asks for one."""
+    if not asks_for_mode(arm) or arm.truth is None:
+        return None
+    found = {arm.holds is not isinstance(test, Result) for test in options(arm.truth)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_of_mode(test: Value) -> bool:
+    if isinstance(test, Result) and isinstance(test.callee, External) and test.arguments:
+        if not test.callee.name.startswith("operator.unary"):
+            return False
+        test = one(test.arguments[0])
+    return isinstance(test, Member) and test.name == "training"
+
+
+def needs_train_mode(event: Event, outer: Region) -> bool:
+    """Whether something happens in train mode only, as the code around it says: `if not model.training: return loss`."""
+    inner = event.region
+    for region in event.region.ancestors():
+        if region.kind == "arm" and mode_in(region) is True:
+            return True
+        for earlier in region.items:
+            if earlier is inner or earlier is event:
+                break
+            if (
+                type(earlier) is Region
+                and earlier.kind == "branch"
+                and any(map(_leaves_in_eval, earlier.items))
+            ):
+                return True
+        if region is outer:
+            return False
+        inner = region
+    return False
+
+
+def _leaves_in_eval(arm: Happening) -> bool:
+    if type(arm) is not Region or not arm.items or mode_in(arm) is not False:
+        return False
+    return type(arm.items[-1]) is Leave

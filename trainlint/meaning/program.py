@@ -18,7 +18,7 @@ from trainlint.meaning.values import Instance
 if TYPE_CHECKING:
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.cuts import CutLoss
-    from trainlint.meaning.evaluations import Evaluation
+    from trainlint.meaning.evaluation import Evaluation
     from trainlint.meaning.keeps import Keep
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.modules import HiddenModules

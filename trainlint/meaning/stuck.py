@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, same, walk
-from trainlint.meaning.flow import enclosing_call, of_kind
+from trainlint.meaning.flow import enclosing_call, implications, of_kind
 from trainlint.meaning.flow import key as condition_key
-from trainlint.meaning.modes import Mode, mode_in
+from trainlint.meaning.modesets import Mode
 from trainlint.meaning.modules import mode_dependent, parts, shown_mode_dependence
 from trainlint.meaning.optimizers import optimizer
-from trainlint.meaning.phases import is_not_for_training
+from trainlint.meaning.phases import is_not_for_training, needs_train_mode
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import Result, Sequence, Value, options
@@ -93,28 +93,15 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
 def _is_of_another_pass(mode: Mode, loop: Region) -> bool:
     """Whether what set the mode excludes training: `if train: ... else: model.eval()`, `if train: loss.backward()`."""
     return all(
-        any(
-            arm.test is not None and (condition_key(arm.test), not arm.holds) in mode.guards
+        (mode.training is False and needs_train_mode(backward, loop))
+        or any(
+            (condition, not holds) in mode.guards
             for arm in backward.guards(loop)
+            if arm.test is not None
+            for condition, holds in implications(arm.test, arm.holds)
         )
-        or (mode.training is False and _needs_train_mode(backward, loop))
         for backward in of_kind(loop, "backward")
     )
-
-
-def _needs_train_mode(backward: Event, loop: Region) -> bool:
-    """Whether a pass is made in train mode alone: under `if model.training:`, behind `if not model.training: return`."""
-    for region in backward.region.ancestors():
-        if region is loop:
-            return False
-        if region.kind == "arm" and mode_in(region) is True:
-            return True
-        for item in region.items:
-            arms = item.items if type(item) is Region and item.kind == "branch" else ()
-            left = (a for a in arms if type(a) is Region and a.items and type(a.items[-1]) is Leave)
-            if any(mode_in(arm) is False for arm in left):
-                return True
-    return False
 
 
 def _is_of_another_run(switch: Event, loop: Region) -> bool:
@@ -178,6 +165,8 @@ def _may_train(step: Event, event: Event) -> bool:
         return False  # an image or a latent code is fitted through a network that stays as it is
     models = owner.models if owner is not None else []
     owned = [p for m in models for p in parts(m)]
+    if models and all(mode_dependent(m) is False for m in models):
+        return False  # the head of a network that is used as it was trained: what it is given does not vary
     inner = [p for o in options(event.target) for p in parts(o)]
     return not models or any(same(p, q) is not False for p in owned for q in inner)
 

@@ -152,3 +152,14 @@ FUNCTIONAL = frozenset(
     "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy softmax log_softmax"
     " binary_cross_entropy_with_logits relu sigmoid tanh gelu dropout kl_div one_hot".split()
 )
+
+
+_WITHOUT_TORCH = frozenset(
+    "albumentations cv2 flax functools gensim imgaug jax jieba joblib keras librosa matplotlib mxnet nltk numpy oneflow"
+    " onnxruntime paddle pandas PIL sentencepiece scipy skimage sklearn spacy tensorflow tiktoken tokenizers".split()
+)
+
+
+def knows_no_torch(name: str) -> bool:
+    """Whether a dotted name belongs to a library whose objects are no torch modules: parsers, other frameworks."""
+    return name.partition(".")[0] in _WITHOUT_TORCH

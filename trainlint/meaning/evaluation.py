@@ -1,0 +1,213 @@
+"""One forward pass of an evaluation: the mode it runs in, whether it builds a graph, and the edits that mend both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.diagnostic import Certainty
+from trainlint.meaning.dataflow import attached, certainty, walk
+from trainlint.meaning.flow import enclosing_call, of_kind
+from trainlint.meaning.fragments import FRESH
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.modesets import Mode
+from trainlint.meaning.modules import (
+    normalises_by_batch_only,
+    only_tracks_instances,
+    shown_mode_dependence,
+)
+from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
+from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import (
+    NONE,
+    External,
+    Function,
+    Instance,
+    Item,
+    Result,
+    Value,
+    constant,
+    one,
+    options,
+)
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """One forward pass of an evaluation loop."""
+
+    event: Event
+    loop: Region
+    modes: frozenset[Mode]
+    trained: bool  # the same module is trained, or loaded, in the same program
+    judged: bool  # what it gives is measured or collected
+    trains_too: bool  # the same loop trains when it is called from elsewhere
+    graph_wanted: bool = False  # or none is made: `torch.no_grad()` would be wrong, or of no use
+    prepared: bool = False  # a method that nobody is seen to call, beside another that switches such modules
+    at_once: bool = False  # all of the data in one piece, outside of any loop over it
+    as_asked: bool = False  # in the mode that the caller asked for, where it could have asked for eval mode
+    of_training: bool = (
+        False  # over the very batches that train: a memory bank, the error on the training data
+    )
+
+    @property
+    def node(self) -> Node:
+        """The forward, or the call of a method that the model's `forward` uses as well: `model.encode(x)`."""
+        place = self.event.node
+        for region in self.event.region.ancestors():
+            if region is self.loop:
+                break
+            if (
+                region.kind == "call"
+                and isinstance(region.node, Call)
+                and _is_part_of_forward(region.function)
+            ):
+                place = region.node
+        return place
+
+    @property
+    def loop_node(self) -> Node:
+        return self.loop.node if self.loop.node is not None else self.event.node
+
+    @property
+    def model(self) -> Value:
+        return self.event.target
+
+    @property
+    def model_text(self) -> str:
+        """The model's expression in the author's text, "" where it is no plain name."""
+        call = self.node
+        function = call.function if isinstance(call, Call) else None
+        method = self.event.detail == "method" or call is not self.event.node
+        if isinstance(function, Attribute) and (method or function.name == "forward"):
+            function = function.value
+        return text_of(function) if isinstance(function, (Name, Attribute)) else ""
+
+    @property
+    def known(self) -> Certainty:
+        found = certainty(self.event.target)
+        if isinstance(one(self.event.target), Instance) and FRESH in one(self.event.target).attributes:  # type: ignore[union-attr]  # an instance
+            return "conventional"  # nobody is seen to make it
+        if found == "guessed" and any(mode.event is not None for mode in self.modes):
+            if self.trained or self.in_eval_mode:
+                return "inferred"  # it is switched, and trained or evaluated: whoever made it, it is a model
+        return found  # type: ignore[return-value]  # one of the certainties
+
+    @property
+    def in_train_mode(self) -> bool:
+        """Whether the module is in train mode here on every path."""
+        return bool(self.modes) and all(mode.training is True for mode in self.modes) and not self.prepared
+
+    @property
+    def switched_here(self) -> bool:
+        """Whether the function that evaluates has itself set the mode."""
+        own = enclosing_call(self.event)
+        return bool(self.modes) and all(m.event and enclosing_call(m.event) is own for m in self.modes)
+
+    def switched(self, model: str) -> list[Change]:
+        """The edit that evaluates in eval mode and goes back to train mode behind the loop."""
+        node = self.loop.node
+        if self.trains_too:
+            return []
+        if self.at_once and self.loop.kind == "loop":
+            return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
+        if self.loop.kind != "loop":
+            return [insert_before(self.node, f"{model}.eval()")]
+        if isinstance(node, (For, While)) and not self.is_amid_training:
+            return [insert_before(node, f"{model}.eval()"), insert_after(node, f"{model}.train()")]
+        return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
+
+    @property
+    def repeats(self) -> bool:
+        """Several draws for one batch: an innermost loop over a range that gives the forward nothing."""
+        node = self.loop.node
+        if self.at_once:
+            return False
+        if isinstance(node, For) and "next" in node.body.words:
+            return False  # each turn draws another batch
+        source = underlying(self.loop.iterable) if self.loop.iterable is not None else None
+        match source:
+            case Result(callee=External(name="builtins.range")):
+                pass
+            case _:
+                return False
+        return not any(isinstance(v, Item) and v.source is source for i in self.event.inputs for v in walk(i))
+
+    @property
+    def switched_by(self) -> list[Node]:
+        """The calls that put the module into evaluation mode here, where all paths agree on that."""
+        if not self.in_eval_mode:
+            return []
+        switches = {id(mode.event) for mode in self.modes}
+        root = list(self.event.region.ancestors())[-1]
+        return [event.node for event in of_kind(root, "mode") if id(event) in switches]
+
+    @property
+    def in_eval_mode(self) -> bool:
+        return bool(self.modes) and all(mode.training is False for mode in self.modes)
+
+    @property
+    def builds_graph(self) -> bool:
+        return (
+            self.event.grad is True
+            and self.event.value is not None
+            and attached(self.event.value) is not False
+            and not self.graph_wanted
+            and not self._differentiates_inputs
+        )
+
+    @property
+    def _differentiates_inputs(self) -> bool:
+        """Whether the inputs were told to require gradients: derivatives with respect to them are wanted."""
+        given = {id(v) for value in self.event.inputs for v in walk(value)}
+        root = list(self.event.region.ancestors())[-1]
+        marked = [e for e in of_kind(root, "requires_grad") if e.value is not None]
+        return any(
+            id(o) in given and constant(e.value or NONE) is True for e in marked for o in options(e.target)
+        )
+
+    @property
+    def is_amid_training(self) -> bool:
+        """Whether the same loop trains on other batches."""
+        return any(e.kind == "backward" for e in self.loop.events())
+
+    @property
+    def without_grad(self) -> list[Change]:
+        """The edit that runs the loop without gradients."""
+        node = self.loop.node
+        if self.trains_too:
+            return []
+        if self.is_amid_training:
+            return [wrap_statement(self.node, "with torch.no_grad():")]
+        return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
+
+    @property
+    def mode_dependent(self) -> bool | None:
+        target = self.event.target
+        if only_tracks_instances(target) or normalises_by_batch_only(target) or _asks_for_losses(self.event):
+            return False
+        return shown_mode_dependence(target)
+
+
+def _asks_for_losses(event: Event) -> bool:
+    """torchvision's detectors give losses for images and targets in train mode only."""
+    return len(event.inputs) > 1 and any(
+        isinstance(o, Instance) and isinstance(o.cls, External) and o.cls.name.startswith(_DETECTORS)
+        for o in options(event.target)
+    )
+
+
+_DETECTORS = "torchvision.models.detection."
+
+
+def _is_part_of_forward(function: object) -> bool:
+    """Whether a method of a module is a piece of its `forward`, which training runs with gradients."""
+    if not isinstance(function, Function) or function.owner is None or function.name == "forward":
+        return False
+    forward = function.owner.names.get("forward")
+    node = forward.node if isinstance(forward, Function) else None
+    return isinstance(node, Define) and function.name in node.body.words

@@ -1,0 +1,125 @@
+"""Forward passes whose graph somebody wants, or that make none, although no backward pass is seen behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.flow import enclosing_call, of_kind
+from trainlint.meaning.history import is_marked_volatile
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.methods import SELF_RETURNING
+from trainlint.meaning.objects import lineage
+from trainlint.meaning.syntax import Define
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import (
+    NONE,
+    Class,
+    External,
+    Function,
+    Instance,
+    Member,
+    Result,
+    Value,
+    constant,
+    one,
+    options,
+)
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_HOOKS = frozenset(
+    "register_hook register_backward_hook register_full_backward_hook register_full_backward_pre_hook".split()
+)
+_PARAMETERS = ("parameters", "named_parameters")
+
+
+def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
+    """Whether a forward's graph is wanted by code that is not followed, or there is none."""
+    return (
+        is_marked_volatile(event.inputs)
+        or _is_frozen(event)
+        or _is_hooked(event)
+        or _is_handed_over(program, event)
+    )
+
+
+def _is_frozen(event: Event) -> bool:
+    """Whether the network's parameters require no gradients: `ema = deepcopy(net).requires_grad_(False)`."""
+    if all(_is_made_frozen(option) for option in options(event.target)):
+        return True
+    root = list(event.region.ancestors())[-1]
+    last: Event | None = None
+    for happened in root.events():
+        if happened is event:
+            break
+        if happened.kind == "requires_grad" and same(happened.target, event.target) is True:
+            last = happened
+    return last is not None and constant(last.value or NONE) is False
+
+
+def _is_made_frozen(value: Value) -> bool:
+    for _ in range(12):
+        match one(value):
+            case Instance(attributes=attributes):
+                return "*frozen" in attributes
+            case Result(callee=Member(receiver=receiver, name="requires_grad_"), arguments=arguments):
+                if arguments and constant(arguments[0]) is False:
+                    return True
+                value = receiver
+            case Result(callee=Member(receiver=receiver, name=name)) if name in SELF_RETURNING:
+                value = receiver
+            case Result(callee=External(name="copy.deepcopy"), arguments=[first, *_]):
+                value = first
+            case _:
+                return False
+    return False
+
+
+def _is_hooked(event: Event) -> bool:
+    """Whether the class or function that applies the network hooks into its backward pass: saliency by gradients."""
+    call = enclosing_call(event)
+    function = call.function if call is not None else None
+    if not isinstance(function, Function):
+        return False
+    bases = lineage(function.owner) if isinstance(function.owner, Class) else []
+    members = [m for base in bases if isinstance(base, Class) for m in base.names.values()]
+    bodies = [
+        m.node.body for m in (function, *members) if isinstance(m, Function) and isinstance(m.node, Define)
+    ]
+    return any(not _HOOKS.isdisjoint(body.words) for body in bodies)
+
+
+def _is_handed_over(program: Program, event: Event) -> bool:
+    """Whether a function that is not shown gets the network and what came of it: it may take a step with both."""
+    if event.loop is None or event.value is None:
+        return False
+    outputs = {id(event.value), *map(id, options(event.value))}
+    given_both = any(
+        _is_given(event.target, handed.inputs)
+        and any(id(v) in outputs for given in handed.inputs for v in walk(given))
+        for handed in of_kind(event.loop, "unresolved")
+    )
+    return given_both or any(
+        isinstance(v, Result) and not isinstance(v.callee, Instance) and _is_given(event.target, v.arguments)
+        for given in event.inputs
+        for v in walk(given)
+    )  # `params = update_parameters(model, loss)` for the next turn: an inner step of meta-learning
+
+
+def _is_given(module: Value, given: tuple[Value, ...]) -> bool:
+    return any(same(value, module) is True for value in given)
+
+
+def is_over_parameters(loop: Region) -> bool:
+    """Whether a loop goes through the parameters of a network, as a learned optimizer does."""
+    source = underlying(loop.iterable) if loop.iterable is not None else None
+    if isinstance(source, Result) and isinstance(source.callee, External):
+        sources = [underlying(given) for given in source.arguments]  # `zip(model.parameters(), transforms)`
+    else:
+        sources = [source] if source is not None else []
+    return any(
+        isinstance(s, Result) and isinstance(s.callee, Member) and s.callee.name in _PARAMETERS
+        for s in sources
+    )

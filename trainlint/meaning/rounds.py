@@ -1,0 +1,61 @@
+"""What one turn of a loop leaves to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trainlint.meaning.flow import key as condition_key
+from trainlint.meaning.modesets import State
+from trainlint.meaning.trace import Region
+from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, options
+
+
+def made_in(value: Value) -> Region | None:
+    """The region of a loop in whose every turn an object is made; None where it outlives them, or may."""
+    while isinstance(value, (Member, Item)):
+        value = value.receiver if isinstance(value, Member) else value.source
+    home = value.region if isinstance(value, Result) else value.loop if isinstance(value, Instance) else None
+    if not isinstance(home, Region) or (isinstance(value, Instance) and value.symbolic):
+        return None
+    around = home.loop
+    if around is None or any(r.kind == "arm" and r.inside(around) for r in home.ancestors()):
+        return None  # `if model is None: model = Net()` makes one that the next turn finds
+    return around
+
+
+def going_round(state: State, loop: Region) -> State:
+    """What the next iteration finds: what was set under `i == len(loader) - 1` meets no iteration any more."""
+    last = {
+        (condition_key(arm.test), arm.holds)
+        for arm in _arms(loop)
+        if arm.test is not None and arm.holds and _is_the_end(arm.truth)
+    }
+    if not last:
+        return state
+    return {k: frozenset(m for m in v if not last & m.guards) or v for k, v in state.items()}
+
+
+def _arms(loop: Region) -> Iterator[Region]:
+    """The arms of an iteration, not those of loops inside it."""
+    for item in loop.items:
+        if type(item) is Region and item.kind != "loop":
+            if item.test is not None and item.kind not in ("branch", "call", "closure"):
+                yield item
+            yield from _arms(item)
+
+
+def _is_the_end(test: Value | None) -> bool:
+    """`i == len(loader) - 1`, `step + 1 == len(steps)`."""
+    match test:
+        case Result(callee=External(name="operator.=="), arguments=arguments):
+            return any(_is_length(v) for given in arguments for v in options(given))
+    return False
+
+
+def _is_length(value: Value) -> bool:
+    match value:
+        case Result(callee=External(name="builtins.len")):
+            return True
+        case Result(callee=External(name="operator.-"), arguments=(first, _)):
+            return _is_length(first)
+    return False
