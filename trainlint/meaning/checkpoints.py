@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.arguments import offered_options
 from trainlint.meaning.callers import enclosing_function
-from trainlint.meaning.dataflow import same, walk
-from trainlint.meaning.flow import of_kind
-from trainlint.meaning.methods import device_of
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.devices import is_told_its_device, needs_the_gpu
+from trainlint.meaning.flow import exclusive, of_kind
 from trainlint.meaning.optimizers import is_schedule
-from trainlint.meaning.paths import fixed_parts, is_of_each_process, names_device, same_file
+from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file
 from trainlint.meaning.phases import is_setting_for_training
 from trainlint.meaning.saves import is_published, saves_from_the_cpu
 from trainlint.meaning.syntax import Block, Call, Define, Literal, Node, Try
@@ -30,17 +29,12 @@ from trainlint.meaning.values import (
     Result,
     Value,
     constant,
-    one,
     options,
 )
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
-    from trainlint.meaning.unit import Frame
-
-_RANK_WORDS = frozenset("local_rank LOCAL_RANK set_device".split())
-_DEVICE_WORDS = frozenset("is_available local_rank LOCAL_RANK set_device device_count".split())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,18 +64,12 @@ class Load:
     def picks_device(self) -> bool:
         """Whether the program chooses its device, or this file is told which."""
         unit = self.node.unit
-        told = "device" in self.program.words(unit) and not _is_fixed(unit.scope)
-        return told or self.program.picks_device
+        return is_told_its_device(self.program, unit) or self.program.picks_device
 
     @property
     def needs_the_gpu(self) -> bool:
         """Whether what is loaded goes into a module that is on the GPU on every way here: nothing runs without one."""
-        if any(not _RANK_WORDS.isdisjoint(self.program.words(unit)) for unit in self.program.units):
-            return False
-        root = list(self.event.region.ancestors())[-1]
-        whole = [e.target for e in of_kind(root, "mode", "forward") if self._is_what_is_loaded(e.target)]
-        modules = (*whole, *(state.target for state in self._states()))
-        return any(_is_on_the_gpu(m, self.event) or _is_fed_on_the_gpu(m, self.event) for m in modules)
+        return needs_the_gpu(self.program, self.event)
 
     def _is_what_is_loaded(self, module: Value) -> bool:
         """Whether the file holds a module as a whole, and this is it."""
@@ -91,8 +79,12 @@ class Load:
         """The `load_state_dict` of the same run that take what is loaded."""
         root = list(self.event.region.ancestors())[-1]
         for event in of_kind(root, "load_state"):
-            if event.value is not None and any(v is self.event.value for v in walk(event.value)):
+            if event.value is not None and self._is_in(event.value):
                 yield event
+
+    def _is_in(self, state: Value) -> bool:
+        """Whether a state has tensors of this file. What tells the name of another file is no part of that one."""
+        return any(v is self.event.value for v in walk(state, lambda v: not _is_loaded(v)))
 
     @property
     def is_partial(self) -> bool:
@@ -113,9 +105,22 @@ class Load:
         return (
             self._is_fetched()
             or (given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given)))
-            or saves_from_the_cpu(project, fixed_parts(given))
+            or saves_from_the_cpu(project, self.event, given, self._keys())
             or (given is not None and is_published(project, self.event, given))
         )
+
+    def _keys(self) -> set[str]:
+        """The entries that are read of the file."""
+        states = [e.value for e in self._states() if e.value is not None]
+        return {
+            v.key.value
+            for state in states
+            for v in walk(state)
+            if isinstance(v, Item)
+            and v.source is self.event.value
+            and isinstance(v.key, Constant)
+            and isinstance(v.key.value, str)
+        }
 
     def _is_fetched(self) -> bool:
         """Whether the function that loads, or one that it asks for the file's name, fetches it from an address."""
@@ -129,15 +134,17 @@ class Load:
         return (
             self.is_of_this_run(given)
             or self._is_one_of_two()
-            or (given is not None and (names_device(given) or is_of_each_process(given)))
+            or (given is not None and (names_device(given) or is_of_each_process(given) or is_stamped(given)))
         )
 
     def is_of_this_run(self, given: Value | None) -> bool:
         """Whether the same run has written a file before this place."""
         root = list(self.event.region.ancestors())[-1]
         events = list(root.events())
+        here = events.index(self.event)
         for saved in of_kind(root, "save"):
-            if events.index(saved) > events.index(self.event):
+            later = events.index(saved) > here
+            if later and not self._is_in_the_loop_of(saved):
                 break  # written after it was read: what is read is of another run
             if self._is_of_another_phase(saved):
                 continue
@@ -145,6 +152,13 @@ class Load:
             if given is not None and target is not None and same_file(given, target):
                 return True
         return False
+
+    def _is_in_the_loop_of(self, saved: Event) -> bool:
+        """Whether a file is written later in the same loop: what is read comes from a turn before."""
+        if exclusive(self.event, saved):
+            return False
+        loops = [r for r in self.event.region.ancestors() if r.kind == "loop" and not r.unrolled]
+        return any(saved.region.inside(loop) for loop in loops)
 
     def _is_of_another_phase(self, saved: Event) -> bool:
         """Whether a setting decides if the file is written (`if args.train:`), and not if it is read as well."""
@@ -201,11 +215,17 @@ class Load:
         """Whether what is loaded goes into some `load_state_dict`."""
         return any(
             e.value is not None
-            and any(v is self.event.value for v in walk(e.value))
+            and self._is_in(e.value)
             and not all(_holds_numbers(o) for o in options(e.target))
             for root in self.program.roots
             for e in of_kind(root, "load_state")
         )
+
+
+def _is_loaded(value: Value) -> bool:
+    return (
+        isinstance(value, Result) and isinstance(value.callee, External) and value.callee.name == "torch.load"
+    )
 
 
 def _strict(state: Event) -> object:
@@ -223,64 +243,6 @@ def _is_within(node: Node, block: Block) -> bool:
     return span(written[0].cst)[0] <= start and end <= span(written[-1].cst)[1]
 
 
-def _is_on_the_gpu(module: Value, load: Event) -> bool:
-    """Whether a module was moved to one GPU, under no condition that the load is not under as well."""
-    around = set(map(id, load.region.ancestors()))
-    root = list(load.region.ancestors())[-1]
-    moves = [
-        (e.value, e.region) for e in of_kind(root, "device") if e.value and same(e.target, module) is True
-    ]
-    moves += _moves_in(module)
-    return any(_is_one_gpu(device) and not _is_conditional(region, around) for device, region in moves)
-
-
-def _is_fed_on_the_gpu(module: Value, load: Event) -> bool:
-    """Whether what a module is applied to is moved to one GPU, on the same terms."""
-    around = set(map(id, load.region.ancestors()))
-    root = list(load.region.ancestors())[-1]
-    for event in of_kind(root, "forward"):
-        if event.target is None or same(event.target, module) is not True:
-            continue
-        around_both = around | set(map(id, event.region.ancestors()))
-        for device, region in (move for given in event.inputs for move in _moves_in(given)):
-            if _is_one_gpu(device) and not _is_conditional(region, around_both):
-                return True
-    return False
-
-
-def _moves_in(value: Value) -> list[tuple[Value, Region]]:
-    """The `.cuda()` and `.to(...)` that a value has gone through."""
-    moves = []
-    for made in walk(value, lambda v: not isinstance(v, Instance)):
-        if (
-            isinstance(made, Result)
-            and isinstance(made.callee, Member)
-            and made.callee.name in ("cuda", "to")
-        ):
-            device = device_of(made.callee, made.arguments, made.keywords)
-            moves += [(device, made.region)] if device is not None and made.region is not None else []
-    return moves
-
-
-def _is_conditional(region: Region, around: set[int]) -> bool:
-    """Whether a place is in the arm of a choice that these regions are not in."""
-    return any(r.kind == "arm" and id(r) not in around for r in region.ancestors())
-
-
-def _is_one_gpu(device: Value) -> bool:
-    """`"cuda"`, `0`, `torch.device("cuda:0")`, written in the code and not the default of an option."""
-    match one(device):
-        case Constant(value=bool()):
-            return False
-        case Constant(value=str(name), under=None):
-            return name.startswith("cuda")
-        case Constant(value=int(), under=None):
-            return True
-        case Result(callee=External(name="torch.device"), arguments=(given, *_)):
-            return _is_one_gpu(given)
-    return False
-
-
 def _fetches(function: object, *more: str) -> bool:
     """Whether a function's text says that it downloads: what is published was saved to be read anywhere."""
     function = function.function if isinstance(function, Bound) else function
@@ -295,10 +257,10 @@ _FETCHING = frozenset(
 
 
 def _holds_numbers(value: Value) -> bool:
-    """A gradient scaler or a schedule: its state has no tensors on a device."""
+    """A gradient scaler, a schedule or a TensorRT engine: its state has no tensors on a device."""
     match value:
         case Instance(cls=External(name=name)):
-            return name.endswith("GradScaler") or is_schedule(value)
+            return name.endswith(("GradScaler", ".TRTModule")) or is_schedule(value)
         case Free(name=name) | Argument(name=name) | Member(name=name):
             return name.lower().endswith(("scaler", "scheduler"))
     return False
@@ -312,24 +274,6 @@ def _origin(value: Value) -> Value:
                 value = inner
             case _:
                 return value
-
-
-def picks_device(program: Program) -> bool:
-    """Whether a file of the program chooses its device by what the machine has, by rank, or as it is told."""
-    if any("device" in offered_options(instance) for instance in program.instances):
-        return True
-    return any(not _DEVICE_WORDS.isdisjoint(program.words(unit)) for unit in program.units)
-
-
-def _is_fixed(scope: Frame | None) -> bool:
-    """Whether `device` is the name of one device, written in the code."""
-    device = scope.names.get("device") if scope is not None else None
-    match one(device) if device is not None else None:
-        case Constant(under=None):
-            return True
-        case Result(callee=External(name="torch.device"), arguments=(given, *_)):
-            return isinstance(one(given), Constant) and one(given).under is None  # type: ignore[union-attr]
-    return False
 
 
 def loads(program: Program) -> list[Load]:

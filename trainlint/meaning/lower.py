@@ -212,9 +212,20 @@ def _jump(kind: str) -> Callable[[Lowering, Any], s.Statement]:
 
 
 def _assert(self: Lowering, node: Any) -> s.Statement | None:
-    """`assert False`: nothing comes behind it. Other assertions say nothing about what is done."""
-    impossible = type(node.test) is cst.Name and node.test.value == "False"
-    return s.Jump(node, self.unit, "raise") if impossible else None
+    """`assert False`: nothing comes behind it. Of other assertions only what the machine must have is kept."""
+    if type(node.test) is cst.Name and node.test.value == "False":
+        return s.Jump(node, self.unit, "raise")
+    if not _asks_for_a_gpu(node.test):
+        return None
+    nothing = frozenset[str]()
+    stop = s.Block((s.Jump(node, self.unit, "raise"),), nothing, nothing)
+    return s.If(node, self.unit, self.expression(node.test), s.Block((), nothing, nothing), stop)
+
+
+def _asks_for_a_gpu(test: cst.BaseExpression) -> bool:
+    """`torch.cuda.is_available()`."""
+    called = test.func if type(test) is cst.Call else None
+    return type(called) is cst.Attribute and called.attr.value == "is_available"
 
 
 def _delete(self: Lowering, node: Any) -> s.Statement:

@@ -114,6 +114,8 @@ def call_method(
             machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
         return receiver
     note_handed(machine, arguments, keywords)
+    if name in ("cuda", "to") and node is not None:
+        machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     if node is not None and _could_do_anything(receiver, name):

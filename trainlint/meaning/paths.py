@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.dataflow import inputs_of, same, walk
 from trainlint.meaning.place import text_of
 from trainlint.meaning.syntax import Binary, Call, Format, Literal
 from trainlint.meaning.values import (
     MISSING,
+    Choice,
     Constant,
     External,
     Member,
@@ -44,6 +45,20 @@ def is_of_each_process(path: Value) -> bool:
     return "{}" in name and "rank" in name.rsplit("/", 1)[-1].split("{}")[0].lower()
 
 
+def is_stamped(path: Value, depth: int = 8) -> bool:
+    """Whether the time is part of the file's name, whichever way it comes: no earlier run can have written it."""
+    if isinstance(path, Choice):
+        return all(is_stamped(option, depth - 1) for option in options(path)) if depth else False
+    if isinstance(path, Result) and isinstance(path.callee, External) and path.callee.name in _CLOCKS:
+        return True
+    return depth > 0 and any(is_stamped(given, depth - 1) for given in inputs_of(path))
+
+
+_CLOCKS = frozenset(
+    "time.time time.strftime time.localtime datetime.datetime.now datetime.datetime.today".split()
+)
+
+
 def template(path: Value) -> str:
     """The fixed parts of a computed file name, with {} for the others; "" where hardly anything is fixed."""
     text = "".join(_pieces(path))
@@ -64,14 +79,14 @@ def _pieces(path: Value, depth: int = 0) -> Iterator[str]:
         case Result(callee=External(name="builtins.str"), node=Format(parts=written)):
             yield from (str(p.value) if isinstance(p, Literal) else "{}" for p in written)
         case Result(callee=External(name="operator.%"), arguments=(first, _)):
-            yield _HOLE.sub("{}", "".join(_pieces(first, depth + 1)))
+            yield HOLE.sub("{}", "".join(_pieces(first, depth + 1)))
         case Result(callee=Member(receiver=receiver, name="format")):
-            yield _HOLE.sub("{}", "".join(_pieces(receiver, depth + 1)))
+            yield HOLE.sub("{}", "".join(_pieces(receiver, depth + 1)))
         case _:
             yield "{}"
 
 
-_HOLE = re.compile(r"\{[^{}]*\}|%[-+ 0#]*\d*(?:\.\d+)?[diouxXeEfgGs]")
+HOLE = re.compile(r"\{[^{}]*\}|%[-+ 0#]*\d*(?:\.\d+)?[diouxXeEfgGs]")
 
 
 def _opened(value: Value) -> Value:

@@ -168,7 +168,7 @@ class Program:
 
     @cached_property
     def picks_device(self) -> bool:
-        from trainlint.meaning.checkpoints import picks_device
+        from trainlint.meaning.devices import picks_device
 
         return picks_device(self)
 

@@ -3,53 +3,141 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from trainlint.meaning.dataflow import walk
-from trainlint.meaning.paths import fixed_parts
+from trainlint.meaning.paths import HOLE, fixed_parts, template
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Constant, Value
+from trainlint.meaning.values import Constant, Value, options
 from trainlint.project import Project
+from trainlint.records import dataclass
 
 
-def saves_from_the_cpu(project: Project, named: tuple[str, ...] = ()) -> bool:
-    """Whether all that the project saves was moved to the CPU right before; what it saves under a name, if it does."""
-    places = list(_saves(project))
-    under_it = [(text, found) for text, found in places if named and _says_all(text, found, named)]
-    return bool(places) and all(
-        _TO_CPU.search(text, max(0, found.start() - _NEAR), found.end() + _NEAR)
-        for text, found in under_it or places
+@dataclass(frozen=True, slots=True)
+class Save:
+    """One `torch.save` in a text, with the text of the function around it."""
+
+    file: Path
+    call: str  # its first line
+    around: str
+    near: str
+
+    def is_from_the_cpu(self, keys: Collection[str] = ()) -> bool:
+        """Whether what is read of the file was moved to the CPU; an optimizer's state rarely is with the weights."""
+        if any("optim" in key for key in keys) and _OPTIMIZER.search(self.around) is not None:
+            return False
+        return _TO_CPU.search(self.near) is not None or (
+            len(self.around) < _SHORT and _STATE_TO_CPU.search(self.around) is not None
+        )
+
+    def writes(self, name: str) -> bool:
+        """Whether the function computes a file's name from a pattern that this one is an instance of."""
+        return any(_is_instance(name, pattern) for pattern in _PATTERN.findall(self.around))
+
+    def says(self, words: Collection[str]) -> bool:
+        return all(word in self.around for word in words)
+
+
+def saves_from_the_cpu(project: Project, load: Event, path: Value | None, keys: Collection[str] = ()) -> bool:
+    """Whether what a project saves was moved to the CPU before: the file at hand, if it is seen where it is written.
+
+    It is known by its name, else by the entries that are read of it, else as what the code beside the load saves;
+    else all that the project saves counts.
+    """
+    found = list(_saves(project))
+    names = {template(o).rpartition("/")[2] for o in options(path)} if path is not None else set()
+    parts = fixed_parts(path)
+    quoted = [f"{quote}{key}{quote}" for key in keys for quote in "'\""]
+    written = (
+        [save for save in found if (parts and save.says(parts)) or all(map(save.writes, names))]
+        or [save for save in found if keys and sum(word in save.around for word in quoted) >= len(keys)]
+        or [save for save in found if save.file == load.node.unit.file]
+        or found
+    )
+    return bool(written) and all(
+        save.is_from_the_cpu(keys) or _knows_no_gpu(project, save) for save in written
     )
 
 
-def _saves(project: Project) -> Iterator[tuple[str, re.Match[str]]]:
-    """The saves of a project's files, each with the file's text."""
+def _saves(project: Project) -> Iterator[Save]:
+    """The saves of a project's files, those in comments left out."""
     for file in project.files:
-        if "save" in project.words(file):
-            text = project.text(file) or ""
-            yield from ((text, save) for save in _SAVE.finditer(text))
+        if "save" not in project.words(file):
+            continue
+        text = project.text(file) or ""
+        for found in _SAVE.finditer(text):
+            if "#" not in text[text.rfind("\n", 0, found.start()) + 1 : found.start()]:
+                near = text[max(0, found.start() - _NEAR) : found.end() + _NEAR]
+                call = text[found.start() : found.end() + _NEAR].partition("\n")[0]
+                yield Save(file, call, _around(text, found), near)
 
 
-def _says_all(text: str, save: re.Match[str], words: tuple[str, ...]) -> bool:
-    """Whether the function around a save says these words."""
-    start = max(text.rfind("def ", 0, save.start()), save.start() - _WIDER, 0)
-    end = text.find("def ", save.end(), save.end() + _NEAR)
-    around = text[start : end if end >= 0 else save.end() + _NEAR]
-    return all(word in around for word in words)
+def _around(text: str, save: re.Match[str]) -> str:
+    """The function whose text holds a save, or what is near it."""
+    line = text.rfind("\n", 0, save.start()) + 1
+    indent = save.start() - line if text[line : save.start()].isspace() else _indent(text[line:])
+    start = line
+    while indent > 0:
+        start = text.rfind("def ", 0, start)
+        if start < 0:
+            break
+        begin = text.rfind("\n", 0, start) + 1
+        depth = start - begin
+        if text[begin:start].strip() in ("", "async") and depth < indent:
+            end = re.compile(rf"\n[ \t]{{0,{depth}}}[^\s)\]}}#]").search(text, save.end())
+            return text[begin : end.start() if end is not None else len(text)]
+    return text[max(0, save.start() - _NEAR) : save.end() + _NEAR]
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _is_instance(name: str, pattern: str) -> bool:
+    """Whether a file's name is one that `"%s_net_%s.pth"` stands for. Names with hardly a fixed part are not asked."""
+    pieces = HOLE.split(pattern.rpartition("/")[2])
+    if len(pieces) < 2 or sum(map(str.isalnum, "".join(pieces).rpartition(".")[0])) < 3:
+        return False
+    return re.fullmatch(".*".join(map(re.escape, pieces)), name) is not None
+
+
+def _knows_no_gpu(project: Project, save: Save) -> bool:
+    """Whether a script that saves never speaks of a device: all that it makes is on the CPU."""
+    words = project.words(save.file)
+    runs = "__name__" in words or not save.around.lstrip().startswith(("def ", "async def "))
+    return runs and _DEVICES.isdisjoint(words) and project.dependents([save.file]) == {save.file}
 
 
 def is_published(project: Project, load: Event, path: Value) -> bool:
-    """Whether the code says where to fetch torchvision's weights, and saves no file of this name itself."""
+    """Whether the weights are torchvision's by all that the code says, and no file of this name is saved by it."""
+    if any(_HASHED.search(text) for text in map(template, options(path))):
+        return True
+    if all(map(_names_an_address, options(path))):
+        return True
     written = [v.node for v in walk(path) if isinstance(v, Constant) and v.node is not None]
     if not any(_PUBLISHED in place.unit.source.text for place in (load.node, *written)):
         return False
     parts = fixed_parts(path)
-    saved = (text[save.start() : save.end() + _NEAR].partition("\n")[0] for text, save in _saves(project))
-    return bool(parts) and not any(part in call for call in saved for part in parts)
+    return bool(parts) and not any(part in save.call for save in _saves(project) for part in parts)
+
+
+def _names_an_address(path: Value) -> bool:
+    """Whether a file is named as the address that it is fetched from."""
+    said = [v for v in walk(path) if isinstance(v, Constant) and v.under is None]
+    return any(str(v.value).startswith(("http://", "https://")) for v in said)
 
 
 _NEAR = 200  # characters: a few lines
-_WIDER = 2000
+_SHORT = 3000
 _PUBLISHED = "download.pytorch.org/models/"  # stored there from the CPU
+_HASHED = re.compile(r"-[0-9a-f]{8}\.(?:pth|pt)$")  # the convention of torch.hub for what it fetches
+_OPTIMIZER = re.compile(r"[:=]\s*[\w.]*optim\w*\.state_dict\(\)")
+_DEVICES = frozenset("cuda gpu gpus device devices DataParallel".split())
 _SAVE = re.compile(r"\btorch\.save\(")
+_PATTERN = re.compile(r"""["']([^"'\n]*(?:%|\{)[^"'\n]*\.\w+)["']""")
 _TO_CPU = re.compile(r"""\.cpu\(\)|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']""")
+_STATE_TO_CPU = re.compile(  # not a number or an array that is printed or kept
+    r"""\.cpu\(\)(?!\s*\.(?!state_dict|clone|contiguous|half))|to_cpu\("""
+    r"""|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']"""
+)

@@ -69,7 +69,10 @@ def _evaluate(machine: Machine, node: s.Evaluate, frame: Frame) -> bool:
                 frame.names[name] = value  # `x.scatter_(...)` changes what `x` holds
             elif method == "update" and _is_state(frame.names.get(name)):
                 frame.names[name] = value  # a state with the entries of another
-    return not _exits(node.value)
+    if _exits(node.value):
+        machine.leave("raise", node)
+        return False
+    return True
 
 
 def _is_state(value: Value | None) -> bool:

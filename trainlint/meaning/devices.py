@@ -1,0 +1,179 @@
+"""Whether a run chooses its device, or comes to a halt where there is no GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.arguments import offered_options
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.syntax import Define
+from trainlint.meaning.trace import Event, Leave, Region
+from trainlint.meaning.unit import words_within
+from trainlint.meaning.values import (
+    Bound,
+    Constant,
+    External,
+    Function,
+    Item,
+    Member,
+    Result,
+    Value,
+    one,
+)
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+    from trainlint.meaning.unit import Frame, Unit
+
+_RANK_WORDS = frozenset("local_rank LOCAL_RANK set_device".split())
+_DEVICE_WORDS = frozenset("is_available local_rank LOCAL_RANK set_device device_count".split())
+
+
+def picks_device(program: Program) -> bool:
+    """Whether a file of the program chooses its device by what the machine has, by rank, or as it is told."""
+    if any("device" in offered_options(instance) for instance in program.instances):
+        return True
+    return any(not _DEVICE_WORDS.isdisjoint(program.words(unit)) for unit in program.units)
+
+
+def is_told_its_device(program: Program, unit: Unit) -> bool:
+    """Whether a file speaks of a device that is not the name of one, written in the code."""
+    return "device" in program.words(unit) and not _is_fixed(unit.scope)
+
+
+def _is_fixed(scope: Frame | None) -> bool:
+    device = scope.names.get("device") if scope is not None else None
+    match one(device) if device is not None else None:
+        case Constant(under=None):
+            return True
+        case Result(callee=External(name="torch.device"), arguments=(given, *_)):
+            return isinstance(one(given), Constant) and one(given).under is None  # type: ignore[union-attr]
+    return False
+
+
+def needs_the_gpu(program: Program, load: Event) -> bool:
+    """Whether a run that loads puts something on the one GPU on every way through: it halts without one."""
+    root = list(load.region.ancestors())[-1]
+    if _is_of_several_processes(program, root):
+        return False
+    runs = [
+        root,
+        *(first for first in program.roots[:1] if first is not root),
+    ]  # an import comes before a call
+    around = set(map(id, load.region.ancestors()))
+    return any(_outcome(run, around) == "gpu" for run in runs)
+
+
+def _is_of_several_processes(program: Program, root: Region) -> bool:
+    """Whether what this run goes through speaks of its rank among processes."""
+    if root.cut_short:
+        return any(not _RANK_WORDS.isdisjoint(unit.code_words) for unit in program.units)
+    if not _RANK_WORDS.isdisjoint(program.reading.entry.body.words):
+        return True
+    return any(not _RANK_WORDS.isdisjoint(words_within(body.body)) for body in _entered(root))
+
+
+def _entered(region: Region) -> Iterator[Define]:
+    """The functions that were followed below a region, each once."""
+    seen: set[int] = set()
+    pending = [region]
+    while pending:
+        current = pending.pop()
+        pending += (item for item in current.items if type(item) is Region)
+        function = current.function.function if isinstance(current.function, Bound) else current.function
+        node = function.node if isinstance(function, Function) else None
+        if isinstance(node, Define) and id(node) not in seen:
+            seen.add(id(node))
+            yield node
+
+
+def _outcome(region: Region, around: set[int]) -> str:
+    """What comes of running a region: "gpu" where all ways through it need one, "left" or "stopped", else "".
+
+    Of a branch with the load in it only the arm that loads counts.
+    """
+    for item in region.items:
+        found = _outcome_of(item, around)
+        if found == "left" and type(item) is Region and item.kind in ("call", "loop"):
+            continue  # a `return` or `break` gets no further than here
+        if found == "stopped" and type(item) is Region and item.kind == "loop":
+            continue
+        if found:
+            return found
+    return ""
+
+
+def _outcome_of(item: Event | Region | Leave, around: set[int]) -> str:
+    if type(item) is Event:
+        return "gpu" if item.kind == "device" and item.value and is_one_gpu(item.value) else ""
+    if type(item) is Leave:
+        return "stopped" if item.kind == "raise" else "left"
+    assert type(item) is Region
+    return _outcome_of_branch(item, around) if item.kind == "branch" else _outcome(item, around)
+
+
+def _outcome_of_branch(branch: Region, around: set[int]) -> str:
+    arms = [arm for arm in branch.items if type(arm) is Region]
+    taken = [arm for arm in arms if id(arm) in around]
+    if taken:
+        return _outcome(taken[0], around)
+    found = [_outcome(arm, around) for arm in arms]
+    if any(end == "stopped" and _is_without_a_gpu(arm) for arm, end in zip(arms, found, strict=True)):
+        return "gpu"
+    if any(_varies(arm) for arm in arms):
+        return "gpu" if "gpu" in found else ""  # some turn takes it
+    alive = {end for end in found if end != "stopped"}
+    if len(arms) < 2:  # of a `try`: its handler may not be needed
+        return ""
+    if "left" in alive:
+        return "left"
+    return "stopped" if not alive else alive.pop() if len(alive) == 1 else ""
+
+
+def _is_without_a_gpu(arm: Region) -> bool:
+    """Whether an arm is the one for machines without a GPU: `if not torch.cuda.is_available():`."""
+    test, holds = arm.truth, arm.holds
+    while isinstance(test, Result) and isinstance(test.callee, External):
+        if test.callee.name == "torch.cuda.is_available":
+            return not holds
+        if test.callee.name != "operator.unarynot":
+            return False
+        test, holds = test.arguments[0], not holds
+    return False
+
+
+def _varies(arm: Region) -> bool:
+    """Whether another turn of a loop may take another arm: `if isinstance(layer, nn.Conv2d)`, `if i % 10 == 0`."""
+    loop = _loop_right_around(arm)
+    if loop is None or loop.iterable is None or arm.truth is None:
+        return False
+    turns = set(map(id, walk(loop.iterable)))
+    asked = list(walk(arm.truth))
+    if any(isinstance(v, Member) and v.name in ("is_cuda", "device") for v in asked):
+        return False
+    return any(isinstance(v, Item) and v.key is None and id(v.source) in turns for v in asked)
+
+
+def _loop_right_around(arm: Region) -> Region | None:
+    """The loop that an arm is in within its function."""
+    for region in arm.ancestors():
+        if region.kind == "loop" and not region.unrolled:
+            return region
+        if region.kind == "call":
+            break
+    return None
+
+
+def is_one_gpu(device: Value) -> bool:
+    """`"cuda"`, `0`, `torch.device("cuda:0")`, written in the code and not the default of an option."""
+    match one(device):
+        case Constant(value=bool()):
+            return False
+        case Constant(value=str(name), under=None):
+            return name.startswith("cuda")
+        case Constant(value=int(), under=None):
+            return True
+        case Result(callee=External(name="torch.device"), arguments=(given, *_)):
+            return is_one_gpu(given)
+    return False
