@@ -111,9 +111,7 @@ def _knows_no_gpu(project: Project, save: Save) -> bool:
 
 def is_published(project: Project, load: Event, path: Value) -> bool:
     """Whether the weights are torchvision's by all that the code says, and no file of this name is saved by it."""
-    if any(_HASHED.search(text) for text in map(template, options(path))):
-        return True
-    if all(map(_names_an_address, options(path))):
+    if all(map(_is_of_a_hub, options(path))):
         return True
     written = [v.node for v in walk(path) if isinstance(v, Constant) and v.node is not None]
     if not any(_PUBLISHED in place.unit.source.text for place in (load.node, *written)):
@@ -122,10 +120,13 @@ def is_published(project: Project, load: Event, path: Value) -> bool:
     return bool(parts) and not any(part in save.call for save in _saves(project) for part in parts)
 
 
-def _names_an_address(path: Value) -> bool:
-    """Whether a file is named as the address that it is fetched from."""
-    said = [v for v in walk(path) if isinstance(v, Constant) and v.under is None]
-    return any(str(v.value).startswith(("http://", "https://")) for v in said)
+def _is_of_a_hub(path: Value) -> bool:
+    """Whether the code names a file by its hash, or as the address that it is fetched from."""
+    said = [v for v in walk(path) if isinstance(v, Constant)]
+    if any(v.under is not None for v in said):
+        return False  # only the default of what the user gives
+    addressed = any(str(v.value).startswith(("http://", "https://")) for v in said)
+    return addressed or _HASHED.search(template(path)) is not None
 
 
 _NEAR = 200  # characters: a few lines
