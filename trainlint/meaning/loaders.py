@@ -276,11 +276,21 @@ def _feeding(region: Region, backward: Event) -> list[Loader]:
     if region.iterable is None:
         return []
     candidates = _served_by(region.iterable)
-    if not candidates:
+    if not candidates or _are_paired(region.iterable, candidates):
         return []
     assert backward.value is not None
     sources = {id(v.source) for v in walk(backward.value) if isinstance(v, Item)}
     return [c for c in candidates if id(c.value) in sources]
+
+
+def _are_paired(iterable: Value, candidates: list[Loader]) -> bool:
+    """Whether batches of several loaders belong together, `zip(low, high)`: shuffling one would part them."""
+    zipped = any(
+        isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name == "builtins.zip"
+        for v in options(underlying(iterable))
+    )
+    apart = {id(c.value) for c in candidates}
+    return zipped and len(apart) > 1 and all(c.shuffles is False for c in candidates)
 
 
 def _served_by(iterable: Value) -> list[Loader]:

@@ -15,7 +15,7 @@ from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modesets import MISSING, Guards, Mode, Sets, State
 from trainlint.meaning.modules import held, mode_dependent, parts, reads_mode
 from trainlint.meaning.objects import is_module
-from trainlint.meaning.phases import asks_for_mode
+from trainlint.meaning.phases import asks_for_mode, asks_now
 from trainlint.meaning.rounds import going_round, made_in
 from trainlint.meaning.syntax import Comparison, Literal, Name
 from trainlint.meaning.trace import RESTORE, Event, Leave, Region
@@ -220,17 +220,19 @@ class _Walk:
             if _leaves_out_nothing(arm):
                 continue
             known = self._implied(arm)
-            after = self.region(
-                arm, _in_mode(self._under(state, known), arm, arm.holds), guards | known if known else guards
+            entry = _in_mode(self._under(state, known), arm, arm.holds)
+            after = (
+                self.region(arm, entry, guards | known if known else guards) if entry is not None else None
             )
             if after is not None:
                 ends.append(after)
         if len(arms) == 1:
-            ends.append(_in_mode(dict(state), arms[0], not arms[0].holds))
+            past = _in_mode(dict(state), arms[0], not arms[0].holds)
+            ends += [past] if past is not None else []
         if not ends:
             return None
         joined = dict(self.sets.join(ends))
-        for name in {n for arm in arms if asks_for_mode(arm) for n in _switched(arm)}:
+        for name in {n for arm in arms if asks_for_mode(arm) and not asks_now(arm) for n in _switched(arm)}:
             joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
         return joined
 
@@ -377,15 +379,19 @@ def _switched(arm: Region) -> Iterator[Hashable]:
     yield from (name for name in named if name is not None)
 
 
-def _in_mode(state: State, arm: Region, holds: bool) -> State:
-    """What a state can be where `model.training` was asked for and was so."""
-    for test in options(arm.truth) if asks_for_mode(arm) and arm.truth is not None else ():
+def _in_mode(state: State, arm: Region, holds: bool) -> State | None:
+    """What a state can be where `model.training` is asked for and is so; None where it is seen to be otherwise."""
+    for test in options(arm.truth) if asks_now(arm) and arm.truth is not None else ():
         negated = isinstance(test, Result)
         training = holds is not negated
         asked = one(test.arguments[0]) if isinstance(test, Result) else test
-        receivers = options(asked.receiver) if isinstance(asked, Member) else []
-        for name in {identity(part) for receiver in receivers for part in behind(receiver)}:
-            if name is not None and name in state:
-                left = frozenset(m for m in state[name] if m.training is not (not training))
-                state[name] = left or state[name]
+        for receiver in options(asked.receiver) if isinstance(asked, Member) else []:
+            for part in behind(receiver):
+                name = identity(part)
+                found = state.get(name, initial(part)) if name is not None else UNKNOWN
+                left = frozenset(m for m in found if m.training is not (not training))
+                if not left:
+                    return None
+                if name is not None and name in state:
+                    state[name] = left
     return state

@@ -19,9 +19,26 @@ from trainlint.meaning.facts.layers import (
 )
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.pretrained import drops_by_default
-from trainlint.meaning.objects import CLOSED, external_bases, has_unknown_base, is_module, lineage
+from trainlint.meaning.objects import (
+    CLOSED,
+    external_bases,
+    find_member,
+    has_unknown_base,
+    is_module,
+    lineage,
+)
 from trainlint.meaning.place import Change, replace, text_of
-from trainlint.meaning.syntax import Assign, Attribute, Call, Define, Node, Subscript, nodes_in
+from trainlint.meaning.syntax import (
+    Assign,
+    Attribute,
+    Call,
+    Define,
+    Evaluate,
+    Literal,
+    Node,
+    Subscript,
+    nodes_in,
+)
 from trainlint.meaning.values import (
     MISSING,
     NONE,
@@ -364,6 +381,8 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
     for instance in instances:
         if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
             continue
+        if _is_unfinished(instance.cls):
+            continue
         for name, value in instance.attributes.items():
             for option in options(value):
                 if name.startswith("*") or not isinstance(option, (Sequence, Mapping)) or option.node is None:
@@ -432,6 +451,15 @@ def _is_shown(program: Program, module: Instance) -> bool:
         for value in (*passes, *given)
         for v in walk(value)
     )
+
+
+def _is_unfinished(cls: Class) -> bool:
+    """Whether `forward` has no body yet."""
+    found = find_member(cls, "forward")
+    node = found[0].node if found is not None and isinstance(found[0], Function) else None
+    if not isinstance(node, Define):
+        return False
+    return all(isinstance(s, Evaluate) and isinstance(s.value, Literal) for s in node.body.statements)
 
 
 def _lists_parameters(cls: Class) -> bool:

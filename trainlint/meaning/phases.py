@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainlint.meaning.dataflow import operation
+from trainlint.meaning.syntax import Attribute, Unary
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.trace import Item as Happening
 from trainlint.meaning.values import (
@@ -70,6 +71,12 @@ def asks_for_mode(arm: Region) -> bool:
     """Whether an arm depends on a mode that was read before: `was_training = model.training`."""
     tests = options(arm.truth) if arm.truth is not None else []
     return bool(tests) and all(map(_is_of_mode, tests))
+
+
+def asks_now(arm: Region) -> bool:
+    """Whether an arm asks for a mode itself, `if model.training:`, and not for what was read before."""
+    test = arm.test.operand if isinstance(arm.test, Unary) else arm.test
+    return isinstance(test, Attribute) and test.name == "training" and asks_for_mode(arm)
 
 
 def mode_in(arm: Region) -> bool | None:

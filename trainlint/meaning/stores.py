@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainlint.meaning import syntax as s
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import counters
+from trainlint.meaning.objects import counters, find_member, get_attribute
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     MISSING,
@@ -321,12 +321,28 @@ def augment(machine: Machine, node: s.Augment, frame: Frame) -> None:
             new = Result(External(f"operator.{node.operator}"), (old, value), {}, node, machine.grad)
             new.region = machine.region
     if node.operator == "+":
+        if _adds_by_itself(machine, old, value, node):
+            return
         machine.record("keep", node, old, value, detail="+=")
     match node.target:
         case s.Subscript():
             _store_item_quietly(machine, node.target, new, frame, node)
         case _:
             store(machine, node.target, new, frame, node)
+
+
+def _adds_by_itself(machine: Machine, old: Value, value: Value, node: s.Augment) -> bool:
+    """Whether `+=` is a method of the project, which says itself what it keeps."""
+    for holder in options(old):
+        found = (
+            find_member(holder.cls, "__iadd__")
+            if isinstance(holder, Instance) and isinstance(holder.cls, Class)
+            else None
+        )
+        if found is not None:
+            machine.call(machine, get_attribute(machine, holder, "__iadd__", node), (value,), {}, node, None)
+            return True
+    return False
 
 
 def _store_item_quietly(
