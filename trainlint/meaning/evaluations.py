@@ -67,8 +67,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                 continue
             if _is_some_object(program, event) or is_unit_test(event) or _is_shown(program, event, modes):
                 continue
-            aside = not program.backwards and not any(m.event for m in modes)
-            if aside and is_part_of_network(program, loop):
+            if is_part_of_network(program, loop):
                 continue
             apart = _is_set_apart(event, modes, used) or _is_another_batch(program, event, loop)
             over = (
