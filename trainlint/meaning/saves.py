@@ -48,10 +48,10 @@ def saves_from_the_cpu(project: Project, load: Event, path: Value | None, keys: 
     found = list(_saves(project))
     names = {template(o).rpartition("/")[2] for o in options(path)} if path is not None else set()
     parts = fixed_parts(path)
-    quoted = [f"{quote}{key}{quote}" for key in keys for quote in "'\""]
+    said = [re.compile(rf"""['"]{re.escape(key)}['"]|\b{re.escape(key)}\s*=""") for key in keys]
     written = (
         [save for save in found if (parts and save.says(parts)) or all(map(save.writes, names))]
-        or [save for save in found if keys and sum(word in save.around for word in quoted) >= len(keys)]
+        or [save for save in found if said and all(key.search(save.around) for key in said)]
         or [save for save in found if save.file == load.node.unit.file]
         or found
     )

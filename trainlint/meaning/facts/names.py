@@ -162,4 +162,16 @@ _WITHOUT_TORCH = frozenset(
 
 def knows_no_torch(name: str) -> bool:
     """Whether a dotted name belongs to a library whose objects are no torch modules: parsers, other frameworks."""
-    return name.partition(".")[0] in _WITHOUT_TORCH
+    return name.partition(".")[0] in _WITHOUT_TORCH or name.startswith(_FOR_DATA)
+
+
+_FOR_DATA = (
+    "torchtext.data",
+    "torchtext.datasets",
+    "torchtext.legacy",
+    "torchtext.transforms",
+    "torchtext.utils",
+    "torchtext.vocab",
+    "torchvision.datasets",
+    "torchvision.transforms",
+)
