@@ -63,8 +63,7 @@ class Load:
     @property
     def picks_device(self) -> bool:
         """Whether the program chooses its device, or this file is told which."""
-        unit = self.node.unit
-        return is_told_its_device(self.program, unit) or self.program.picks_device
+        return is_told_its_device(self.program, self.event) or self.program.picks_device
 
     @property
     def needs_the_gpu(self) -> bool:

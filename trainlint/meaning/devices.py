@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.arguments import offered_options
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.flow import enclosing_call
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.unit import words_within
@@ -24,7 +25,6 @@ from trainlint.meaning.values import (
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
-    from trainlint.meaning.unit import Frame, Unit
 
 _RANK_WORDS = frozenset("local_rank LOCAL_RANK set_device".split())
 _DEVICE_WORDS = frozenset("is_available local_rank LOCAL_RANK set_device device_count".split())
@@ -37,13 +37,17 @@ def picks_device(program: Program) -> bool:
     return any(not _DEVICE_WORDS.isdisjoint(program.words(unit)) for unit in program.units)
 
 
-def is_told_its_device(program: Program, unit: Unit) -> bool:
-    """Whether a file speaks of a device that is not the name of one, written in the code."""
-    return "device" in program.words(unit) and not _is_fixed(unit.scope)
+def is_told_its_device(program: Program, load: Event) -> bool:
+    """Whether the file that loads speaks of a device that is not the name of one, written in the code."""
+    unit, call = load.node.unit, enclosing_call(load)
+    if "device" not in program.words(unit):
+        return False
+    within = call.names.get("device") if call is not None and call.names is not None else None
+    device = within if within is not None else unit.scope.names.get("device") if unit.scope else None
+    return not _is_fixed(device)
 
 
-def _is_fixed(scope: Frame | None) -> bool:
-    device = scope.names.get("device") if scope is not None else None
+def _is_fixed(device: Value | None) -> bool:
     match one(device) if device is not None else None:
         case Constant(under=None):
             return True
