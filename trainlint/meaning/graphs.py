@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.contexts import GRAD_FREE_WORDS
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.history import is_marked_volatile
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.methods import SELF_RETURNING
-from trainlint.meaning.objects import lineage
+from trainlint.meaning.objects import decorator_names, find_member, lineage
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
@@ -41,6 +42,8 @@ def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
         is_marked_volatile(event.inputs)
         or _is_frozen(event)
         or _is_hooked(event)
+        or _is_of_leaves(event)
+        or all(map(_switches_gradients_off, options(event.target)))
         or _is_handed_over(program, event)
     )
 
@@ -57,6 +60,36 @@ def _is_frozen(event: Event) -> bool:
         if happened.kind == "requires_grad" and same(happened.target, event.target) is True:
             last = happened
     return last is not None and constant(last.value or NONE) is False
+
+
+def _is_of_leaves(event: Event) -> bool:
+    """Whether somebody has marked the inputs so that gradients reach them: `Variable(image, requires_grad=True)`."""
+    return any(
+        isinstance(v, Result) and constant(v.keywords.get("requires_grad", NONE)) is True
+        for given in event.inputs
+        for v in walk(given)
+    )
+
+
+def _switches_gradients_off(network: Value) -> bool:
+    """Whether a network's `forward` asks for the mode, and a method that it calls runs without gradients."""
+    cls = network.cls if isinstance(network, Instance) else None
+    found = find_member(cls, "forward") if isinstance(cls, Class) else None
+    node = found[0].node if found is not None and isinstance(found[0], Function) else None
+    if not isinstance(cls, Class) or not isinstance(node, Define) or "training" not in node.body.words:
+        return False
+    members = [v for base in lineage(cls) if isinstance(base, Class) for v in base.names.values()]
+    return any(
+        isinstance(member, Function)
+        and isinstance(member.node, Define)
+        and member.name in node.body.words
+        and member.name != "forward"
+        and (
+            not GRAD_FREE_WORDS.isdisjoint(member.node.body.words)
+            or any(name.rpartition(".")[2] in GRAD_FREE_WORDS for name in decorator_names(member))
+        )
+        for member in members
+    )
 
 
 def _is_made_frozen(value: Value) -> bool:
