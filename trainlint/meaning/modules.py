@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.conditions import by_default
-from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import (
     BUILT_IN_DROPOUT,
     DROPOUT,
@@ -22,22 +21,12 @@ from trainlint.meaning.facts.pretrained import drops_by_default
 from trainlint.meaning.objects import (
     CLOSED,
     external_bases,
-    find_member,
     has_unknown_base,
     is_module,
     lineage,
 )
-from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import (
-    Assign,
-    Attribute,
-    Call,
     Define,
-    Evaluate,
-    Literal,
-    Node,
-    Subscript,
-    nodes_in,
 )
 from trainlint.meaning.values import (
     MISSING,
@@ -60,10 +49,9 @@ from trainlint.meaning.values import (
     one,
     options,
 )
-from trainlint.records import dataclass
 
 if TYPE_CHECKING:
-    from trainlint.meaning.program import Program
+    pass
 
 _LIBRARY_MODELS = (
     "torchvision.models.",
@@ -334,180 +322,3 @@ def is_parameter(value: Value) -> bool:
         case Instance(cls=External(name="torch.nn.Parameter" | "torch.nn.parameter.Parameter")):
             return constant(value.keywords.get("requires_grad", Constant(True))) is True
     return False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HiddenModules:
-    """Modules with weights that a module keeps in a plain list, tuple or dictionary."""
-
-    owner: Instance
-    attribute: str
-    container: Sequence | Mapping
-    modules: tuple[Instance, ...]
-    node: Node
-
-    @property
-    def kind(self) -> str:
-        return "dict" if isinstance(self.container, Mapping) else self.container.kind
-
-    @property
-    def container_class(self) -> str:
-        return "ModuleDict" if isinstance(self.container, Mapping) else "ModuleList"
-
-    @property
-    def registered(self) -> list[Change]:
-        """The edit that puts the container into a registering one."""
-        scope = self.node.unit.scope
-        names = scope.names if scope is not None else {}
-        nn = "nn" if isinstance(names.get("nn"), External) else ("torch.nn" if "torch" in names else "nn")
-        node = self.node.value if isinstance(self.node, Assign) and self.node.value is not None else self.node
-        if not self._is_plain or isinstance(node, Assign):
-            return []
-        return [replace(node, f"{nn}.{self.container_class}({text_of(node)})")]
-
-    @property
-    def _is_plain(self) -> bool:
-        if isinstance(self.container, Mapping):
-            return bool(self.container.items) and all(isinstance(k, str) for k in self.container.items)
-        return True
-
-
-def hidden_modules(program: Program) -> list[HiddenModules]:
-    """Plain containers of modules on module objects, each place once."""
-    found: dict[int, HiddenModules] = {}
-    instances = program.instances
-    registered = {id(v) for i in instances for v in _registered(i)} | _optimised(program)
-    apart = {id(o) for i in instances for o in _handled_apart(i)}
-    for instance in instances:
-        if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
-            continue
-        if _is_unfinished(instance.cls):
-            continue
-        for name, value in instance.attributes.items():
-            for option in options(value):
-                if name.startswith("*") or not isinstance(option, (Sequence, Mapping)) or option.node is None:
-                    continue
-                if id(option) in apart or (isinstance(option, Sequence) and option.kind == "generator"):
-                    continue
-                every = [m for m in _modules_in(option) if _is_trainable(m)]
-                modules = tuple(m for m in every if id(m) not in registered)
-                if len(modules) < len(every) and not _is_called(program, modules):
-                    continue  # a table of alternatives: the one that was chosen is registered
-                place = instance.places.get(name, option.node)
-                if modules and not (place.unit.source.notebook and _is_shown(program, instance)):
-                    found.setdefault(id(place.cst), HiddenModules(instance, name, option, modules, place))
-    return list(found.values())
-
-
-def _handled_apart(instance: Instance) -> Iterator[Value]:
-    """The containers whose items the class's own methods hand on one by one (`new_optimizer(self.heads[-1])`) or save."""
-    if not isinstance(instance.cls, Class):
-        return
-    for name, value in instance.attributes.items():
-        plain = [option for option in options(value) if isinstance(option, (Sequence, Mapping))]
-        if plain and any(_hands_on(base, name) for base in lineage(instance.cls) if isinstance(base, Class)):
-            yield from plain
-
-
-def _hands_on(cls: Class, attribute: str) -> bool:
-    for member in cls.names.values():
-        node = member.node if isinstance(member, Function) else None
-        if not isinstance(node, Define) or node.name in ("__init__", "forward", "__call__"):
-            continue
-        if attribute in node.body.words and any(_takes_one_of(n, attribute) for n in nodes_in(node.body)):
-            return True
-    return False
-
-
-def _takes_one_of(node: Node, attribute: str) -> bool:
-    match node:
-        case Call(arguments=arguments):
-            return any(_is_one_of(argument.value, attribute) for argument in arguments)
-        case Attribute(value=inner, name="parameters" | "named_parameters" | "state_dict"):
-            return _is_one_of(inner, attribute)
-    return False
-
-
-def _is_one_of(node: Node | None, attribute: str) -> bool:
-    """`self.heads[-1]`, `self.heads[-1][1]`."""
-    if not isinstance(node, Subscript):
-        return False
-    while isinstance(node, Subscript):
-        node = node.value
-    return isinstance(node, Attribute) and node.name == attribute
-
-
-def _is_called(program: Program, modules: tuple[Instance, ...]) -> bool:
-    called = {id(o) for e in program.events("forward") if e.target is not None for o in options(e.target)}
-    return any(id(module) in called for module in modules)
-
-
-def _is_shown(program: Program, module: Instance) -> bool:
-    """Whether a module is made and nothing trains it: in a notebook a lesson on what is registered."""
-    passes = [b.value for b in program.backwards if b.value is not None]
-    given = [v for i in program.optimizers for v in (*i.arguments, *i.keywords.values())]
-    return not any(
-        v is module or (isinstance(v, Result) and v.callee is module)
-        for value in (*passes, *given)
-        for v in walk(value)
-    )
-
-
-def _is_unfinished(cls: Class) -> bool:
-    """Whether `forward` has no body yet."""
-    found = find_member(cls, "forward")
-    node = found[0].node if found is not None and isinstance(found[0], Function) else None
-    if not isinstance(node, Define):
-        return False
-    return all(isinstance(s, Evaluate) and isinstance(s.value, Literal) for s in node.body.statements)
-
-
-def _lists_parameters(cls: Class) -> bool:
-    """Whether a class says by itself what its parameters are, or registers those of its parts one by one."""
-    own = [base for base in lineage(cls) if isinstance(base, Class)]
-    if any(name in base.names for base in own for name in ("parameters", "named_parameters")):
-        return True
-    members = [v for base in own for v in base.names.values() if isinstance(v, Function)]
-    words = {word for v in members if isinstance(v.node, Define) for word in v.node.body.words}
-    return {"ParameterList", "parameters"} <= words
-
-
-def _is_trainable(module: Instance) -> bool:
-    return has_weights(module) is True and "*frozen" not in module.attributes
-
-
-def _optimised(program: Program) -> set[int]:
-    """Modules whose parameters some optimizer is given by hand."""
-    given = [v for made in program.optimizers for v in (*made.arguments[:1], *made.keywords.values())]
-    return {id(v) for value in given for v in walk(value) if isinstance(v, Instance)}
-
-
-def _modules_in(container: Sequence | Mapping) -> Iterator[Instance]:
-    values = container.items if isinstance(container, Sequence) else tuple(container.items.values())
-    pending: list[Value] = [*values, *([container.element] if container.element is not None else [])]
-    for _ in range(40):
-        if not pending:
-            return
-        value = pending.pop()
-        for option in options(value):
-            if isinstance(option, Instance) and is_module(option):
-                yield option
-            elif isinstance(option, (Sequence, Mapping)):
-                inner = option.items if isinstance(option, Sequence) else tuple(option.items.values())
-                pending += [*inner, *([option.element] if option.element is not None else [])]
-
-
-def _registered(instance: Instance) -> Iterator[Value]:
-    """The modules that an object registers: set as attributes, in ModuleLists and Sequentials, by name."""
-    if isinstance(instance.cls, Class) and not is_module(instance):
-        return
-    if isinstance(instance.cls, External) and "*layers" not in instance.attributes:
-        return
-    for name, value in instance.attributes.items():
-        for option in options(value):
-            container = isinstance(option, Instance) and isinstance(option.cls, External)
-            if container or name in ("*layers", "*registered"):
-                # also `self.parts[key]`, `nn.Sequential(*list(net.children()))`: whichever of them it is
-                yield from (v for v in walk(option) if isinstance(v, Instance) and is_module(v))
-            elif isinstance(option, Instance) and is_module(option):
-                yield option

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.cuts import CutLoss
     from trainlint.meaning.evaluation import Evaluation
+    from trainlint.meaning.hidden import HiddenModules
     from trainlint.meaning.keeps import Keep
     from trainlint.meaning.loaders import TrainingLoader
-    from trainlint.meaning.modules import HiddenModules
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
     from trainlint.meaning.reading import Reading
@@ -174,7 +174,7 @@ class Program:
 
     @cached_property
     def hidden_modules(self) -> list[HiddenModules]:
-        from trainlint.meaning.modules import hidden_modules
+        from trainlint.meaning.hidden import hidden_modules
 
         return hidden_modules(self)
 
