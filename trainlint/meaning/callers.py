@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from trainlint.meaning.trace import Event
+from trainlint.meaning.syntax import Call
+from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Bound, Function
 
 
@@ -16,23 +17,31 @@ def enclosing_function(event: Event) -> Function | None:
 
 def callers(event: Event) -> Iterator[Function]:
     """The functions that were under way, the one whose text holds the event first."""
+    yield from (function for function, _ in _calls(event))
+
+
+def _calls(event: Event) -> Iterator[tuple[Function, Region]]:
     for region in event.region.ancestors():
         if region.kind == "call":
             function = region.function.function if isinstance(region.function, Bound) else region.function
             if isinstance(function, Function):
-                yield function
+                yield function, region
 
 
 def is_unit_test(event: Event) -> bool:
     """pytest's convention: `test_*` in a file `test_*.py` or `*_test.py` checks code, it evaluates no model."""
-    return any(map(_is_test, islice(callers(event), 1)))
+    return any(_is_test(*call) for call in islice(_calls(event), 1))
 
 
 def is_in_unit_test(event: Event) -> bool:
     """Whether a unit test does it, itself or through what it calls."""
-    return any(map(_is_test, callers(event)))
+    return any(_is_test(*call) for call in _calls(event))
 
 
-def _is_test(function: Function) -> bool:
+def _is_test(function: Function, call: Region) -> bool:
     file = function.unit.path.rpartition("/")[2]
-    return function.name.startswith("test_") and (file.startswith("test_") or file.endswith("_test.py"))
+    if not function.name.startswith("test_"):
+        return False
+    if file.endswith("_test.py") and isinstance(call.node, Call):
+        return False  # the script that tests a trained network calls it by itself
+    return file.startswith("test_") or file.endswith("_test.py")
