@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
+from trainlint.meaning.callers import enclosing_function
 from trainlint.meaning.dataflow import attached, certainty, walk
 from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.fragments import FRESH
@@ -16,7 +17,7 @@ from trainlint.meaning.modules import (
     shown_mode_dependence,
 )
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
-from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While
+from trainlint.meaning.syntax import Attribute, Call, Define, For, If, Name, Node, While, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     NONE,
@@ -211,3 +212,29 @@ def _is_part_of_forward(function: object) -> bool:
     forward = function.owner.names.get("forward")
     node = forward.node if isinstance(forward, Function) else None
     return isinstance(node, Define) and function.name in node.body.words
+
+
+def is_chosen(evaluation: Evaluation) -> bool:
+    """Whether the mode was set in one arm of a branch, and eval mode in another: `if use_train_mode: ... else: ...`."""
+    function = enclosing_function(evaluation.event)
+    body = function.node.body if function is not None and isinstance(function.node, Define) else None
+    if body is None or "eval" not in body.words:
+        return False
+    branches = [node for node in nodes_in(body) if isinstance(node, If)]
+    return all(
+        any(_switches_back(branch, mode.event.node) for branch in branches)
+        for mode in evaluation.modes
+        if mode.event is not None
+    )
+
+
+def _switches_back(branch: If, switch: Node) -> bool:
+    """Whether one arm of a branch has a switch to train mode, and the other one to eval mode."""
+    arms = [list(nodes_in(arm)) for arm in (branch.then, branch.otherwise)]
+    holding = [any(node is switch for node in arm) for arm in arms]
+    return any(holding) and any(
+        isinstance(node, Call) and isinstance(node.function, Attribute) and node.function.name == "eval"
+        for arm, holds in zip(arms, holding, strict=True)
+        if not holds
+        for node in arm
+    )

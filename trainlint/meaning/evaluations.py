@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.callers import enclosing_function, is_unit_test
+from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.dataflow import container, same, walk
-from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.evaluation import Evaluation, is_chosen
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.graphs import has_no_use_for_no_grad, is_over_parameters
@@ -16,7 +16,14 @@ from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.networks import is_part_of_network
-from trainlint.meaning.syntax import Attribute, Call, Comprehension, Define, For, If, Node, While, nodes_in
+from trainlint.meaning.syntax import (
+    Call,
+    Comprehension,
+    Define,
+    For,
+    Name,
+    While,
+)
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Choice,
@@ -92,33 +99,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                 )
             )
     modal = {id(e.node) for e in found if e.in_eval_mode and e.switched_here}
-    return [replace(e, as_asked=e.switched_here and (id(e.node) in modal or _is_chosen(e))) for e in found]
-
-
-def _is_chosen(evaluation: Evaluation) -> bool:
-    """Whether the mode was set in one arm of a branch, and eval mode in another: `if use_train_mode: ... else: ...`."""
-    function = enclosing_function(evaluation.event)
-    body = function.node.body if function is not None and isinstance(function.node, Define) else None
-    if body is None or "eval" not in body.words:
-        return False
-    branches = [node for node in nodes_in(body) if isinstance(node, If)]
-    return all(
-        any(_switches_back(branch, mode.event.node) for branch in branches)
-        for mode in evaluation.modes
-        if mode.event is not None
-    )
-
-
-def _switches_back(branch: If, switch: Node) -> bool:
-    """Whether one arm of a branch has a switch to train mode, and the other one to eval mode."""
-    arms = [list(nodes_in(arm)) for arm in (branch.then, branch.otherwise)]
-    holding = [any(node is switch for node in arm) for arm in arms]
-    return any(holding) and any(
-        isinstance(node, Call) and isinstance(node.function, Attribute) and node.function.name == "eval"
-        for arm, holds in zip(arms, holding, strict=True)
-        if not holds
-        for node in arm
-    )
+    return [replace(e, as_asked=e.switched_here and (id(e.node) in modal or is_chosen(e))) for e in found]
 
 
 def _is_of_training(program: Program, event: Event) -> bool:
@@ -231,6 +212,9 @@ def _is_of_the_moment(event: Event, loop: Region) -> bool:
         if FRESH not in target.attributes:
             return True
     given = [v for v in event.inputs if not isinstance(one(v), Constant)]
+    written = [a.value for a in event.node.arguments] if isinstance(event.node, Call) else []
+    if any(isinstance(node, Name) for node in written):
+        return False  # what has a name may have been filled since
     return bool(given) and all(_is_blank(v) for v in given)
 
 
