@@ -401,3 +401,9 @@ def main(loader, options):
     Work(loader, options).fit()
 """
     assert "missing-zero-grad" in rules(lint_text(text))
+
+
+def test_a_loop_over_what_wraps_itself_ends(tmp_path: Path) -> None:
+    """What is iterated over is sorted again in a loop, and so made of itself."""
+    text = f"{HEAD}from settings import found, keys\nfor key in keys:\n    found = sorted(found, key=lambda each: each[key])\nfor number in found:\n    print(number)\n{TRAINING}"
+    assert rules(lint_text(text))["missing-zero-grad"] == 1

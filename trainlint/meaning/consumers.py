@@ -9,9 +9,11 @@ from trainlint.meaning.dataflow import (
     walk,
 )
 from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.objects import external_bases, has_unknown_base
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import (
+    Class,
     Function,
     Instance,
     Result,
@@ -71,6 +73,30 @@ def escapes(event: Event, loop: Region) -> bool:
                 continue  # what it gives may be given on by its caller
             return False
     return False
+
+
+def is_of_framework(loop: Region) -> bool:
+    """Whether a loop stands in a method that nobody is seen to call, of a class whose base is not shown: its framework
+    calls the method, with gradients or without."""
+    for region in loop.ancestors():
+        if region.kind == "call" and isinstance(region.node, Define):
+            owner = region.function.owner if isinstance(region.function, Function) else None
+            return isinstance(owner, Class) and (
+                has_unknown_base(owner) or not all(base.startswith(_PLAIN) for base in external_bases(owner))
+            )
+    return False
+
+
+_PLAIN = (
+    "torch.",
+    "builtins.",
+    "abc.",
+    "typing.",
+    "collections.",
+    "enum.",
+    "lightning.",
+    "pytorch_lightning.",
+)
 
 
 def _returns(region: Region) -> bool:

@@ -219,6 +219,8 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
                 return None
             if found and not own and isinstance(one(receiver), (Argument, Free, Unknown, Instance)):
                 return None  # `settings.accuracy(scores, target)`: it may only count
+            if found and own is None:
+                return None  # a method of something unknown: `environment.step(action)`
             return True if own or found else (None if own is None or found is None else False)
         case Instance(cls=External(name=name)):
             if criterion(name) is not None:

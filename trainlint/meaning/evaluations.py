@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.callers import is_unit_test
+from trainlint.meaning.callers import enclosing_function, is_unit_test
 from trainlint.meaning.dataflow import container, same, walk
 from trainlint.meaning.evaluation import Evaluation, is_chosen
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
@@ -74,7 +74,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                 continue
             if _is_some_object(program, event) or is_unit_test(event) or _is_shown(program, event, modes):
                 continue
-            if is_part_of_network(program, loop):
+            if is_part_of_network(program, loop) and not _trains_itself(event):
                 continue
             apart = _is_set_apart(event, modes, used) or _is_another_batch(program, event, loop)
             over = (
@@ -126,6 +126,13 @@ def _is_alike(first: Value, second: Value) -> bool:
     made = [o for o in (*options(first), *options(second)) if isinstance(o, Instance)]
     classes = {id(getattr(o.cls, "node", o.cls)) for o in made}
     return len(made) < 2 or len(classes) < len(made)
+
+
+def _trains_itself(event: Event) -> bool:
+    """Whether the function that applies a network's parts trains them as well: a learner, not a layer."""
+    function = enclosing_function(event)
+    body = function.node.body if function is not None and isinstance(function.node, Define) else None
+    return body is not None and not body.words.isdisjoint(("backward", "step", "zero_grad"))
 
 
 def _is_some_object(program: Program, event: Event) -> bool:

@@ -42,7 +42,7 @@ def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
         is_marked_volatile(event.inputs)
         or _is_frozen(event)
         or _is_hooked(event)
-        or _is_of_leaves(event)
+        or _measures_what_is_cut(event)
         or all(map(_switches_gradients_off, options(event.target)))
         or _is_handed_over(program, event)
     )
@@ -60,15 +60,6 @@ def _is_frozen(event: Event) -> bool:
         if happened.kind == "requires_grad" and same(happened.target, event.target) is True:
             last = happened
     return last is not None and constant(last.value or NONE) is False
-
-
-def _is_of_leaves(event: Event) -> bool:
-    """Whether somebody has marked the inputs so that gradients reach them: `Variable(image, requires_grad=True)`."""
-    return any(
-        isinstance(v, Result) and constant(v.keywords.get("requires_grad", NONE)) is True
-        for given in event.inputs
-        for v in walk(given)
-    )
 
 
 def _switches_gradients_off(network: Value) -> bool:
@@ -105,6 +96,23 @@ def _is_made_frozen(value: Value) -> bool:
                 value = receiver
             case Result(callee=External(name="copy.deepcopy"), arguments=[first, *_]):
                 value = first
+            case _:
+                return False
+    return False
+
+
+def _measures_what_is_cut(event: Event) -> bool:
+    """Whether an unknown callable gets what was cut out of its graph: a measure, not a network."""
+    return event.detail == "unknown" and any(_is_cut(given) for given in event.inputs)
+
+
+def _is_cut(value: Value) -> bool:
+    for _ in range(4):
+        match one(value):
+            case Result(callee=Member(name="detach")):
+                return True
+            case Result(callee=Member(receiver=receiver, name=name)) if name in SELF_RETURNING:
+                value = receiver
             case _:
                 return False
     return False

@@ -97,27 +97,32 @@ def is_dictionary(iterable: Value) -> bool:
     )
 
 
-def element_of(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
+def element_of(machine: Machine, iterable: Value, node: s.Node | None, depth: int = 0) -> Value:
     """What one turn of a loop over `iterable` binds."""
-    found = [_element(machine, option, node) for option in options(iterable)]
+    if depth > _DEEPEST:
+        return Item(iterable, None, node)  # `batches = track(batches)` in a loop: it wraps itself
+    found = [_element(machine, option, node, depth + 1) for option in options(iterable)]
     return found[0] if len(found) == 1 else choice(found)
 
 
-def _element(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
+_DEEPEST = 5  # wrappers around what is iterated over
+
+
+def _element(machine: Machine, iterable: Value, node: s.Node | None, depth: int) -> Value:
     source = iterable
     match iterable:
         case Result(callee=External(name="builtins.enumerate"), arguments=[first, *_]):
-            return Sequence("tuple", (Unknown("index", node), element_of(machine, first, node)), node)
+            return Sequence("tuple", (Unknown("index", node), element_of(machine, first, node, depth)), node)
         case Result(callee=External(name="builtins.zip" | "itertools.zip_longest"), arguments=parts):
-            return Sequence("tuple", tuple(element_of(machine, part, node) for part in parts), node)
+            return Sequence("tuple", tuple(element_of(machine, part, node, depth) for part in parts), node)
         case Result(callee=External(name="builtins.range"), arguments=_):
             return Item(iterable, None, node)
         case Instance(cls=External(name=name), arguments=[first, *_]) if name in TRANSPARENT:
-            return element_of(machine, first, node)
+            return element_of(machine, first, node, depth)
         case Instance(cls=External(name=name), keywords={"iterable": first}) if name in TRANSPARENT:
-            return element_of(machine, first, node)
+            return element_of(machine, first, node, depth)
         case Result(callee=External(name=name), arguments=[first, *_]) if name in TRANSPARENT:
-            return element_of(machine, first, node)
+            return element_of(machine, first, node, depth)
         case Sequence(items=items, element=element):
             values = [*items, *([element] if element is not None else [])]
             return _each(values, iterable) if values else Item(iterable, None, node)
@@ -129,14 +134,14 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None) -> Value:
         ):
             layers = attributes.get("*layers")
             if isinstance(layers, Sequence):
-                return element_of(machine, layers, node)
+                return element_of(machine, layers, node, depth)
         case Result(callee=Member(receiver=receiver, name=name), arguments=arguments):
-            return _method_element(machine, iterable, receiver, name, arguments, node)
+            return _method_element(machine, iterable, receiver, name, arguments, node, depth)
         case Instance():
             yielded = machine.iterate(machine, iterable, node)
             if yielded is not None:
                 return (
-                    element_of(machine, yielded, node)
+                    element_of(machine, yielded, node, depth)
                     if isinstance(yielded, Sequence)
                     else Item(yielded, None, node)
                 )
@@ -158,6 +163,7 @@ def _method_element(
     name: str,
     arguments: tuple[Value, ...],
     node: s.Node | None,
+    depth: int,
 ) -> Value:
     receiver = one(receiver)
     if isinstance(receiver, Mapping) and name in ("items", "values", "keys"):
@@ -167,7 +173,7 @@ def _method_element(
         key = choice(keys) if keys else Unknown("key", node)
         return {"items": Sequence("tuple", (key, value), node), "values": value, "keys": key}[name]
     if name == "log_every" and arguments:  # the metric loggers of the reference scripts pass batches on
-        return element_of(machine, arguments[0], node)
+        return element_of(machine, arguments[0], node, depth)
     if name in ("named_parameters", "named_modules", "named_children", "items"):
         return Sequence("tuple", (Unknown("name", node), Item(whole, None, node)), node)
     return Item(whole, None, node)

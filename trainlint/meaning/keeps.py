@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.consumers import escapes, is_consumed
+from trainlint.meaning.consumers import escapes, is_consumed, is_of_framework
 from trainlint.meaning.dataflow import (
     attached,
     inputs_of,
@@ -76,6 +76,7 @@ class Keep:
     value: Value
     backward: Event | None
     expression: Expression | None  # the kept expression in the author's text at `place`
+    shared: Event | None = None  # a pass through another result of the same forward
 
     @property
     def text(self) -> str:
@@ -85,13 +86,10 @@ class Keep:
     @property
     def frees(self) -> bool:
         """Whether a backward pass has freed what the graph had saved before it is kept."""
-        keywords = (
-            self.backward.detail[1]
-            if self.backward is not None and isinstance(self.backward.detail, tuple)
-            else {}
-        )
+        through = self.backward or self.shared
+        keywords = through.detail[1] if through is not None and isinstance(through.detail, tuple) else {}
         retained = constant(keywords["retain_graph"]) if "retain_graph" in keywords else False
-        return self.backward is not None and retained is not True
+        return through is not None and retained is not True
 
     @property
     def is_by_convention(self) -> bool:
@@ -246,13 +244,30 @@ def _keep(program: Program, event: Event, loop: Region, through: Passes) -> Keep
         (backward is None and _is_unrolled_sequence(event.value, loop))
         or not _new_in(event.value, loop)
         or not outlives(event, loop)
-        or (backward is None and escapes(event, loop))
+        or (backward is None and (escapes(event, loop) or is_of_framework(loop)))
     ):
         return None
     call = _leading(event, loop)
     if call is None or call.node is None:
-        return Keep(event, loop, event.node, event.node, event.value, backward, _stored(event.node))
-    return Keep(event, loop, call.node, event.node, event.value, backward, handed_in(call, event.value))
+        place, expression = event.node, _stored(event.node)
+    else:
+        place, expression = call.node, handed_in(call, event.value)
+    shared = None if backward is not None else _backward_beside(event, loop, through)
+    return Keep(event, loop, place, event.node, event.value, backward, expression, shared)
+
+
+def _backward_beside(event: Event, loop: Region, through: Passes) -> Event | None:
+    """A backward pass through the forward that gave the kept value too: it has freed what that had saved."""
+    assert event.value is not None
+    given = {
+        id(v)
+        for v in _behind(event.value)
+        if isinstance(v, Result) and not isinstance(v.callee, (External, Member))
+    }
+    for backward in of_kind(loop, "backward"):
+        if backward.value is not None and any(id(v) in given for v in walk(backward.value, _has_graph)):
+            return backward
+    return None
 
 
 def _may_be_a_number(program: Program, value: Value, depth: int = 0) -> bool:
