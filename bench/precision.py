@@ -33,6 +33,7 @@ ROUNDS |= {
     **dict.fromkeys(("t51", "t52", "t53", "t54"), "eleventh"),
     **dict.fromkeys(("t55", "t56", "t57", "t58"), "twelfth"),
     **dict.fromkeys(("t59", "t60", "t61", "t62"), "thirteenth"),
+    **dict.fromkeys(("t63", "t64"), "fourteenth"),
 }
 
 

@@ -74,7 +74,8 @@ def evaluations(program: Program) -> list[Evaluation]:
                 continue
             if _is_some_object(program, event) or is_unit_test(event) or _is_shown(program, event, modes):
                 continue
-            if is_part_of_network(program, loop) and not _trains_itself(event):
+            switched_off = bool(modes) and all(m.training is False and m.event for m in modes)
+            if is_part_of_network(program, loop) and not switched_off and not _trains_itself(event):
                 continue
             apart = _is_set_apart(event, modes, used) or _is_another_batch(program, event, loop)
             over = (
