@@ -40,8 +40,12 @@ _MOST = 400  # values looked at behind one
 
 def is_trained(backward: Event, value: Value) -> bool:
     """Whether a value is, but for its scale, what a backward pass starts from, or one of the terms of that."""
-    terms = _keys(backward.value) if backward.value is not None else set()
-    return not terms.isdisjoint(_keys(value))
+    if backward.value is None:
+        return False
+    whole = {id(term) for term in _terms(backward.value)}
+    if any(isinstance(term, Item) and id(one(term.source)) in whole for term in _terms(value)):
+        return True  # an item of the very loss
+    return not _keys(backward.value).isdisjoint(_keys(value))
 
 
 def _keys(value: Value) -> set[object]:
