@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.callers import enclosing_function
 from trainlint.meaning.dataflow import attached, certainty, walk
@@ -32,9 +30,6 @@ from trainlint.meaning.values import (
     options,
 )
 from trainlint.records import dataclass
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

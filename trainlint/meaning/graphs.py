@@ -10,6 +10,7 @@ from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.history import is_marked_volatile
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.methods import SELF_RETURNING
+from trainlint.meaning.modes import behind
 from trainlint.meaning.objects import decorator_names, find_member, lineage
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Region
@@ -107,15 +108,10 @@ def _measures_what_is_cut(event: Event) -> bool:
 
 
 def _is_cut(value: Value) -> bool:
-    for _ in range(4):
-        match one(value):
-            case Result(callee=Member(name="detach")):
-                return True
-            case Result(callee=Member(receiver=receiver, name=name)) if name in SELF_RETURNING:
-                value = receiver
-            case _:
-                return False
-    return False
+    return all(
+        isinstance(v, Result) and isinstance(v.callee, Member) and v.callee.name == "detach"
+        for v in behind(value)
+    )
 
 
 def _is_hooked(event: Event) -> bool:

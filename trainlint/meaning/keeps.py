@@ -265,9 +265,16 @@ def _backward_beside(event: Event, loop: Region, through: Passes) -> Event | Non
         if isinstance(v, Result) and not isinstance(v.callee, (External, Member))
     }
     for backward in of_kind(loop, "backward"):
-        if backward.value is not None and any(id(v) in given for v in walk(backward.value, _has_graph)):
+        if any(id(v) in given for v in _passed(backward, through)):
             return backward
     return None
+
+
+def _passed(backward: Event, through: Passes) -> list[Value]:
+    """What a backward pass goes through, looked up once."""
+    if id(backward) not in through:
+        through[id(backward)] = list(walk(backward.value, _has_graph)) if backward.value is not None else []
+    return through[id(backward)]
 
 
 def _may_be_a_number(program: Program, value: Value, depth: int = 0) -> bool:
@@ -301,10 +308,9 @@ def _backward_through(event: Event, loop: Region, through: Passes) -> Event | No
         assert backward.value is not None
         if any(id(v) in behind for v in options(backward.value)):
             return backward
-        if id(backward) not in through:
-            through[id(backward)] = list(walk(backward.value, _has_graph))
-        here = set(map(id, through[id(backward)])).intersection(map(id, kept))
-        if here and not here <= _called(through[id(backward)]):
+        passed = _passed(backward, through)
+        here = set(map(id, passed)).intersection(map(id, kept))
+        if here and not here <= _called(passed):
             return backward  # not the model itself, put into a list
     return None
 

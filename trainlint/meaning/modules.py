@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from trainlint.meaning.conditions import by_default
 from trainlint.meaning.facts.layers import (
@@ -49,9 +48,6 @@ from trainlint.meaning.values import (
     one,
     options,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _LIBRARY_MODELS = (
     "torchvision.models.",
