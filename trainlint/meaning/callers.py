@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from trainlint.meaning.syntax import Call
 from trainlint.meaning.trace import Event, Region
@@ -29,8 +28,10 @@ def _calls(event: Event) -> Iterator[tuple[Function, Region]]:
 
 
 def is_unit_test(event: Event) -> bool:
-    """pytest's convention: `test_*` in a file `test_*.py` or `*_test.py` checks code, it evaluates no model."""
-    return any(_is_test(*call) for call in islice(_calls(event), 1))
+    """pytest's convention: `test_*` in a file `test_*.py` or `*_test.py` checks code, it evaluates no model; nor does
+    what it calls of its own file."""
+    calls = list(_calls(event))
+    return any(_is_test(*call) and call[0].unit is calls[0][0].unit for call in calls)
 
 
 def is_in_unit_test(event: Event) -> bool:
