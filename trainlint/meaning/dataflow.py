@@ -200,7 +200,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             if name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES):
                 return False
             if criterion(name) is not None and value.arguments:
-                return _any([value.arguments[0], *_targets(value.arguments[1:2])], seen)
+                return _any([value.arguments[0], *_targets(value.arguments[:2])], seen)
             found = _any(inputs, seen)
             return (
                 found
@@ -224,7 +224,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             return True if own or found else (None if own is None or found is None else False)
         case Instance(cls=External(name=name)):
             if criterion(name) is not None:
-                return _any([*inputs[:1], *_targets(inputs[1:])], seen)
+                return _any([*inputs[:1], *_targets(inputs)], seen)
             layer = layer_name(name)
             if "*frozen" in value.callee.attributes:
                 return None
@@ -238,7 +238,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
         case Instance() as instance if is_module(instance):
             return True
         case Free() | Argument() if _is_criterion_like(value):
-            return _any([*inputs[:1], *_targets(inputs[1:])], seen)
+            return _any([*inputs[:1], *_targets(inputs)], seen)
     return None
 
 
@@ -250,15 +250,38 @@ def _is_frozen_table(layer: Instance) -> bool:
     return constant(given) is True
 
 
-def _targets(values: Iterable[Value]) -> list[Value]:
-    """The targets of a criterion that may have a graph: what a fragment never computes, `labels`, is data."""
-    return [value for value in values if not _is_given(one(value))]
+def _targets(inputs: Iterable[Value]) -> list[Value]:
+    """The targets of a criterion that may have a graph: what a fragment never computes, `labels`, is data.
+
+    So is the other part of the batch that the prediction was made for.
+    """
+    given = list(inputs)
+    return [t for t in given[1:] if not _is_given(one(t)) and not _is_of_batch_behind(one(t), given[0])]
 
 
 def _is_given(value: Value) -> bool:
+    return isinstance(_unmoved(value), Free)
+
+
+def _unmoved(value: Value) -> Value:
+    """A value before its methods: `labels` of `labels.long().to(device)`."""
     while isinstance(value, Result) and isinstance(value.callee, Member):
         value = one(value.callee.receiver)
-    return isinstance(value, Free)
+    return value
+
+
+def _is_of_batch_behind(target: Value, prediction: Value) -> bool:
+    """Whether a target is one part of a batch, whose other part some module was applied to."""
+    target = _unmoved(target)
+    if not isinstance(target, Item) or not isinstance(one(target.source), (Argument, Free)):
+        return False
+    batch = one(target.source)
+    for inner in walk(prediction):
+        if isinstance(inner, Result) and isinstance(inner.callee, (Free, Argument, Instance)):
+            given = (_unmoved(one(a)) for a in inner.arguments)
+            if any(isinstance(g, Item) and one(g.source) is batch and g.key is not target.key for g in given):
+                return True
+    return False
 
 
 def is_of_unknown_criterion(value: Value) -> bool:

@@ -12,6 +12,7 @@ from trainlint.meaning.evaluation import Evaluation, is_chosen
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.graphs import has_no_use_for_no_grad, is_over_parameters
+from trainlint.meaning.ignite import is_step
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modesets import Mode
@@ -364,8 +365,8 @@ def _is_judged(event: Event, loop: Region) -> bool:
         if other.value is not None and any(id(v) in outputs for v in walk(other.value)):
             return True
     node = loop.node
-    if isinstance(node, Comprehension):
-        return True
+    if isinstance(node, Comprehension) or is_step(node):
+        return True  # what the step of an engine gives goes to the metrics and handlers attached to it
     if not isinstance(node, (For, While)):
         return False
     return not _JUDGING.isdisjoint(node.body.words) or not _JUDGING.isdisjoint(_words_around(event, loop))

@@ -10,7 +10,7 @@ import re
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.layers import is_module_class
-from trainlint.meaning.facts.names import BARE, CONVENTIONAL
+from trainlint.meaning.facts.names import BARE, BY_USE, CONVENTIONAL
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import external_bases, find_member, is_module, lineage
@@ -40,10 +40,16 @@ def meant(frame: Frame, name: str) -> External | None:
     if (
         known is None and "*" not in frame.module.names
     ):  # an unknown library's star import can have brought it
-        known = BARE.get(name)
+        known = BARE.get(name) or _meant_by_use(frame.unit, name)
     if known is None and _is_torch_by_use(frame.unit, name):
         known = "torch"
     return External(known) if known is not None else None
+
+
+def _meant_by_use(unit: Unit, name: str) -> str | None:
+    """What a name stands for that several libraries have: `Trainer`, by the arguments that only one of them takes."""
+    text = unit.source.text
+    return next((known for sign, known in BY_USE.get(name, ()) if re.search(sign, text)), None)
 
 
 def _is_stepped(unit: Unit, name: str) -> bool:
@@ -75,9 +81,54 @@ def in_order(unit: Unit) -> s.Block:
     body = unit.body
     if not has_no_imports(unit):
         return body
-    defined = _with_network(tuple(x for x in body.statements if isinstance(x, (s.Define, s.DefineClass))))
-    others = tuple(x for x in body.statements if not isinstance(x, (s.Define, s.DefineClass)))
-    return s.Block((*defined, *others), body.assigned, body.words)
+    first = [x for x in body.statements if isinstance(x, (s.Define, s.DefineClass)) and not _waits(x, body)]
+    others = [x for x in body.statements if all(x is not each for each in first)]
+    return s.Block((*_with_network(tuple(first)), *_makers_first(others)), body.assigned, body.words)
+
+
+def _waits(defined: s.Define | s.DefineClass, body: s.Block) -> bool:
+    """Whether a decorator is an object that other statements make: `@trainer.on(...)`."""
+    targets = [t for x in body.statements if isinstance(x, s.Assign) for t in x.targets]
+    parts = [p for t in targets for p in (t.items if isinstance(t, s.Display) else (t,))]
+    made = {p.id for p in parts if isinstance(p, s.Name)}
+    return any(_root_of(decorator) in made for decorator in defined.decorators)
+
+
+def _root_of(decorator: s.Expression) -> str:
+    inner = decorator
+    while isinstance(inner, (s.Call, s.Attribute)):
+        inner = inner.function if isinstance(inner, s.Call) else inner.value
+    return inner.id if isinstance(inner, s.Name) else ""
+
+
+def _makers_first(statements: list[s.Statement]) -> list[s.Statement]:
+    """Statements with `model = Net()` before the loop that uses the model, if the paste shows it afterwards."""
+    makers = {name: x for x in statements if (name := _made_once(x)) is not None}
+    ordered: list[s.Statement] = []
+
+    def put(statement: s.Statement) -> None:
+        for name in sorted(makers.keys() & _words(statement)) if makers else ():
+            needed = makers.pop(name)
+            if needed is not statement:
+                put(needed)
+        ordered.append(statement)
+
+    for statement in statements:
+        if all(statement is not each for each in ordered):
+            put(statement)
+    return ordered
+
+
+def _made_once(statement: s.Statement) -> str | None:
+    """The name that this statement alone binds, to an object of a class: `head = nn.Linear(8, 2)`."""
+    match statement:
+        case s.Assign(targets=(s.Name(id=name),), value=s.Call(function=function)):
+            made = function.name if isinstance(function, s.Attribute) else getattr(function, "id", "")
+        case _:
+            return None
+    bound = rf"^[ \t]*(?:\w+[ \t]*,[ \t]*)*{name}[ \t]*(?:,[ \t]*\w+[ \t]*)*=(?!=)|\bfor\b[^\n]*\b{name}\b[^\n]* in |\bas {name}\b"
+    alone = len(re.findall(bound, statement.unit.source.text, re.MULTILINE)) == 1
+    return name if alone and made[:1].isupper() else None
 
 
 def _with_network(defined: tuple[s.Define | s.DefineClass, ...]) -> tuple[s.Statement, ...]:

@@ -128,6 +128,8 @@ def _loss_in(result: Value) -> Value | None:
             return _loss_in(one(first))
         case Instance(attributes=attributes):
             return attributes.get("loss")
-        case Member() | Unknown():
+        case Member(name=name):
+            return result if name == "loss" else None  # `outputs.loss`
+        case Unknown():
             return None
     return result

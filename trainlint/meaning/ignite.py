@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trainlint.meaning import huggingface, lightning
 from trainlint.meaning import syntax as s
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
@@ -34,7 +35,15 @@ _ENGINE = "ignite.engine.Engine"
 _ENGINES = (_ENGINE, "ignite.engine.engine.Engine")
 _HANDLERS = "*handlers"
 _STEP = "*step"
+_OTHER_STEPS = frozenset((*lightning.STEPS, *huggingface.STEPS))  # their frameworks switch the modes
 _POSITIONS = ("model", "optimizer", "loss_fn")
+
+
+def is_step(node: s.Node | None) -> bool:
+    """Whether the node of a loop is a function that an engine calls for every batch, and no step of another framework."""
+    if not isinstance(node, s.Define):
+        return False
+    return node.name not in _OTHER_STEPS or [p.name for p in node.parameters[:1]] != ["self"]
 
 
 def is_engine(value: Value) -> bool:

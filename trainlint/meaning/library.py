@@ -414,6 +414,15 @@ def _apex_initialize(
     return first if second is None else Sequence("tuple", (first, second), node)
 
 
+def _deepspeed_initialize(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """The engine is the model that clears and steps by itself; what else comes with it is the engine's own."""
+    model = keywords.get("model") or (arguments[1] if len(arguments) > 1 else None)
+    others = (Unknown("optimizer", node), Unknown("loader", node), Unknown("schedule", node))
+    return Sequence("tuple", (model, *others), node) if model is not None else None
+
+
 def _scale_loss(
     machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
@@ -547,4 +556,5 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "torch.nn.utils.clip_grad_value_": _clip,
     "apex.amp.initialize": _apex_initialize,
     "apex.amp.scale_loss": _scale_loss,
+    "deepspeed.initialize": _deepspeed_initialize,
 }

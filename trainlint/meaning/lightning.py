@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.datasets import LOADERS
+from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_schedule_class
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, find_member
@@ -14,15 +17,18 @@ from trainlint.meaning.values import (
     Class,
     Constant,
     External,
+    Free,
     Function,
     Instance,
     Mapping,
+    Result,
     Sequence,
     Value,
     constant,
     one,
     options,
 )
+from trainlint.records import dataclass
 
 STEPS = {
     "training_step": "train_dataloader",
@@ -31,7 +37,7 @@ STEPS = {
     "predict_step": "predict_dataloader",
 }
 RETURNED = "returned"  # detail of the backward pass on what a step returns
-_OPTIMIZERS = "*optimizers"  # attribute key of a module's configured optimizers
+_OPTIMIZERS = "*configured"  # attribute key of what a module's `configure_optimizers` gave
 _GIVEN = {
     "training_step": ("train_dataloaders", "train_dataloader", "datamodule"),
     "validation_step": ("val_dataloaders", "datamodule"),
@@ -91,10 +97,25 @@ def loader_of(machine: Machine, owner: Value | None, name: str) -> Value | None:
     return made if isinstance(made, Instance) and loader_of(machine, made, name) is made else None
 
 
-def fit(machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value], node: s.Node) -> bool:
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A run of Lightning's own loop: its length, and the one optimizer that it steps."""
+
+    epochs: Value
+    optimizer: Value
+
+
+def fit(
+    machine: Machine,
+    trainer: Value,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: s.Node,
+) -> bool:
     """`trainer.fit(module, ...)`; whether there was a module of the project to train."""
     module = one(arguments[0]) if arguments else one(keywords.get("model", External("")))
     if not isinstance(module, Instance) or not isinstance(module.cls, Class) or module.cls.lineage is None:
+        _fit_unseen(machine, arguments, keywords, node)
         return False
     for position, (name, training) in enumerate(
         (("training_step", True), ("validation_step", False)), start=1
@@ -108,12 +129,65 @@ def fit(machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Valu
         served = loader_of(machine, given[0], STEPS[name]) if given else None
         machine.record("mode", node, module, detail=training)
         run_step(machine, module, Bound(found[0], module, found[1]), _unknown(found[0]), served)
+    _note_fitted(machine, module, trainer, node)
     return True
+
+
+def _note_fitted(machine: Machine, module: Instance, trainer: Value, node: s.Node) -> None:
+    """Note how long the trainer's loop runs and what it steps, if one optimizer comes without a schedule."""
+    made, given = one(trainer), _configuration(machine, module)
+    if not isinstance(made, Instance) or "max_epochs" not in made.keywords or given is None:
+        return
+    steps = _configured(given)
+    if isinstance(one(steps), Instance) and not any(_scheduled(given)) and not _drives_itself(module):
+        fitted = Fitted(made.keywords["max_epochs"], steps)
+        machine.record("fit", node, module, None, (), detail=fitted)
+
+
+def _drives_itself(module: Instance) -> bool:
+    """Whether a module takes part in the steps: by hand, or in a hook that may set the rate."""
+    if constant(module.attributes.get("automatic_optimization", Constant(True))) is False:
+        return True
+    return isinstance(module.cls, Class) and find_member(module.cls, "optimizer_step") is not None
+
+
+def _fit_unseen(
+    machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value], node: s.Node
+) -> None:
+    """A module that is not at hand is trained on what `fit` is given: a loader, or what serves one."""
+    given = [*arguments[1:2], *(keywords[k] for k in _GIVEN["training_step"] if k in keywords)]
+    loader = loader_of(machine, given[0], STEPS["training_step"]) if given else None
+    if loader is not None:
+        record_loader(machine, loader, node)
+
+
+def record_loader(machine: Machine, loader: Value, node: s.Node) -> None:
+    """Note that a framework trains on the batches of a loader."""
+    trained = Result(External("pytorch_lightning.Trainer.fit"), (loader,), {}, node, True)
+    machine.record("fit", node, loader, trained, (loader,))
+
+
+def serves_training(function: Function) -> bool:
+    """`train_dataloader` of a data module, or pasted without its class."""
+    if function.name != STEPS["training_step"] or not isinstance(function.node, s.Define):
+        return False
+    if function.owner is not None:
+        return any(name.endswith(".LightningDataModule") for name in external_bases(function.owner))
+    return [p.name for p in function.node.parameters] == ["self"]
+
+
+def serve(machine: Machine, function: Function, module: Instance | None) -> None:
+    """Run a `train_dataloader` that nobody is seen to call."""
+    assert isinstance(function.node, s.Define)
+    owner = module or Argument("self", function)
+    loader = one(machine.call(machine, function, (owner,), {}, None, None))
+    if _is_loader(loader):
+        record_loader(machine, loader, function.node)
 
 
 def _is_loader(value: Value) -> bool:
     found = one(value)
-    return isinstance(found, Instance) and isinstance(found.cls, External)
+    return isinstance(found, Instance) and isinstance(found.cls, External) and found.cls.name in LOADERS
 
 
 def _unknown(function: Function) -> dict[str, Value]:
@@ -122,20 +196,69 @@ def _unknown(function: Function) -> dict[str, Value]:
     return {name: Argument(name, function) for name in names}
 
 
-def own_optimizers(machine: Machine, module: Instance) -> Value | None:
-    """`self.optimizers()`: what the module's `configure_optimizers` gave."""
+def own_optimizers(machine: Machine, module: Instance, node: s.Node | None) -> Value | None:
+    """`self.optimizers()`: what the module's `configure_optimizers` gave, or a name for what a paste left out."""
+    given = _configuration(machine, module)
+    if given is not None:
+        return _configured(given)
+    return _left_out(module, "optimizers", node)
+
+
+def own_schedules(machine: Machine, module: Instance, node: s.Node | None) -> Value | None:
+    """`self.lr_schedulers()`, in the same way."""
+    given = _configuration(machine, module)
+    if given is None:
+        return _left_out(module, "lr_schedulers", node)
+    found = tuple(_scheduled(given))
+    if not found:
+        return None
+    return found[0] if len(found) == 1 else Sequence("list", found, node)
+
+
+def _configuration(machine: Machine, module: Instance) -> Value | None:
+    """What `configure_optimizers` gives, made once and before all loops."""
     if _OPTIMIZERS not in module.attributes and isinstance(module.cls, Class):
         found = find_member(module.cls, "configure_optimizers")
         if found is None or not isinstance(found[0], Function):
             return None
-        region, machine.region = machine.region, Region("root", None, None)  # it ran before all loops
+        region, machine.region = machine.region, Region("root", None, None)
         try:
             with machine.unrecorded():
                 given = machine.call(machine, Bound(found[0], module, found[1]), (), {}, None, None)
         finally:
             machine.region = region
-        module.attributes[_OPTIMIZERS] = _configured(given)
+        module.attributes[_OPTIMIZERS] = given
     return module.attributes.get(_OPTIMIZERS)
+
+
+def _left_out(module: Instance, name: str, node: s.Node | None) -> Value | None:
+    """The one stand-in for the optimizers of a module that does not show how it makes them."""
+    if not isinstance(module.cls, Class) or not is_lightning(module.cls) or node is None:
+        return None
+    if find_member(module.cls, "configure_optimizers") is not None:
+        return None
+    key = f"*{name}"
+    if key not in module.attributes:
+        module.attributes[key] = Free(f"self.{name}", node)
+    return module.attributes[key]
+
+
+def _scheduled(given: Value) -> Iterator[Value]:
+    """The schedules in what is returned: beside their optimizers, plain or each in a dictionary of its own."""
+    match one(given):
+        case Mapping(items=items) if "lr_scheduler" in items:
+            yield from _scheduled(items["lr_scheduler"])
+        case Mapping(items=items) if "scheduler" in items:
+            yield items["scheduler"]
+        case Sequence(items=(first, second)) if isinstance(one(first), Sequence):
+            yield from _scheduled(second)
+        case Sequence(items=items):
+            for item in items:
+                yield from _scheduled(item)
+        case Instance(cls=External(name=name)) as made if (
+            is_schedule_class(name) or name in SCHEDULE_FACTORIES
+        ):
+            yield made
 
 
 def _configured(given: Value) -> Value:

@@ -222,11 +222,11 @@ def _is_in_eval_mode(program: Program, root: Region, loop: Region) -> bool:
 
 
 def _given_away(root: Region, program: Program) -> list[TrainingLoader]:
-    """The loaders that a fragment gives to a function that it does not show, and that trains."""
+    """The loaders given to a function that a fragment does not show, and that trains, or to a framework."""
     return [
         TrainingLoader(Loader(given), event.region, event, (event,), program)
-        for event in of_kind(root, "forward")
-        if trains_unseen(event)
+        for event in of_kind(root, "forward", "fit")
+        if event.kind == "fit" or trains_unseen(event)
         for given in event.inputs
         if isinstance(given, Instance) and _is_loader(given)
     ]

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from trainlint.meaning import huggingface, ignite
 from trainlint.meaning.arguments import add_argument, parsed_arguments
-from trainlint.meaning.dataflow import operation
+from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
 from trainlint.meaning.fragments import is_unseen_schedule
-from trainlint.meaning.lightning import fit, own_optimizers
+from trainlint.meaning.lightning import fit, own_optimizers, own_schedules
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
 from trainlint.meaning.processes import note_handed, start_by_method
@@ -202,6 +202,8 @@ def _backward(
 
 def _takes_the_loss(receiver: Value, first: Value) -> bool:
     """`accelerator.backward(loss)` against `loss.backward(gradient)`, where the receiver is unknown."""
+    if any(isinstance(v, Result) and one(v.callee) is one(receiver) for v in walk(first)):
+        return True  # `engine.backward(engine(batch))`: a loss is no module
     if any(isinstance(o, (Result, Item)) for o in options(receiver)):
         return False
     if isinstance(one(receiver), Instance):
@@ -430,7 +432,9 @@ def _own_optimizers(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
     module = one(callee.receiver)
-    return own_optimizers(machine, module) if isinstance(module, Instance) and not arguments else None
+    if not isinstance(module, Instance) or arguments:
+        return None
+    return (own_optimizers if callee.name == "optimizers" else own_schedules)(machine, module, node)
 
 
 # Modules
@@ -522,13 +526,19 @@ def _iterator(
 def _fit(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
-    receiver = one(callee.receiver)
-    if node is None or not isinstance(receiver, Instance) or not isinstance(receiver.cls, External):
+    if node is None or not _is_lightning_trainer(one(callee.receiver)):
         return None
-    name = receiver.cls.name
-    if not name.endswith(".Trainer") or "lightning" not in name:
-        return None
-    return NONE if fit(machine, arguments, keywords, node) else None
+    return NONE if fit(machine, callee.receiver, arguments, keywords, node) else None
+
+
+def _is_lightning_trainer(value: Value) -> bool:
+    """Lightning's, or what a fragment calls `trainer`."""
+    if isinstance(value, (Free, Result)):
+        called = value if isinstance(value, Free) else value.callee
+        return isinstance(called, Free) and called.name.lower().endswith("trainer")
+    if not isinstance(value, Instance) or not isinstance(value.cls, External):
+        return False
+    return value.cls.name.endswith(".Trainer") and "lightning" in value.cls.name
 
 
 def _dumped(
@@ -614,6 +624,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "generate": _generate,
     "prepare": _prepare,
     "optimizers": _own_optimizers,
+    "lr_schedulers": _own_optimizers,
     "setup": _setup,
     "add_module": _register,
     "register_module": _register,

@@ -15,7 +15,18 @@ from trainlint.meaning.facts.operations import ACTIVATIONS
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import BY_FRAMEWORK, Event, Region
-from trainlint.meaning.values import NONE, External, Instance, Item, Result, Value, constant, one
+from trainlint.meaning.values import (
+    NONE,
+    Constant,
+    External,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Value,
+    constant,
+    one,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -230,15 +241,38 @@ def _is_raw(head: Head, operations: frozenset[str]) -> bool:
     factors = operands(head.value) if isinstance(head.value, Result) else []
     if head.operation in _PRODUCTS and not all(map(_is_unnormalised, factors)):
         return False  # of two distributions, it is a probability too
-    if head.operation in operations or _stands_for_scores(head):
+    if head.operation in operations or _stands_for_scores(head) or _are_logits(head.value):
         return True
     layer = head.layer
     if layer is None or not isinstance(layer.cls, External):
         return False
     short = layer_name(layer.cls.name)
-    return (short in WEIGHTED and short != "Embedding") or layer.cls.name.startswith(
-        "torchvision.models.resnet"
-    )
+    return (short in WEIGHTED and short != "Embedding") or _is_classifier(layer)
+
+
+def _is_classifier(model: Instance) -> bool:
+    """Whether a library's network ends in a layer that gives each class a score.
+
+    One that is made for a number of classes keeps its own last layer; others may get another.
+    """
+    assert isinstance(model.cls, External)
+    if model.cls.name.startswith("torchvision.models.resnet"):
+        return True
+    if not model.cls.name.startswith(_CLASSIFIERS):
+        return False
+    classes = constant(model.keywords.get("num_classes", Constant(0)))
+    return classes != 0 and not any(not key.startswith("*") for key in model.attributes)
+
+
+_CLASSIFIERS = ("timm.create_model", "torchvision.models.")
+
+
+def _are_logits(value: Value) -> bool:
+    """`outputs.logits` of a network of transformers."""
+    match value:
+        case Member(receiver=Result(callee=Instance(cls=External(name=name))), name="logits"):
+            return name.startswith("transformers.")
+    return False
 
 
 _PRODUCTS = frozenset("operator.@ matmul mm bmm".split())

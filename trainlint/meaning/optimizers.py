@@ -131,8 +131,9 @@ def optimizer(value: Value) -> Optimizer | None:
         and certainty(single.receiver) != "guessed"
     ):
         return Optimizer(value, "guessed")
-    if isinstance(single, Item) and certainty(single) == "guessed":
-        return None
+    match single:
+        case Item(source=Free(name=name), key=Constant()) if _is_conventional(name):
+            return Optimizer(value, "conventional")  # one of `self.optimizers()`
     return None
 
 

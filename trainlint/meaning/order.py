@@ -265,7 +265,7 @@ class FixedEpochSampler:
 
     training: TrainingLoader
     sampler: Instance
-    epoch_loop: For | While
+    epoch_loop: For | While | Call  # the call of an engine that goes through the epochs
 
     @property
     def epoch_node(self) -> Node:
@@ -312,7 +312,9 @@ def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
         if sampler is None or loop is None or _is_prepared(program) or _counts_itself(sampler):
             continue
         node = loop.node
-        if not isinstance(node, (For, While)) or (sampler.loop is not None and sampler.loop.inside(loop)):
+        if not isinstance(node, (For, While, Call)) or (
+            sampler.loop is not None and sampler.loop.inside(loop)
+        ):
             continue
         within = [
             e for e in set_events if e.region.inside(loop) or list(e.region.ancestors())[-1] is not _top(loop)

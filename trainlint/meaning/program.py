@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
+    from trainlint.meaning.rates import ConstantRate
     from trainlint.meaning.reading import Reading
-    from trainlint.meaning.schedules import ConstantRate, EarlySchedule
+    from trainlint.meaning.schedules import EarlySchedule
     from trainlint.meaning.stuck import StuckForward
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.updates import Update
@@ -186,7 +187,7 @@ class Program:
 
     @cached_property
     def constant_rates(self) -> list[ConstantRate]:
-        from trainlint.meaning.schedules import constant_rates
+        from trainlint.meaning.rates import constant_rates
 
         return constant_rates(self)
 

@@ -15,7 +15,7 @@ from trainlint.meaning.calls import call, call_function, iterate, standalone_arg
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.fragments import in_order
-from trainlint.meaning.lightning import STEPS, is_lightning, run_step
+from trainlint.meaning.lightning import STEPS, is_lightning, run_step, serve, serves_training
 from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Knot, Machine, trains
 from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
@@ -35,6 +35,7 @@ _TRAINERS = frozenset(
     " CrossEntropyLoss BCELoss BCEWithLogitsLoss NLLLoss MSELoss L1Loss SmoothL1Loss HuberLoss"
     " training_step validation_step test_step fit Trainer train_one_epoch train_epoch validate evaluate".split()
 )
+_STEPS = frozenset((*STEPS, *huggingface.STEPS))  # what frameworks call, whatever is in it
 _MAKERS = frozenset("ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split())
 TRIGGERS = _TRAINERS | _MAKERS
 
@@ -224,7 +225,10 @@ def _is_known(machine: Machine, value: Value | Deferred) -> bool:
     return not isinstance(value, Deferred)
 
 
-def _run_function(machine: Machine, function: Function) -> Value:
+def _run_function(machine: Machine, function: Function) -> Value | None:
+    if serves_training(function):
+        serve(machine, function, None)
+        return None
     return call_function(machine, function, (), standalone_arguments(machine, function), None)
 
 
@@ -260,6 +264,7 @@ def _callers_first(
     """The functions that matter, those that others of them call last: by then they have been entered."""
     words = {name: _code(f) for name, f in functions.items()}
     matter = _with_callers(functions, TRIGGERS | imported | _using(classes or {}, TRIGGERS))
+    matter |= functions.keys() & _STEPS
     calls = {name: sum(1 for other in matter if other != name and name in words[other]) for name in matter}
     return [functions[name] for name in functions if name in matter and not calls[name]] + [
         functions[name] for name in functions if name in matter and calls[name]
@@ -377,6 +382,9 @@ def _is_unmade_module(machine: Machine, cls: Class) -> bool:
 def _run_method(machine: Machine, method: Function, made: Instance, cls: Class) -> None:
     arguments = _arguments_of_method(machine, method)
     machine.modules = [made]
+    if serves_training(method):
+        serve(machine, method, made)
+        return
     if huggingface.is_trainer_class(cls) and method.name in huggingface.STEPS:
         huggingface.run_step(machine, made, method.node)
         return

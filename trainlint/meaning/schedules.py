@@ -1,41 +1,26 @@
-"""Learning rates over a run: schedules that start too early, rates that never change."""
+"""Schedules over a run: which start too early, and how long a run is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.history import takes_first_of_scalar
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.objects import external_bases, find_member
-from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
-from trainlint.meaning.place import Change, append_to_body, insert_after, remove_statement, text_of
+from trainlint.meaning.optimizers import number, optimizer, scheduled
+from trainlint.meaning.place import Change, append_to_body, remove_statement, text_of
 from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unseen import is_left_out, trains_unseen
-from trainlint.meaning.updates import Update
-from trainlint.meaning.values import Choice, Class, Constant, External, Instance, Result, Value, one, options
+from trainlint.meaning.values import Choice, Class, Constant, External, Instance, Result, Value, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-DEFAULT_RATES = {
-    "Adam": 1e-3,
-    "AdamW": 1e-3,
-    "SGD": 1e-3,
-    "RMSprop": 1e-2,
-    "NAdam": 2e-3,
-    "RAdam": 1e-3,
-    "Adamax": 2e-3,
-}
-_SCHEDULING = (
-    "lr_scheduler", "scheduler", "AveragedModel", "update_bn", "adjust_learning_rate", "warmup", "get_scheduler", "lr_lambda",
-    "LRScheduler", "OneCycleLR", "StepLR", "adjust_lr", "lr_decay", "decay_lr", "update_lr", "set_lr",
-)  # fmt: skip
 _TORCH = "torch.optim.lr_scheduler."
 _OTHER_FIELDS = (
     "gym",
@@ -206,70 +191,6 @@ def _schedule_name(value: Value) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ConstantRate:
-    """An optimizer whose rate nothing changes over the epochs of its loop."""
-
-    update: Update
-    rate: float
-    epochs: float
-    under: str | None  # the flag whose default the number of epochs (or the rate) is
-    loop_node: Node
-
-    @property
-    def optimizer(self) -> Optimizer:
-        return self.update.optimizer
-
-    @property
-    def step(self) -> Event:
-        return self.update.event
-
-    @property
-    def node(self) -> Node:
-        made = one(self.update.optimizer.value)
-        assert isinstance(made, Instance) and made.node is not None
-        return made.node
-
-    @property
-    def scheduled(self) -> list[Change]:
-        """The edit that adds a cosine schedule over the epochs."""
-        scope = self.node.unit.scope
-        known = scope is not None and isinstance(scope.names.get("torch"), External)
-        if self.node.unit is not self.loop_node.unit or not known:
-            return []
-        text = text_of(self.update.optimizer_node)
-        line = f"scheduler = torch.optim.lr_scheduler.CosineAnnealingLR({text}, T_max={int(self.epochs)})"
-        return [insert_after(self.node, line), append_to_body(self.loop_node, "scheduler.step()")]
-
-
-def constant_rates(program: Program) -> list[ConstantRate]:
-    candidates = [u for u in program.updates if u.optimizer.known == "constructed" and not u.is_closure]
-    if not candidates or program.events("lr_write") or _schedules_otherwise(program):
-        return []
-    if is_reinforcement(program):
-        return []
-    found: dict[int, ConstantRate] = {}
-    for update in candidates:
-        run = _constant_rate(program, update)
-        if run is not None and not is_in_unit_test(run.step):
-            found.setdefault(id(one(update.optimizer.value)), run)
-    return list(found.values())
-
-
-def _schedules_otherwise(program: Program) -> bool:
-    """Whether the code speaks of schedules that are not seen being made for an optimizer."""
-    made = [i for i in program.instances if is_schedule(i)]
-    return not made and program.uses(*_SCHEDULING)
-
-
-def _is_scheduled(program: Program, value: Value) -> bool:
-    for made in program.instances:
-        driven = scheduled(made) if is_schedule(made) else None
-        if is_schedule(made) and (driven is None or same(driven, value) is not False):
-            return True
-    return False
-
-
 def is_reinforcement(program: Program) -> bool:
     """Whether an environment is stepped with actions, or the field has practices of its own."""
     steps = program.events("step")
@@ -280,42 +201,6 @@ def is_reinforcement(program: Program) -> bool:
         and optimizer(e.target) is None
         for e in steps
     )
-
-
-def _constant_rate(program: Program, update: Update) -> ConstantRate | None:
-    made = one(update.optimizer.value)
-    loops = enclosing_loops(update.loop)
-    others = [
-        u
-        for u in program.updates
-        if not same(u.optimizer.value, update.optimizer.value) and u.loop.inside(loops[-1])
-    ]
-    if _is_scheduled(program, update.optimizer.value):
-        return None
-    if (
-        not isinstance(made, Instance)
-        or made.node is None
-        or others
-        or len(loops) < 2
-        or not update.backwards
-    ):
-        return None
-    if update.optimizer.kind == "Optimizer":
-        return None  # chosen by a setting, or the project's own: it may tune its rate itself
-    if any(isinstance(m, Instance) and "*pretrained" in m.attributes for m in update.optimizer.models):
-        return None
-    rate = number(update.optimizer.rate) if update.optimizer.rate is not None else None
-    if update.optimizer.rate is None and update.optimizer.kind in DEFAULT_RATES:
-        rate = (DEFAULT_RATES[update.optimizer.kind], None)
-    count = iterations(loops[1])
-    if rate is None or count is None or loops[1].node is None or _is_remade(made, loops[1]):
-        return None
-    return ConstantRate(update, rate[0], count[0], count[1], loops[1].node)
-
-
-def _is_remade(made: Instance, loop: Region) -> bool:
-    """Whether the optimizer is made within the loop, each time anew."""
-    return made.loop is not None and made.loop.inside(loop)
 
 
 def iterations(loop: Region) -> tuple[float, str | None] | None:

@@ -65,13 +65,7 @@ class Update:
     @property
     def optimizer_node(self) -> Node:
         """The optimizer's expression in the author's text."""
-        call = self.event.node
-        if isinstance(call, Call):
-            if isinstance(self.event.detail, tuple) and self.event.detail[0] == "scaler" and call.arguments:
-                return call.arguments[0].value
-            if isinstance(call.function, Attribute):
-                return call.function.value
-        return call
+        return stepped_node(self.event)
 
     def movable(self, first: Event, second: Event) -> bool:
         """Whether two events stand in one function and one loop, so that a statement can move to the other's place."""
@@ -392,6 +386,17 @@ class Update:
         return implied(other, self.event, self.loop)
 
 
+def stepped_node(step: Event) -> Node:
+    """The expression of the optimizer in `optimizer.step()` or `scaler.step(optimizer)`."""
+    call = step.node
+    if isinstance(call, Call):
+        if isinstance(step.detail, tuple) and step.detail[0] == "scaler" and call.arguments:
+            return call.arguments[0].value
+        if isinstance(call.function, Attribute):
+            return call.function.value
+    return call
+
+
 def _is_call_of(target: Value, event: Event) -> bool:
     return event.kind == "forward" and bool(same(event.target, target))
 
@@ -419,7 +424,7 @@ def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
     found = []
     for root in roots:
         for step in of_kind(root, "step"):
-            owner = optimizer(step.target)
+            owner = optimizer(step.target) or _by_use(root, step)
             loop = _iteration(step)
             if owner is None or loop is None or owner.known == "guessed" or not is_seen_whole(loop):
                 continue
@@ -427,18 +432,32 @@ def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
     return found
 
 
+def _by_use(root: Region, step: Event) -> Optimizer | None:
+    """What a fragment clears and steps is its optimizer, whatever it is called."""
+    target = one(step.target)
+    if not isinstance(target, (Free, Argument)) or step.inputs:
+        return None
+    cleared = any(same(e.target, target) for e in of_kind(root, "zero_grad"))
+    return Optimizer(target, "conventional") if cleared else None
+
+
 def single_updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
     """Optimizer steps that no loop is seen around: a training step as a function, or pasted without its loop."""
     found = []
     for root in roots:
         for step in of_kind(root, "step"):
-            owner = optimizer(step.target)
+            owner = optimizer(step.target) or _by_use(root, step)
             if owner is None or owner.known == "guessed" or enclosing_loops(step.region):
                 continue
             home = _home(step)
-            events = tuple(e for e in home.events() if e.loop is None)
+            events = tuple(e for e in home.events() if e.loop is None or _is_over_parameters(e))
             found.append(Update(step, owner, home, events, reads_gradients))
     return [update for update in found if update.is_in_one_pass]
+
+
+def _is_over_parameters(event: Event) -> bool:
+    """`for p in model.parameters(): p.grad.zero_()`."""
+    return event.kind == "grad_write" and len(enclosing_loops(event.region)) == 1
 
 
 def pasted_updates(program: Program) -> list[Update]:

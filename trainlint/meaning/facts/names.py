@@ -98,6 +98,20 @@ CONVENTIONAL: dict[str, str] = {
     "deque": "collections.deque",
     "timm": "timm",
     "smp": "segmentation_models_pytorch",
+    "torchmetrics": "torchmetrics",
+    "deepspeed": "deepspeed",
+}
+# Names that several libraries share: what one means, by a sign of that library in the same fragment.
+BY_USE: dict[str, tuple[tuple[str, str], ...]] = {
+    "L": ((r"\bL\.(Lightning\w+|Trainer|Fabric|seed_everything)\b", "pytorch_lightning"),),
+    "Engine": ((r"\bEvents\.[A-Z]|\.run\(\w*(load|_dl\b|data)", "ignite.engine.Engine"),),
+    "Trainer": (
+        (r"\bTrainingArguments\b|def compute_loss\(self, model\b|\btrain_dataset=", "transformers.Trainer"),
+        (
+            r"\bTrainer\([^)]*\b(max_epochs|gpus|devices|accelerator|fast_dev_run)=",
+            "pytorch_lightning.Trainer",
+        ),
+    ),
 }
 # Classes that a fragment writes bare after a `from ... import` left out. Names that people give their own
 # networks as well (`RNN`, `LSTM`, `Transformer`) are not among them.
@@ -115,7 +129,12 @@ _BARE = {
     "torchvision.datasets": "MNIST FashionMNIST CIFAR10 CIFAR100 ImageFolder",
     "transformers": "AutoModel AutoModelForSequenceClassification AutoModelForTokenClassification AutoModelForCausalLM"
     " BertModel BertForSequenceClassification BertConfig DistilBertModel DistilBertForSequenceClassification RobertaModel"
-    " RobertaForSequenceClassification get_linear_schedule_with_warmup",
+    " RobertaForSequenceClassification PreTrainedModel BertPreTrainedModel RobertaPreTrainedModel"
+    " get_linear_schedule_with_warmup get_cosine_schedule_with_warmup",
+    "accelerate": "Accelerator",
+    "ignite.engine": "Events create_supervised_trainer create_supervised_evaluator",
+    "pytorch_lightning": "LightningModule LightningDataModule",
+    "skorch": "NeuralNetClassifier NeuralNetBinaryClassifier NeuralNetRegressor",
     "sklearn.preprocessing": "StandardScaler RobustScaler MinMaxScaler LabelBinarizer OneHotEncoder",
     "sklearn.model_selection": "train_test_split",
     "sklearn.datasets": "make_regression load_iris load_digits load_wine load_diabetes fetch_california_housing",

@@ -1,0 +1,146 @@
+"""Learning rates that nothing changes from the first epoch of a run to the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.dataflow import same
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.lightning import Fitted
+from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
+from trainlint.meaning.place import Change, append_to_body, insert_after, text_of
+from trainlint.meaning.schedules import is_reinforcement, iterations
+from trainlint.meaning.syntax import Call, For, Node, While
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.updates import Update, stepped_node
+from trainlint.meaning.values import External, Instance, Value, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+DEFAULT_RATES = {
+    "Adam": 1e-3,
+    "AdamW": 1e-3,
+    "SGD": 1e-3,
+    "RMSprop": 1e-2,
+    "NAdam": 2e-3,
+    "RAdam": 1e-3,
+    "Adamax": 2e-3,
+}
+_SCHEDULING = (
+    "lr_scheduler", "scheduler", "AveragedModel", "update_bn", "adjust_learning_rate", "warmup", "get_scheduler", "lr_lambda",
+    "LRScheduler", "OneCycleLR", "StepLR", "adjust_lr", "lr_decay", "decay_lr", "update_lr", "set_lr",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConstantRate:
+    """An optimizer whose rate nothing changes over the epochs of its loop."""
+
+    optimizer: Optimizer
+    step: Event  # the only driver
+    rate: float
+    epochs: float
+    under: str | None  # the flag whose default the number of epochs (or the rate) is
+    loop_node: Node
+
+    @property
+    def node(self) -> Node:
+        made = one(self.optimizer.value)
+        assert isinstance(made, Instance) and made.node is not None
+        return made.node
+
+    @property
+    def scheduled(self) -> list[Change]:
+        """The edit that adds a cosine schedule over the epochs."""
+        scope = self.node.unit.scope
+        known = scope is not None and isinstance(scope.names.get("torch"), External)
+        stepped = self.step.node
+        if not isinstance(self.loop_node, (For, While)) or not isinstance(stepped, Call):
+            return []
+        if self.node.unit is not self.loop_node.unit or not known:
+            return []
+        text = text_of(stepped_node(self.step))
+        line = f"scheduler = torch.optim.lr_scheduler.CosineAnnealingLR({text}, T_max={int(self.epochs)})"
+        return [insert_after(self.node, line), append_to_body(self.loop_node, "scheduler.step()")]
+
+
+def constant_rates(program: Program) -> list[ConstantRate]:
+    candidates = [u for u in program.updates if u.optimizer.known == "constructed" and not u.is_closure]
+    fitted = [e for e in program.events("fit") if isinstance(e.detail, Fitted)]
+    if not (candidates or fitted) or program.events("lr_write") or _schedules_otherwise(program):
+        return []
+    if is_reinforcement(program):
+        return []
+    found: dict[int, ConstantRate] = {}
+    for update in candidates:
+        run = _constant_rate(program, update)
+        if run is not None and not is_in_unit_test(run.step):
+            found.setdefault(id(one(update.optimizer.value)), run)
+    for event in fitted:
+        run = _constant_in(program, event)
+        if run is not None:
+            found.setdefault(id(one(run.optimizer.value)), run)
+    return list(found.values())
+
+
+def _schedules_otherwise(program: Program) -> bool:
+    """Whether the code speaks of schedules that are not seen being made for an optimizer."""
+    made = [i for i in program.instances if is_schedule(i)]
+    return not made and program.uses(*_SCHEDULING)
+
+
+def _is_scheduled(program: Program, value: Value) -> bool:
+    for made in program.instances:
+        driven = scheduled(made) if is_schedule(made) else None
+        if is_schedule(made) and (driven is None or same(driven, value) is not False):
+            return True
+    return False
+
+
+def _constant_rate(program: Program, update: Update) -> ConstantRate | None:
+    made = one(update.optimizer.value)
+    loops = enclosing_loops(update.loop)
+    others = [
+        u
+        for u in program.updates
+        if not same(u.optimizer.value, update.optimizer.value) and u.loop.inside(loops[-1])
+    ]
+    if _is_scheduled(program, update.optimizer.value):
+        return None
+    if not isinstance(made, Instance) or others or len(loops) < 2 or not update.backwards:
+        return None
+    rate, count = _first_rate(update.optimizer), iterations(loops[1])
+    if rate is None or count is None or loops[1].node is None or _is_remade(made, loops[1]):
+        return None
+    return ConstantRate(update.optimizer, update.event, rate, count[0], count[1], loops[1].node)
+
+
+def _constant_in(program: Program, event: Event) -> ConstantRate | None:
+    """The rate in a framework's epochs, where its only optimizer came without a schedule."""
+    assert isinstance(event.detail, Fitted)
+    driven, count = optimizer(event.detail.optimizer), number(event.detail.epochs)
+    if driven is None or driven.known != "constructed" or count is None:
+        return None
+    rate = None if _is_scheduled(program, driven.value) else _first_rate(driven)
+    return ConstantRate(driven, event, rate, count[0], count[1], event.node) if rate is not None else None
+
+
+def _first_rate(driven: Optimizer) -> float | None:
+    """The rate that a run starts with, where nothing says that the optimizer changes it itself."""
+    made = one(driven.value)
+    if not isinstance(made, Instance) or made.node is None or driven.kind == "Optimizer":
+        return None  # chosen by a setting, or the project's own: it may tune its rate itself
+    if any(isinstance(m, Instance) and "*pretrained" in m.attributes for m in driven.models):
+        return None
+    if driven.rate is None:
+        return DEFAULT_RATES.get(driven.kind)
+    rate = number(driven.rate)
+    return rate[0] if rate is not None else None
+
+
+def _is_remade(made: Instance, loop: Region) -> bool:
+    """Whether the optimizer is made within the loop, each time anew."""
+    return made.loop is not None and made.loop.inside(loop)
