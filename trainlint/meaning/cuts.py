@@ -282,8 +282,8 @@ def _is_cut(value: Result) -> bool:
 def _would_attach(value: Result) -> bool:
     """Whether only the grad mode keeps a module's output from having a graph."""
     callee = value.callee
-    if isinstance(callee, Free):
-        return True  # whatever a fragment calls there, nothing else gives its loss a graph
+    if isinstance(callee, (Free, Argument)):
+        return True  # whatever is called there, nothing else gives the loss a graph
     if isinstance(callee, Instance) and isinstance(callee.cls, External):
         layer = layer_name(callee.cls.name)
         return layer in WEIGHTED or (layer is None and is_module(callee))

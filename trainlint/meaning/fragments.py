@@ -107,7 +107,7 @@ def _makers_first(statements: list[s.Statement]) -> list[s.Statement]:
     ordered: list[s.Statement] = []
 
     def put(statement: s.Statement) -> None:
-        for name in sorted(makers.keys() & _words(statement)) if makers else ():
+        for name in sorted(makers.keys() & _needed(statement)) if makers else ():
             needed = makers.pop(name)
             if needed is not statement:
                 put(needed)
@@ -117,6 +117,13 @@ def _makers_first(statements: list[s.Statement]) -> list[s.Statement]:
         if all(statement is not each for each in ordered):
             put(statement)
     return ordered
+
+
+def _needed(statement: s.Statement) -> frozenset[str]:
+    """The names that a statement uses at once: of a function's, those of its decorators."""
+    if isinstance(statement, (s.Define, s.DefineClass)):
+        return frozenset(map(_root_of, statement.decorators))
+    return _words(statement)
 
 
 def _made_once(statement: s.Statement) -> str | None:

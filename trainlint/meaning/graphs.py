@@ -20,6 +20,7 @@ from trainlint.meaning.values import (
     External,
     Function,
     Instance,
+    Item,
     Member,
     Result,
     Value,
@@ -58,9 +59,19 @@ def _is_frozen(event: Event) -> bool:
     for happened in root.events():
         if happened is event:
             break
-        if happened.kind == "requires_grad" and same(happened.target, event.target) is True:
+        if happened.kind == "requires_grad" and same(_network_of(happened), event.target) is True:
             last = happened
     return last is not None and constant(last.value or NONE) is False
+
+
+def _network_of(switch: Event) -> Value:
+    """Whose gradients are switched: `for p in net.parameters(): p.requires_grad = False` goes through all of a network."""
+    match one(switch.target):
+        case Item(source=Result(callee=Member(receiver=network, name="parameters"))) if (
+            switch.loop is not None and not switch.guards(switch.loop)
+        ):
+            return network
+    return switch.target
 
 
 def _switches_gradients_off(network: Value) -> bool:

@@ -164,12 +164,23 @@ def call_library_object(
             result = machine.call(machine, replaced, (result,), {}, node, None)
         finally:
             machine.forwarding -= 1
+    if name.startswith("segmentation_models_pytorch."):
+        result = _activated(machine, instance, result, node)
     if node is not None and machine.forwarding == 0:
         known = is_model_like(instance)
         if known or not name.startswith(_NO_MODELS):
             given = (*arguments, *keywords.values())
             machine.record("forward", node, instance, result, given, detail=None if known else "unknown")
     return result
+
+
+def _activated(machine: Machine, network: Instance, result: Value, node: Node | None) -> Value:
+    """`smp.Unet(..., activation="sigmoid")` ends in that activation."""
+    asked = constant(network.keywords.get("activation", NONE))
+    found = {"sigmoid": "torch.sigmoid", "softmax2d": "torch.softmax", "softmax": "torch.softmax"}.get(
+        str(asked)
+    )
+    return _result(machine, External(found), (result,), {}, node) if found is not None else result
 
 
 _HEADS = ("fc", "classifier", "head", "heads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from trainlint.meaning import syntax as s
@@ -38,6 +39,11 @@ STEPS = {
 }
 RETURNED = "returned"  # detail of the backward pass on what a step returns
 _OPTIMIZERS = "*configured"  # attribute key of what a module's `configure_optimizers` gave
+# What serves a framework its training batches, and in which class.
+_SERVING = {
+    "train_dataloader": r"\.LightningDataModule$",
+    "get_train_dataloader": r"^(transformers|trl)\..*Trainer$",
+}
 _GIVEN = {
     "training_step": ("train_dataloaders", "train_dataloader", "datamodule"),
     "validation_step": ("val_dataloaders", "datamodule"),
@@ -168,11 +174,12 @@ def record_loader(machine: Machine, loader: Value, node: s.Node) -> None:
 
 
 def serves_training(function: Function) -> bool:
-    """`train_dataloader` of a data module, or pasted without its class."""
-    if function.name != STEPS["training_step"] or not isinstance(function.node, s.Define):
+    """`train_dataloader` of a data module, or pasted without its class; `get_train_dataloader` of a trainer."""
+    home = _SERVING.get(function.name)
+    if home is None or not isinstance(function.node, s.Define):
         return False
     if function.owner is not None:
-        return any(name.endswith(".LightningDataModule") for name in external_bases(function.owner))
+        return any(re.search(home, name) is not None for name in external_bases(function.owner))
     return [p.name for p in function.node.parameters] == ["self"]
 
 

@@ -208,7 +208,17 @@ def _takes_the_loss(receiver: Value, first: Value) -> bool:
         return False
     if isinstance(one(receiver), Instance):
         return True
-    return isinstance(one(first), Result) and operation(first) not in _GRADIENTS
+    given = one(first)
+    if isinstance(given, Member):
+        return given.name == "loss"  # `accelerator.backward(outputs.loss)`
+    return isinstance(given, Result) and (operation(first) not in _GRADIENTS or _is_computed(given))
+
+
+def _is_computed(value: Value) -> bool:
+    """Whether something was called to get a value: a gradient is written out."""
+    return any(
+        isinstance(v, Result) and isinstance(v.callee, (Free, Argument, Instance)) for v in walk(value)
+    )
 
 
 _GRADIENTS = frozenset(
@@ -329,12 +339,19 @@ def _clip(
 def _zero(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
-    """`p.grad.zero_()`, `p.grad.data.zero_()`, `p.grad.fill_(0)`."""
+    """`p.grad.zero_()`, `p.grad.data.zero_()`, `p.grad.fill_(0)`; filled with another number, they are given by hand."""
     holder: Value = callee.receiver
+    empties = callee.name == "zero_" or (bool(arguments) and constant(arguments[0]) == 0)
     while isinstance(holder, Member):
         if holder.name == "grad":
             if node is not None:
-                machine.record("grad_write", node, holder.receiver, Constant(0), detail="zero")
+                machine.record(
+                    "grad_write",
+                    node,
+                    holder.receiver,
+                    Constant(0) if empties else None,
+                    detail="zero" if empties else "grad",
+                )
             return NONE
         holder = holder.receiver
     return None
@@ -425,7 +442,11 @@ def _prepare(
 def _setup(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
-    return _prepare(machine, callee, arguments, keywords, node) if role(callee.receiver) == "engine" else None
+    holder = one(callee.receiver)
+    left_out = isinstance(holder, (Free, Argument)) and holder.name.lower().endswith("fabric")
+    if role(holder) != "engine" and not left_out:
+        return None
+    return _prepare(machine, callee, arguments, keywords, node)
 
 
 def _own_optimizers(
@@ -626,6 +647,9 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "optimizers": _own_optimizers,
     "lr_schedulers": _own_optimizers,
     "setup": _setup,
+    "setup_dataloaders": _setup,
+    "setup_module": _setup,
+    "setup_optimizers": _setup,
     "add_module": _register,
     "register_module": _register,
     "register_parameter": _register,

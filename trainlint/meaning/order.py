@@ -13,7 +13,7 @@ from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While
-from trainlint.meaning.trace import Region
+from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
     Argument,
@@ -58,14 +58,26 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         or (loader.samples_elsewhere is not False and not is_unsampled_alone(loader))
         or not (training.steps or training.backward.detail == RETURNED)
         or loader.open
-        or (is_in_unit_test(training.backward) and _is_in_test_file(program, loader))
+        or (_is_of_test(training.backward) and _is_in_test_file(program, loader))
     ):
         return False
     if any(other.shuffles for other in training.alternatives):
         return False  # somebody chose between the two
     if _serves_itself(loader.dataset) or _is_whole(loader) or _stops_at_once(training):
         return False
+    if training.backward.kind == "fit" and _may_stream(program, loader):
+        return False
     return not (_is_series(program) or _carries_state(training) or _shuffled_by_hand(program, loader))
+
+
+def _may_stream(program: Program, loader: Loader) -> bool:
+    """Whether a data set that is not seen being made may be one of the streams that the code speaks of."""
+    made = one(loader.dataset) if loader.dataset is not None else None
+    return not isinstance(made, Instance) and program.mentions("IterableDataset", "streaming", "webdataset")
+
+
+def _is_of_test(backward: Event) -> bool:
+    return backward.kind == "fit" or is_in_unit_test(backward)
 
 
 def _is_in_test_file(program: Program, loader: Loader) -> bool:

@@ -30,6 +30,7 @@ from trainlint.meaning.values import (
     External,
     Free,
     Instance,
+    Item,
     Member,
     Result,
     Value,
@@ -298,7 +299,7 @@ class Update:
 
     def _steps_by_itself(self, target: Value) -> bool:
         """Whether another of a fragment's optimizers has a backward pass and a step of its own, as in a GAN."""
-        if not isinstance(one(target), Free) or not isinstance(one(self.optimizer.value), Free):
+        if not _is_left_out(target) or not _is_left_out(self.optimizer.value):
             return False
         order = [
             ("own" if same(e.target, self.optimizer.value) else "other" if same(e.target, target) else "")
@@ -384,6 +385,14 @@ class Update:
     def always_with(self, other: Event) -> bool:
         """Whether `other` happens in every iteration in which this step does."""
         return implied(other, self.event, self.loop)
+
+
+def _is_left_out(value: Value) -> bool:
+    """Whether a fragment nowhere makes this optimizer, alone or as one of `self.optimizers()`."""
+    match one(value):
+        case Free() | Item(source=Free(), key=Constant()):
+            return True
+    return False
 
 
 def stepped_node(step: Event) -> Node:

@@ -104,9 +104,12 @@ CONVENTIONAL: dict[str, str] = {
 # Names that several libraries share: what one means, by a sign of that library in the same fragment.
 BY_USE: dict[str, tuple[tuple[str, str], ...]] = {
     "L": ((r"\bL\.(Lightning\w+|Trainer|Fabric|seed_everything)\b", "pytorch_lightning"),),
-    "Engine": ((r"\bEvents\.[A-Z]|\.run\(\w*(load|_dl\b|data)", "ignite.engine.Engine"),),
+    "Engine": ((r"\bEvents\.[A-Z]|\.run\([^\n]*(load|_dl\b|data|max_epochs)", "ignite.engine.Engine"),),
     "Trainer": (
-        (r"\bTrainingArguments\b|def compute_loss\(self, model\b|\btrain_dataset=", "transformers.Trainer"),
+        (
+            r"\bTrainingArguments\b|def (compute_loss|get_train_dataloader|prediction_step)\(self|\btrain_dataset=",
+            "transformers.Trainer",
+        ),
         (
             r"\bTrainer\([^)]*\b(max_epochs|gpus|devices|accelerator|fast_dev_run)=",
             "pytorch_lightning.Trainer",
@@ -132,6 +135,7 @@ _BARE = {
     " RobertaForSequenceClassification PreTrainedModel BertPreTrainedModel RobertaPreTrainedModel"
     " get_linear_schedule_with_warmup get_cosine_schedule_with_warmup",
     "accelerate": "Accelerator",
+    "lightning_fabric": "Fabric",
     "ignite.engine": "Events create_supervised_trainer create_supervised_evaluator",
     "pytorch_lightning": "LightningModule LightningDataModule",
     "skorch": "NeuralNetClassifier NeuralNetBinaryClassifier NeuralNetRegressor",
