@@ -52,6 +52,20 @@ def parse_configuration(text: str, suffix: str) -> Any:
         return None
 
 
+def read_ini(file: Path) -> dict[str, dict[str, str]] | None:
+    """The sections of a file for `configparser`."""
+    import configparser
+
+    parser = configparser.ConfigParser()
+    try:
+        if file.stat().st_size > LARGEST:
+            return None
+        parser.read_string(file.read_text(encoding="utf-8"))
+        return {name: dict(parser.items(name)) for name in parser.sections()}
+    except (OSError, ValueError, configparser.Error):
+        return None
+
+
 def _parse_yaml(text: str) -> Any:
     import yaml  # type: ignore[import-untyped]  # a dependency of LibCST as well
 
@@ -67,8 +81,7 @@ def compose(folder: Path, name: str) -> dict[str, Any] | None:
     found = _composed(folder, "", name, 0)
     if found is None:
         return None
-    resolved = _resolved(found, found)
-    return resolved if isinstance(resolved, dict) else None
+    return resolve_references(found)
 
 
 def _composed(folder: Path, group: str, name: str, depth: int) -> dict[str, Any] | None:
@@ -82,35 +95,46 @@ def _composed(folder: Path, group: str, name: str, depth: int) -> dict[str, Any]
         return None
     parts: list[Mapping[str, Any]] = []
     for entry in defaults if "_self_" in defaults else [*defaults, "_self_"]:
-        parts += [own] if entry == "_self_" else _default(folder, group, entry, depth)
+        if entry == "_self_":
+            parts.append(own)
+            continue
+        for words, names in _choices(entry):
+            for chosen in names:
+                parts += _default(folder, group, words, chosen, depth)
     whole: dict[str, Any] = {}
     for part in parts:
         _merge(whole, part)
     return whole
 
 
-def _default(folder: Path, group: str, entry: object, depth: int) -> Iterator[dict[str, Any]]:
-    """What one entry of a default list adds: `- base` or `- model: resnet`."""
+def _choices(entry: object) -> Iterator[tuple[str, list[str]]]:
+    """The group (with its package) and the names that one entry of a default list stands for.
+
+    `- base`, `- model/resnet`, `- model: resnet`, `- override /model@net: resnet`, `- callbacks: [logger, timer]`.
+    """
     if isinstance(entry, str):
-        found = _composed(folder, group, entry.removeprefix("/"), depth + 1)
-        if found is not None:
-            yield found
+        path, at, package = entry.partition("@")
+        home, slash, name = path.rpartition("/")
+        yield home + slash * (not home) + at + package, [name]
+    for words, names in entry.items() if isinstance(entry, dict) else ():
+        listed = names if isinstance(names, list) else [names]
+        yield str(words), [name for name in listed if isinstance(name, str)]
+
+
+def _default(folder: Path, group: str, words: str, name: str, depth: int) -> Iterator[dict[str, Any]]:
+    """What a chosen configuration adds, in the package that it belongs to."""
+    words = words.removeprefix("override ").removeprefix("optional ")
+    path, _, package = words.partition("@")
+    own = path.strip("/")
+    home = own if path.startswith("/") or not group or not own else f"{group}/{own}"
+    found = _composed(folder, home if own or path else group, name, depth + 1)
+    if found is None:
         return
-    for key, name in entry.items() if isinstance(entry, dict) else ():
-        words = str(key).removeprefix("override ").removeprefix("optional ")
-        inner, _, package = words.partition("@")
-        inner = inner.removeprefix("/") if words.startswith("/") or not group else f"{group}/{inner}"
-        found = _composed(folder, inner, name, depth + 1) if isinstance(name, str) else None
-        if found is None:
-            continue
-        at = (
-            []
-            if _is_global(folder / inner, str(name)) or package == "_global_"
-            else (package or words).strip("/").split("/")
-        )
-        for part in reversed([piece for where in at for piece in where.split(".")]):
+    if package != "_global_" and not _is_global(folder / home, name):
+        where = (package or own).replace("/", ".")
+        for part in reversed([] if where == "_here_" else where.split(".") if where else []):
             found = {part: found}
-        yield found
+    yield found
 
 
 def _is_global(folder: Path, name: str) -> bool:
@@ -132,8 +156,19 @@ def _merge(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
             whole[key] = dict(value) if isinstance(value, dict) else value
 
 
-def _resolved(value: Any, root: dict[str, Any], depth: int = 0) -> Any:
-    """`${model.name}` replaced by what it refers to; what is not plain stays a text with a dollar."""
+class Reference:
+    """What `${model.name}` stands for, and where that is."""
+
+    def __init__(self, path: str, value: Any) -> None:
+        self.path, self.value = path, value
+
+
+def resolve_references(whole: dict[str, Any]) -> dict[str, Any]:
+    """Each `${model.name}` replaced by what it refers to; what is not plain stays a text with a dollar."""
+    return {key: _resolved(value, whole, 0) for key, value in whole.items()}
+
+
+def _resolved(value: Any, root: dict[str, Any], depth: int) -> Any:
     if depth > 30:
         return value
     if isinstance(value, dict):
@@ -144,7 +179,10 @@ def _resolved(value: Any, root: dict[str, Any], depth: int = 0) -> Any:
     found: Any = root
     for part in match[1].split(".") if match is not None else ():
         found = found.get(part) if isinstance(found, dict) else None
-    return value if match is None or found is None else _resolved(found, root, depth + 10)
+    if match is None or found is None:
+        return value
+    inner = _resolved(found, root, depth + 10)
+    return Reference(match[1], inner) if isinstance(inner, (str, int, float)) else inner
 
 
 def config_folders(text: str) -> frozenset[str]:

@@ -1,10 +1,11 @@
-"""argparse, click and typer: options and their defaults, as values known under their flag."""
+"""argparse, click, typer, the environment: options and their defaults, as values known under their flag."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from trainlint.meaning.machine import Machine
+from trainlint.meaning.overrides import weaken
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     NONE,
@@ -18,11 +19,14 @@ from trainlint.meaning.values import (
     Sequence,
     Unknown,
     Value,
+    choice,
     constant,
     one,
 )
 
 _PARSED = "*options"
+_GROUPS = frozenset("add_argument_group add_mutually_exclusive_group add_subparsers add_parser".split())
+_NESTED = 6  # groups within groups of a parser
 
 
 def _is_parser(value: Value) -> bool:
@@ -49,12 +53,90 @@ def add_argument(
         return None
     long = next((f for f in flags if f.startswith("--")), flags[0])
     destination = constant(keywords["dest"]) if "dest" in keywords else long.lstrip("-").replace("-", "_")
-    known = parser.attributes.setdefault(_PARSED, Instance(External("argparse.Namespace"), node))
-    assert isinstance(known, Instance)
-    known.attributes["*namespace"] = Constant(True)
-    if isinstance(destination, str):
-        known.attributes[destination] = _default(machine, long, keywords, node)
+    known = _options(machine, parser)
+    if isinstance(destination, str) and ("default" in keywords or destination not in known):
+        _declare(callee, known, destination, _default(machine, long, keywords, node))
     return Unknown("option", node)
+
+
+def _options(machine: Machine, parser: Instance) -> dict[str, Value]:
+    """The options of a parser by destination, those of its parents from the start."""
+    known = parser.attributes.get(_PARSED)
+    if not isinstance(known, Instance):
+        known = parser.attributes[_PARSED] = Instance(External("argparse.Namespace"), parser.node)
+        known.attributes["*namespace"] = Constant(True)
+        known.attributes.update(_inherited(machine, parser.keywords))
+    return known.attributes
+
+
+def _inherited(machine: Machine, keywords: dict[str, Value]) -> dict[str, Value]:
+    """What `parents=[shared]` brings."""
+    found: dict[str, Value] = {}
+    parents = one(keywords.get("parents", NONE))
+    for parent in map(one, parents.items) if isinstance(parents, Sequence) else ():
+        if isinstance(parent, Instance) and _is_parser(parent):
+            found.update(_options(machine, parent))
+    return found
+
+
+def _declare(callee: Member, known: dict[str, Value], name: str, value: Value) -> None:
+    """An option gets its default; several commands of one program may have options of one name."""
+    if name in known and _is_of_command(callee.receiver):
+        value = choice([known[name], value])
+    known[name] = value
+
+
+def _is_of_command(value: Value) -> bool:
+    """Whether a parser, or a group of it, is that of one command among several."""
+    for _ in range(_NESTED):
+        callee = getattr(one(value), "callee", None)
+        if not isinstance(callee, Member):
+            return False
+        if callee.name == "add_parser":
+            return True
+        value = callee.receiver
+    return False
+
+
+def add_parser(
+    machine: Machine,
+    callee: Member,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: Node | None,
+) -> Value | None:
+    """`commands.add_parser("train", parents=[shared])`."""
+    parser = _parser_of(callee.receiver)
+    if parser is not None:
+        known = _options(machine, parser)
+        for name, value in _inherited(machine, keywords).items():
+            known[name] = choice([known[name], value]) if name in known else value
+    return None
+
+
+def set_defaults(
+    machine: Machine,
+    callee: Member,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: Node | None,
+) -> Value | None:
+    """`parser.set_defaults(lr=0.1, **settings)`: the defaults of options, and more attributes."""
+    parser = _parser_of(callee.receiver)
+    if parser is None:
+        return None
+    known = _options(machine, parser)
+    if "**" in keywords:
+        weaken(machine, parser.attributes[_PARSED])
+    for name, value in keywords.items():
+        if name == "**":
+            continue
+        given = one(value)
+        if isinstance(given, Constant) and given.under is None:
+            under = getattr(one(known.get(name, NONE)), "under", None)
+            given = Constant(given.value, given.node, under or f"--{name.replace('_', '-')}")
+        _declare(callee, known, name, given)
+    return NONE
 
 
 def offered_options(parser: Instance) -> Mapping[str, Value]:
@@ -65,14 +147,11 @@ def offered_options(parser: Instance) -> Mapping[str, Value]:
 
 def _parser_of(value: Value) -> Instance | None:
     value = one(value)
-    for _ in range(4):
+    for _ in range(_NESTED):
         if isinstance(value, Instance) and _is_parser(value):
             return value
         callee = getattr(value, "callee", None)
-        if isinstance(callee, Member) and callee.name in (
-            "add_argument_group",
-            "add_mutually_exclusive_group",
-        ):
+        if isinstance(callee, Member) and callee.name in _GROUPS:
             value = one(callee.receiver)
         else:
             return None
@@ -81,6 +160,8 @@ def _parser_of(value: Value) -> Instance | None:
 
 def _default(machine: Machine, flag: str, keywords: dict[str, Value], node: Node | None) -> Value:
     action = constant(keywords["action"]) if "action" in keywords else None
+    if constant(keywords.get("required", NONE)) is True or not (flag.startswith("-") or "nargs" in keywords):
+        return Unknown(f"{flag} has to be given", node)
     if "default" in keywords:
         default = one(keywords["default"])
         if isinstance(default, Constant):
@@ -128,15 +209,23 @@ def parsed_arguments(
     keywords: dict[str, Value],
     node: Node | None,
 ) -> Value | None:
+    """What a parser makes of the command line: each time an object of its own."""
     parser = _parser_of(callee.receiver)
     if parser is None:
         return None
-    known = parser.attributes.setdefault(_PARSED, Instance(External("argparse.Namespace"), node))
-    assert isinstance(known, Instance)
-    known.attributes["*namespace"] = Constant(True)
+    known = dict(_options(machine, parser))
+    given = one(keywords.get("namespace", NONE))
+    if isinstance(given, Instance):
+        known.update(given.attributes)
+    words = one(arguments[0] if arguments else keywords.get("args", NONE))
+    for word in words.items if isinstance(words, Sequence) else ():
+        name = str(constant(word)).partition("=")[0].lstrip("-").replace("-", "_")
+        if name in known:
+            known[name] = Unknown(f"{name} is given", node)
+    parsed = Instance(External("argparse.Namespace"), node, attributes=known)
     if callee.name == "parse_known_args":
-        return Sequence("tuple", (known, Unknown("rest", node)), node)
-    return known
+        return Sequence("tuple", (parsed, Unknown("rest", node)), node)
+    return parsed
 
 
 def declared_default(function: Function, name: str, default: Value | None) -> Value | None:
@@ -147,25 +236,59 @@ def declared_default(function: Function, name: str, default: Value | None) -> Va
         ):
             return Constant(given.value, given.node, f"--{name.replace('_', '-')}")
         case None:
-            return next(
-                (d for d in (_click_default(o, name) for o in function.decorators) if d is not None), None
-            )
+            declared = (_click_option(option) for option in function.decorators)
+            return next((value for names, value in filter(None, declared) if name in names), None)
     return default
 
 
-def _click_default(option: Value, name: str) -> Value | None:
+def declared_options(function: Function) -> dict[str, Value]:
+    """What click passes to a function that takes its options as `**options`."""
+    if not function.decorators or not any(p.star == "**" for p in function.node.parameters):
+        return {}
+    own = {parameter.name for parameter in function.node.parameters}
+    found: dict[str, Value] = {}
+    for names, value in filter(None, map(_click_option, function.decorators)):
+        if own.isdisjoint(names):
+            found[names[0]] = value
+    return found
+
+
+def _click_option(option: Value) -> tuple[list[str], Value] | None:
+    """The parameter that an option of click is passed as (one of the names), and its default."""
     match option:
-        case Result(
-            callee=External(name="click.option"),
-            arguments=spellings,
-            keywords={"default": Constant() as given},
-        ):
+        case Result(callee=External(name="click.option"), arguments=spellings, keywords=keywords, node=node):
             pass
         case _:
             return None
     flags = [f for f in (constant(s) for s in spellings) if isinstance(f, str)]
     named = [f for f in flags if not f.startswith("-")]
-    long = next((f for f in flags if f.startswith("--")), "")
-    if name in named or (not named and long.partition("/")[0].lstrip("-").replace("-", "_") == name):
-        return Constant(given.value, given.node, long or flags[0])
-    return None
+    long = next((f for f in flags if f.startswith("--")), flags[0] if flags else "")
+    default = one(keywords.get("default", NONE))
+    if "default" not in keywords and (constant(keywords.get("is_flag", NONE)) is True or "/" in long):
+        default = Constant(False)
+    if not isinstance(default, Constant) or default.value is None or not flags:
+        return None
+    if constant(keywords.get("required", NONE)) is True:
+        return None  # it has to be given
+    name = long.partition("/")[0].lstrip("-").replace("-", "_")
+    return named or [name], Constant(_typed(default.value, keywords.get("type")), node, long)
+
+
+# What starts the processes of one run sets these in each of them: nobody relies on their defaults.
+_LAUNCHERS = frozenset(
+    "RANK LOCAL_RANK GROUP_RANK ROLE_RANK NODE_RANK WORLD_SIZE LOCAL_WORLD_SIZE GROUP_WORLD_SIZE MASTER_ADDR"
+    " MASTER_PORT CUDA_VISIBLE_DEVICES".split()
+)
+
+
+def environment_variable(
+    machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value], node: Node | None
+) -> Value | None:
+    """`os.environ.get("EPOCHS", 30)`: the default, under the variable's name."""
+    name = constant(arguments[0]) if arguments else None
+    default = one(arguments[1] if len(arguments) > 1 else keywords.get("default", NONE))
+    if not isinstance(name, str) or not isinstance(default, Constant) or default.value is None:
+        return None
+    if name in _LAUNCHERS or name.startswith(("SLURM_", "OMPI_", "PMI_")):
+        return None
+    return Constant(default.value, node, f"${name}")

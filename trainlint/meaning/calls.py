@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.arguments import declared_default
+from trainlint.meaning.arguments import declared_default, declared_options
 from trainlint.meaning.conditions import conditions_of
-from trainlint.meaning.configured import composed_for
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.facts.names import knows_no_torch
+from trainlint.meaning.fields import fill_fields, named_tuple
 from trainlint.meaning.fragments import same_name
+from trainlint.meaning.hydra import composed_for
 from trainlint.meaning.library import call_external, call_library_object, make_library_object
 from trainlint.meaning.machine import (
     DEPTH,
@@ -34,7 +35,6 @@ from trainlint.meaning.objects import (
     has_unknown_base,
     is_module,
     leave_closed,
-    lineage,
 )
 from trainlint.meaning.skorch import apply_by_itself, base_of
 from trainlint.meaning.trace import Event, Region
@@ -110,6 +110,9 @@ def call_unknown(
     machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: s.Node | None
 ) -> Value:
     """A call whose callee nobody can tell: perhaps a model, perhaps a criterion, perhaps neither."""
+    settings = named_tuple(callee, arguments, keywords)
+    if settings is not None:
+        return settings
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     if (
@@ -177,6 +180,7 @@ def call_function(
     if not arguments and not keywords and function.decorators:
         settings = composed_for(machine, function)
         arguments = (settings,) if settings is not None else ()
+        keywords = declared_options(function) if settings is None else {}
     names = bind(machine, function, arguments, keywords)
     frame = Frame(function.unit, names, function.scope, function, receiver, cls or function.owner)
     machine.stack.append(function)
@@ -409,7 +413,7 @@ def make(
     if initialiser is not None and isinstance(initialiser[0], Function):
         _initialise(machine, instance, initialiser[0], initialiser[1], (instance, *arguments), keywords, node)
     else:
-        _fill_fields(machine, cls, instance, arguments, keywords)
+        fill_fields(machine, cls, instance, arguments, keywords, node)
     return instance
 
 
@@ -438,44 +442,6 @@ def _initialise(
         if outermost:
             machine.making = None
             machine.made += machine.steps - started
-
-
-def _fill_fields(
-    machine: Machine, cls: Class, instance: Instance, arguments: Arguments, keywords: Keywords
-) -> None:
-    """A dataclass or named tuple: arguments become the fields in order, the others get what a factory makes."""
-    own = [base for base in reversed(lineage(cls)) if isinstance(base, Class)]
-    fields = {
-        name: value
-        for base in own
-        for name, value in base.names.items()
-        if not isinstance(value, Function) and name[0] not in "_*"
-    }
-    for name, value in zip(fields, arguments):  # noqa: B905 - a call may give fewer than there are
-        instance.attributes[name] = value
-    for name, value in keywords.items():
-        if name != "**":
-            instance.attributes[name] = value
-    for name, value in fields.items():
-        if name not in instance.attributes and isinstance(value, (Result, Instance)):
-            default = _declared(machine, value, f"{cls.node.name}.{name}")
-            if default is not None:
-                instance.attributes[name] = default
-
-
-def _declared(machine: Machine, field: Result | Instance, name: str) -> Value | None:
-    """The default in `field(default_factory=list)`, `Field(0.1)`, `attr.ib(default=3)`."""
-    callee = field.callee if isinstance(field, Result) else field.cls
-    if not isinstance(callee, External) or callee.name not in _FIELDS:
-        return None
-    factory = field.keywords.get("default_factory", field.keywords.get("factory"))
-    if factory is not None:
-        return machine.call(machine, factory, (), {}, field.node, None)
-    default = field.keywords.get("default", field.arguments[0] if field.arguments else None)
-    return Constant(default.value, default.node, name) if isinstance(default, Constant) else default
-
-
-_FIELDS = frozenset("dataclasses.field attr.ib attr.field attrs.field pydantic.Field".split())
 
 
 def call_object(

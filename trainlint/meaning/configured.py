@@ -1,33 +1,38 @@
-"""Settings from configuration files: read by `yaml.safe_load(open("config.yml"))` or composed by Hydra.
+"""Settings from configuration files: read by `yaml.safe_load(open("config.yml"))`, merged by OmegaConf and its kin.
 
 Each constant stands under its key and file: another file makes another program.
 """
 
 from __future__ import annotations
 
-from os.path import normpath
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from trainlint.configurations import SUFFIXES, compose, read_configuration
+from trainlint.configurations import (
+    LARGEST,
+    SUFFIXES,
+    Reference,
+    parse_configuration,
+    read_configuration,
+    read_ini,
+    resolve_references,
+)
 from trainlint.meaning.conditions import usual
-from trainlint.meaning.facts.names import canonical
-from trainlint.meaning.imports import imported
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import get_attribute
+from trainlint.meaning.objects import fields_of, get_item
+from trainlint.meaning.overrides import copied, entries, is_dictionary, overwrite
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.unit import Unit
 from trainlint.meaning.values import (
-    MISSING,
+    NONE,
     Choice,
+    Class,
     Constant,
     External,
-    Function,
     Instance,
     Mapping,
     Member,
-    Module,
-    Partial,
     Result,
     Sequence,
     Unknown,
@@ -45,13 +50,17 @@ _SAME_METHODS = frozenset("open resolve absolute expanduser read_text read read_
 UP = 4  # folders above the file at hand in which a relative path is looked for
 
 
-def load_file(machine: Machine, given: Value | None, node: Node | None) -> Value | None:
+def load_file(
+    machine: Machine, given: Value | None, node: Node | None, resolved: bool = False
+) -> Value | None:
     """What a program reads from a configuration file that a constant names."""
     path = path_of(given) if given is not None else None
     if path is None or node is None or not path.endswith(SUFFIXES):
         return None
-    file = _find(machine, node.unit, path)
+    file = find_file(machine, node.unit, path)
     found = read_configuration(file) if file is not None else None
+    if resolved and isinstance(found, dict):
+        found = resolve_references(found)
     return None if found is None or file is None else as_value(found, file.name, node)
 
 
@@ -82,7 +91,7 @@ def path_of(value: Value, depth: int = 0) -> str | None:
     return None
 
 
-def _find(machine: Machine, unit: Unit, path: str) -> Path | None:
+def find_file(machine: Machine, unit: Unit, path: str) -> Path | None:
     """The file of a relative path: seen from the file at hand, from the entry, or from a folder above them."""
     if Path(path).is_absolute() or ".." in Path(path).parts[1:]:
         return None
@@ -105,7 +114,9 @@ def as_value(found: Any, name: str, node: Node | None) -> Value:
         left[0] -= 1
         if left[0] < 0:
             return Unknown(key, node)
-        label = f"{key} in {name}" if key else name
+        if isinstance(inner, Reference):
+            key, inner = inner.path, inner.value
+        label = f"{key} in {name}" if key and name else key or name
         match inner:
             case dict():
                 items = {k: convert(v, f"{key}.{k}" if key else str(k)) for k, v in inner.items()}
@@ -121,99 +132,192 @@ def as_value(found: Any, name: str, node: Node | None) -> Value:
     return convert(found, "")
 
 
-# Hydra
+# OmegaConf, yacs, ml_collections
+
+Arguments = tuple[Value, ...]
+Keywords = dict[str, Value]
+_COMMAND_LINES = frozenset(("omegaconf.OmegaConf.from_cli", "omegaconf.OmegaConf.from_dotlist"))
 
 
-def composed_for(machine: Machine, function: Function) -> Value | None:
-    """The configuration that `@hydra.main(config_path="conf", config_name="config")` hands to a function."""
-    for decorator in function.decorators:
-        match decorator:
-            case Result(callee=External(name="hydra.main"), arguments=arguments, keywords=keywords):
-                given = dict(zip(("config_path", "config_name"), arguments, strict=False)) | keywords
-            case _:
-                continue
-        place, name = (constant(given.get(key, Constant(None))) for key in ("config_path", "config_name"))
-        home = function.unit.file.parent if function.unit.file is not None else None
-        if home is None or not isinstance(name, str):
-            return None
-        folder = Path(normpath(home / (place if isinstance(place, str) else ".")))
-        if not folder.is_relative_to(machine.root_folder):
-            return None
-        found = compose(folder, name)
-        return None if found is None else as_value(found, name, function.node)
+def load_settings(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`OmegaConf.load("config.yaml")`, with what its entries say by `${other}`."""
+    return load_file(machine, arguments[0] if arguments else keywords.get("file_"), node, resolved=True)
+
+
+def create(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """`OmegaConf.create({...})`, of a text in YAML, or of a class of settings."""
+    first = one(arguments[0]) if arguments else None
+    match first:
+        case Constant(value=str() as text) if len(text) <= LARGEST:
+            found = parse_configuration(text, ".yaml")
+            return as_value(resolve_references(found), "", node) if isinstance(found, dict) else None
+        case Class():
+            return machine.call(machine, first, (), {}, node, None)
+        case Mapping() | Instance():
+            return copied(machine, first, node)
     return None
 
 
-def instantiate(
-    machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value], node: Node | None
-) -> Value | None:
-    """`hydra.utils.instantiate(cfg.model, ...)`."""
-    given = one(arguments[0]) if arguments else one(keywords.get("config", Constant(None)))
-    if not isinstance(given, Mapping) or node is None:
-        return None
-    others = {key: value for key, value in keywords.items() if key != "config"}
-    return _made(machine, given, arguments[1:], others, node, 0)
-
-
-def _made(
-    machine: Machine,
-    given: Mapping,
-    arguments: tuple[Value, ...],
-    keywords: dict[str, Value],
-    node: Node,
-    depth: int,
-) -> Value | None:
-    path = constant(given.items.get("_target_", Constant(None)))
-    target = named(machine, node, path) if isinstance(path, str) else None
-    if target is None or depth > 6:
-        return None
-    whole = constant(given.items.get("_recursive_", Constant(True))) is not False
-    own = {str(k): v for k, v in given.items.items() if not str(k).startswith("_")} | keywords
-    made = {key: _inner(machine, value, node, depth) if whole else value for key, value in own.items()}
-    if constant(given.items.get("_partial_", Constant(False))) is True:
-        return Partial(target, arguments, made)
-    return machine.call(machine, target, arguments, made, node, None)
-
-
-def _inner(machine: Machine, value: Value, node: Node, depth: int) -> Value:
-    match value:
-        case Mapping(items=items) if "_target_" in items:
-            return _made(machine, value, (), {}, node, depth + 1) or value
-        case Sequence(items=items, kind=kind):
-            return Sequence(kind, tuple(_inner(machine, item, node, depth) for item in items), node)
-    return value
-
-
-def named(machine: Machine, node: Node, path: str) -> Value | None:
-    """What a dotted name stands for: `models.net.Net`, `torch.optim.Adam`."""
-    home, _, last = path.rpartition(".")
-    if not home or not all(part.isidentifier() for part in path.split(".")):
-        return None
-    unit = machine.entry if machine.entry is not None else node.unit
-    module = imported(machine, unit, home)
-    if isinstance(module, Module):
-        return get_attribute(machine, module, last, node)
-    outer = named(machine, node, home) if home.rpartition(".")[2][:1].isupper() else None
-    if outer is not None and not isinstance(outer, External):
-        return get_attribute(machine, outer, last, node)
-    return External(canonical(path))
-
-
-def merged(machine: Machine, parts: tuple[Value, ...], node: Node | None) -> Value | None:
-    """`OmegaConf.merge(base, other)`: what is known of the parts, later ones winning."""
-    known = [inner for inner in map(one, parts) if isinstance(inner, Mapping)]
-    if not known:
-        return None
+def merged(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """`OmegaConf.merge(base, other)`: later ones win, and what is not known may win over everything."""
     whole = Mapping({}, node)
-    for part in known:
-        _merge(whole, part)
-    return whole
+    for part in map(one, arguments):
+        match part:
+            case Constant(value=None):
+                continue
+            case Result(callee=External(name=name)) if name in _COMMAND_LINES:
+                continue  # the defaults hold where nobody says otherwise
+        overwrite(machine, whole, _plain(machine, part, node), deep=True)
+    _refer(whole, whole, "")
+    return whole if whole.items else None
 
 
-def _merge(whole: Mapping, part: Mapping) -> None:
+def _plain(machine: Machine, settings: Value, node: Node | None) -> Value:
+    """A copy of settings as a dictionary: an object of a class, or the class itself, stands for its fields."""
+    if isinstance(settings, Class):
+        settings = machine.call(machine, settings, (), {}, node, None)
+    if isinstance(settings, Instance) and isinstance(settings.cls, Class):
+        return fields_of(settings, node) or settings
+    return copied(machine, settings, node)
+
+
+def _refer(whole: Mapping, part: Mapping, path: str) -> None:
+    """What stands under another entry's name follows that entry: `${total}`."""
     for key, value in part.items.items():
-        before = whole.items.get(key, MISSING)
-        whole.items[key] = value
-        if isinstance(before, Mapping) and isinstance(value, Mapping):
-            joined = whole.items[key] = Mapping(dict(before.items), before.node)
-            _merge(joined, value)
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(value, Mapping):
+            _refer(whole, value, here)
+        elif isinstance(value, Constant) and value.under is not None:
+            other = value.under.partition(" in ")[0]
+            found: Value | None = whole if other != here else None
+            for word in other.split("."):
+                found = found.items.get(word) if isinstance(found, Mapping) else None
+            if isinstance(found, (Constant, Choice)):
+                part.items[key] = found
+
+
+def merge_from(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`cfg.merge_from_file("experiment.yaml")`, `cfg.merge_from_other_cfg(other)` of yacs."""
+    holder = one(callee.receiver)
+    if entries(holder) is None or not arguments:
+        return None
+    known = arguments[0]
+    if callee.name == "merge_from_file":
+        known = load_file(machine, known, node) or Unknown("a file", node)
+    overwrite(machine, holder, known, deep=True)
+    return NONE
+
+
+def merge_from_list(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`cfg.merge_from_list(["SOLVER.EPOCHS", 2])`; what the command line adds changes no default."""
+    holder, words = one(callee.receiver), one(arguments[0]) if arguments else None
+    if entries(holder) is None or not isinstance(words, Sequence):
+        return None
+    for key, value in zip(words.items[::2], words.items[1::2], strict=False):
+        put(machine, holder, str(constant(key)), value)
+    return NONE
+
+
+def update_settings(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`OmegaConf.update(cfg, "optim.lr", 0.1)`."""
+    if len(arguments) > 2:
+        put(machine, one(arguments[0]), str(constant(arguments[1])), arguments[2])
+    return None
+
+
+def put(machine: Machine, holder: Value, path: str, value: Value) -> None:
+    *before, last = path.split(".")
+    for word in before:
+        holder = one((entries(holder) or {}).get(word, NONE))
+    held = entries(holder)
+    if held is not None:
+        machine.write(held, last, value)
+
+
+def clone(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`cfg.clone()`, `cfg.copy()` of attribute dictionaries."""
+    holder = one(callee.receiver)
+    if not is_dictionary(holder) or arguments or keywords:
+        return None
+    return copied(machine, holder, node)
+
+
+# ConfigParser
+
+
+def _is_config_parser(value: Value) -> bool:
+    return (
+        isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name in CONFIG_PARSERS
+    )
+
+
+CONFIG_PARSERS = tuple(
+    f"configparser.{name}" for name in ("ConfigParser", "RawConfigParser", "SafeConfigParser")
+)
+
+
+def read_sections(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`parser.read("config.ini")`."""
+    parser = one(callee.receiver)
+    if not _is_config_parser(parser) or not arguments or node is None:
+        return None
+    assert isinstance(parser, Instance)
+    path = path_of(arguments[0])
+    file = find_file(machine, node.unit, path) if path is not None else None
+    found = read_ini(file) if file is not None else None
+    known = Unknown("a file", node) if found is None or file is None else as_value(found, file.name, node)
+    parser.attributes["*namespace"] = Constant(True)
+    overwrite(machine, parser, known, deep=True)
+    return NONE
+
+
+def get_option(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`parser.getint("train", "epochs", fallback=3)`, `parser["train"].getboolean("shuffle")`."""
+    holder = one(callee.receiver)
+    if _is_config_parser(holder) and len(arguments) > 1:
+        holder, arguments = one(get_item(machine, holder, arguments[0], node)), arguments[1:]
+    if not isinstance(holder, Mapping) or not arguments:
+        return None
+    name = constant(arguments[0])
+    found = one(holder.items.get(str(name).lower(), keywords.get("fallback", NONE)))
+    if not isinstance(found, Constant) or found.value is None:
+        return None
+    try:
+        return Constant(_OPTION_KINDS[callee.name](found.value), node, found.under)
+    except (ValueError, LookupError):
+        return None
+
+
+def _as_boolean(text: object) -> bool:
+    return {
+        "1": True,
+        "yes": True,
+        "true": True,
+        "on": True,
+        "0": False,
+        "no": False,
+        "false": False,
+        "off": False,
+    }[str(text).lower()]
+
+
+_OPTION_KINDS: dict[str, Callable[[Any], object]] = {
+    "get": str,
+    "getint": int,
+    "getfloat": float,
+    "getboolean": _as_boolean,
+}

@@ -15,7 +15,7 @@ from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, get_item, is_enum_member
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
-from trainlint.meaning.truth import is_none, truth
+from trainlint.meaning.truth import decided_by, is_none, negated, truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     Choice,
@@ -173,22 +173,14 @@ def _boolean(machine: Machine, node: s.Boolean, frame: Frame) -> Value:
 def _unary(machine: Machine, node: s.Unary, frame: Frame) -> Value:
     operand = evaluate(machine, node.operand, frame)
     if node.operator == "not":
-        known = truth(operand)
-        if known is not None:
-            return Constant(not known, node)
-        if isinstance(operand, Constant):
-            return Constant(not operand.value, node, operand.under, _opposite(operand.asked))
+        decided = decided_by(operand, truth)
+        if decided is not None or isinstance(operand, Constant) or truth(operand) is not None:
+            return negated(operand if decided is None else decided, node)
     if node.operator == "-" and isinstance(operand, Constant) and isinstance(operand.value, (int, float)):
         return Constant(-operand.value, node, operand.under)
     return _result(machine, f"operator.unary{node.operator}", (operand,), node)
 
 
-def _opposite(asked: tuple[str, Any] | None) -> tuple[str, Any]:
-    """What `not` makes of a comparison of a setting, or of the setting itself."""
-    return ("not", None) if asked is None else (_OPPOSITES.get(asked[0], "?"), asked[1])
-
-
-_OPPOSITES = {"==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in", "not in": "in"}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
@@ -217,6 +209,9 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
         known = is_none(left)
         if known is not None:
             return Constant(known == (operator in ("is", "==")))
+        test = decided_by(left, is_none)
+        if test is not None:
+            return test if operator in ("is", "==") else negated(test)
     if operator in ("==", "is", "!=", "is not") and is_enum_member(left) and is_enum_member(right):
         return Constant((left is right) == (operator in ("==", "is")))
     if operator in ("in", "not in") and isinstance(left, Constant) and isinstance(right, Sequence):
@@ -236,6 +231,7 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
 
 def _conditional(machine: Machine, node: s.Conditional, frame: Frame) -> Value:
     test = evaluate(machine, node.test, frame)
+    test = decided_by(test, truth) or test
     known = truth(test)
     if known is not None:
         return evaluate(machine, node.then if known else node.otherwise, frame)

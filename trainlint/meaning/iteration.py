@@ -30,6 +30,9 @@ TRANSPARENT = {
 }  # fmt: skip
 
 
+NO_ENTRY = Unknown("no entry")  # of a dictionary that is empty
+
+
 def unrolled_items(iterable: Value, limit: int) -> list[Value] | None:
     """The items of a short literal list of strings or booleans: phases, which each take their own branch."""
     iterable = one(iterable)
@@ -168,7 +171,7 @@ def _method_element(
     receiver = one(receiver)
     if isinstance(receiver, Mapping) and name in ("items", "values", "keys"):
         values = [*receiver.items.values(), *([receiver.element] if receiver.element is not None else [])]
-        value = _each(values, receiver) if values else Unknown("value", node)
+        value = _each(values, receiver) if values else Unknown("value", node) if receiver.open else NO_ENTRY
         keys: list[Value] = [Constant(key) for key in receiver.items]
         key = choice(keys) if keys else Unknown("key", node)
         return {"items": Sequence("tuple", (key, value), node), "values": value, "keys": key}[name]

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 from trainlint.meaning import ignite
-from trainlint.meaning.configured import instantiate, load_file, merged
+from trainlint.meaning.arguments import environment_variable
+from trainlint.meaning.configured import create, load_file, load_settings, merged, update_settings
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
+from trainlint.meaning.fields import from_dictionary, replaced, run_by_command_line
+from trainlint.meaning.flags import (
+    CONFIGURATIONS,
+    DEFINITIONS,
+    define_flag,
+    define_settings,
+    set_flag_default,
+)
+from trainlint.meaning.hydra import composed, initialise, instantiate
 from trainlint.meaning.imports import imported
-from trainlint.meaning.iteration import element_of
+from trainlint.meaning.iteration import NO_ENTRY, element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import fields_of, get_attribute, register_unnamed
+from trainlint.meaning.overrides import copied, is_dictionary, overwrite, weaken
 from trainlint.meaning.processes import note_handed, note_start
 from trainlint.meaning.samples import note_sample
 from trainlint.meaning.skorch import apply_by_itself, is_net
@@ -50,6 +63,13 @@ _NAMESPACES = (
     "addict.Dict",
     "munch.Munch",
     "box.Box",
+    "yacs.config.CfgNode",
+    "ml_collections.ConfigDict",
+    "ml_collections.FrozenConfigDict",
+    "ml_collections.config_dict.ConfigDict",
+    "ml_collections.config_dict.FrozenConfigDict",
+    "ml_collections.config_dict.config_dict.ConfigDict",
+    "ml_collections.config_dict.create",
 )
 _CLASS_LIKE = frozenset(
     "torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled tqdm.tqdm collections.deque".split()
@@ -279,12 +299,12 @@ def _setattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: N
         if isinstance(name, str):
             machine.write(holder.attributes, name, arguments[2])
         elif isinstance(arguments[2], Choice) and isinstance(arguments[2].each, Mapping):
-            for key, entry in arguments[
-                2
-            ].each.items.items():  # `for k, v in settings.items(): setattr(self, k, v)`
-                machine.write(holder.attributes, key, entry)
-        else:
+            overwrite(
+                machine, holder, arguments[2].each
+            )  # `for k, v in settings.items(): setattr(self, k, v)`
+        elif arguments[2] is not NO_ENTRY:
             register_unnamed(machine, holder, arguments[2])
+            weaken(machine, holder)
     return NONE
 
 
@@ -342,14 +362,14 @@ def _copy_sequence(
 def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     inner = one(arguments[0]) if arguments else None
     if isinstance(inner, Mapping) and _are_settings(inner.items.values()):
-        return Mapping(dict(inner.items), inner.node, inner.open, inner.element, machine.region)
+        return copied(machine, inner, node)
+    if isinstance(inner, Instance) and isinstance(inner.cls, External) and is_dictionary(inner):
+        return copied(machine, inner, node)
     if not isinstance(inner, Instance):
         return None
-    copied = Instance(
-        inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic
-    )
-    machine.instances.append(copied)
-    return copied
+    twin = Instance(inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic)
+    machine.instances.append(twin)
+    return twin
 
 
 def _partial(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
@@ -442,7 +462,26 @@ def _scale_loss(
 
 def _vars(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     inner = one(arguments[0]) if arguments else None
-    return Mapping(dict(inner.attributes), node, True) if isinstance(inner, Instance) else None
+    if not isinstance(inner, Instance):
+        return None
+    return Mapping(inner.attributes, node, open="*namespace" not in inner.attributes)
+
+
+def _converted(
+    kind: Callable[[Any], object],
+    machine: Machine,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: Node | None,
+) -> Value | None:
+    """`int("3")`, `float(settings["rate"])`: of a constant, under the setting that can change it."""
+    given = one(arguments[0]) if len(arguments) == 1 and not keywords else None
+    if not isinstance(given, Constant) or not isinstance(given.value, (str, int, float)):
+        return None
+    try:
+        return Constant(kind(given.value), node, given.under, given.asked if kind is bool else None)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _asdict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
@@ -503,10 +542,6 @@ def _read_file(machine: Machine, arguments: Arguments, keywords: Keywords, node:
     return load_file(machine, arguments[0] if arguments else keywords.get("stream"), node)
 
 
-def _merged(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    return merged(machine, arguments, node)
-
-
 def _itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     """`OmegaConf.create(settings)`, `OmegaConf.to_container(cfg)`: the same settings in another dress."""
     first = one(arguments[0]) if arguments else None
@@ -531,13 +566,32 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "tomllib.load": _read_file,
     "tomllib.loads": _read_file,
     "tomli.load": _read_file,
-    "omegaconf.OmegaConf.load": _read_file,
-    "omegaconf.OmegaConf.merge": _merged,
-    "omegaconf.OmegaConf.create": _itself,
+    "omegaconf.OmegaConf.load": load_settings,
+    "omegaconf.OmegaConf.merge": merged,
+    "omegaconf.OmegaConf.unsafe_merge": merged,
+    "omegaconf.OmegaConf.create": create,
+    "omegaconf.OmegaConf.structured": create,
+    "omegaconf.OmegaConf.update": update_settings,
     "omegaconf.OmegaConf.to_container": _itself,
     "omegaconf.OmegaConf.to_object": _itself,
     "hydra.utils.instantiate": instantiate,
     "hydra.utils.call": instantiate,
+    "hydra.initialize": initialise,
+    "hydra.experimental.initialize": initialise,
+    "hydra.compose": composed,
+    "hydra.experimental.compose": composed,
+    **dict.fromkeys(DEFINITIONS, define_flag),
+    **dict.fromkeys((f"{home}DEFINE_config_file" for home in CONFIGURATIONS), define_settings),
+    **dict.fromkeys((f"{home}DEFINE_config_dict" for home in CONFIGURATIONS), define_settings),
+    "absl.flags.FLAGS.set_default": set_flag_default,
+    "dataclasses.replace": replaced,
+    "attr.evolve": replaced,
+    "attrs.evolve": replaced,
+    "dacite.from_dict": from_dictionary,
+    "tyro.cli": run_by_command_line,
+    "simple_parsing.parse": run_by_command_line,
+    "pyrallis.parse": run_by_command_line,
+    "draccus.parse": run_by_command_line,
     "tqdm.trange": _trange,
     "builtins.next": _next,
     "builtins.getattr": _getattr,
@@ -551,6 +605,11 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "builtins.list": _copy_sequence,
     "builtins.tuple": _copy_sequence,
     "builtins.vars": _vars,
+    "builtins.int": partial(_converted, int),
+    "builtins.float": partial(_converted, float),
+    "builtins.bool": partial(_converted, bool),
+    "os.environ.get": environment_variable,
+    "os.getenv": environment_variable,
     "builtins.isinstance": _is_tensor,
     "builtins.hasattr": _is_tensor,
     "builtins.map": _map,

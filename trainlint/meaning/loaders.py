@@ -117,10 +117,10 @@ def _is_sequential(value: Value) -> bool:
 
 
 def _is_said(value: Value) -> bool:
-    """A constant of the kind `shuffle` takes, in the code or its settings; a flag is there to be changed."""
+    """A constant of the kind `shuffle` takes, in the code or its settings; flags and variables of the environment are there to be changed."""
     match one(value):
         case Constant(value=bool() | int() | None, under=under, asked=None):
-            return under is None or not under.startswith("-")
+            return under is None or not under.startswith(("-", "$"))
     return False
 
 

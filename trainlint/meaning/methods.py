@@ -6,13 +6,24 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from trainlint.meaning import huggingface, ignite
-from trainlint.meaning.arguments import add_argument, parsed_arguments
+from trainlint.meaning.arguments import add_argument, add_parser, parsed_arguments, set_defaults
+from trainlint.meaning.configured import (
+    clone,
+    get_option,
+    load_file,
+    merge_from,
+    merge_from_list,
+    read_sections,
+)
 from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
+from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
 from trainlint.meaning.fragments import is_unseen_schedule
+from trainlint.meaning.hydra import store_settings
 from trainlint.meaning.lightning import fit, own_optimizers, own_schedules
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
+from trainlint.meaning.overrides import is_dictionary, overwrite
 from trainlint.meaning.processes import note_handed, start_by_method
 from trainlint.meaning.registries import MOST_CANDIDATES, find_all_registered, find_registered, is_table
 from trainlint.meaning.strings import applied
@@ -311,13 +322,21 @@ def _update(
         machine.record("update", node, callee.receiver)
         return NONE
     receiver = one(callee.receiver)
-    if isinstance(receiver, Mapping) and arguments:
-        inner = one(arguments[0])
-        if isinstance(inner, Mapping):
-            for key, value in inner.items.items():
-                machine.write(receiver.items, key, value)
-        return NONE
-    return None
+    if not is_dictionary(receiver):
+        return None
+    given = [Mapping(dict(keywords), node)] if keywords and "**" not in keywords else []
+    for by in (*arguments[:1], *given):
+        overwrite(machine, receiver, by, _merges(receiver))
+    return NONE
+
+
+def _merges(holder: Value) -> bool:
+    """Whether `update` goes into dictionaries within: ml_collections does so."""
+    return (
+        isinstance(holder, Instance)
+        and isinstance(holder.cls, External)
+        and holder.cls.name.startswith("ml_collections.")
+    )
 
 
 def _unscale(
@@ -516,6 +535,8 @@ def _get(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
     receiver = one(callee.receiver)
+    if isinstance(receiver, Instance):
+        return get_option(machine, callee, arguments, keywords, node) or _entry(receiver, arguments)
     if not isinstance(receiver, Mapping) or not arguments:
         return None
     key = constant(arguments[0])
@@ -533,6 +554,23 @@ def _get(
             others.append(fallback)
         return choice([*list(receiver.items.values())[:MOST_CANDIDATES], *others])
     return fallback
+
+
+def _entry(holder: Instance, arguments: Arguments) -> Value | None:
+    """`settings.get("lr", 0.1)` of an attribute dictionary."""
+    name = constant(arguments[0]) if arguments and is_dictionary(holder) else None
+    return holder.attributes.get(name) if isinstance(name, str) else None
+
+
+def _load(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`YAML(typ="safe").load(stream)` of ruamel."""
+    receiver = one(callee.receiver)
+    made = receiver.cls if isinstance(receiver, Instance) else None
+    if not isinstance(made, External) or made.name not in ("ruamel.yaml.YAML", "ruamel.yaml.main.YAML"):
+        return None
+    return load_file(machine, arguments[0] if arguments else None, node)
 
 
 def _iterator(
@@ -671,7 +709,26 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "values": _values,
     "keys": _values,
     "Process": start_by_method,
+    "load": _load,
+    "getint": get_option,
+    "getfloat": get_option,
+    "getboolean": get_option,
+    "read": read_sections,
+    "clone": clone,
+    "copy": clone,
+    "copy_and_resolve_references": clone,
+    "merge_from_file": merge_from,
+    "merge_from_other_cfg": merge_from,
+    "merge_from_list": merge_from_list,
+    "store": store_settings,
+    "model_validate": validated,
+    "parse_obj": validated,
+    "model_copy": copied_model,
+    "_replace": copied_model,
+    "parse_args_into_dataclasses": parsed_into_fields,
     "add_argument": add_argument,
+    "add_parser": add_parser,
+    "set_defaults": set_defaults,
     "parse_args": parsed_arguments,
     "parse_known_args": parsed_arguments,
 }

@@ -113,6 +113,8 @@ def find_member(cls: Class, name: str, after: Class | None = None) -> tuple[Valu
 def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | None) -> Value:
     match holder:
         case External(name=home):
+            if home == "absl.flags.FLAGS" and ("flag", name) in machine.declared:
+                return machine.declared["flag", name]
             return External(canonical(f"{home}.{name}"))
         case Instance(cls=Class()):
             return _instance_attribute(machine, holder, name, node)
@@ -344,6 +346,8 @@ def _library_attribute(machine: Machine, holder: Instance, name: str, node: s.No
     if name in holder.attributes:
         return holder.attributes[name]
     assert isinstance(holder.cls, External)
+    if name == "__dict__" and "*namespace" in holder.attributes:
+        return Mapping(holder.attributes, node, True)
     if name == "module" and is_wrapper(holder.cls.name) and holder.arguments:
         return holder.arguments[0]
     if name in ("dataset", "sampler", "batch_sampler", "optimizer", "batch_size") and name in holder.keywords:

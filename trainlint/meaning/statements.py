@@ -16,7 +16,7 @@ from trainlint.meaning.iteration import element_of, unrolled_items, unrolled_lay
 from trainlint.meaning.machine import Machine, collect, merge_names
 from trainlint.meaning.managers import run_managed
 from trainlint.meaning.stores import augment, store
-from trainlint.meaning.truth import truth
+from trainlint.meaning.truth import decided_by, truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     Choice,
@@ -93,6 +93,7 @@ def _exits(node: s.Expression) -> bool:
 
 def _if(machine: Machine, node: s.If, frame: Frame) -> bool:
     test = machine.evaluate(machine, node.test, frame)
+    test = decided_by(test, truth) or test
     known = truth(test)
     if known is not None:
         return execute(machine, node.then if known else node.otherwise, frame)

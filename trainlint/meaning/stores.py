@@ -6,6 +6,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.dataflow import attached
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import counters, find_member, get_attribute
+from trainlint.meaning.overrides import weaken
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     MISSING,
@@ -172,6 +173,12 @@ def _store_attribute(
         _note_frozen(holder, value)
         return
     for option in options(holder):
+        if isinstance(option, External) and option.name == "absl.flags.FLAGS":
+            machine.write(machine.declared, ("flag", target.name), value)
+        elif isinstance(option, Mapping):
+            machine.write(
+                option.items, target.name, value
+            )  # `settings.epochs = 2` of an attribute dictionary
         if isinstance(option, Instance):
             if isinstance(node, s.Assign):
                 _note_attribute_sum(machine, target, value, node)
@@ -217,6 +224,8 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
             if key is not MISSING and _hashable(key):
                 machine.write(option.items, key, value)
             else:
+                if isinstance(value, Item) and not isinstance(one(keys[0]), Constant):
+                    weaken(machine, option)  # `for key, value in unknown.items(): settings[key] = value`
                 option.open, option.element = True, value
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
             machine.write(option.attributes, str(key), value)

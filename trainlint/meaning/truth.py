@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from trainlint.meaning.values import (
     Bound,
     Choice,
@@ -18,6 +21,9 @@ from trainlint.meaning.values import (
     Value,
     options,
 )
+
+if TYPE_CHECKING:
+    from trainlint.meaning.syntax import Node
 
 _TRUE = (Class, Function, Module)
 _ARITHMETIC = frozenset("+ - * / // % ** @ unary-".split())
@@ -48,6 +54,41 @@ def is_none(value: Value) -> bool | None:
         return _none(value)
     found = {_none(option) for option in options(value)}
     return found.pop() if len(found) == 1 else None
+
+
+def decided_by(value: Value, answer: Callable[[Value], bool | None]) -> Value | None:
+    """The condition that a question about a value comes down to: `layer is not None` of `layer = Net() if flag else None`.
+
+    None where the value is no choice between two by one condition, or both give the same answer.
+    """
+    if type(value) is not Choice or value.loop or value.under is None or len(value.options) != 2:
+        return None
+    first, second = (value.under.get(id(option), ()) for option in value.options)
+    if len(first) != 1 or len(second) != 1 or first[0][0] is not second[0][0] or first[0][1] is second[0][1]:
+        return None
+    answers = [answer(option) for option in value.options]
+    if None in answers or answers[0] is answers[1]:
+        return None
+    test, holds = first[0]
+    return test if answers[0] is holds else negated(test)
+
+
+def negated(test: Value, node: Node | None = None) -> Value:
+    """`not test`."""
+    known = truth(test)
+    if known is not None:
+        return Constant(not known, node)
+    if isinstance(test, Constant):
+        return Constant(not test.value, node, test.under, _opposite(test.asked))
+    return Result(External("operator.unarynot"), (test,), {}, node)
+
+
+def _opposite(asked: tuple[str, Any] | None) -> tuple[str, Any]:
+    """What `not` makes of a comparison of a setting, or of the setting itself."""
+    return ("not", None) if asked is None else (_OPPOSITES.get(asked[0], "?"), asked[1])
+
+
+_OPPOSITES = {"==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in", "not in": "in"}
 
 
 def _none(value: Value) -> bool | None:
