@@ -198,7 +198,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             return created if isinstance(created, bool) else None
         case External(name=name):
             if name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES):
-                return False
+                return None if name.startswith("numpy.") and _is_of_tensors(value, seen) else False
             if criterion(name) is not None and value.arguments:
                 return _any([value.arguments[0], *_targets(value.arguments[:2])], seen)
             found = _any(inputs, seen)
@@ -240,6 +240,25 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
         case Free() | Argument() if _is_criterion_like(value):
             return _any([*inputs[:1], *_targets(inputs)], seen)
     return None
+
+
+def _is_of_tensors(value: Result, seen: Answers, depth: int = 0) -> bool:
+    """`np.array(losses)` of a list of tensors with graphs: it raises, or keeps them as they are in an array of objects."""
+    given = [option for argument in value.arguments for option in options(argument)]
+    if any(isinstance(option, Sequence) and _attached(option, seen) for option in given):
+        return True
+    if depth > _DEEPEST_ARRAY:
+        return False
+    return any(
+        isinstance(option, Result)
+        and isinstance(option.callee, External)
+        and option.callee.name.startswith(("numpy.", "operator."))
+        and _is_of_tensors(option, seen, depth + 1)
+        for option in given
+    )
+
+
+_DEEPEST_ARRAY = 4  # operations between a list and what is computed of the array that it became
 
 
 def _is_frozen_table(layer: Instance) -> bool:

@@ -13,6 +13,7 @@ from trainlint.meaning.modules import (
     normalises_by_batch_only,
     only_tracks_instances,
     shown_mode_dependence,
+    starts_in_eval_mode,
 )
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
 from trainlint.meaning.syntax import Attribute, Call, Define, For, If, Name, Node, While, nodes_in
@@ -96,7 +97,9 @@ class Evaluation:
     @property
     def in_train_mode(self) -> bool:
         """Whether the module is in train mode here on every path."""
-        return bool(self.modes) and all(mode.training is True for mode in self.modes) and not self.prepared
+        if not self.modes or self.prepared or any(mode.training is not True for mode in self.modes):
+            return False
+        return any(mode.event is not None for mode in self.modes) or not starts_in_eval_mode(self.model)
 
     @property
     def switched_here(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,9 @@ from trainlint.meaning.syntax import (
     Call,
     Define,
     Evaluate,
+    For,
     Literal,
+    Name,
     Node,
     Subscript,
     nodes_in,
@@ -101,7 +104,7 @@ def _kept(program: Program) -> Iterator[tuple[Instance, str, Sequence | Mapping,
     for instance in program.instances:
         if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
             continue
-        if _is_unfinished(instance.cls):
+        if _is_unfinished(instance.cls) or (instance.symbolic and _is_base(program, instance.cls)):
             continue
         for name, value in instance.attributes.items():
             for option in options(value):
@@ -115,7 +118,7 @@ def _kept(program: Program) -> Iterator[tuple[Instance, str, Sequence | Mapping,
 
 
 def _handled_apart(instance: Instance) -> Iterator[Value]:
-    """The containers whose items the class's own methods hand on one by one (`new_optimizer(self.heads[-1])`) or save."""
+    """The containers whose items the class's own methods hand on one by one (`new_optimizer(self.heads[-1])`), save or load."""
     if not isinstance(instance.cls, Class):
         return
     for name, value in instance.attributes.items():
@@ -127,11 +130,41 @@ def _handled_apart(instance: Instance) -> Iterator[Value]:
 def _hands_on(cls: Class, attribute: str) -> bool:
     for member in cls.names.values():
         node = member.node if isinstance(member, Function) else None
-        if not isinstance(node, Define) or node.name in ("__init__", "forward", "__call__"):
+        if not isinstance(node, Define) or node.name == "__init__" or attribute not in node.body.words:
             continue
-        if attribute in node.body.words and any(_takes_one_of(n, attribute) for n in nodes_in(node.body)):
+        within = list(nodes_in(node.body))
+        if any(_goes_through(n, attribute) for n in within):
+            return True
+        if node.name not in ("forward", "__call__") and any(_takes_one_of(n, attribute) for n in within):
             return True
     return False
+
+
+def _goes_through(node: Node, attribute: str) -> bool:
+    """`for name, head in self.heads.items(): groups.append({"params": head.parameters()})`."""
+    if not isinstance(node, For):
+        return False
+    source = node.iterable
+    if isinstance(source, Call) and isinstance(source.function, Attribute) and not source.arguments:
+        source = source.function.value
+    if not _is_of_self(source, attribute):
+        return False
+    within = list(nodes_in(node.body))
+    gone_through = {id(inner.iterable) for inner in within if isinstance(inner, For)}  # they are initialised
+    return any(
+        isinstance(n, Call)
+        and isinstance(n.function, Attribute)
+        and n.function.name in _BY_HAND
+        and id(n) not in gone_through
+        for n in within
+    )
+
+
+_BY_HAND = frozenset("parameters named_parameters state_dict load_state_dict".split())
+
+
+def _is_of_self(node: Node, attribute: str) -> bool:
+    return isinstance(node, Attribute) and node.name == attribute and isinstance(node.value, Name)
 
 
 def _takes_one_of(node: Node, attribute: str) -> bool:
@@ -175,6 +208,14 @@ def _is_unfinished(cls: Class) -> bool:
     if not isinstance(node, Define):
         return False
     return all(isinstance(s, Evaluate) and isinstance(s.value, Literal) for s in node.body.statements)
+
+
+def _is_base(program: Program, cls: Class) -> bool:
+    """Whether other classes are made of one that nobody makes itself: what is kept at last is read from them."""
+    project, file = program.reading.project, cls.unit.file
+    named = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{cls.node.name}\b")
+    readers = {file, *project.dependents([file])} if file is not None else set()
+    return any(named.search(project.text(each) or "") for each in readers if each is not None)
 
 
 def _lists_parameters(cls: Class) -> bool:

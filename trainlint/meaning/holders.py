@@ -26,11 +26,13 @@ from trainlint.meaning.values import (
     Choice,
     External,
     Instance,
+    Item,
     Mapping,
     Result,
     Sequence,
     Value,
     one,
+    options,
 )
 
 
@@ -71,12 +73,15 @@ def _is_of_inner_call(event: Event, loop: Region, name: str) -> bool:
 
 def _is_local(holder: Value, loop: Region) -> bool:
     """A tensor, list or dictionary made in the same iteration that is written to."""
-    found = one(holder)
-    return (
-        isinstance(found, (Result, Sequence, Mapping))
-        and found.region is not None
-        and found.region.inside(loop)
-    )
+    return all(_is_made_in(found, loop) for found in options(holder))
+
+
+def _is_made_in(value: Value, loop: Region) -> bool:
+    if isinstance(value, Item):
+        return all(_is_made_in(source, loop) for source in options(value.source))
+    if not isinstance(value, (Result, Sequence, Mapping)):
+        return False
+    return value.region is not None and value.region.inside(loop)
 
 
 def _runs_briefly(loop: Region) -> bool:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.callers import is_unit_test
+from trainlint.meaning.callers import callers, is_unit_test
 from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import is_prepared
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import NONE, Bound, Constant, External, Instance, constant, one
+from trainlint.meaning.values import (
+    NONE,
+    Bound,
+    Constant,
+    External,
+    Instance,
+    Member,
+    Result,
+    constant,
+    one,
+    options,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -51,7 +62,19 @@ _DECIDING = frozenset(("argmax", "topk"))
 def _is_of_noise(event: Event) -> bool:
     """Whether the network is given random numbers: a generator at work, or a trial of the code."""
     made = (v for given in event.inputs for v in walk(given))
-    return any(operation(v) in ("randn", "rand", "randn_like", "normal") for v in made)
+    return any(operation(v) in ("randn", "rand", "randn_like", "normal") for v in made) or _is_blank(event)
+
+
+def _is_blank(event: Event) -> bool:
+    """Whether a constructor gives it zeros that nothing fills: it asks for the shape of what comes out."""
+    if not any(function.name == "__init__" for function in callers(event)):
+        return False
+    given = [v for value in event.inputs for v in walk(value) if isinstance(v, Result)]
+    if not any(operation(v) in ("zeros", "ones", "empty") for v in given):
+        return False
+    root = list(event.region.ancestors())[-1]
+    filled = {id(o) for e in of_kind(root, "keep") if e.target is not None for o in options(e.target)}
+    return all(isinstance(v.callee, (External, Member)) and id(v) not in filled for v in given)
 
 
 def _has_trained_weights(program: Program, event: Event, root: Region) -> bool:

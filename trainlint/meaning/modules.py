@@ -167,6 +167,14 @@ def normalises_by_batch_only(value: Value) -> bool:
     return bool(norms) and all(constant(norm.keywords.get("momentum", NONE)) == 1 for norm in norms)
 
 
+def starts_in_eval_mode(value: Value) -> bool:
+    """Whether all that depends on the mode in a network came from `from_pretrained`, which gives it in eval mode."""
+    depending = [part for option in options(value) for part in parts(option) if _what_depends(part)]
+    return bool(depending) and all(
+        isinstance(part, Instance) and "*pretrained" in part.attributes for part in depending
+    )
+
+
 def shown_mode_dependence(value: Value) -> bool | None:
     """Whether a network depends on the mode; False where the code shows it whole and nothing that does, so that a
     branch on `self.training` or a part that was not followed is no reason to say so."""
@@ -216,7 +224,7 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
         return True
     layer = layer_name(name)
     if layer is None:
-        return None
+        return _other_library_mode(value, name, depth)
     if layer in NORMALISATION or layer == "RReLU":
         return True
     if layer in INSTANCE_NORM:
@@ -239,6 +247,33 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
         }
         return True if True in answers else (None if None in answers else False)
     return False
+
+
+def _other_library_mode(value: Instance, name: str, depth: int) -> bool | None:
+    """Of torch_geometric's and diffusers' modules, whose dropout is off by default and whose norms are of groups."""
+    home, last = name.partition(".")[0], name.rpartition(".")[2]
+    if home == "diffusers" and last.endswith(_DIFFUSERS):
+        return _rate(value, 99, "dropout", 0.0)
+    if not name.startswith("torch_geometric.nn.") or not (
+        last in _PLAIN_GRAPH_LAYERS or last.endswith("Conv")
+    ):
+        return None
+    if last in _NORMALISED_CONVOLUTIONS or "batch_norm" in value.keywords or "norm" in value.keywords:
+        return None
+    given = [o for v in (*value.arguments, *value.keywords.values()) for o in by_default(v)]
+    given += [o for v in given if isinstance(v, Mapping) for i in v.items.values() for o in by_default(i)]
+    inner = {_mode_dependent(v, depth + 1) for v in given if isinstance(v, Instance) and is_module(v)}
+    answers = {_rate(value, 99, "dropout", 0.0), *inner}
+    return True if True in answers else (None if None in answers else False)
+
+
+_DIFFUSERS = ("Model", "AutoencoderKL")
+_PLAIN_GRAPH_LAYERS = frozenset(
+    "Linear HeteroLinear HeteroDictLinear JumpingKnowledge TopKPooling SAGPooling".split()
+)
+_NORMALISED_CONVOLUTIONS = frozenset(
+    "GENConv GPSConv XConv".split()
+)  # with batch normalisation inside by default
 
 
 def _is_known_list(value: Value) -> bool:

@@ -56,14 +56,14 @@ def _counts(loop: Region) -> bool:
 
 
 def _owner(loop: Region) -> Class | None:
-    """The torch module in whose method a loop stands; Lightning's modules evaluate themselves."""
+    """The torch module in whose method a loop stands; Lightning's modules evaluate themselves, over loaders."""
     if isinstance(loop.node, Define):
         return None
     for region in loop.ancestors():
         owner = region.function.owner if isinstance(region.function, Function) else None
         names = external_bases(owner) if isinstance(owner, Class) else []
         if any("LightningModule" in name for name in names):
-            return None
+            return owner if _counts(loop) else None
         if any(is_module_class(name) for name in names):
             return owner
     return None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Level
-from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.conditions import depends_on, is_usual, settings_in
 from trainlint.meaning.dataflow import attached, operands, operation, peel, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS
 from trainlint.meaning.flow import of_kind
-from trainlint.meaning.syntax import Call, Node
+from trainlint.meaning.fragments import has_no_imports
+from trainlint.meaning.syntax import Assign, Block, Call, Declare, Define, Name, Node, nodes_in
 from trainlint.meaning.trace import BY_FRAMEWORK, Event, Region
 from trainlint.meaning.values import (
     NONE,
@@ -353,6 +356,7 @@ def _fact(event: Event) -> str:
 
 def objectives(program: Program, roots: list[Region]) -> list[Objective]:
     found = []
+    unread: dict[int, set[int]] = {}
     for root in roots:
         for event in root.events():
             if event.kind != "criterion" or len(event.inputs) < 2:
@@ -365,6 +369,32 @@ def objectives(program: Program, roots: list[Region]) -> list[Objective]:
             )
             fact = criterion(name if name is not None else getattr(callee, "name", ""))
             chosen = _chosen_by(event, fact) if fact is not None else None
-            if fact is not None and chosen is not None:
+            if fact is not None and chosen is not None and not _is_unread(event, unread):
                 found.append(Objective(event, fact, program, chosen))
     return found
+
+
+def _is_unread(event: Event, known: dict[int, set[int]]) -> bool:
+    """Whether a function computes a loss into a variable that it never reads: nothing comes of it."""
+    function = enclosing_function(event)
+    node = function.node if function is not None else None
+    if not isinstance(node, Define) or has_no_imports(node.unit):
+        return False
+    if id(node) not in known:
+        known[id(node)] = set(_unread(node.body))
+    return id(event.node) in known[id(node)]
+
+
+def _unread(body: Block) -> Iterator[int]:
+    """The calls, by identity, whose result is given to a name that the code uses nowhere else."""
+    within = list(nodes_in(body))
+    stored = [n for n in within if isinstance(n, Assign) and all(isinstance(t, Name) for t in n.targets)]
+    names = Counter(n.id for n in within if isinstance(n, Name))
+    given = Counter(t.id for n in stored for t in n.targets if isinstance(t, Name))
+    declared = {name for n in within if isinstance(n, Declare) for name in n.names}
+    for assign in stored:
+        if all(
+            isinstance(t, Name) and names[t.id] == given[t.id] and t.id not in declared
+            for t in assign.targets
+        ):
+            yield id(assign.value)

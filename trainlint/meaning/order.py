@@ -59,6 +59,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         or not (training.steps or training.backward.detail == RETURNED)
         or loader.open
         or (_is_of_test(training.backward) and _is_in_test_file(program, loader))
+        or _is_among_tests(loader)
     ):
         return False
     if any(other.shuffles for other in training.alternatives):
@@ -83,6 +84,13 @@ def _is_of_test(backward: Event) -> bool:
 def _is_in_test_file(program: Program, loader: Loader) -> bool:
     file = loader.node.unit.file if loader.node is not None else None
     return file is not None and program.reading.project.is_test(file)
+
+
+def _is_among_tests(loader: Loader) -> bool:
+    """Whether a file is a test by its name and by its folder: nobody trains there for the result."""
+    path = loader.node.unit.path if loader.node is not None else ""
+    folder, _, file = path.rpartition("/")
+    return file.startswith("test_") and not {"test", "tests"}.isdisjoint(folder.split("/"))
 
 
 def _serves_itself(dataset: Value | None) -> bool:

@@ -105,8 +105,10 @@ def _is_instance(name: str, pattern: str) -> bool:
 def _knows_no_gpu(project: Project, save: Save) -> bool:
     """Whether a script that saves never speaks of a device: all that it makes is on the CPU."""
     words = project.words(save.file)
-    runs = "__name__" in words or not save.around.lstrip().startswith(("def ", "async def "))
-    return runs and _DEVICES.isdisjoint(words) and project.dependents([save.file]) == {save.file}
+    alone = not save.around.lstrip().startswith(("def ", "async def "))
+    if not _DEVICES.isdisjoint(words):
+        return False
+    return alone or ("__name__" in words and project.dependents([save.file]) == {save.file})
 
 
 def is_published(project: Project, load: Event, path: Value) -> bool:

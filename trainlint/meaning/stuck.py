@@ -10,11 +10,12 @@ from trainlint.meaning.flow import enclosing_call, implications, of_kind
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.modules import mode_dependent, parts, shown_mode_dependence
+from trainlint.meaning.objects import find_member, is_module
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training, needs_train_mode
-from trainlint.meaning.syntax import Attribute, Call, Name, Node
+from trainlint.meaning.syntax import Attribute, Block, Call, Define, If, Name, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Result, Sequence, Value, options
+from trainlint.meaning.values import Class, Function, Result, Sequence, Value, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -186,11 +187,41 @@ def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> 
         None if switch.region.inside(loop) else loop
     )  # what else an iteration applies is part of the training
     between = (e for e in events[before:after] if own is None or not e.region.inside(own))
+    if _is_left_to_its_owner(program, event):
+        return True
     if before > after or any(_evaluates(e, switch) for e in between):
         return False
     if shared or _runs_within(event, enclosing_call(switch)):
         return True
     return not _is_forgotten(program, event, loop)
+
+
+def _is_left_to_its_owner(program: Program, event: Event) -> bool:
+    """Whether a network is, or is part of, one whose own `train()` asks a setting which of its parts train."""
+    inner = options(event.target)
+    for owner in program.instances:
+        found = find_member(owner.cls, "train") if is_module(owner) and isinstance(owner.cls, Class) else None
+        node = found[0].node if found is not None and isinstance(found[0], Function) else None
+        if isinstance(node, Define) and _chooses(node):
+            if any(part is option for part in parts(owner) for option in inner):
+                return True
+    return False
+
+
+def _chooses(train: Define) -> bool:
+    """Whether a network's own `train()` leaves it to a condition whether all of it switches."""
+    statements = train.body.statements
+    always = (
+        n
+        for statement in statements
+        if not isinstance(statement, If)
+        for n in nodes_in(Block((statement,), frozenset(), frozenset()))
+    )
+    whole = any(
+        isinstance(n, Call) and isinstance(n.function, Attribute) and isinstance(n.function.value, Call)
+        for n in always
+    )
+    return any(isinstance(statement, If) for statement in statements) and not whole
 
 
 def _is_forgotten(program: Program, event: Event, loop: Region) -> bool:
