@@ -34,6 +34,7 @@ ROUNDS |= {
     **dict.fromkeys(("t55", "t56", "t57", "t58"), "twelfth"),
     **dict.fromkeys(("t59", "t60", "t61", "t62"), "thirteenth"),
     **dict.fromkeys(("t63", "t64"), "fourteenth"),
+    **dict.fromkeys(("t65", "t66", "t67", "t68"), "fifteenth"),
 }
 
 
