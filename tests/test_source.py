@@ -120,6 +120,46 @@ def test_syntax_errors_name_line_and_reason(content, line, words):
     assert words in error.message
 
 
+# Pieces that were pasted
+
+
+def test_a_piece_that_is_indented_as_a_whole_is_read_in_its_place():
+    source = source_from_text("    # of a method\n    x = f(1)\n\n    y = g(x)\n", "train.py")
+    last = source.body[-1]
+    start, end = source.span(last)
+    assert source.text[start:end] == "y = g(x)"
+    assert (source.location(start, end).line, source.location(start, end).column) == (4, 5)
+    assert source.apply([edit(source, "g(x)", "h(x)")]).endswith(b"    y = h(x)\n")
+
+
+def test_the_line_of_an_error_is_the_files_own_in_an_indented_piece():
+    assert problem("    x = 1\n    y = = 2\n").line == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (
+            ">>> x = f(1)\n>>> for y in x:\n...     g(y)\n...\nNone\n",
+            ["x = f(1)", "for y in x:\n        g(y)"],
+        ),
+        ("In [1]: x = f(1)\nOut[1]: 3\nIn [2]: y = 2\n", ["x = f(1)", "y = 2"]),
+        ("In [7]:\n%matplotlib inline\nx = f(1)\n", ["_", "x = f(1)"]),
+        ("!pip install torch\nx = 1\n", ["_", "x = 1"]),
+    ],
+)
+def test_of_a_pasted_session_is_read_what_was_typed(content, code):
+    source = source_from_text(content, "train.py")
+    assert len(source.text) == len(content)
+    spans = [source.span(statement) for statement in source.body]
+    assert [source.text[start:end].rstrip() for start, end in spans] == code
+
+
+def test_prompts_and_percents_in_a_docstring_are_left_alone():
+    content = '"""Doc.\n\n>>> a = 1\n%b\n"""\nx = (5\n  %y)\n'
+    assert source_from_text(content, "train.py").text == content
+
+
 def test_python_2_is_recognised_whatever_this_python_trips_over_first():
     assert "Python 2 syntax" in problem("try:\n    x\nexcept (A, B), e:\n    print 'x'\n").message
 
@@ -319,7 +359,7 @@ def test_any_bytes_are_read_or_refused_in_one_line(content):
 def test_any_text_is_parsed_with_true_places_or_refused(text):
     source = source_from_text(text, "train.py")
     try:
-        body = source.tree.body
+        body = source.body
     except SourceError as error:
         assert "\n" not in str(error)
     else:

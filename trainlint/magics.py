@@ -15,7 +15,7 @@ PYTHON_MAGICS = frozenset(
     ("capture", "debug", "ipytest", "lprun", "memit", "mprun", "prun", "snakeviz", "time", "timeit", "wandb")
 )  # cell magics whose cell runs as Python in the notebook's own namespace
 
-HEADER = "if 1:\n"  # before a cell that is indented as a whole, which IPython runs
+HEADER = "if 1:\n"  # before a cell, or a pasted piece, that is indented as a whole
 
 _MAYBE = re.compile(
     r"^[ \t]*(?:[%!?]|(?:pip|conda|mamba|cd|cat|cp|less|ls|mkdir|mv|rm|rmdir)[ \t])|=[ \t]*[%!]|\?[ \t]*;?[ \t]*(?:#.*)?\r?$",
@@ -49,6 +49,37 @@ def without_magics(cell: str) -> str:
         pieces += (cell[end:start], mask)
         end = stop
     return "".join((*pieces, cell[end:]))
+
+
+def without_console(text: str) -> str:
+    """A piece of a console session or a notebook, pasted with its prompts: only what was typed is left in its place."""
+    if _TYPED.match(text) is None:
+        return without_magics(text)
+    return without_magics("".join(_typed(line, ">>>" in text) for line in text.splitlines(keepends=True)))
+
+
+def _typed(line: str, prompted: bool) -> str:
+    """What was typed of a line; `prompted`: whether a line without a prompt is an answer."""
+    prompt = _PROMPT.match(line)
+    if prompt is not None:
+        return " " * prompt.end() + line[prompt.end() :]
+    return blank(line) if prompted or _ANSWER.match(line) is not None else line
+
+
+_TYPED = re.compile(r"\s*(?:>>>[ \r\n]|In \[[\d ]*\]:)")
+_PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |(?=\r?$))|[ \t]*\.\.\.+:[ \t]?|In \[[\d ]*\]:[ \t]?")
+_ANSWER = re.compile(r"Out ?\[[\d ]*\]:")
+
+
+def is_indented(code: str) -> bool:
+    """Whether all of some code is indented, as IPython runs it and people paste it."""
+    lines = [line for line in code.splitlines() if line.strip()]
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())] if lines else ""
+    return (
+        bool(indent)
+        and all(line.startswith(indent) for line in lines)
+        and not all(line.lstrip().startswith("#") for line in lines)
+    )
 
 
 def blank(text: str) -> str:

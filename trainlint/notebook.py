@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trainlint.decoding import SourceError
-from trainlint.magics import HEADER, blank, without_magics
+from trainlint.magics import HEADER, blank, is_indented, without_magics
 from trainlint.records import dataclass
 
 LARGEST = 100_000_000  # bytes: outputs hold pictures
@@ -52,22 +52,12 @@ def read_notebook(content: str, path: str) -> Notebook:
     written = text = ""
     for number, code, python in codes:
         clean = without_magics(code) if python else blank(code)
-        between = ("\n" if cells else "") + (HEADER if _is_indented(clean) else "")
+        between = ("\n" if cells else "") + (HEADER if is_indented(clean) else "")
         start = len(text) + len(between)
         cells.append(Cell(number, start, start + len(code)))
         written += between + code
         text += between + clean
     return Notebook(content, tuple(cells), written, text)
-
-
-def _is_indented(code: str) -> bool:
-    lines = [line for line in code.splitlines() if line.strip()]
-    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())] if lines else ""
-    return (
-        bool(indent)
-        and all(line.startswith(indent) for line in lines)
-        and not all(line.lstrip().startswith("#") for line in lines)
-    )
 
 
 def _parsed(content: str, path: str) -> Mapping[str, Any]:

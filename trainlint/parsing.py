@@ -31,18 +31,20 @@ _PYTHON_2 = (  # compiled when there is an error to explain
 _ASYNC_NAME = r"[(,]\s*async\s*="
 
 
-def parse(text: str, path: str) -> libcst.Module:
-    """The tree of a Python text; raises `SourceError` and nothing else."""
+def parse(text: str, path: str, above: int = 0) -> libcst.Module:
+    """The tree of a Python text; raises `SourceError` and nothing else. `above`: its lines that the file has not."""
     deep = too_deep(text)
     if deep is not None:
-        raise SourceError(path, _line(text, deep[0]), f"nests too deeply to be parsed: {deep[1]}", "syntax")
+        raise SourceError(
+            path, _line(text, deep[0]) - above, f"nests too deeply to be parsed: {deep[1]}", "syntax"
+        )
     import libcst
 
     try:
         return libcst.parse_module(text)
     except libcst.ParserSyntaxError as error:
         line, message = _fault(text, error.raw_line)
-        raise SourceError(path, line, message, "syntax") from None
+        raise SourceError(path, max(1, line - above), message, "syntax") from None
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a panic of LibCST's parser is no Exception

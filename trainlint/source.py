@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -29,6 +29,8 @@ __all__ = ["Source", "SourceError", "read_source", "source_from_text"]
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+_INDENTED = re.compile(r"(?:[ \t]*(?:#.*)?\r?\n)*[ \t]+[^\s#]")  # the first line of code
+_CONSOLE = re.compile(r"\A\s*(?:>>>|In \[)|^[ \t]*[%!][A-Za-z]", re.MULTILINE)  # no line of Python begins so
 _LEADING_FEEDS = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
 
 
@@ -61,6 +63,25 @@ class Source:
         return self._parsed[0]
 
     @property
+    def body(self) -> Sequence[libcst.BaseStatement | libcst.SimpleStatementLine]:
+        """The statements at the top; of a piece that is indented as a whole, those in the `if` around it."""
+        import libcst
+
+        match self.tree.body:
+            case [libcst.If(body=libcst.IndentedBlock(body=inner))] if self._lead:
+                return inner
+        return self.tree.body
+
+    @cached_property
+    def _lead(self) -> str:
+        """What is parsed before a piece of code that is indented as a whole: pasted methods, a loop's body."""
+        if self.cells is not None or not _INDENTED.match(self.text):
+            return ""
+        from trainlint.magics import HEADER, is_indented
+
+        return HEADER if is_indented(self.text) else ""
+
+    @property
     def failures(self) -> tuple[Failure, ...]:
         """Cells of a notebook that cannot be parsed and are left out of the tree. Parses."""
         return self._parsed[2]
@@ -71,7 +92,8 @@ class Source:
 
         if self.cells is not None:
             return parse_cells(self.cells, self.path)
-        return parse(self.text, self.path), self.text, ()
+        lead = self._lead
+        return parse(lead + self.text, self.path, lead.count("\n")), lead + self.text, ()
 
     @cached_property
     def suppressions(self) -> Suppressions:
@@ -92,6 +114,9 @@ class Source:
             raise SourceError(
                 self.path, None, "cannot be located in: LibCST does not reproduce the text", "syntax"
             )
+        if self._lead:
+            lead = len(self._lead)
+            return {node: (start - lead, end - lead) for node, (start, end) in spans.items()}
         return spans
 
     def span(self, node: libcst.CSTNode) -> Span:
@@ -167,8 +192,12 @@ def _source(raw: bytes, path: str, file: Path | None) -> Source:
 def _for_parsing(written: str) -> str:
     """The text with the same meaning and length that LibCST reads and reproduces.
 
-    LibCST knows no lone carriage returns and drops form feeds before a line's first word, where Python
+    It is what was typed at a prompt, and no magics: see `magics`. LibCST knows no lone carriage returns and drops form feeds before a line's first word, where Python
     counts columns afresh, as after a newline.
     """
     text = _LONE_RETURN.sub("\n", written) if "\r" in written else written
+    if _CONSOLE.search(text) is not None:
+        from trainlint.magics import without_console
+
+        text = without_console(text)
     return _LEADING_FEEDS.sub(lambda match: match[0].replace("\f", "\n"), text) if "\f" in text else text

@@ -99,6 +99,15 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             title="Clear the gradients of each batch",
             known=update.known,
         )
+    for descent in program.descents:
+        yield Finding(
+            descent.node,
+            f"`{text_of(descent.node)}` uses gradients that {NEVER}",
+            because=[(descent.backward.node, "adds to the gradients that are there")],
+            fix=descent.cleared,
+            title="Clear the gradient behind its use",
+            known=descent.known,
+        )
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:

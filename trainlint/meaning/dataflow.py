@@ -429,6 +429,21 @@ def same(first: Value, second: Value) -> bool | None:
     return None
 
 
+def descends(target: Value, value: Value) -> Value | None:
+    """The weight that is moved where its own gradient is part of what is taken away."""
+    weight = _weight(target)
+    for inner in walk(value):
+        if isinstance(inner, Member) and inner.name == "grad" and same(_weight(inner.receiver), weight):
+            return weight
+    return None
+
+
+def _weight(target: Value) -> Value:
+    """`w` of `w.data`."""
+    inner = one(target)
+    return inner.receiver if isinstance(inner, Member) and inner.name == "data" else target
+
+
 def certainty(value: Value) -> str:
     """How a value is known: the weakest of its alternatives."""
     order = ("imported", "constructed", "annotated", "inferred", "conventional", "guessed")

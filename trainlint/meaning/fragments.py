@@ -141,15 +141,26 @@ def _made_once(statement: s.Statement) -> str | None:
 def _with_network(defined: tuple[s.Define | s.DefineClass, ...]) -> tuple[s.Statement, ...]:
     """Definitions, with the class around `def forward(self, x)` put back that the paste left out."""
     methods = tuple(x for x in defined if isinstance(x, s.Define) and _is_method(x))
-    forward = next((m for m in methods if m.name == "forward"), None)
-    if forward is None:
+    telling = next((m for m in methods if m.name == "forward"), None) or next(
+        (m for m in methods if m.name in _TELLING), None
+    )
+    if telling is None:
         return defined
-    cst, unit = forward.cst, forward.unit
+    cst, unit = telling.cst, telling.unit
     words = frozenset().union(*(m.body.words for m in methods))
     body = s.Block(methods, frozenset(m.name for m in methods), words)
-    base = s.Attribute(cst, unit, s.Name(cst, unit, "nn"), "Module")
+    home, name = _TELLING.get(telling.name, ("nn", "Module"))
+    base = s.Attribute(cst, unit, s.Name(cst, unit, home), name)
     network = s.DefineClass(cst, unit, "Network", (base,), (), (), body)
     return (*(x for x in defined if x not in methods), network)
+
+
+# Methods that only one kind of class has, and the class that it is made from.
+_TELLING = {
+    "training_step": ("pl", "LightningModule"),
+    "configure_optimizers": ("pl", "LightningModule"),
+    "compute_loss": ("transformers", "Trainer"),
+}
 
 
 def _is_method(define: s.Define) -> bool:

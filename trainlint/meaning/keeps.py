@@ -103,10 +103,22 @@ class Keep:
             return ""
         if any(isinstance(option, (Sequence, Mapping)) for option in options(self.value)):
             return ""  # what is in there has to be cut one by one
+        if self._is_prediction:
+            return ".detach()"
         is_loss = self.backward is not None or any(
             isinstance(v, Result) and _is_criterion(v) for o in options(self.value) for v in (o,)
         )
         return ".item()" if is_loss else ".detach()"
+
+    @property
+    def _is_prediction(self) -> bool:
+        """Whether the kept value is what the criterion of the backward pass compared: no single number."""
+        passed = (
+            walk(self.backward.value) if self.backward is not None and self.backward.value is not None else ()
+        )
+        given = [v.arguments[0] for v in passed if isinstance(v, Result) and v.arguments and _is_criterion(v)]
+        kept = {id(option) for option in options(self.value)}
+        return any(id(v) in kept for first in given for v in walk(first))
 
     @property
     def kept(self) -> str:

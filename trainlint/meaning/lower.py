@@ -108,9 +108,9 @@ class Lowering:
         )
 
 
-def lower_module(unit: Unit, tree: cst.Module) -> s.Block:
+def lower_module(unit: Unit) -> s.Block:
     """The statements of a file."""
-    return Lowering(unit).block(tree.body)
+    return Lowering(unit).block(unit.source.body)
 
 
 def dotted(node: cst.CSTNode | None) -> str:

@@ -15,7 +15,7 @@ from trainlint.meaning.configured import (
     merge_from_list,
     read_sections,
 )
-from trainlint.meaning.dataflow import operation, walk
+from trainlint.meaning.dataflow import descends, operation, walk
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
 from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
 from trainlint.meaning.fragments import is_unseen_schedule
@@ -381,6 +381,9 @@ def _apply_gradients(
 ) -> Value | None:
     """In-place arithmetic on a parameter's data (`p.data.add_(-lr * p.grad)`) is a step by hand."""
     holder = callee.receiver
+    weight = next((w for a in arguments if (w := descends(holder, a)) is not None), None)
+    if weight is not None and node is not None and callee.name != "copy_":
+        machine.record("descent", node, weight, None, arguments)
     if node is not None and isinstance(holder, Member) and holder.name == "data":
         machine.record("grad_write", node, holder.receiver, None, arguments, detail="update")
         return NONE

@@ -123,7 +123,7 @@ def _path_to(place: Place) -> list[Any]:
     source = place.unit.source
     start, end = source.span(place.cst)
     path: list[Any] = []
-    body: Sequence[Any] = source.tree.body
+    body: Sequence[Any] = source.body
     while True:
         inner = next((n for n in body if _covers(source, n, start, end)), None)
         if inner is None:

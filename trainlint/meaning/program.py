@@ -18,6 +18,7 @@ from trainlint.meaning.values import Instance
 if TYPE_CHECKING:
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.cuts import CutLoss
+    from trainlint.meaning.descents import Descent
     from trainlint.meaning.evaluation import Evaluation
     from trainlint.meaning.hidden import HiddenModules
     from trainlint.meaning.keeps import Keep
@@ -128,6 +129,13 @@ class Program:
         from trainlint.meaning.updates import pasted_updates
 
         return pasted_updates(self)
+
+    @cached_property
+    def descents(self) -> list[Descent]:
+        """Steps of gradient descent that are written out and never clear the gradient."""
+        from trainlint.meaning.descents import descents
+
+        return descents(self)
 
     @cached_property
     def training_loaders(self) -> list[TrainingLoader]:

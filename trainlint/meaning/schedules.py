@@ -115,6 +115,8 @@ def _only_optimizer(event: Event) -> Value | None:
     if loop is None or not is_unseen_schedule(event.target):
         return None
     stepped = [e.target for e in loop.events() if e.kind == "step"]
+    if not stepped and any(trains_unseen(e) and any(map(is_left_out, e.inputs)) for e in loop.events()):
+        return event.target  # `train(...)` steps what it drives, whatever that is called
     if not stepped or any(optimizer(target) is None or not same(target, stepped[0]) for target in stepped):
         return None
     return stepped[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.dataflow import attached
+from trainlint.meaning.dataflow import attached, descends
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import counters, find_member, get_attribute
 from trainlint.meaning.overrides import weaken
@@ -333,6 +333,11 @@ def augment(machine: Machine, node: s.Augment, frame: Frame) -> None:
         if _adds_by_itself(machine, old, value, node):
             return
         machine.record("keep", node, old, value, detail="+=")
+    weight = descends(old, value) if node.operator in "+-" else None
+    if weight is not None:
+        machine.record("descent", node, weight, value)
+        if machine.grad is False:
+            return  # in place, below the graph: the name keeps its tensor
     match node.target:
         case s.Subscript():
             _store_item_quietly(machine, node.target, new, frame, node)

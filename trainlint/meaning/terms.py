@@ -12,6 +12,7 @@ from trainlint.meaning.dataflow import (
     is_of_unknown_criterion,
     operation,
 )
+from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.trace import Event
 from trainlint.meaning.values import (
     MISSING,
@@ -20,6 +21,7 @@ from trainlint.meaning.values import (
     Constant,
     External,
     Free,
+    Instance,
     Item,
     Mapping,
     Member,
@@ -87,6 +89,9 @@ def _terms_in(value: Value) -> Iterator[Value]:
             yield from inputs_of(value)
         case Result(callee=Member(receiver=receiver, name="mean" | "sum" | "values" | "items")):
             yield receiver
+        case Result(arguments=[prediction, *targets]) if targets and _is_criterion(value):
+            if all(attached(t) is False or _is_given(one(t)) for t in targets):
+                yield prediction  # nothing else gives this loss its graph
         case Result(callee=External(name=name), arguments=arguments):
             if name in _SUMS:
                 yield from arguments
@@ -95,6 +100,13 @@ def _terms_in(value: Value) -> Iterator[Value]:
                 surely = [p for p in computed if attached(p)]
                 if len(surely or computed) == 1:
                     yield from surely or computed
+
+
+def _is_criterion(value: Result) -> bool:
+    match value.callee:
+        case External(name=name) | Instance(cls=External(name=name)):
+            return criterion(name) is not None
+    return False
 
 
 def _is_given(value: Value) -> bool:

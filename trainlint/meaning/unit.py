@@ -31,7 +31,7 @@ class Unit:
         if self.lowered is None:
             from trainlint.meaning.lower import lower_module
 
-            self.lowered = lower_module(self, self.source.tree)
+            self.lowered = lower_module(self)
         return self.lowered
 
     @property

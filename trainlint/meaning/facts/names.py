@@ -100,9 +100,11 @@ CONVENTIONAL: dict[str, str] = {
     "smp": "segmentation_models_pytorch",
     "torchmetrics": "torchmetrics",
     "deepspeed": "deepspeed",
+    "transformers": "transformers",
 }
 # Names that several libraries share: what one means, by a sign of that library in the same fragment.
 BY_USE: dict[str, tuple[tuple[str, str], ...]] = {
+    "tv": ((r"\btv\.(models|datasets|transforms)\.", "torchvision"),),
     "L": ((r"\bL\.(Lightning\w+|Trainer|Fabric|seed_everything)\b", "pytorch_lightning"),),
     "Engine": ((r"\bEvents\.[A-Z]|\.run\([^\n]*(load|_dl\b|data|max_epochs)", "ignite.engine.Engine"),),
     "Trainer": (
