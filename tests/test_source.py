@@ -132,6 +132,13 @@ def test_a_piece_that_is_indented_as_a_whole_is_read_in_its_place():
     assert source.apply([edit(source, "g(x)", "h(x)")]).endswith(b"    y = h(x)\n")
 
 
+def test_half_a_class_goes_back_to_the_columns_on_its_left():
+    source = source_from_text("        self.x = 1\n\n    def f(self):\n        return 2\ny = 3\n", "train.py")
+    spans = [source.span(statement) for statement in source.body]
+    firsts = [source.text[start:end].splitlines()[0] for start, end in spans]
+    assert firsts == ["self.x = 1", "def f(self):", "y = 3"]
+
+
 def test_the_line_of_an_error_is_the_files_own_in_an_indented_piece():
     assert problem("    x = 1\n    y = = 2\n").line == 2
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from trainlint.comments import STRING_OR_COMMENT
 
@@ -80,6 +81,27 @@ def is_indented(code: str) -> bool:
         and all(line.startswith(indent) for line in lines)
         and not all(line.lstrip().startswith("#") for line in lines)
     )
+
+
+def lead_of(code: str) -> str:
+    """What makes Python of a piece whose first line is indented: an `if` for each column that its lines go back to.
+
+    Half a class may end one method and begin the next, further left.
+    """
+    found: list[str] = []
+    position = 0
+    while position < len(code):
+        indent = _INDENT.match(code, position)
+        if indent is not None and (not found or len(indent[0]) < len(found[-1])):
+            found.append(indent[0])
+        position = _after_logical_line(code, position)
+    if not found or not found[0] or not all(one.startswith(two) for one, two in pairwise(found)):
+        return ""
+    columns = sorted({"", *found[1:]}, key=len)
+    return "".join(f"{column}{HEADER}" for column in columns)
+
+
+_INDENT = re.compile(r"[ \t]*(?=[^\s#])")
 
 
 def blank(text: str) -> str:

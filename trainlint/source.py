@@ -64,22 +64,26 @@ class Source:
 
     @property
     def body(self) -> Sequence[libcst.BaseStatement | libcst.SimpleStatementLine]:
-        """The statements at the top; of a piece that is indented as a whole, those in the `if` around it."""
+        """The statements at the top; of a piece that is indented, those in the `if`s around it as well."""
         import libcst
 
-        match self.tree.body:
-            case [libcst.If(body=libcst.IndentedBlock(body=inner))] if self._lead:
-                return inner
-        return self.tree.body
+        found: Sequence[libcst.BaseStatement | libcst.SimpleStatementLine] = self.tree.body
+        levels = []
+        for _ in range(self._lead.count("\n")):
+            match found:
+                case [libcst.If(body=libcst.IndentedBlock(body=inner)), *others]:
+                    levels.append(others)
+                    found = inner
+        return [*found, *(statement for others in reversed(levels) for statement in others)]
 
     @cached_property
     def _lead(self) -> str:
-        """What is parsed before a piece of code that is indented as a whole: pasted methods, a loop's body."""
+        """What is parsed before a piece of code whose first line is indented: pasted methods, a loop's body."""
         if self.cells is not None or not _INDENTED.match(self.text):
             return ""
-        from trainlint.magics import HEADER, is_indented
+        from trainlint.magics import lead_of
 
-        return HEADER if is_indented(self.text) else ""
+        return lead_of(self.text)
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -20,6 +20,7 @@ from trainlint.meaning.values import (
     Argument,
     Class,
     Constant,
+    Deferred,
     External,
     Free,
     Function,
@@ -167,18 +168,42 @@ def _is_method(define: s.Define) -> bool:
     return bool(define.parameters) and define.parameters[0].name == "self"
 
 
-def left_out(holder: Instance | Argument, name: str, node: s.Node) -> Free | None:
-    """`self.model` of a class whose constructor was left out: a name that the paste nowhere defines."""
+def left_out(holder: Instance | Argument | Free, name: str, node: s.Node) -> Value | None:
+    """`self.model` of a class whose constructor was left out: what the paste says it is, else a name of its own."""
+    if name in _METHODS:
+        return None
+    if isinstance(holder, Free):
+        return (_said(node.unit, name) or Free(f"self.{name}", node)) if has_no_imports(node.unit) else None
     if isinstance(holder, Argument):
         function = holder.function
-        known = holder.name == "self" and function.owner is None and has_no_imports(function.unit)
-        return Free(f"self.{name}", node) if known else None
+        if holder.name != "self" or function.owner is not None or not has_no_imports(function.unit):
+            return None
+        return _said(function.unit, name) or Free(f"self.{name}", node)
     cls = holder.cls
-    if not isinstance(cls, Class) or is_module(holder) or not has_no_imports(cls.unit):
+    if not isinstance(cls, Class) or not has_no_imports(cls.unit) or find_member(cls, "__init__") is not None:
         return None
-    if find_member(cls, "__init__") is not None or any(not _is_plain(base) for base in lineage(cls)):
+    if is_module(holder):
+        return _said(cls.unit, name)
+    if any(not _is_plain(base) for base in lineage(cls)):
         return None
     return Free(f"self.{name}", node)
+
+
+# What every network has, so that `self.zero_grad` is no part of one.
+_METHODS = frozenset(
+    "train eval zero_grad parameters named_parameters modules children state_dict load_state_dict to cuda cpu apply"
+    " requires_grad_ log log_dict manual_backward optimizers lr_schedulers add_module forward".split()
+)
+
+
+def say(frame: Frame, name: str, value: Value) -> None:
+    """Note `self.head = nn.Linear(8, 2)` of a paste that shows no class around it."""
+    frame.module.names[f"self.{name}"] = value
+
+
+def _said(unit: Unit, name: str) -> Value | None:
+    found = unit.scope.names.get(f"self.{name}") if unit.scope is not None else None
+    return None if isinstance(found, Deferred) else found
 
 
 def _is_plain(base: Value) -> bool:

@@ -20,6 +20,7 @@ from trainlint.meaning.values import (
     Class,
     Constant,
     External,
+    Free,
     Function,
     Instance,
     Item,
@@ -141,7 +142,7 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
             return Constant(holder.name)
         case Argument(default=Instance() as default):
             return get_attribute(machine, default, name, node)
-        case Argument(name="self") if node is not None:
+        case Argument(name="self") | Free(name="self") if node is not None:
             return _left_out(holder, name, node) or Member(holder, name, node)
         case Mapping(items=items) if name in items and name not in (
             "items",
@@ -175,7 +176,7 @@ def _instance_attribute(machine: Machine, holder: Instance, name: str, node: s.N
     return built or Member(holder, name, node)
 
 
-def _left_out(holder: Instance | Argument, name: str, node: s.Node) -> Value | None:
+def _left_out(holder: Instance | Argument | Free, name: str, node: s.Node) -> Value | None:
     from trainlint.meaning.fragments import left_out
 
     return left_out(holder, name, node)

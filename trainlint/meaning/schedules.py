@@ -115,11 +115,20 @@ def _only_optimizer(event: Event) -> Value | None:
     if loop is None or not is_unseen_schedule(event.target):
         return None
     stepped = [e.target for e in loop.events() if e.kind == "step"]
-    if not stepped and any(trains_unseen(e) and any(map(is_left_out, e.inputs)) for e in loop.events()):
+    given = [v for e in loop.events() if trains_unseen(e) for v in e.inputs]
+    if not stepped and any(map(is_left_out, given)):
         return event.target  # `train(...)` steps what it drives, whatever that is called
-    if not stepped or any(optimizer(target) is None or not same(target, stepped[0]) for target in stepped):
+    if not stepped:
+        return _one_of(given)
+    if any(optimizer(target) is None or not same(target, stepped[0]) for target in stepped):
         return None
     return stepped[0]
+
+
+def _one_of(given: list[Value]) -> Value | None:
+    """The one optimizer among what functions are given that a fragment does not show."""
+    found = [value for value in given if optimizer(value) is not None]
+    return found[0] if found and all(same(value, found[0]) for value in found) else None
 
 
 def _first_step_of(driven: Value, events: list[Event], index: int, event: Event) -> Event | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.dataflow import attached, descends
+from trainlint.meaning.fragments import say
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import counters, find_member, get_attribute
 from trainlint.meaning.overrides import weaken
@@ -14,6 +15,7 @@ from trainlint.meaning.values import (
     Class,
     Constant,
     External,
+    Free,
     Instance,
     Item,
     Mapping,
@@ -172,6 +174,8 @@ def _store_attribute(
         machine.record("requires_grad", node, holder, value)
         _note_frozen(holder, value)
         return
+    if isinstance(holder, Free) and holder.name == "self":
+        say(frame, target.name, value)
     for option in options(holder):
         if isinstance(option, External) and option.name == "absl.flags.FLAGS":
             machine.write(machine.declared, ("flag", target.name), value)

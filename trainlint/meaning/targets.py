@@ -185,9 +185,22 @@ def _range(value: Value, depth: int) -> Range | None:
             return inner[0] if len(inner) == 1 else None
         case Result() if operation(value) in _WAVES:
             return Range(-1.0, 1.0, "the targets are a sine of both signs", value.node)
+        case Result() if operation(value) in _SUMMING and operands(value):
+            return _summed_range(operands(value)[0], value.node, depth)
         case Result():
             return _arithmetic(value, depth)
     return None
+
+
+_SUMMING = frozenset("sum operator.@ matmul mm mv".split())
+
+
+def _summed_range(parts: Value, node: Node | None, depth: int) -> Range | None:
+    """`x.sum(1)` and `x @ w` of normal draws have both signs as the draws have."""
+    inner = [_range(origin, depth + 1) for origin in origins(parts)]
+    if len(inner) != 1 or inner[0] is None or not inner[0].low < 0 < inner[0].high:
+        return None
+    return Range(inner[0].low, inner[0].high, "the targets are sums of both signs", node)
 
 
 def _steps_range(value: Result) -> Range | None:
