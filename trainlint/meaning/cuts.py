@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeGuard
 
-from trainlint.meaning.dataflow import attached, operation, walk
+from trainlint.meaning.dataflow import attached, is_packed, operation, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
@@ -240,7 +240,8 @@ def _cut_in(value: Value) -> Result | Member | None:
     """The operation nearest to the loss that has a graph before it and none behind it."""
     for inner in walk(value):
         if isinstance(inner, Member) and inner.name == "data" and _had_graph(inner.receiver):
-            return inner
+            if not is_packed(inner.receiver):
+                return inner
         if isinstance(inner, Item) and isinstance(inner.source, Result) and attached(inner) is False:
             if _had_graph(inner.source):
                 return inner.source  # the positions that `max` and the like give beside the values

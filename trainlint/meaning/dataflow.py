@@ -162,7 +162,9 @@ def _looked_at(value: Value, seen: Answers) -> bool | None:
         case Item(source=source):
             return _attached(source, seen)
         case Member(receiver=receiver, name=name):
-            return False if name in CUTTING_ATTRIBUTES else _attached(receiver, seen)
+            if name in CUTTING_ATTRIBUTES and not (name == "data" and is_packed(receiver)):
+                return False
+            return _attached(receiver, seen)
         case Sequence(items=items, element=element):
             return _any([*items, *([element] if element is not None else [])], seen)
         case Mapping(items=entries, element=element):
@@ -176,6 +178,16 @@ def _looked_at(value: Value, seen: Answers) -> bool | None:
         case Argument() | Free() | Unknown() | Unpacked():
             return None
     return False
+
+
+def is_packed(value: Value) -> bool:
+    """Whether a value is a `PackedSequence`, whose `.data` is a tensor like any other."""
+    return all(
+        isinstance(option, Result)
+        and isinstance(option.callee, External)
+        and option.callee.name.rpartition(".")[2] in ("pack_padded_sequence", "pack_sequence")
+        for option in options(value)
+    )
 
 
 def _any(values: list[Value], seen: Answers) -> bool | None:

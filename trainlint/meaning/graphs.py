@@ -42,7 +42,7 @@ def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
     """Whether a forward's graph is wanted by code that is not followed, or there is none."""
     return (
         is_marked_volatile(event.inputs)
-        or _is_frozen(event)
+        or is_frozen(event)
         or _is_hooked(event)
         or _measures_what_is_cut(event)
         or all(map(_switches_gradients_off, options(event.target)))
@@ -50,7 +50,7 @@ def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
     )
 
 
-def _is_frozen(event: Event) -> bool:
+def is_frozen(event: Event) -> bool:
     """Whether the network's parameters require no gradients: `ema = deepcopy(net).requires_grad_(False)`."""
     if all(_is_made_frozen(option) for option in options(event.target)):
         return True

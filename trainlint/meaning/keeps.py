@@ -18,6 +18,7 @@ from trainlint.meaning.dataflow import (
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import is_left_open
+from trainlint.meaning.graphs import is_frozen
 from trainlint.meaning.handover import handed_in
 from trainlint.meaning.history import is_volatile
 from trainlint.meaning.holders import outlives
@@ -252,6 +253,8 @@ def _keep(program: Program, event: Event, loop: Region, through: Passes) -> Keep
             return None
     if _may_be_cut(event.value) or (backward is None and is_part_of_network(program, loop)):
         return None
+    if backward is None and _is_of_frozen(event.value, loop):
+        return None
     if (
         (backward is None and _is_unrolled_sequence(event.value, loop))
         or not _new_in(event.value, loop)
@@ -266,6 +269,13 @@ def _keep(program: Program, event: Event, loop: Region, through: Passes) -> Keep
         place, expression = call.node, handed_in(call, event.value)
     shared = None if backward is not None else _backward_beside(event, loop, through)
     return Keep(event, loop, place, event.node, event.value, backward, expression, shared)
+
+
+def _is_of_frozen(value: Value, loop: Region) -> bool:
+    """Whether networks whose parameters require no gradients have given it: there is no graph."""
+    behind = {id(v) for v in _behind(value)}
+    gave = [e for e in of_kind(loop, "forward") if e.value is not None and id(e.value) in behind]
+    return bool(gave) and all(map(is_frozen, gave))
 
 
 def _backward_beside(event: Event, loop: Region, through: Passes) -> Event | None:

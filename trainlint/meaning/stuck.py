@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import certainty, same, walk
+from trainlint.meaning.dataflow import attached, certainty, same, walk
 from trainlint.meaning.flow import enclosing_call, implications, of_kind
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.modesets import Mode
@@ -15,7 +15,7 @@ from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training, needs_train_mode
 from trainlint.meaning.syntax import Attribute, Block, Call, Define, If, Name, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Class, Function, Result, Sequence, Value, options
+from trainlint.meaning.values import Class, Function, Instance, Member, Result, Sequence, Value, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -141,12 +141,17 @@ def _training_loop(event: Event, through: dict[int, set[int]]) -> Region | None:
     for backward in of_kind(loop, "backward"):
         if id(backward) not in through:
             through[id(backward)] = (
-                set(map(id, walk(backward.value))) if backward.value is not None else set()
+                set(map(id, walk(backward.value, _has_graph))) if backward.value is not None else set()
             )
     if all(given.isdisjoint(through[id(backward)]) for backward in of_kind(loop, "backward")):
         return None
     steps = of_kind(loop, "step")
     return loop if any(_may_train(step, event) for step in steps) else None
+
+
+def _has_graph(value: Value) -> bool:
+    """Whether a backward pass may go on behind a value: not behind a target network's detached answer."""
+    return not isinstance(value, (Result, Member)) or attached(value) is not False
 
 
 def _given(event: Event, value: Value) -> list[Value]:
@@ -187,7 +192,9 @@ def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> 
         None if switch.region.inside(loop) else loop
     )  # what else an iteration applies is part of the training
     between = (e for e in events[before:after] if own is None or not e.region.inside(own))
-    if _is_left_to_its_owner(program, event):
+    if _is_left_to_its_owner(program, event) or any(
+        _switches_a_part(e, event) for e in of_kind(whole, "mode")
+    ):
         return True
     if before > after or any(_evaluates(e, switch) for e in between):
         return False
@@ -206,6 +213,16 @@ def _is_left_to_its_owner(program: Program, event: Event) -> bool:
             if any(part is option for part in parts(owner) for option in inner):
                 return True
     return False
+
+
+def _switches_a_part(switch: Event, event: Event) -> bool:
+    """Whether parts of the network that trains go back to train mode one by one: the others are left as they are."""
+    if switch.detail is not True:
+        return False
+    targets = [o for o in options(switch.target) if isinstance(o, Instance)]
+    whole = options(event.target)
+    inner = [part for module in whole for part in parts(module)[1:]]
+    return bool(targets) and all(any(t is part for part in inner) for t in targets)
 
 
 def _chooses(train: Define) -> bool:
