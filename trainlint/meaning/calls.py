@@ -36,6 +36,7 @@ from trainlint.meaning.objects import (
     is_module,
     leave_closed,
 )
+from trainlint.meaning.overrides import fill_dictionary, is_dictionary
 from trainlint.meaning.skorch import apply_by_itself, base_of
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unit import Frame
@@ -412,6 +413,8 @@ def make(
         apply_by_itself(machine, net, arguments, keywords, node, instance)
     if initialiser is not None and isinstance(initialiser[0], Function):
         _initialise(machine, instance, initialiser[0], initialiser[1], (instance, *arguments), keywords, node)
+    elif is_dictionary(instance):
+        fill_dictionary(machine, instance, arguments, keywords)
     else:
         fill_fields(machine, cls, instance, arguments, keywords, node)
     return instance
@@ -562,6 +565,8 @@ def _call_base(
                 made = make_library_object(machine, base, arguments, keywords, node)
                 if isinstance(made, Instance) and "*layers" in made.attributes:
                     receiver.attributes["*layers"] = made.attributes["*layers"]
+            elif is_dictionary(receiver):
+                fill_dictionary(machine, receiver, arguments, keywords)
         return NONE
     if (
         member.name in ("forward", "__call__")

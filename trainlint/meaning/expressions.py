@@ -13,6 +13,7 @@ from trainlint.meaning.imports import look_up, star_member
 from trainlint.meaning.iteration import element_of, listed_items, unrolled_items
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, get_item, is_enum_member
+from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
 from trainlint.meaning.truth import decided_by, is_none, negated, truth
@@ -25,6 +26,7 @@ from trainlint.meaning.values import (
     External,
     Free,
     Mapping,
+    Module,
     Result,
     Sequence,
     Super,
@@ -113,12 +115,7 @@ def _dict(machine: Machine, node: s.DictDisplay, frame: Frame) -> Value:
     for key_node, value_node in node.pairs[:LONGEST_TABLE]:
         value = evaluate(machine, value_node, frame)
         if key_node is None:
-            inner = one(value)
-            if isinstance(inner, Mapping):
-                mapping.items.update(inner.items)
-                mapping.open = mapping.open or inner.open
-            else:
-                mapping.open = True
+            overwrite(machine, mapping, value)
             continue
         key = constant(evaluate(machine, key_node, frame))
         if isinstance(key, (str, int, float, bool, type(None))):
@@ -264,6 +261,8 @@ def _call(machine: Machine, node: s.Call, frame: Frame) -> Value:
     arguments, keywords = arguments_of(machine, node, frame)
     if type(callee) is External and callee.name == "builtins.eval" and len(arguments) == 1:
         return _named(machine, constant(arguments[0]), node, frame) or Unknown("eval", node)
+    if type(callee) is External and callee.name == "builtins.exec" and not isinstance(arguments[0], Constant):
+        weaken(machine, Module(frame.unit))  # what it runs may set any name
     return machine.call(machine, callee, arguments, keywords, node, frame)
 
 

@@ -293,9 +293,14 @@ def _getattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: N
 
 
 def _setattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    if len(arguments) == 3 and isinstance(one(arguments[0]), Instance):
-        holder, name = one(arguments[0]), constant(arguments[1])
-        assert isinstance(holder, Instance)
+    holder = one(arguments[0]) if arguments else NONE
+    if len(arguments) == 3 and isinstance(holder, (Class, Module)):
+        name = constant(arguments[1])
+        overwrite(
+            machine, holder, Mapping({name: arguments[2]}) if isinstance(name, str) else Unknown("names")
+        )
+    elif len(arguments) == 3 and isinstance(holder, Instance):
+        name = constant(arguments[1])
         if isinstance(name, str):
             machine.write(holder.attributes, name, arguments[2])
         elif isinstance(arguments[2], Choice) and isinstance(arguments[2].each, Mapping):
@@ -313,8 +318,7 @@ def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
     for argument in arguments:
         inner = one(argument)
         if isinstance(inner, Mapping):
-            mapping.items.update(inner.items)
-            mapping.open = mapping.open or inner.open
+            overwrite(machine, mapping, inner)
         elif isinstance(inner, Sequence) and all(
             isinstance(i, Sequence) and len(i.items) == 2 for i in inner.items
         ):
@@ -325,12 +329,10 @@ def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
                     mapping.items[key] = pair.items[1]
             mapping.open = mapping.open or inner.open
         else:
-            mapping.open = True
-    for key, value in keywords.items():
-        if key == "**":
-            mapping.open = True
-        else:
-            mapping.items[key] = value
+            weaken(machine, mapping)
+    if "**" in keywords:
+        weaken(machine, mapping)
+    mapping.items.update((key, value) for key, value in keywords.items() if key != "**")
     return mapping
 
 

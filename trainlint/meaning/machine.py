@@ -336,15 +336,20 @@ def _merge(values: list[Any], under: list[tuple[Condition, ...]] | None = None) 
     if isinstance(values[0], tuple):  # a list's items: what not all paths have put in may be missing
         shared = min(len(items) for items in values)
         longest = max(values, key=len)
-        return (*longest[:shared], *(_perhaps(item) for item in longest[shared:]))
+        known = under if len(values) == 2 and under is not None else None
+        if known is not None and longest is values[1]:
+            known = [known[1], known[0]]
+        return (*longest[:shared], *(_perhaps(item, known) for item in longest[shared:]))
     return choice(values, None, under)
 
 
-def _perhaps(item: Value) -> Value:
-    """A layer that only some path adds to a list: there, or nothing."""
-    return (
-        Choice([item, Instance(External("torch.nn.Identity"), None)]) if isinstance(item, Instance) else item
-    )
+def _perhaps(item: Value, under: list[tuple[Condition, ...]] | None) -> Value:
+    """A layer that only some path adds to a list: there, or nothing; `under`: on which conditions."""
+    if not isinstance(item, Instance):
+        return item
+    nothing = Instance(External("torch.nn.Identity"), None)
+    conditions = None if under is None else {id(item): under[0], id(nothing): under[1]}
+    return Choice([item, nothing], under=conditions)
 
 
 def _is_empty(region: Region) -> bool:

@@ -126,6 +126,8 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
         case Module(unit=unit):
             scope = scope_of(machine, unit)
             held = look_up(machine, scope, name) if scope is not None else None
+            if held is None and name == "update":
+                return Member(holder, name, node)  # of `globals()`
             return held or submodule(machine, holder, name) or Unknown(f"{name} of {unit.path}", node)
         case Class():
             return _class_attribute(holder, name, node)
@@ -408,6 +410,8 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
                 return _item(machine, layers, key, node)
         case Instance(cls=Class()) if isinstance(index, str):  # `config["model"]` of a class for settings
             found = _by_method(machine, holder, "__getitem__", key, node)
+            if found is None and "*namespace" in holder.attributes:
+                found = holder.attributes.get(index)
             if found is not None:
                 return found
         case Module() if isinstance(index, str):  # `globals()["Net"]`

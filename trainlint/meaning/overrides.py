@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from trainlint.meaning.imports import scope_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, lineage
 from trainlint.meaning.syntax import Node
@@ -17,6 +18,7 @@ from trainlint.meaning.values import (
     Function,
     Instance,
     Mapping,
+    Module,
     Unknown,
     Value,
     one,
@@ -31,6 +33,10 @@ def entries(holder: Value) -> dict[Any, Value] | None:
     match holder:
         case Mapping(items=items):
             return items
+        case Class(names=names):
+            return names
+        case Module(unit=unit) if unit.scope is not None:  # `globals()`
+            return unit.scope.names
         case Instance(attributes=attributes) if not is_module(holder):
             return attributes
     return None
@@ -38,7 +44,7 @@ def entries(holder: Value) -> dict[Any, Value] | None:
 
 def is_dictionary(value: Value) -> bool:
     """An object of settings that is a dictionary as well, of a library or of a class of the project."""
-    if isinstance(value, Mapping):
+    if isinstance(value, (Mapping, Module)):
         return True
     if not isinstance(value, Instance):
         return False
@@ -52,11 +58,13 @@ def overwrite(machine: Machine, holder: Value, by: Value, deep: bool = False) ->
     given = one(by)
     known = {k: v for k, v in (entries(given) or {}).items() if str(k)[:1] != "*"}
     for option in options(holder):
+        if isinstance(option, Module):
+            scope_of(machine, option.unit)  # runs it, if nobody has asked for it yet
         held = entries(option)
         if held is None:
             continue
         if entries(given) is None or (isinstance(given, Mapping) and given.open):
-            weaken(machine, option)
+            weaken(machine, option, deep)
         for key, value in known.items():
             before = one(held[key]) if key in held else None
             if (
@@ -70,8 +78,11 @@ def overwrite(machine: Machine, holder: Value, by: Value, deep: bool = False) ->
                 machine.write(held, key, value)
 
 
-def weaken(machine: Machine, holder: Value, depth: int = 0) -> None:
-    """Something unknown overwrites settings: any of them may have another value now."""
+def weaken(machine: Machine, holder: Value, deep: bool = False, depth: int = 0) -> None:
+    """Something unknown overwrites settings: any of them may have another value now.
+
+    `deep`: it goes into dictionaries within; else these are overwritten as a whole.
+    """
     held = entries(holder)
     if held is None or depth > DEEPEST:
         return
@@ -79,12 +90,12 @@ def weaken(machine: Machine, holder: Value, depth: int = 0) -> None:
         holder.open = True
     for key, value in {**_declared(holder), **held}.items():
         inner = one(value)
-        if str(key)[:1] == "*":
+        if str(key)[:1] == "*" or str(key)[:2] == "__":
             continue
-        if isinstance(inner, Constant):
+        if isinstance(inner, (Mapping, Instance)) and deep:
+            weaken(machine, inner, deep, depth + 1)
+        elif isinstance(inner, Constant) or (is_dictionary(inner) and not isinstance(inner, Module)):
             machine.write(held, key, Choice([inner, Unknown(f"{key} may be overwritten")]))
-        elif isinstance(inner, (Mapping, Instance)):
-            weaken(machine, inner, depth + 1)
 
 
 def _declared(holder: Value) -> dict[Any, Value]:
@@ -96,6 +107,19 @@ def _declared(holder: Value) -> dict[Any, Value]:
         if isinstance(base, Class):
             found.update((k, v) for k, v in base.names.items() if not isinstance(v, (Function, Class)))
     return found
+
+
+def fill_dictionary(
+    machine: Machine, holder: Value, arguments: tuple[Value, ...], keywords: dict[str, Value]
+) -> None:
+    """What the constructor of a dictionary puts into an object of a class that is one: `AttrDict(entries, lr=0.1)`."""
+    assert isinstance(holder, Instance)
+    holder.attributes["*namespace"] = Constant(True)
+    for given in arguments[:1]:
+        overwrite(machine, holder, given)
+    if "**" in keywords:
+        weaken(machine, holder)
+    holder.attributes.update((key, value) for key, value in keywords.items() if key != "**")
 
 
 def copied(machine: Machine, holder: Value, node: Node | None, depth: int = 0) -> Value:

@@ -7,7 +7,7 @@ from trainlint.meaning.dataflow import attached, descends
 from trainlint.meaning.fragments import say
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import counters, find_member, get_attribute
-from trainlint.meaning.overrides import weaken
+from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     MISSING,
@@ -20,6 +20,7 @@ from trainlint.meaning.values import (
     Item,
     Mapping,
     Member,
+    Module,
     Result,
     Sequence,
     Unknown,
@@ -179,10 +180,14 @@ def _store_attribute(
     for option in options(holder):
         if isinstance(option, External) and option.name == "absl.flags.FLAGS":
             machine.write(machine.declared, ("flag", target.name), value)
-        elif isinstance(option, Mapping):
-            machine.write(
-                option.items, target.name, value
-            )  # `settings.epochs = 2` of an attribute dictionary
+        elif isinstance(option, Mapping):  # `settings.epochs = 2` of an attribute dictionary
+            machine.write(option.items, target.name, value)
+        elif isinstance(option, (Class, Module)) and isinstance(one(value), (Constant, Mapping)):
+            overwrite(machine, option, Mapping({target.name: value}))
+        elif isinstance(option, Instance) and target.name == "__dict__":
+            if value is not option:  # `self.__dict__ = self` of an attribute dictionary
+                overwrite(machine, option, value)
+            continue
         if isinstance(option, Instance):
             if isinstance(node, s.Assign):
                 _note_attribute_sum(machine, target, value, node)
@@ -228,9 +233,11 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
             if key is not MISSING and _hashable(key):
                 machine.write(option.items, key, value)
             else:
-                if isinstance(value, Item) and not isinstance(one(keys[0]), Constant):
+                if isinstance(node, s.Assign) and attached(value) is not True:
                     weaken(machine, option)  # `for key, value in unknown.items(): settings[key] = value`
                 option.open, option.element = True, value
+        elif isinstance(option, Module) and isinstance(node, s.Assign):
+            overwrite(machine, option, Mapping({key: value}) if isinstance(key, str) else Unknown("names"))
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
             machine.write(option.attributes, str(key), value)
 
