@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.dataflow import walk
-from trainlint.meaning.devices import is_told_its_device, needs_the_gpu
+from trainlint.meaning.devices import asks_for_a_gpu, is_told_its_device, needs_the_gpu
 from trainlint.meaning.flow import exclusive, of_kind
 from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file
@@ -182,7 +182,12 @@ class Load:
                 return True
             if any(load.given is not None and is_of_each_process(load.given) for load in loads):
                 return True
+            if loads and asks_for_a_gpu(arm) and not any(self._reads_as(load) for load in loads):
+                return True  # each kind of machine has files of its own
         return self._is_tried()
+
+    def _reads_as(self, other: Load) -> bool:
+        return self.given is not None and other.given is not None and same_file(self.given, other.given)
 
     def _is_tried(self) -> bool:
         """In a `try` whose handler loads the same file again."""

@@ -16,6 +16,7 @@ from trainlint.meaning.values import (
     Constant,
     External,
     Function,
+    Instance,
     Item,
     Member,
     Result,
@@ -34,7 +35,11 @@ def picks_device(program: Program) -> bool:
     """Whether a file of the program chooses its device by what the machine has, by rank, or as it is told."""
     if any("device" in offered_options(instance) for instance in program.instances):
         return True
-    return any(not _DEVICE_WORDS.isdisjoint(program.words(unit)) for unit in program.units)
+    asking = [unit for unit in program.units if not _DEVICE_WORDS.isdisjoint(program.words(unit))]
+    return any(
+        "LOCAL_RANK" in program.words(unit) or not _DEVICE_WORDS.isdisjoint(unit.code_words)
+        for unit in asking
+    )
 
 
 def is_told_its_device(program: Program, load: Event) -> bool:
@@ -44,6 +49,9 @@ def is_told_its_device(program: Program, load: Event) -> bool:
         return False
     within = call.names.get("device") if call is not None and call.names is not None else None
     device = within if within is not None else unit.scope.names.get("device") if unit.scope else None
+    if device is None and call is not None and call.names is not None:
+        holder = one(call.names["self"]) if "self" in call.names else None
+        device = holder.attributes.get("device") if isinstance(holder, Instance) else None
     return not _is_fixed(device)
 
 
@@ -145,6 +153,16 @@ def _is_without_a_gpu(arm: Region) -> bool:
             return False
         test, holds = test.arguments[0], not holds
     return False
+
+
+def asks_for_a_gpu(arm: Region) -> bool:
+    """Whether an arm is one of `if torch.cuda.is_available(): ... else: ...`."""
+    return arm.truth is not None and any(
+        isinstance(v, Result)
+        and isinstance(v.callee, External)
+        and v.callee.name == "torch.cuda.is_available"
+        for v in walk(arm.truth)
+    )
 
 
 def _varies(arm: Region) -> bool:

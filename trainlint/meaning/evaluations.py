@@ -82,6 +82,7 @@ def evaluations(program: Program) -> list[Evaluation]:
             over = (
                 _over_batches(event, loop)
                 and not _trains(loop, event, used)
+                and not _is_unfinished_training(loop, modes)
                 and not _is_part_of_training(event, loop)
             )
             if not over and (not apart or _trains_here_too(event, loop, used)):
@@ -324,6 +325,11 @@ def _serves(iterable: Value, source: Value) -> bool:
     return any(same(v, source) for v in walk(iterable, lambda v: not isinstance(v, Item))) or any(
         f.value is g.value for f in loaders_behind(iterable) for g in loaders_behind(source)
     )
+
+
+def _is_unfinished_training(loop: Region, modes: frozenset[Mode]) -> bool:
+    """Whether a loop in a train mode that somebody has set clears gradients: its backward pass was forgotten."""
+    return bool(modes) and all(m.training and m.event for m in modes) and bool(of_kind(loop, "zero_grad"))
 
 
 def _trains(loop: Region, event: Event, used: set[int]) -> bool:
