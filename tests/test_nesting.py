@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import libcst
 import pytest
 
 from trainlint.nesting import LONGEST_CHAIN, MOST_BRACKETS, MOST_BRANCHES
@@ -71,3 +72,10 @@ def test_limits_leave_the_usual_stack_and_ten_thousand_frames_enough():
         "if a: pass\n" + "elif b: pass\n" * (MOST_BRANCHES - 1),
     )
     subprocess.run([sys.executable, "-c", program.format(*texts)], check=True, timeout=120)
+
+
+def test_nodes_are_validated_again_after_parsing() -> None:
+    _ = source_from_text("x = 1\n", "train.py").tree
+    problem("x = = 1\n")
+    with pytest.raises(libcst.CSTValidationError):
+        libcst.Name("")

@@ -1,10 +1,12 @@
 """Which files belong together and what imports what."""
 
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from trainlint import project as project_module
+from trainlint.dependents import Dependents
 from trainlint.discovery import Excludes
 from trainlint.imports import Import, imports_in
 from trainlint.project import Project, find_root
@@ -279,3 +281,13 @@ def test_notebooks_import_modules(tmp_path):
     )
     project = Project(tmp_path, tmp_path)
     assert project.dependents([tmp_path / "model.py"]) == {tmp_path / "model.py", tmp_path / "train.ipynb"}
+
+
+def test_dependents_are_those_of_every_path_of_imports() -> None:
+    """Whichever file is asked about first: what is known of others is used."""
+    a, b, c, d, e = (Path(name) for name in "abcde")
+    importers = {a: [b, c], b: [c], c: [b, d], e: [e]}
+    everything = {a: {a, b, c, d}, b: {b, c, d}, c: {b, c, d}, d: {d}, e: {e}}
+    for order in permutations(everything):
+        asked = Dependents(importers)
+        assert {file: set(asked.paths(asked.of(file))) for file in order} == everything

@@ -18,6 +18,7 @@ from trainlint.config import DEFAULT_EXCLUDE
 from trainlint.configurations import config_folders, targets
 from trainlint.decoding import SourceError
 from trainlint.decorations import Decorations, defined, find_decorations
+from trainlint.dependents import CalledBy, Dependents, Files
 from trainlint.discovery import Discovery, Excludes, TooManyEntries, discover, in_order, shown, walk
 from trainlint.ignoring import VCS_FOLDERS
 from trainlint.imports import Finder, imports_in
@@ -27,11 +28,13 @@ from trainlint.source import Source, read_source
 __all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]
 
 MOST_FILES = 20_000  # a folder with more is no project; then only the given files and what they import count
-MOST_REMEMBERED = 64  # answers about who depends on whom, each as large as the project
 MOST_ENTRIES = 1_000_000  # of any kind: data sets lie beside programs
 MOST_UNMARKED_FILES = 1_000  # besides those given, where nothing says that a folder is a project
 MOST_UNMARKED_ENTRIES = 100_000
 
+_DERIVED = (
+    "files _finder _paths _resolved _dependents _test_files _called_by _decorations unseen _stems".split()
+)
 _TABLE = re.compile(rb"^\s*\[tool\.trainlint[].]", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 _CALL = re.compile(r"(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(")
@@ -93,7 +96,6 @@ class Project:
     _tests: dict[Path, bool] = field(default_factory=dict, repr=False)
     _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
     _named: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
-    _dependents: dict[frozenset[Path], frozenset[Path]] = field(default_factory=dict, repr=False)
     units: dict[Path, Any] = field(
         default_factory=dict, repr=False
     )  # what `meaning` has lowered of each file
@@ -105,7 +107,7 @@ class Project:
 
     @cached_property
     def _known(self) -> set[Path]:
-        return {*self._listed, *self.given}
+        return {*self.given, *self._listed}  # of equal paths the given ones stay: those are asked about
 
     @cached_property
     def _listed(self) -> tuple[Path, ...]:
@@ -152,11 +154,10 @@ class Project:
         if file not in self._known:
             self._known.add(file)
             self._imports.clear()  # others may have meant this file
-        self._dependents.clear()
         self._sources[file] = source
         for remembered in (self._words, self._calls, self._imports, self._named):
             remembered.pop(file, None)
-        for derived in ("files", "_finder", "_paths", "_importers", "_decorations", "unseen", "_stems"):
+        for derived in _DERIVED:
             self.__dict__.pop(derived, None)
 
     def words(self, file: Path) -> frozenset[str]:
@@ -253,8 +254,15 @@ class Project:
 
     def resolve(self, importer: Path, dotted: str, level: int = 0) -> Path | None:
         """The project's file of a module, or of a package its `__init__.py`; None for what is not ours."""
-        found = self._finder.find(str(importer), dotted, level)
-        return None if found is None else self._paths.get(found) or Path(found)
+        asked = (importer, dotted, level)
+        if asked not in self._resolved:
+            found = self._finder.find(str(importer), dotted, level)
+            self._resolved[asked] = None if found is None else self._paths.get(found) or Path(found)
+        return self._resolved[asked]
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[Path, str, int], Path | None]:
+        return {}
 
     @cached_property
     def _finder(self) -> Finder:
@@ -283,35 +291,45 @@ class Project:
                     yield module
 
     @cached_property
-    def _importers(self) -> dict[Path, tuple[Path, ...]]:
+    def _dependents(self) -> Dependents:
         importers: dict[Path, list[Path]] = {}
         for file in self.files:
             for module in self.runs(file):
                 importers.setdefault(module, []).append(file)
-        return {module: tuple(files) for module, files in importers.items()}
+        return Dependents(importers)
+
+    def has_no_others(self, files: frozenset[Path]) -> bool:
+        """Whether these are all files of the project, or more."""
+        return files >= self._known
 
     def dependents(self, files: Iterable[Path]) -> frozenset[Path]:
         """The given files and everything that imports them, directly or not."""
         given = frozenset(files)
-        if given >= self._known:
+        if self.has_no_others(given):
             return given
-        found = self._dependents.get(given)
-        if found is None:
-            found = self._depending_on(given)
-            if len(self._dependents) < MOST_REMEMBERED:
-                self._dependents[given] = found
-        return found
+        reached = 0
+        for file in given:
+            reached |= self._dependents.of(file)
+        return frozenset(self._dependents.paths(reached))
 
-    def _depending_on(self, given: frozenset[Path]) -> frozenset[Path]:
-        reached = set(given)
-        pending = list(given)
-        while pending:
-            file = pending.pop()
-            known = self._dependents.get(frozenset([file]))  # in a package most files lead to most others
-            if known is not None:
-                reached |= known
-                continue
-            new = set(self._importers.get(file, ())) - reached
-            reached |= new
-            pending.extend(new)
-        return frozenset(reached)
+    def users(self, file: Path) -> Files:
+        """What imports a file, directly or not, tests and the file itself left out."""
+        if self.has_no_others(frozenset([file])):
+            return 0
+        return self._dependents.of(file) & ~self._dependents.bit(file) & ~self._test_files
+
+    @cached_property
+    def _test_files(self) -> Files:
+        return sum(self._dependents.bit(file) for file in self.files if self.is_test(file))
+
+    @cached_property
+    def _called_by(self) -> CalledBy:
+        return CalledBy(self._dependents, self.calls)
+
+    def calling(self, name: str, files: Files) -> bool:
+        """Whether one of these files calls a name."""
+        return self._called_by.among(name, files) != 0
+
+    def mentioning(self, name: str, files: Files) -> Iterator[Path]:
+        """Those of these files in whose text a name stands."""
+        return (file for file in self._dependents.paths(files) if name in self.words(file))

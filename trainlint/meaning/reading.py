@@ -25,6 +25,7 @@ from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function,
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
+    from trainlint.dependents import Files
     from trainlint.project import Project
     from trainlint.source import Source
 
@@ -290,7 +291,7 @@ def _using(classes: dict[str, Class], words: frozenset[str]) -> frozenset[str]:
 
 
 def _code(function: Function) -> frozenset[str]:
-    return frozenset(words_within(function.node.body)) if isinstance(function.node, s.Define) else frozenset()
+    return words_within(function.node.body) if isinstance(function.node, s.Define) else frozenset()
 
 
 def _called(function: Function) -> frozenset[str]:
@@ -311,12 +312,12 @@ class _Elsewhere:
 
     project: Project
     entry: Unit
-    others: list[Path] | None = None
+    others: Files | None = None
     answers: dict[str, bool] = field(default_factory=dict)
 
     def calls(self, name: str) -> bool:
         if name not in self.answers:
-            self.answers[name] = any(name in self.project.calls(file) for file in self._importers())
+            self.answers[name] = self.project.calling(name, self._users())
         return self.answers[name]
 
     def names(self, name: str) -> bool:
@@ -329,14 +330,12 @@ class _Elsewhere:
         meant = re.compile(
             rf"\bimport\b[^\n]*\b{name}\b|\b{stem}\.{name}[ \t]*\(|^[ \t]+{name},", re.MULTILINE
         )
-        mentioning = (file for file in self._importers() if name in self.project.words(file))
+        mentioning = self.project.mentioning(name, self._users())
         return any(meant.search(self.project.text(file) or "") for file in mentioning)
 
-    def _importers(self) -> list[Path]:
+    def _users(self) -> Files:
         if self.others is None:
-            entry, project = self.entry.file, self.project
-            found = project.dependents([entry]) if entry is not None else ()
-            self.others = [file for file in found if file != entry and not project.is_test(file)]
+            self.others = self.project.users(self.entry.file) if self.entry.file is not None else 0
         return self.others
 
 

@@ -399,6 +399,7 @@ class Block:
     assigned: frozenset[str]
     words: frozenset[str]
     own: frozenset[str] | None = None  # memo of objects.own_attributes
+    all_words: frozenset[str] | None = None  # memo of unit.words_within
 
 
 def nodes_in(block: Block) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ class Unit:
     def code_words(self) -> frozenset[str]:
         """The names and attributes that the code uses, in all of its functions; not what it only imports."""
         if self.words is None:
-            self.words = frozenset(words_within(self.body))
+            self.words = words_within(self.body)
         return self.words
 
     @property
@@ -46,29 +46,25 @@ class Unit:
         return self.source.path
 
 
-def words_within(block: Block) -> Iterator[str]:
+def words_within(block: Block) -> frozenset[str]:
     """The names and attributes of a block and of the functions that are defined in it."""
-    yield from block.words
-    for statement in block.statements:
-        yield from _inner_words(statement)
+    if block.all_words is None:
+        block.all_words = block.words.union(*map(_inner_words, block.statements))
+    return block.all_words
 
 
-def _inner_words(statement: Statement) -> Iterator[str]:
+def _inner_words(statement: Statement) -> frozenset[str]:
     match statement:
-        case Define():
-            yield from words_within(statement.body)
-        case DefineClass(body=body) | With(body=body):
-            yield from words_within(body)
-        case (
-            If(then=first, otherwise=second)
-            | For(body=first, otherwise=second)
-            | While(body=first, otherwise=second)
-        ):
-            yield from words_within(first)
-            yield from words_within(second)
+        case Define() | DefineClass() | With():
+            return words_within(statement.body)
+        case If(then=first, otherwise=second):
+            return words_within(first) | words_within(second)
+        case For(body=first, otherwise=second) | While(body=first, otherwise=second):
+            return words_within(first) | words_within(second)
         case Try(body=first, otherwise=second, handlers=handlers):
-            for block in (first, second, *(block for _, block in handlers)):
-                yield from words_within(block)
+            blocks = (first, second, *(block for _, block in handlers))
+            return frozenset[str]().union(*map(words_within, blocks))
+    return frozenset()
 
 
 @dataclass(slots=True, eq=False)
