@@ -497,12 +497,12 @@ def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node:
     plain = _is_of_plain_kind(arguments[0], one(arguments[1])) if len(arguments) == 2 else None
     if plain is not None:
         return Constant(plain, node)
-    if len(arguments) != 2 or attached(arguments[0]) is not True:
+    if len(arguments) != 2:
         return None
     kind = one(arguments[1])
     tensor = isinstance(kind, External) and kind.name in ("torch.Tensor", "torch.autograd.Variable")
     named = isinstance(kind, Constant) and kind.value in ("item", "detach", "cpu", "data")
-    return Constant(True, node) if tensor or named else None
+    return Constant(True, node) if (tensor or named) and attached(arguments[0]) is True else None
 
 
 def _is_of_plain_kind(value: Value, kind: Value) -> bool | None:

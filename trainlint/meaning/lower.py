@@ -342,8 +342,13 @@ def _call(self: Lowering, node: Any) -> s.Expression:
 
 
 def _number(self: Lowering, node: Any) -> s.Expression:
+    written = node.value
     try:
-        return s.Literal(node, self.unit, ast.literal_eval(node.value))
+        if written.isdecimal() and (written[0] != "0" or written == "0"):
+            return s.Literal(
+                node, self.unit, int(written)
+            )  # most numbers are; Python's compiler takes longer
+        return s.Literal(node, self.unit, ast.literal_eval(written))
     except (ValueError, SyntaxError, MemoryError):
         return s.Opaque(node, self.unit)
 

@@ -373,6 +373,14 @@ def merge_names(
     if len(arms) == 1:
         return arms[0]
     merged = dict(arms[0])
+    if len(arms) == 2:
+        for name, value in arms[1].items():
+            known = merged.get(name)
+            if known is None:
+                merged[name] = value
+            elif known is not value:
+                merged[name] = choice([known, value], test, under)
+        return merged
     for arm in arms[1:]:
         for name, value in arm.items():
             if name not in merged:

@@ -120,7 +120,18 @@ def modes_of(root: Region) -> Modes:
 class _Walk:
     """One pass over a trace; the state is copied at branches and joined behind them."""
 
-    __slots__ = ("before", "conditions", "continues", "ended", "inner", "made_in", "modes", "sets", "stills")
+    __slots__ = (
+        "before",
+        "conditions",
+        "continues",
+        "ended",
+        "inner",
+        "made_in",
+        "modes",
+        "sets",
+        "stills",
+        "switched_under",
+    )
 
     def __init__(self, modes: Modes) -> None:
         self.modes = modes
@@ -134,6 +145,7 @@ class _Walk:
         self.inner: dict[int, list[int]] = {}  # the identities of a module's parts
         self.stills: dict[int, bool | None] = {}  # by the identity of the region
         self.sets = Sets()
+        self.switched_under: set[tuple[str, bool]] = set()  # all conditions that some mode was set under
 
     def region(self, region: Region, state: State, guards: Guards) -> State | None:
         """The state behind a region, None where the flow never gets there."""
@@ -241,6 +253,8 @@ class _Walk:
         entry = dict(state)
         for condition, holds in known:
             opposite = (condition, not holds)
+            if opposite not in self.switched_under:
+                continue
             for name, modes in entry.items():
                 entry[name] = self.sets.without(modes, opposite)
         return entry
@@ -286,6 +300,7 @@ class _Walk:
             self.modes.entries.setdefault(id(event), set()).update(self._modes_at(event, state))
 
     def _switch_all(self, target: Value, event: Event, state: State, guards: Guards) -> None:
+        self.switched_under |= guards
         switched = frozenset({Mode(event.detail, event, guards)})  # one for all, so that it is known again
         for part in parts(target):
             name = identity(part)

@@ -61,9 +61,13 @@ def note_start(
 
 def note_handed(machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value]) -> None:
     """A library gets a function that only the one at hand knows, and that trains: it will call it."""
-    given = [*arguments, *keywords.values()]
-    for value in (*given, *(item for v in given if isinstance(v, Sequence) for item in v.items)):
-        if not isinstance(value, Function) or not _trains_within(value) or machine.starts >= MOST:
+    given = (*arguments, *keywords.values())
+    handed = [value for value in given if type(value) is Function]
+    for value in given:
+        if type(value) is Sequence:
+            handed += [item for item in value.items if type(item) is Function]
+    for value in handed:
+        if not _trains_within(value) or machine.starts >= MOST:
             continue
         if value.node in machine.entered or any(value is one.function for one in machine.started):
             continue

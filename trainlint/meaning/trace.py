@@ -93,7 +93,10 @@ class Region:
         return region
 
     def inside(self, outer: Region) -> bool:
-        return any(region is outer for region in self.ancestors())
+        region: Region | None = self
+        while region is not None and region is not outer:
+            region = region.parent
+        return region is not None
 
 
 @dataclass(slots=True, eq=False)

@@ -237,6 +237,8 @@ def options(value: Value, limit: int = 8) -> list[Value]:
     """The distinct alternatives of a value, choices opened, at most `limit` of them."""
     if type(value) is not Choice:
         return [value]
+    if len(value.options) <= limit and Choice not in map(type, value.options):
+        return _distinct(value.options)  # as nearly always
     found: list[Value] = []
     seen: set[int] = set()
     pending: list[Value] = [value]
