@@ -31,11 +31,13 @@ MOST_FILES = 20_000  # a folder with more is no project; then only the given fil
 MOST_ENTRIES = 1_000_000  # of any kind: data sets lie beside programs
 MOST_UNMARKED_FILES = 1_000  # besides those given, where nothing says that a folder is a project
 MOST_UNMARKED_ENTRIES = 100_000
+MOST_REQUIREMENTS = 100_000  # characters that are read of a list of requirements
 
 _DERIVED = (
     "files _finder _paths _resolved _dependents _test_files _called_by _decorations unseen _stems".split()
 )
 _TABLE = re.compile(rb"^\s*\[tool\.trainlint[].]", re.MULTILINE)
+_PINNED = re.compile(r"^[ \t]*(?:- +)?(?:py)?torch *={1,3} *(\d+)\.(\d+)", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 _CALL = re.compile(r"(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(")
 
@@ -159,6 +161,19 @@ class Project:
             remembered.pop(file, None)
         for derived in _DERIVED:
             self.__dict__.pop(derived, None)
+
+    @cached_property
+    def torch_version(self) -> tuple[int, int] | None:
+        """The PyTorch that the project's requirements name exactly (`torch==0.4.1`), None where they do not."""
+        for name in ("requirements.txt", "environment.yml", "environment.yaml"):
+            try:
+                with open(self.root / name, encoding="utf-8", errors="replace") as stream:
+                    found = _PINNED.search(stream.read(MOST_REQUIREMENTS))
+            except OSError:
+                continue
+            if found is not None:
+                return int(found[1]), int(found[2])
+        return None
 
     def words(self, file: Path) -> frozenset[str]:
         """All identifiers in the text, those in strings and comments too."""

@@ -24,9 +24,7 @@ from trainlint.meaning.objects import (
     is_module,
     lineage,
 )
-from trainlint.meaning.syntax import (
-    Define,
-)
+from trainlint.meaning.syntax import Attribute, Call, Define, Literal, nodes_in
 from trainlint.meaning.values import (
     MISSING,
     NONE,
@@ -316,12 +314,23 @@ def _reads_mode(cls: Class) -> tuple[bool, bool]:
                 if member.name in ("train", "__init__"):
                     continue
                 words = member.node.body.words
-                if ("F" in words and "dropout" in words) or (
+                if ("F" in words and "dropout" in words and not _drops_nothing(member.node)) or (
                     "training" in words and not words.isdisjoint(_BY_MODE)
                 ):
                     return True, True
                 asks = asks or "training" in words
     return False, asks
+
+
+def _drops_nothing(function: Define) -> bool:
+    """Whether all calls of `F.dropout` give a rate of zero."""
+    calls = [
+        node
+        for node in nodes_in(function.body)
+        if isinstance(node, Call) and isinstance(node.function, Attribute) and node.function.name == "dropout"
+    ]
+    rates = [next((a.value for a in call.arguments[1:] if a.keyword in (None, "p")), None) for call in calls]
+    return bool(calls) and all(isinstance(rate, Literal) and rate.value == 0 for rate in rates)
 
 
 _BY_MODE = frozenset(

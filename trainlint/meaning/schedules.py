@@ -56,7 +56,10 @@ class EarlySchedule:
 
 
 def early_schedules(program: Program) -> list[EarlySchedule]:
-    found = []
+    found: list[EarlySchedule] = []
+    version = program.reading.project.torch_version
+    if version is not None and version < (1, 1):
+        return found  # until then the schedule's first step gave the first rate
     for root in program.roots:
         events = list(root.events())
         seen: list[Value] = []
