@@ -132,6 +132,7 @@ rule = Rule(
         "loss",
         "losses",
         "criterion",
+        "compute_loss",
         "loss_fn",
         "eval",
         "training_step",

@@ -1,0 +1,68 @@
+"""What the rules say about their examples does not depend on names, layout, or on what else is linted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import libcst
+import pytest
+
+from tests.disguises import reformatted, renamed, unwrapped
+from tests.examples import Case, complaints, lint_folder
+from tests.test_rules import BOOK, CASES, accept, by_origin
+from trainlint.config import Config
+from trainlint.lint import Effort, lint
+
+
+def disguised(case: Case, disguise: Callable[[str], str | None]) -> Case | None:
+    """An example with all its Python files in another guise, None where that changes nothing."""
+    files = []
+    for name, text in case.files:
+        try:
+            other = disguise(text) if name.endswith(".py") else None
+        except (SyntaxError, libcst.ParserSyntaxError):
+            return None  # a pasted piece that is no program
+        files.append((name, text if other is None else other))
+    return None if tuple(files) == case.files else replace(case, files=tuple(files))
+
+
+RENAMED = [other for case in CASES if (other := disguised(case, renamed)) is not None]
+REFORMATTED = [other for case in CASES if (other := disguised(case, reformatted)) is not None]
+UNWRAPPED = [other for case in CASES if (other := disguised(case, unwrapped)) is not None]
+OF_SEVERAL_FILES = [case for case in CASES if sum(name.endswith(".py") for name, _ in case.files) > 1]
+
+
+@pytest.mark.parametrize("case", RENAMED, ids=by_origin)
+def test_names_of_local_variables_do_not_count(case: Case, tmp_path: Path) -> None:
+    anywhere = replace(case, marks=tuple(replace(mark, words=()) for mark in case.marks))
+    accept(case, complaints(anywhere, lint_folder(case.write(tmp_path), BOOK, case.rule)))
+
+
+@pytest.mark.parametrize("case", REFORMATTED, ids=by_origin)
+def test_layout_does_not_count(case: Case, tmp_path: Path) -> None:
+    known_misses = any(mark.known_miss for mark in case.marks)
+    found = lint_folder(case.write(tmp_path), BOOK, case.rule).diagnostics
+    assert known_misses or len(found) == len(case.marks)
+    assert case.level is None or {finding.level for finding in found} <= {case.level}
+
+
+@pytest.mark.parametrize("case", UNWRAPPED, ids=by_origin)
+def test_statements_say_no_more_than_the_main_that_held_them(case: Case, tmp_path: Path) -> None:
+    assert len(lint_folder(case.write(tmp_path), BOOK, case.rule).diagnostics) <= len(case.marks)
+
+
+@pytest.mark.parametrize("case", OF_SEVERAL_FILES, ids=by_origin)
+def test_a_file_alone_is_read_as_within_its_project(case: Case, tmp_path: Path) -> None:
+    folder = case.write(tmp_path)
+    config = Config(root=folder, select=(case.rule,))
+
+    def said(*paths: Path) -> Counter[tuple[str, str, int, str]]:
+        report = lint(list(paths), config, BOOK, cwd=folder, effort=Effort(jobs=0))
+        found = report.diagnostics
+        return Counter((f.name, f.where.path, f.where.line, f.level) for f in found)
+
+    alone = [said(folder / name) for name, _ in case.files if name.endswith((".py", ".ipynb"))]
+    assert set().union(*alone) == set(said(folder))
