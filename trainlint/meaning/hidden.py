@@ -104,7 +104,7 @@ def _kept(program: Program) -> Iterator[tuple[Instance, str, Sequence | Mapping,
     for instance in program.instances:
         if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
             continue
-        if _is_unfinished(instance.cls) or (instance.symbolic and _is_base(program, instance.cls)):
+        if _is_unfinished(instance.cls):
             continue
         for name, value in instance.attributes.items():
             for option in options(value):
@@ -113,7 +113,7 @@ def _kept(program: Program) -> Iterator[tuple[Instance, str, Sequence | Mapping,
                 if isinstance(option, Sequence) and option.kind == "generator":
                     continue
                 every = [m for m in _modules_in(option) if _is_trainable(m)]
-                if every:
+                if every and not (instance.symbolic and _is_base(program, instance.cls)):
                     yield instance, name, option, every
 
 
@@ -213,9 +213,12 @@ def _is_unfinished(cls: Class) -> bool:
 def _is_base(program: Program, cls: Class) -> bool:
     """Whether other classes are made of one that nobody makes itself: what is kept at last is read from them."""
     project, file = program.reading.project, cls.unit.file
-    named = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{cls.node.name}\b")
-    readers = {file, *project.dependents([file])} if file is not None else set()
-    return any(named.search(project.text(each) or "") for each in readers if each is not None)
+    if file is None:
+        return False
+    name = cls.node.name
+    named = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{name}\b")
+    readers = (each for each in {file, *project.dependents([file])} if name in project.words(each))
+    return any(named.search(project.text(each) or "") for each in readers)
 
 
 def _lists_parameters(cls: Class) -> bool:
