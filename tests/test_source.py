@@ -387,3 +387,8 @@ def test_reading_does_not_import_libcst():
         "assert not [name for name in sys.modules if name.startswith('libcst')]"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_long_head_of_comments_with_windows_line_ends_is_read_at_once():
+    text = "# a line of the licence\r\n" * 500 + "\r\n" * 500 + "x = 1\r\n"
+    assert [type(s).__name__ for s in source_from_text(text, "a.py").body] == ["SimpleStatementLine"]

@@ -29,7 +29,7 @@ __all__ = ["Source", "SourceError", "read_source", "source_from_text"]
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
-_INDENTED = re.compile(r"(?:[ \t]*(?:#.*)?\r?\n)*[ \t]+[^\s#]")  # the first line of code
+_INDENTED = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n)*[ \t]+[^\s#]")  # the first line of code
 _CONSOLE = re.compile(r"\A\s*(?:>>>|In \[)|^[ \t]*[%!][A-Za-z]", re.MULTILINE)  # no line of Python begins so
 _LEADING_FEEDS = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
 
