@@ -11,6 +11,7 @@ from trainlint.meaning.history import is_marked_volatile
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modes import behind
+from trainlint.meaning.modules import holds_no_weights
 from trainlint.meaning.objects import decorator_names, find_member, lineage
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Region
@@ -43,6 +44,7 @@ def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
     return (
         is_marked_volatile(event.inputs)
         or is_frozen(event)
+        or all(map(holds_no_weights, options(event.target)))
         or _is_hooked(event)
         or _measures_what_is_cut(event)
         or all(map(_switches_gradients_off, options(event.target)))

@@ -356,6 +356,27 @@ def has_weights(value: Value, depth: int = 0) -> bool | None:
     return None
 
 
+def holds_no_weights(value: Value, depth: int = 0) -> bool:
+    """Whether the project's own module is shown whole and has no parameters: a filter with fixed coefficients."""
+    if not isinstance(value, Instance) or not isinstance(value.cls, Class) or depth > 5:
+        return False
+    members = [m for base in lineage(value.cls) if isinstance(base, Class) for m in base.names.values()]
+    words = (m.node.body.words for m in members if isinstance(m, Function) and isinstance(m.node, Define))
+    if has_unknown_base(value.cls) or any(not _PARAMETERS.isdisjoint(found) for found in words):
+        return False
+    for name, inner in held(value, by_default):
+        if isinstance(inner, Instance) and is_module(inner) and inner is not value:
+            layer = layer_name(inner.cls.name) if isinstance(inner.cls, External) else None
+            if not holds_no_weights(inner, depth + 1) and (layer is None or layer in WEIGHTED):
+                return False
+        elif name == "*dynamic" or _could_be_module(inner):
+            return False
+    return True
+
+
+_PARAMETERS = frozenset("Parameter ParameterList ParameterDict register_parameter".split())
+
+
 def is_parameter(value: Value) -> bool:
     """A weight of its own, `nn.Parameter(...)`, unless it is made frozen."""
     match value:
