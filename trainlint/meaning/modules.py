@@ -367,7 +367,8 @@ def holds_no_weights(value: Value, depth: int = 0) -> bool:
     for name, inner in held(value, by_default):
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
             layer = layer_name(inner.cls.name) if isinstance(inner.cls, External) else None
-            if not holds_no_weights(inner, depth + 1) and (layer is None or layer in WEIGHTED):
+            plain = layer is not None and layer not in WEIGHTED and layer not in _HOLDERS
+            if not plain and not holds_no_weights(inner, depth + 1):
                 return False
         elif name == "*dynamic" or _could_be_module(inner):
             return False
