@@ -370,9 +370,16 @@ def holds_no_weights(value: Value, depth: int = 0) -> bool:
             plain = layer is not None and layer not in WEIGHTED and layer not in _HOLDERS
             if not plain and not holds_no_weights(inner, depth + 1):
                 return False
-        elif name == "*dynamic" or _could_be_module(inner):
+        elif name == "*dynamic" or _could_be_module(inner) or _is_foreign(inner):
             return False
     return True
+
+
+def _is_foreign(value: Value) -> bool:
+    """Whether an object is of a library that is not known: it may be a network."""
+    if not isinstance(value, Instance) or not isinstance(value.cls, External):
+        return False
+    return not value.cls.name.startswith(("torch.", "builtins.", "collections.", "numpy."))
 
 
 _PARAMETERS = frozenset("Parameter ParameterList ParameterDict register_parameter".split())
