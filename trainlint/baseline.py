@@ -46,6 +46,8 @@ class Baseline:
 
 def read_baseline(file: Path) -> Baseline:
     """Read a baseline; a ConfigError names what is wrong with it."""
+    if file.exists() and not file.is_file():
+        raise ConfigError(shown(file), "cannot be read: not a regular file")
     try:
         content = json.loads(file.read_bytes())
     except OSError as error:

@@ -12,12 +12,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from trainlint.small_files import read_small
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-LARGEST = 64_000  # characters of one file
+LARGEST = 64_000  # bytes of one file
+MOST_PARTS = 50_000  # of one file, aliases written out
+DEEPEST = 60  # lists and tables within one another
 MOST_FILES = 300  # of one folder of configurations
 MOST_NESTED = 8  # default lists within default lists
 SUFFIXES = (".yaml", ".yml", ".json", ".toml")
@@ -29,48 +33,75 @@ _GLOBAL = re.compile(r"^#[ \t]*@package[ \t]+_global_", re.MULTILINE)
 
 def read_configuration(file: Path) -> Any:
     """What a configuration file holds; None where it cannot be read."""
+    text = _text(file) if file.suffix in SUFFIXES else None
+    return None if text is None else parse_configuration(text, file.suffix)
+
+
+def _text(file: Path) -> str | None:
+    content = read_small(file, LARGEST)
     try:
-        if file.suffix not in SUFFIXES or file.stat().st_size > LARGEST:
-            return None
-        text = file.read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        return None if content is None else content.decode("utf-8").replace("\r\n", "\n")
+    except ValueError:
         return None
-    return parse_configuration(text, file.suffix)
 
 
 def parse_configuration(text: str, suffix: str) -> Any:
-    """A text as plain objects; None where it is no such text."""
+    """A text as plain objects; None where it is no such text, or one made to be endless."""
     try:
         match suffix:
             case ".json":
-                return json.loads(text)
+                found = json.loads(text)
             case ".toml":
-                return tomllib.loads(text)
+                found = tomllib.loads(text)
             case _:
-                return _parse_yaml(text)
+                found = _parse_yaml(text)
     except (ValueError, RecursionError):
         return None
+    return found if _is_bounded(found) else None
+
+
+def _is_bounded(found: Any) -> bool:
+    """Whether there is an end soon: aliases of YAML repeat what they name, and may name what they stand in."""
+    left, todo = MOST_PARTS, [(found, 0)]
+    while todo:
+        inner, depth = todo.pop()
+        left -= 1
+        if left < 0 or depth > DEEPEST:
+            return False
+        inside = inner.values() if isinstance(inner, dict) else inner if isinstance(inner, list) else ()
+        todo += [(part, depth + 1) for part in inside]
+    return True
 
 
 def read_ini(file: Path) -> dict[str, dict[str, str]] | None:
     """The sections of a file for `configparser`."""
     import configparser
 
-    parser = configparser.ConfigParser()
-    try:
-        if file.stat().st_size > LARGEST:
-            return None
-        parser.read_string(file.read_text(encoding="utf-8"))
-        return {name: dict(parser.items(name)) for name in parser.sections()}
-    except (OSError, ValueError, configparser.Error):
+    text = _text(file)
+    if text is None:
         return None
+    parser = configparser.ConfigParser(interpolation=None)  # a few lines of it can stand for gigabytes
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return None
+    found = {name: dict(parser.items(name)) for name in parser.sections()}
+    return {
+        name: {key: value for key, value in options.items() if "%(" not in (value or "")}
+        for name, options in found.items()
+    }
 
 
 def _parse_yaml(text: str) -> Any:
     import yaml  # type: ignore[import-untyped]  # a dependency of LibCST as well
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
     try:
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:  # the loader written in C recurses without a limit, to the end of the process
+                return None
         return yaml.load(text, Loader=loader)
     except yaml.YAMLError:
         return None
@@ -138,13 +169,8 @@ def _default(folder: Path, group: str, words: str, name: str, depth: int) -> Ite
 
 
 def _is_global(folder: Path, name: str) -> bool:
-    try:
-        return (
-            _GLOBAL.search((folder / f"{name.removesuffix('.yaml')}.yaml").read_text(encoding="utf-8"))
-            is not None
-        )
-    except (OSError, ValueError):
-        return False
+    text = _text(folder / f"{name.removesuffix('.yaml')}.yaml")
+    return text is not None and _GLOBAL.search(text) is not None
 
 
 def _merge(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
@@ -194,10 +220,9 @@ def targets(folder: Path) -> frozenset[str]:
     """The dotted names behind `_target_` in the configurations of a folder."""
     found: set[str] = set()
     try:
-        files = [file for suffix in ("*.yaml", "*.yml") for file in sorted(folder.rglob(suffix))][:MOST_FILES]
-        for file in files:
-            if file.stat().st_size <= LARGEST:
-                found.update(_TARGET.findall(file.read_text(encoding="utf-8")))
+        files = [file for suffix in ("*.yaml", "*.yml") for file in sorted(folder.rglob(suffix))]
     except (OSError, ValueError):
-        pass
+        files = []
+    for file in files[:MOST_FILES]:
+        found.update(_TARGET.findall(_text(file) or ""))
     return frozenset(found)

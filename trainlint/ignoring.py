@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainlint.small_files import read_small
+
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
         tuple[Path, GitIgnoreSpec], ...
     ]  # from the root downwards; the last that has an opinion wins
 
+MOST_PATTERNS = 1_000_000  # bytes of one file of patterns
 VCS_FOLDERS = (".git", ".hg", ".svn", ".jj")
 
 
@@ -62,10 +65,9 @@ def repository(folder: Path) -> Path | None:
 
 
 def _spec(file: Path) -> GitIgnoreSpec | None:
-    try:
-        lines = file.read_text("utf-8", "replace").splitlines()
-    except OSError:
+    content = read_small(file, MOST_PATTERNS)
+    if content is None:
         return None
     from pathspec import GitIgnoreSpec  # as long to load as a small file takes to lint
 
-    return GitIgnoreSpec.from_lines(lines)
+    return GitIgnoreSpec.from_lines(content.decode("utf-8", "replace").splitlines())

@@ -23,6 +23,7 @@ from trainlint.discovery import Discovery, Excludes, TooManyEntries, discover, i
 from trainlint.ignoring import VCS_FOLDERS
 from trainlint.imports import Finder, imports_in
 from trainlint.records import dataclass
+from trainlint.small_files import read_small
 from trainlint.source import Source, read_source
 
 __all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]
@@ -31,7 +32,8 @@ MOST_FILES = 20_000  # a folder with more is no project; then only the given fil
 MOST_ENTRIES = 1_000_000  # of any kind: data sets lie beside programs
 MOST_UNMARKED_FILES = 1_000  # besides those given, where nothing says that a folder is a project
 MOST_UNMARKED_ENTRIES = 100_000
-MOST_REQUIREMENTS = 100_000  # characters that are read of a list of requirements
+MOST_REQUIREMENTS = 100_000  # bytes of a list of requirements
+MOST_SETTINGS = 1_000_000  # bytes of a pyproject.toml
 
 _DERIVED = (
     "files _finder _paths _resolved _dependents _test_files _called_by _decorations unseen _stems".split()
@@ -78,10 +80,8 @@ def _is_marked(folder: Path) -> bool:
     marks = ("trainlint.toml", *VCS_FOLDERS)
     if any(os.path.exists(folder / name) for name in marks):
         return True
-    try:
-        return _TABLE.search((folder / "pyproject.toml").read_bytes()) is not None
-    except OSError:
-        return False
+    content = read_small(folder / "pyproject.toml", MOST_SETTINGS)
+    return content is not None and _TABLE.search(content) is not None
 
 
 @dataclass(eq=False)
@@ -166,11 +166,8 @@ class Project:
     def torch_version(self) -> tuple[int, int] | None:
         """The PyTorch that the project's requirements name exactly (`torch==0.4.1`), None where they do not."""
         for name in ("requirements.txt", "environment.yml", "environment.yaml"):
-            try:
-                with open(self.root / name, encoding="utf-8", errors="replace") as stream:
-                    found = _PINNED.search(stream.read(MOST_REQUIREMENTS))
-            except OSError:
-                continue
+            text = read_small(self.root / name, MOST_REQUIREMENTS)
+            found = _PINNED.search(text.decode("utf-8", "replace")) if text is not None else None
             if found is not None:
                 return int(found[1]), int(found[2])
         return None
