@@ -39,14 +39,14 @@ def test_a_pipe_where_a_file_is_expected_does_not_stop_the_run(tmp_path: Path, n
     (tmp_path / "train.py").write_text(TRAIN)
     os.mkfifo(tmp_path / name)
     run = [sys.executable, "-m", "trainlint", "--select=missing-zero-grad", "."]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(run, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert "error[missing-zero-grad]" in done.stdout
 
 
 def test_a_baseline_that_is_a_folder_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "known.json").mkdir()
     run = [sys.executable, "-m", "trainlint", "--baseline", "known.json", "."]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(run, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["trainlint: known.json: cannot be read: not a regular file"]
 
@@ -58,7 +58,10 @@ def test_a_yaml_file_without_end_is_unknown(text: str) -> None:
 
 def test_aliases_that_stand_for_more_than_memory_holds_are_unknown() -> None:
     lines = ["a: &a [" + "1, " * 9 + "1]"]
-    lines += [f"{new}: &{new} [" + f"*{old}, " * 9 + f"*{old}]" for old, new in zip("abcdefgh", "bcdefghi")]
+    lines += [
+        f"{new}: &{new} [" + f"*{old}, " * 9 + f"*{old}]"
+        for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    ]
     assert parse_configuration("\n".join(lines), ".yaml") is None
 
 
