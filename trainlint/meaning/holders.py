@@ -7,7 +7,7 @@ from trainlint.meaning.dataflow import (
     same,
 )
 from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, of_kind
-from trainlint.meaning.methods import role
+from trainlint.meaning.roles import role
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import (
     Assign,

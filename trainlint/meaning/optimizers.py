@@ -7,8 +7,8 @@ import re
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import certainty, operation, walk
 from trainlint.meaning.facts.optimizers import is_optimizer_class
-from trainlint.meaning.methods import is_unseen_object, role
 from trainlint.meaning.objects import external_bases, is_module
+from trainlint.meaning.roles import is_unseen_object, role
 from trainlint.meaning.values import (
     Argument,
     Choice,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Modes, modes_of
+from trainlint.meaning.roles import role
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Instance
 
@@ -57,8 +58,6 @@ class Program:
     @cached_property
     def optimizers(self) -> list[Instance]:
         """The optimizers that the code makes."""
-        from trainlint.meaning.methods import role
-
         return [instance for instance in self.instances if role(instance) == "optimizer"]
 
     def words(self, unit: Unit) -> frozenset[str]:

@@ -9,7 +9,6 @@ from trainlint.meaning.dataflow import attached, same, walk
 from trainlint.meaning.fillers import teaches_nothing
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
 from trainlint.meaning.fragments import has_no_imports
-from trainlint.meaning.methods import role
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of
@@ -22,6 +21,7 @@ from trainlint.meaning.reach import (
     uses_weights,
 )
 from trainlint.meaning.rhythm import is_seldom
+from trainlint.meaning.roles import role
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
