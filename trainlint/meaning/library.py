@@ -370,6 +370,7 @@ def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: 
     if not isinstance(inner, Instance):
         return None
     twin = Instance(inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic)
+    twin.places.update(inner.places)
     machine.instances.append(twin)
     return twin
 
