@@ -113,7 +113,9 @@ def _is_class_like(name: str) -> bool:
 def modes_of(root: Region) -> Modes:
     modes = Modes()
     if any(event.kind == "forward" for event in root.events()):
-        _Walk(modes).region(root, {}, frozenset())
+        _Walk(modes, [event for event in root.events() if event.kind == "attach"]).region(
+            root, {}, frozenset()
+        )
     return modes
 
 
@@ -126,6 +128,7 @@ class _Walk:
         "continues",
         "ended",
         "inner",
+        "late",
         "made_in",
         "modes",
         "sets",
@@ -133,8 +136,9 @@ class _Walk:
         "switched_under",
     )
 
-    def __init__(self, modes: Modes) -> None:
+    def __init__(self, modes: Modes, attached: list[Event]) -> None:
         self.modes = modes
+        self.late = {id(event): event for event in attached}  # parts that other parts give way to, not yet
         self.before: State = {}  # the mode that each module was last switched from
         self.made_in: dict[Hashable, Region] = {}  # the loop that makes a module anew in each turn
         self.continues: list[list[State]] = []
@@ -202,7 +206,7 @@ class _Walk:
             return self._still(item)
         if type(item) is Leave:
             return None if item.kind == "return" else False
-        return item.kind not in ("mode", "forward")
+        return item.kind not in ("mode", "forward", "attach")
 
     def _loop(self, region: Region, state: State, guards: Guards) -> State | None:
         if region.unrolled:
@@ -298,13 +302,20 @@ class _Walk:
                 self._switch_all(target, event, state, guards)
         elif event.kind == "forward":
             self.modes.entries.setdefault(id(event), set()).update(self._modes_at(event, state))
+        elif event.kind == "attach":
+            self.late.pop(id(event), None)
 
     def _switch_all(self, target: Value, event: Event, state: State, guards: Guards) -> None:
         self.switched_under |= guards
         switched = frozenset({Mode(event.detail, event, guards)})  # one for all, so that it is known again
-        for part in parts(target):
+        switching = parts(target)
+        late = self._not_yet(switching) if self.late else ()
+        for part in switching:
             name = identity(part)
-            if name is not None:
+            if id(part) in late:
+                if name is not None and name in state:
+                    state[name] |= UNKNOWN
+            elif name is not None:
                 self._switch(name, event, state, switched)
                 self._note_home(name, part)
             else:
@@ -312,6 +323,12 @@ class _Walk:
         for name in _changed_inside(target):
             if any(m.training is not event.detail for m in state.get(name, UNKNOWN)):
                 state[name] = frozenset({Mode(None, event, guards)})
+
+    def _not_yet(self, switching: list[Value]) -> set[int]:
+        """The identities of what becomes a part of these modules only later: `clf.features = target_features`."""
+        owners = {id(part) for part in switching}
+        later = [event.value for event in self.late.values() if id(event.target) in owners]
+        return {id(part) for value in later if value is not None for part in parts(value)}
 
     def _note_home(self, name: Hashable, part: Value) -> None:
         home = made_in(part) if name not in self.made_in else None

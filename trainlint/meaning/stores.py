@@ -6,7 +6,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.dataflow import attached, descends
 from trainlint.meaning.fragments import say
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import counters, find_member, get_attribute
+from trainlint.meaning.objects import counters, find_member, get_attribute, is_module
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
@@ -193,7 +193,19 @@ def _store_attribute(
                 _note_attribute_sum(machine, target, value, node)
                 _note_reset(machine, f".{target.name}", value, node)
                 option.places[target.name] = node
+            _note_attached(machine, option, target.name, value, node)
             machine.write(option.attributes, target.name, _counted(option, target.name, value, node))
+
+
+def _note_attached(machine: Machine, owner: Instance, name: str, value: Value, node: s.Statement) -> None:
+    """A module takes the place of another one: modes that were set before did not reach it."""
+    old, new = owner.attributes.get(name), one(value)
+    if old is None or not isinstance(new, Instance) or not is_module(new) or not is_module(owner):
+        return
+    if all(
+        isinstance(option, Instance) and option is not new and is_module(option) for option in options(old)
+    ):
+        machine.record("attach", node, owner, new, detail=name)
 
 
 def _counted(holder: Instance, name: str, value: Value, node: s.Statement) -> Value:

@@ -18,7 +18,7 @@ RegionKind = Literal["root", "loop", "branch", "arm", "call", "closure", "import
 EventKind = Literal[
     "forward", "backward", "zero_grad", "step", "schedule", "mode", "set_epoch", "load", "load_state",
     "criterion", "keep", "grad_write", "lr_write", "unscale", "update", "clip", "unresolved", "sync",
-    "grad_mode", "requires_grad", "save", "reset", "device", "fit", "descent",
+    "grad_mode", "requires_grad", "save", "reset", "device", "fit", "descent", "attach",
 ]  # fmt: skip
 
 
