@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import field
 
+from trainlint.meaning.dispatch import held_by_arms
 from trainlint.meaning.flow import implications
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.methods import SELF_RETURNING
@@ -39,6 +40,7 @@ from trainlint.records import dataclass
 MADE = frozenset({Mode(True)})
 PRETRAINED = frozenset({Mode(False, pretrained=True)})
 UNKNOWN = frozenset({Mode(None)})
+_NOTHING = frozenset[int]()
 _INNER_MODULES = frozenset("modules named_modules children named_children".split())
 
 
@@ -230,6 +232,7 @@ class _Walk:
 
     def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
         ends: list[State] = []
+        ended: list[tuple[Region, State]] = []  # each arm with the state behind it
         before = dict(self.before)
         arms = [a for a in region.items if type(a) is Region]
         for arm in arms:
@@ -242,12 +245,16 @@ class _Walk:
             )
             if after is not None:
                 ends.append(after)
+                ended.append((arm, after))
         if len(arms) == 1:
             past = _in_mode(dict(state), arms[0], not arms[0].holds)
             ends += [past] if past is not None else []
         if not ends:
             return None
         joined = dict(self.sets.join(ends))
+        apart = held_by_arms(region) if len(ended) > 1 else {}
+        for arm, after in ended:
+            joined.update((name, after[name]) for name in apart.get(id(arm), _NOTHING).intersection(after))
         for name in {n for arm in arms if asks_for_mode(arm) and not asks_now(arm) for n in _switched(arm)}:
             joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
         return joined
