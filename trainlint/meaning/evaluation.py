@@ -8,6 +8,7 @@ from trainlint.meaning.dataflow import attached, certainty, walk
 from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.members import entry_of
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.modules import (
     normalises_by_batch_only,
@@ -189,7 +190,7 @@ class Evaluation:
         target = self.event.target
         if only_tracks_instances(target) or normalises_by_batch_only(target) or _asks_for_losses(self.event):
             return False
-        return shown_mode_dependence(target)
+        return shown_mode_dependence(target, entry_of(self.event))
 
 
 def _asks_for_losses(event: Event) -> bool:

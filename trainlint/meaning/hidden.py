@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.members import used_names
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import (
     find_member,
@@ -94,6 +95,8 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
             continue  # a table of alternatives: the one that was chosen is registered
         place = instance.places.get(name, container.node)
         assert place is not None
+        if modules and not _is_used(program, instance, name, modules):
+            continue  # an alternative that was tried once
         if modules and not (place.unit.source.notebook and _is_shown(program, instance)):
             found.setdefault(id(place.cst), HiddenModules(instance, name, container, modules, place))
     return list(found.values())
@@ -183,6 +186,11 @@ def _is_one_of(node: Node | None, attribute: str) -> bool:
     while isinstance(node, Subscript):
         node = node.value
     return isinstance(node, Attribute) and node.name == attribute
+
+
+def _is_used(program: Program, instance: Instance, name: str, modules: tuple[Instance, ...]) -> bool:
+    used = used_names(instance.cls) if isinstance(instance.cls, Class) else None
+    return used is None or name in used or _is_called(program, modules)
 
 
 def _is_called(program: Program, modules: tuple[Instance, ...]) -> bool:

@@ -17,6 +17,7 @@ from trainlint.meaning.facts.layers import (
 )
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.pretrained import drops_by_default
+from trainlint.meaning.members import ALL_CHILDREN, used_names
 from trainlint.meaning.objects import (
     CLOSED,
     external_bases,
@@ -87,13 +88,13 @@ def _is_plain(holder: Instance, name: str) -> bool:
     return (name.startswith("*") and name not in ("*layers", "*registered")) or not is_module(holder)
 
 
-def mode_dependent(value: Value, depth: int = 0) -> bool | None:
-    """Whether train and eval mode differ for a module; None where that cannot be told."""
-    answers = {_mode_dependent(option, depth) for option in by_default(value)}
+def mode_dependent(value: Value, depth: int = 0, entry: str | None = None) -> bool | None:
+    """Whether train and eval mode differ for a module, for a call of its method `entry`; None where that cannot be told."""
+    answers = {_mode_dependent(option, depth, entry) for option in by_default(value)}
     return True if True in answers else (None if None in answers or not answers else False)
 
 
-def _mode_dependent(value: Value, depth: int) -> bool | None:
+def _mode_dependent(value: Value, depth: int, entry: str | None = None) -> bool | None:
     if not isinstance(value, Instance) or depth > 6:
         return None
     if isinstance(value.cls, External):
@@ -102,7 +103,10 @@ def _mode_dependent(value: Value, depth: int) -> bool | None:
     if drops:
         return True
     answers: set[bool | None] = {None} if asks or CLOSED in value.attributes else set()
+    used = used_names(value.cls, entry)
     for name, inner in held(value, by_default):
+        if used is not None and name not in used and not name.startswith("*"):
+            continue
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
             answers.add(_mode_dependent(inner, depth + 1))
         elif name == "*dynamic" or (_could_be_module(inner) and _is_read(value.cls, name)):
@@ -135,12 +139,9 @@ def _is_read(cls: Class, name: str) -> bool:
         for member in base.names.values() if isinstance(base, Class) else ():
             if isinstance(member, Function) and isinstance(member.node, Define) and member.name != "__init__":
                 words = member.node.body.words
-                if name in words or not _ALL_CHILDREN.isdisjoint(words):
+                if name in words or not ALL_CHILDREN.isdisjoint(words):
                     return True
     return False
-
-
-_ALL_CHILDREN = frozenset("children modules named_children named_modules _modules getattr".split())
 
 
 def only_tracks_instances(value: Value) -> bool:
@@ -173,10 +174,10 @@ def starts_in_eval_mode(value: Value) -> bool:
     )
 
 
-def shown_mode_dependence(value: Value) -> bool | None:
+def shown_mode_dependence(value: Value, entry: str | None = None) -> bool | None:
     """Whether a network depends on the mode; False where the code shows it whole and nothing that does, so that a
     branch on `self.training` or a part that was not followed is no reason to say so."""
-    found = mode_dependent(value)
+    found = mode_dependent(value, 0, entry)
     if found is None and not any(_is_left_to_others(option) for option in options(value)):
         return False
     return found

@@ -8,6 +8,7 @@ from trainlint.diagnostic import Certainty
 from trainlint.meaning.dataflow import attached, certainty, same, walk
 from trainlint.meaning.flow import enclosing_call, implications, of_kind
 from trainlint.meaning.flow import key as condition_key
+from trainlint.meaning.members import entry_of
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.modules import mode_dependent, parts, shown_mode_dependence
 from trainlint.meaning.objects import find_member, is_module
@@ -62,7 +63,7 @@ class StuckForward:
 
     @property
     def mode_dependent(self) -> bool | None:
-        return shown_mode_dependence(self.forward.target)
+        return shown_mode_dependence(self.forward.target, entry_of(self.forward))
 
     @property
     def known(self) -> Certainty:
@@ -75,7 +76,7 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
     for root in program.roots:
         for event in of_kind(root, "forward"):
             loop = _training_loop(event, through)
-            if loop is None or shown_mode_dependence(event.target) is False:
+            if loop is None or shown_mode_dependence(event.target, entry_of(event)) is False:
                 continue
             for mode in sorted(program.modes_of(root).at(event), key=lambda m: m.training is None):
                 if mode.pretrained and mode_dependent(event.target) is not True:

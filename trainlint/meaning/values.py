@@ -128,6 +128,9 @@ class Class:
     lineage: tuple[Class | External | Unknown, ...] | None = None  # this class first, see objects.lineage
     is_module: bool | None = None  # memo of objects.is_module
     counters: frozenset[str] | None = None  # see objects.counters
+    used: dict[str | None, tuple[frozenset[str] | None]] = field(
+        default_factory=dict
+    )  # see members.used_names
 
 
 @dataclass(slots=True, eq=False)
