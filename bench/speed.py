@@ -5,9 +5,9 @@
 FOLDER defaults to a copy of the installed `torch/optim`, on its own: inside torch the linter would read half of torch,
 because `import torch` leads there. Everything is paired and alternates: each round lints
 the folder in this process (no workers, nothing kept between rounds) and then only parses the very texts that the
-linter parsed, both in seconds of the processor. The second part starts fresh processes: `trainlint` on one file of
-500 lines against `python -c "import libcst"`, both from bytecode, as an installation has it. Printed are medians and
-the ratios of each pair.
+linter parsed, both in seconds of the processor. A file that is no Python is left out of both, and named on stderr.
+The second part starts fresh processes: `trainlint` on one file of 500 lines against `python -c "import libcst"`,
+both from bytecode, as an installation has it. Printed are medians and the ratios of each pair.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,9 @@ import libcst
 from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.lint import Effort, lint
+from trainlint.source import SourceError, read_source
 
+GITIGNORE_SIGN = re.compile(r"[*?[\\]")
 EPOCH = """
 for images, kinds in loader:
     loss = criterion(model(images), kinds)
@@ -65,11 +68,16 @@ def copy_of_optim(scratch: Path) -> Path:
 
 
 def report_linting(folder: Path, rounds: int) -> None:
-    with parsed_texts() as texts:
+    with parsed_texts() as (texts, refused):
         lint_once(folder)  # also warms imports, compiled patterns and the system's file cache, for both sides
+    broken = tuple(broken_files(folder)) if refused else ()
+    if broken:
+        print(*(f"left out, a syntax error: {name}" for name in broken), sep="\n", file=sys.stderr)
+        with parsed_texts() as (texts, _):  # what only a broken file imports is not parsed now
+            lint_once(folder, broken)
     linted, parsed = [], []
     for _ in range(rounds):
-        linted.append(processor_seconds(lambda: lint_once(folder)))
+        linted.append(processor_seconds(lambda: lint_once(folder, broken)))
         parsed.append(processor_seconds(lambda: parse_all(texts)))
     lines = sum(text.count("\n") for text in texts)
     everything = sum(file.read_bytes().count(b"\n") for file in folder.rglob("*.py"))
@@ -77,8 +85,23 @@ def report_linting(folder: Path, rounds: int) -> None:
     print_pair("trainlint", linted, "libcst.parse_module", parsed)
 
 
-def lint_once(folder: Path) -> None:
-    lint([folder], Config(root=folder, exclude=()), open_book(), effort=Effort(jobs=0))
+def lint_once(folder: Path, broken: tuple[str, ...] = ()) -> None:
+    exclude = tuple("/" + GITIGNORE_SIGN.sub(r"\\\g<0>", name) for name in broken)
+    lint([folder], Config(root=folder, exclude=exclude), open_book(), effort=Effort(jobs=0))
+
+
+def broken_files(folder: Path) -> Iterator[str]:
+    """The Python files, relative to the folder, that can be read and not parsed."""
+    for file in sorted(folder.rglob("*.py")):
+        name = file.relative_to(folder).as_posix()
+        try:
+            source = read_source(file, name)
+        except SourceError:
+            continue  # the linter does not get to parsing it either
+        try:
+            _ = source.tree
+        except SourceError:
+            yield name
 
 
 def parse_all(texts: list[str]) -> None:
@@ -87,18 +110,25 @@ def parse_all(texts: list[str]) -> None:
 
 
 @contextmanager
-def parsed_texts() -> Iterator[list[str]]:
-    """The texts that are parsed inside the `with` block."""
+def parsed_texts() -> Iterator[tuple[list[str], list[str]]]:
+    """The texts that are parsed inside the `with` block, and those that LibCST refuses there."""
     texts: list[str] = []
+    refused: list[str] = []
     parse = libcst.parse_module
 
     def noting(source: str | bytes, *arguments: object) -> object:
-        texts.append(source if isinstance(source, str) else source.decode())
-        return parse(source, *arguments)  # type: ignore[arg-type]
+        text = source if isinstance(source, str) else source.decode()
+        try:
+            tree = parse(source, *arguments)  # type: ignore[arg-type]
+        except BaseException:
+            refused.append(text)
+            raise
+        texts.append(text)
+        return tree
 
     libcst.parse_module = noting  # type: ignore[assignment]
     try:
-        yield texts
+        yield texts, refused
     finally:
         libcst.parse_module = parse
 
