@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from trainlint import workers
-from trainlint.deep_thread import Lost
+from trainlint.deep_thread import Lost, start_deep_thread
 from trainlint.workers import answer_each
 
 TWICE = [2 * number for number in range(20)]
@@ -128,3 +128,23 @@ def test_no_process_is_left_behind() -> None:
     with pytest.raises(KeyboardInterrupt):
         answer_each(doubling, None, range(50), jobs=2, progress=interrupt)
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts what Linux says of one thread")
+def test_a_recursion_that_goes_to_and_fro_asks_for_no_new_memory() -> None:
+    import resource
+
+    found = []
+
+    def descend(levels: int) -> int:
+        return levels and 1 + descend(levels - 1)
+
+    def work() -> None:
+        descend(1000)  # touches what it needs
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        for _ in range(1000):
+            descend(1000)
+        found.append(resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before)
+
+    start_deep_thread(work).join()
+    assert found[0] < 1000  # one page for each turn and more, where every piece of the stack is given back

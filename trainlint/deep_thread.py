@@ -20,6 +20,7 @@ from trainlint.records import dataclass
 RECURSION_LIMIT = 20_000
 OBJECTS_PER_COLLECTION = 10_000_000  # new ones that are still there: about a gigabyte
 STACK_BYTES = 256 * 2**20  # address space only: a page costs memory when it is first touched
+FRAME_WORDS = 2**17  # of the lowest frame, a megabyte with as much above it, see `_with_room`
 
 Start = Callable[[Any], Callable[[Any], Any]]
 Note = Callable[[int, Any], None]
@@ -78,6 +79,7 @@ def _answer_until_stuck(
 def start_deep_thread(work: Callable[[], None]) -> threading.Thread:
     """Start the work with all the depth that the machine grants."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
+    work = _with_room(work)
     before = threading.stack_size()
     for size in (STACK_BYTES, STACK_BYTES // 8):
         threading.stack_size(size)
@@ -92,6 +94,22 @@ def start_deep_thread(work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
+
+
+def _with_room(work: Callable[[], None]) -> Callable[[], None]:
+    """The same work on a frame that asks for much room.
+
+    Python takes the memory for its frames in pieces of 16 kilobytes and gives each back as soon as it is empty.
+    A deep recursion goes to and fro over the end of a piece hundreds of thousands of times, and asks the system for
+    memory each time: a tenth of a run. A frame that does not fit gets a piece of the next power of two, which
+    what it calls may fill.
+    """
+
+    def run() -> None:
+        work()
+
+    run.__code__ = run.__code__.replace(co_stacksize=FRAME_WORDS)
+    return run
 
 
 def survivor(start: Start, argument: object) -> Callable[[Any], Any]:
