@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 def is_consumed(program: Program, event: Event, loop: Region) -> bool:
     """Whether a backward pass uses what has been kept: a summed loss, an unrolled sequence, returns."""
     holders = [o for o in options(event.target) if isinstance(o, (Sequence, Instance))]
+    before = {id(part) for holder in holders for part in _elements(holder)}
     asked = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
     for passing, start in [(e, e.value) for e in program.backwards] + [(e, e.target) for e in asked]:
         if start is None:
@@ -39,9 +40,16 @@ def is_consumed(program: Program, event: Event, loop: Region) -> bool:
                 return True
             if any(inner is holder for holder in holders) or _is_made_of_each(inner, holders):
                 return True
-            if behind and (inner is event.value or _is_made_in(inner, loop)):
+            if behind and (inner is event.value or id(inner) in before or _is_made_in(inner, loop)):
                 return True  # the loop makes an objective: its graphs are there until the pass behind it
     return False
+
+
+def _elements(holder: Value, depth: int = 0) -> list[Value]:
+    """What a list held before, in place of which something else was put: what reads the list reads that now."""
+    if not isinstance(holder, Sequence) or holder.element is None or depth > 3:
+        return []
+    return [found for option in options(holder.element) for found in (option, *_elements(option, depth + 1))]
 
 
 def _is_made_of_each(value: Value, holders: list[Sequence | Instance]) -> bool:

@@ -330,6 +330,11 @@ def put(holder: Any, name: Any, value: Any) -> None:
         holder[name] = value
 
 
+def _either(items: list[Value], under: list[tuple[Condition, ...]] | None) -> Value:
+    """An item of a list where each path has put in its own."""
+    return items[0] if all(item is items[0] for item in items) else choice(items, None, under)
+
+
 def _merge(values: list[Any], under: list[tuple[Condition, ...]] | None = None) -> Any:
     if not values:
         return MISSING
@@ -339,7 +344,8 @@ def _merge(values: list[Any], under: list[tuple[Condition, ...]] | None = None) 
         known = under if len(values) == 2 and under is not None else None
         if known is not None and longest is values[1]:
             known = [known[1], known[0]]
-        return (*longest[:shared], *(_perhaps(item, known) for item in longest[shared:]))
+        alike = [_either([items[i] for items in values], under) for i in range(shared)]
+        return (*alike, *(_perhaps(item, known) for item in longest[shared:]))
     return choice(values, None, under)
 
 

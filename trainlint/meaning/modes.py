@@ -386,12 +386,12 @@ def _is_out_of_training(known: frozenset[Mode] | None) -> bool:
 
 
 def _depends_only_on(module: Instance, apart: set[int], depth: int = 0) -> bool:
-    """Whether nothing in a module depends on the mode other than what is in `apart`."""
+    """Whether nothing in a module is seen to depend on the mode other than what is in `apart`."""
     if depth > 6 or reads_mode(module):
         return False
     inner = [v for _, v in held(module) if isinstance(v, Instance) and is_module(v) and v is not module]
     return bool(inner) and all(
-        id(part) in apart or mode_dependent(part) is False or _depends_only_on(part, apart, depth + 1)
+        id(part) in apart or mode_dependent(part) is not True or _depends_only_on(part, apart, depth + 1)
         for part in inner
     )
 

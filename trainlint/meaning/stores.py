@@ -286,11 +286,15 @@ def _is_array(value: Value) -> bool:
     """An array of NumPy takes the number out of a tensor, and so does the data of another tensor."""
     if isinstance(value, Member):
         return value.name == "data"
-    return (
-        isinstance(value, Result)
-        and isinstance(value.callee, External)
-        and value.callee.name.startswith("numpy.")
-    )
+    if not isinstance(value, Result) or not isinstance(value.callee, External):
+        return False
+    if value.callee.name.startswith("operator."):  # `np.ones(n) / n`
+        arrays = [_is_array(argument) for argument in value.arguments]
+        return any(arrays) and all(
+            is_array or isinstance(argument, Constant)
+            for is_array, argument in zip(arrays, value.arguments, strict=True)
+        )
+    return value.callee.name.startswith("numpy.")
 
 
 def _rebind_whole(
@@ -355,7 +359,8 @@ def augment(machine: Machine, node: s.Augment, frame: Frame) -> None:
     if node.operator == "+":
         if _adds_by_itself(machine, old, value, node):
             return
-        machine.record("keep", node, old, value, detail="+=")
+        if not all(isinstance(option, Item) and _is_array(option.source) for option in options(old)):
+            machine.record("keep", node, old, value, detail="+=")
     weight = descends(old, value) if node.operator in "+-" else None
     if weight is not None:
         machine.record("descent", node, weight, value)
