@@ -26,6 +26,7 @@ from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Argument,
+    Class,
     Constant,
     External,
     Free,
@@ -277,7 +278,7 @@ class Update:
     def owns(self, target: Value) -> bool | None:
         """Whether clearing `target` clears what this optimizer steps."""
         answer = same(target, self.optimizer.value)
-        if answer:
+        if answer or self._is_wrapped_by(target):
             return True
         models = self.optimizer.models
         if any(same(target, part) for model in models for part in nearest_parts(model)):
@@ -296,6 +297,15 @@ class Update:
         if answer is False and other is not None and self._steps_by_itself(target):
             return False
         return False if self._is_of_another_network(target) else None
+
+    def _is_wrapped_by(self, target: Value) -> bool:
+        """Whether an optimizer of the project's own holds this one, whose parameters it shares: SAM, Lookahead."""
+        holder, inner = one(target), options(self.optimizer.value)
+        if not isinstance(holder, Instance) or not isinstance(holder.cls, Class):
+            return False
+        if role(holder) != "optimizer":
+            return False
+        return any(o is i for value in holder.attributes.values() for o in options(value) for i in inner)
 
     def _steps_by_itself(self, target: Value) -> bool:
         """Whether another of a fragment's optimizers has a backward pass and a step of its own, as in a GAN."""
