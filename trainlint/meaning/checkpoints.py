@@ -10,7 +10,7 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.devices import asks_for_a_gpu, is_told_its_device, needs_the_gpu
 from trainlint.meaning.flow import exclusive, of_kind
 from trainlint.meaning.optimizers import is_schedule
-from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file
+from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file, same_name
 from trainlint.meaning.phases import is_setting_for_training
 from trainlint.meaning.saves import is_published, saves_from_the_cpu
 from trainlint.meaning.syntax import Block, Call, Define, Literal, Node, Try
@@ -148,7 +148,9 @@ class Load:
             if self._is_of_another_phase(saved):
                 continue
             target = saved.inputs[1] if len(saved.inputs) > 1 else None
-            if given is not None and target is not None and same_file(given, target):
+            if given is None or target is None:
+                continue
+            if same_file(given, target) or (not later and same_name(given, target)):
                 return True
         return False
 

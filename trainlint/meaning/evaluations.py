@@ -54,6 +54,9 @@ _JUDGING = frozenset(
 
 def evaluations(program: Program) -> list[Evaluation]:
     used = program.used_by_backwards
+    trained = {
+        id(e.node) for e in program.events("forward") if e.value is not None and reaches(e.value, used)
+    }
     found: list[Evaluation] = []
     outputs: dict[int, Counter[int]] = {}  # by the identity of the loop
     judged: set[int] = set()
@@ -87,6 +90,8 @@ def evaluations(program: Program) -> list[Evaluation]:
             )
             if not over and (not apart or _trains_here_too(event, loop, used)):
                 continue
+            if id(event.node) in trained and not _trains_too(program, loop):
+                continue  # a helper that gives a loss what it needs, each class's prototype, and is called once more
             judged.add(id(loop))
             found.append(
                 Evaluation(

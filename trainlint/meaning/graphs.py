@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.contexts import GRAD_FREE_WORDS
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_call, of_kind
-from trainlint.meaning.history import is_marked_volatile
+from trainlint.meaning.history import is_marked_volatile, is_served_volatile
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modes import behind
 from trainlint.meaning.modules import holds_no_weights
-from trainlint.meaning.objects import decorator_names, find_member, lineage
+from trainlint.meaning.objects import decorator_names, find_member, is_module, lineage
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     NONE,
+    Argument,
     Class,
     External,
     Function,
@@ -43,7 +44,9 @@ def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
     """Whether a forward's graph is wanted by code that is not followed, or there is none."""
     return (
         is_marked_volatile(event.inputs)
+        or is_served_volatile(program, event.inputs)
         or is_frozen(event)
+        or _is_of_a_file_of_frozen(program, event)
         or all(map(holds_no_weights, options(event.target)))
         or _is_hooked(event)
         or _measures_what_is_cut(event)
@@ -64,6 +67,18 @@ def is_frozen(event: Event) -> bool:
         if happened.kind == "requires_grad" and same(_network_of(happened), event.target) is True:
             last = happened
     return last is not None and constant(last.value or NONE) is False
+
+
+def _is_of_a_file_of_frozen(program: Program, event: Event) -> bool:
+    """Whether nobody is seen to give a function its network, and all that its file makes are frozen: FID's Inception."""
+    if not all(isinstance(option, Argument) for option in options(event.target)):
+        return False
+    made = [
+        i
+        for i in program.instances
+        if isinstance(i.cls, Class) and is_module(i) and i.node is not None and i.node.unit is event.node.unit
+    ]
+    return bool(made) and all(map(_is_made_frozen, made))
 
 
 def _network_of(switch: Event) -> Value:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import NONE, Item, Member, Result, Value, constant, options
+from trainlint.meaning.values import (
+    NONE,
+    Constant,
+    External,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Value,
+    constant,
+    options,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -20,6 +31,26 @@ def is_volatile(program: Program, region: Region, values: Iterable[Value]) -> bo
         return False
     around = enclosing_loops(region)[:1]
     return any(map(takes_first_of_scalar, around)) or not program.uses("item", "device")
+
+
+def is_served_volatile(program: Program, values: Iterable[Value]) -> bool:
+    """Whether torchtext serves an evaluation, which gave volatile batches to programs of before torch 0.4."""
+    if program.uses("no_grad", "inference_mode", "set_grad_enabled"):
+        return False
+    if not any(_evaluates(v) for value in values for v in walk(value)):
+        return False
+    return program.uses("volatile") or any(map(takes_first_of_scalar, program.roots))
+
+
+def _evaluates(served: Value) -> bool:
+    """`data.Iterator(dataset, train=False)`, and all but the first of `BucketIterator.splits((train, valid))`."""
+    match served:
+        case Instance(cls=External(name=name)) | Result(callee=External(name=name)):
+            iterates = name.startswith("torchtext.") and name.endswith("Iterator")
+            return iterates and constant(served.keywords.get("train", NONE)) is False
+        case Item(source=Result(callee=External(name=name)), key=Constant(value=int() as position)):
+            return position > 0 and name.startswith("torchtext.") and name.endswith("Iterator.splits")
+    return False
 
 
 def is_marked_volatile(values: Iterable[Value]) -> bool:

@@ -20,7 +20,7 @@ from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import is_left_open
 from trainlint.meaning.graphs import is_frozen
 from trainlint.meaning.handover import handed_in
-from trainlint.meaning.history import is_volatile
+from trainlint.meaning.history import is_served_volatile, is_volatile
 from trainlint.meaning.holders import outlives
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.networks import is_part_of_network
@@ -165,6 +165,7 @@ def keeps(program: Program) -> list[Keep]:
                 or event.grad is False
                 or event.detail == "item of one key"
                 or is_volatile(program, loop, (event.value,))
+                or is_served_volatile(program, (event.value,))
                 or is_in_unit_test(event)
             ):
                 continue

@@ -57,6 +57,27 @@ def is_lightning(cls: Class) -> bool:
     return any(name in cls.names for name in ("training_step", "validation_step", "configure_optimizers"))
 
 
+def evaluates(cls: Class, name: str) -> bool:
+    """Whether Lightning calls a method within an evaluation: in eval mode, and without gradients."""
+    if name.startswith(("on_validation_", "on_test_", "on_predict_")) or name in _EVALUATING:
+        return is_lightning(cls) or any(map(_CALLBACK.match, external_bases(cls)))
+    return False
+
+
+_EVALUATING = frozenset(
+    "validation_step_end test_step_end validation_epoch_end test_epoch_end predict_epoch_end".split()
+)
+_CALLBACK = re.compile(r"(pytorch_)?lightning\..*Callback$|pytorch_lightning\.Callback$")
+
+
+def run_hook(machine: Machine, hook: Bound, arguments: dict[str, Value]) -> None:
+    """What Lightning calls within an evaluation."""
+    machine.record("mode", hook.function.node, hook.receiver, detail=False)
+    before, machine.grad = machine.grad, False
+    machine.call(machine, hook, (), arguments, None, None)
+    machine.grad = before
+
+
 def run_step(
     machine: Machine,
     module: Instance,

@@ -11,6 +11,7 @@ from trainlint.meaning.facts.layers import (
     INSTANCE_NORM,
     NORMALISATION,
     OPTIONAL_DROPOUT,
+    RECURRENT,
     WEIGHTED,
     is_module_class,
     layer_name,
@@ -176,9 +177,13 @@ def starts_in_eval_mode(value: Value) -> bool:
 
 def shown_mode_dependence(value: Value, entry: str | None = None) -> bool | None:
     """Whether a network depends on the mode; False where the code shows it whole and nothing that does, so that a
-    branch on `self.training` or a part that was not followed is no reason to say so."""
+    branch on `self.training` or a part that was not followed is no reason to say so.
+
+    What a file may hold instead, `try: net = load(path)`, `except OSError: net = Net()`, was made by the same code.
+    """
     found = mode_dependent(value, 0, entry)
-    if found is None and not any(_is_left_to_others(option) for option in options(value)):
+    made = [option for option in options(value) if isinstance(option, Instance)] or options(value)
+    if found is None and not any(map(_is_left_to_others, made)):
         return False
     return found
 
@@ -233,6 +238,8 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
     if layer in BUILT_IN_DROPOUT:
         return _rate(value, 99, "dropout", 0.1)
     if layer in OPTIONAL_DROPOUT:
+        if layer in RECURRENT and constant(_layers_of(value)) == 1:
+            return False  # there is nothing between layers to drop
         return _rate(value, 99, "dropout", 0.0)
     if layer in ("Sequential", "ModuleList", "ModuleDict", "TransformerEncoder", "TransformerDecoder"):
         inner = [
@@ -246,6 +253,15 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
         }
         return True if True in answers else (None if None in answers else False)
     return False
+
+
+def _layers_of(recurrent: Instance) -> Value:
+    """How many layers an RNN has: `nn.LSTM(64, 128, 2)`, `num_layers=2`, one where nothing is said."""
+    if "**" in recurrent.keywords or any(isinstance(given, Unpacked) for given in recurrent.arguments):
+        return NONE
+    if len(recurrent.arguments) > 2:
+        return recurrent.arguments[2]
+    return recurrent.keywords.get("num_layers", Constant(1))
 
 
 def _other_library_mode(value: Instance, name: str, depth: int) -> bool | None:

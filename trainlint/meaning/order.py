@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same, walk
-from trainlint.meaning.facts.layers import layer_name
+from trainlint.meaning.facts.layers import RECURRENT, layer_name
 from trainlint.meaning.lightning import RETURNED
 from trainlint.meaning.loaders import Loader, TrainingLoader
 from trainlint.meaning.objects import external_bases, find_member
@@ -46,7 +46,6 @@ _SERIES_WORDS = (
     "TimeSeriesSplit", "bptt", "batchify", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
     "sequence_length", "lookback", "parse_dates", "to_datetime", "date_range", "look_back", "window_size",
 )  # fmt: skip
-_RECURRENT = ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
 _SERIES_OPERATIONS = ("stateful", "rolling")  # words of prose as well, so that only code counts
 
 
@@ -143,7 +142,7 @@ def _stops_at_once(training: TrainingLoader) -> bool:
 def _is_series(program: Program) -> bool:
     """Recurrent models over windows of a series, whose order may be wanted: silent, a missed report costs less."""
     recurrent = any(
-        isinstance(i.cls, External) and layer_name(i.cls.name) in _RECURRENT for i in program.instances
+        isinstance(i.cls, External) and layer_name(i.cls.name) in RECURRENT for i in program.instances
     )
     if program.mentions(*_SERIES_WORDS) or program.uses(*_SERIES_OPERATIONS):
         return True
@@ -163,7 +162,7 @@ def _carries_state(training: TrainingLoader) -> bool:
 def _is_carried(state: Value, module: Value, loop: Region) -> bool:
     """Whether a state is passed on from batch to batch, and the module is what changes it."""
     if isinstance(module, Instance) and isinstance(module.cls, External):
-        return layer_name(module.cls.name) in _RECURRENT and isinstance(state, Choice)
+        return layer_name(module.cls.name) in RECURRENT and isinstance(state, Choice)
     if not isinstance(module, (Free, Argument, Instance)):
         return False
     return any(

@@ -33,6 +33,12 @@ def same_file(first: Value, second: Value) -> bool:
     )
 
 
+def same_name(first: Value, second: Value) -> bool:
+    """Whether two files have one name, which the code writes out, in whichever folders: `f"{self.folder}/best.pt"`."""
+    a, b = (template(_opened(value)).rpartition("/")[2] for value in (first, second))
+    return a == b != "" and "{" not in a
+
+
 def names_device(path: Value) -> bool:
     """Whether the device is part of the file's name: `"model-%s.pt" % device`."""
     made = (v for v in walk(path) if isinstance(v, Result) and isinstance(v.callee, External))

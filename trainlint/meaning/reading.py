@@ -15,7 +15,15 @@ from trainlint.meaning.calls import call, call_function, iterate, standalone_arg
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.fragments import in_order
-from trainlint.meaning.lightning import STEPS, is_lightning, run_step, serve, serves_training
+from trainlint.meaning.lightning import (
+    STEPS,
+    evaluates,
+    is_lightning,
+    run_hook,
+    run_step,
+    serve,
+    serves_training,
+)
 from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Knot, Machine, trains
 from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.statements import execute
@@ -386,6 +394,9 @@ def _run_method(machine: Machine, method: Function, made: Instance, cls: Class) 
         return
     if huggingface.is_trainer_class(cls) and method.name in huggingface.STEPS:
         huggingface.run_step(machine, made, method.node)
+        return
+    if evaluates(cls, method.name):
+        run_hook(machine, Bound(method, made, cls), arguments)
         return
     if not (is_lightning(cls) and method.name in STEPS):
         call_function(machine, method, (made,), arguments, None, made, cls)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.modesets import State
+from trainlint.meaning.syntax import Boolean
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, options
 
@@ -28,7 +29,7 @@ def going_round(state: State, loop: Region) -> State:
     last = {
         (condition_key(arm.test), arm.holds)
         for arm in _arms(loop)
-        if arm.test is not None and arm.holds and _is_the_end(arm.truth)
+        if arm.test is not None and _is_at_the_end(arm)
     }
     if not last:
         return state
@@ -44,11 +45,24 @@ def _arms(loop: Region) -> Iterator[Region]:
             yield from _arms(item)
 
 
-def _is_the_end(test: Value | None) -> bool:
-    """`i == len(loader) - 1`, `step + 1 == len(steps)`."""
+def _is_at_the_end(arm: Region) -> bool:
+    if isinstance(arm.test, Boolean) and arm.test.operator == "or" and not arm.holds:
+        return any(
+            _is_the_end(o, False) for o in (options(arm.truth) if arm.truth is not None else ())
+        )  # none of them holds
+    return _is_the_end(arm.truth, arm.holds)
+
+
+def _is_the_end(test: Value | None, holds: bool) -> bool:
+    """`i == len(loader) - 1`, `step + 1 == len(steps)`, and what holds only there: `not (i != len(loader) or quick)`."""
     match test:
-        case Result(callee=External(name="operator.=="), arguments=arguments):
-            return any(_is_length(v) for given in arguments for v in options(given))
+        case Result(callee=External(name="operator.==" | "operator.!=" as sign), arguments=arguments):
+            agrees = holds is (sign == "operator.==")
+            return agrees and any(_is_length(v) for given in arguments for v in options(given))
+        case Result(callee=External(name="operator.and"), arguments=arguments):
+            return holds and any(_is_the_end(v, holds) for v in arguments)
+        case Result(callee=External(name="operator.unarynot"), arguments=[inner]):
+            return _is_the_end(inner, not holds)
     return False
 
 

@@ -103,10 +103,10 @@ def _is_instance(name: str, pattern: str) -> bool:
 
 
 def _knows_no_gpu(project: Project, save: Save) -> bool:
-    """Whether a script that saves never speaks of a device: all that it makes is on the CPU."""
+    """Whether a script that saves never speaks of a device, or moves nothing to one: all that it makes is on the CPU."""
     words = project.words(save.file)
     alone = not save.around.lstrip().startswith(("def ", "async def "))
-    if not _DEVICES.isdisjoint(words):
+    if not _DEVICES.isdisjoint(words) and _MOVES.search(project.text(save.file) or "") is not None:
         return False
     return alone or ("__name__" in words and project.dependents([save.file]) == {save.file})
 
@@ -137,6 +137,9 @@ _PUBLISHED = "download.pytorch.org/models/"  # stored there from the CPU
 _HASHED = re.compile(r"-[0-9a-f]{8}\.(?:pth|pt)$")  # the convention of torch.hub for what it fetches
 _OPTIMIZER = re.compile(r"[:=]\s*[\w.]*optim\w*\.state_dict\(\)")
 _DEVICES = frozenset("cuda gpu gpus device devices DataParallel".split())
+_MOVES = re.compile(  # asking for a device is no move
+    r"\.to\(|\.cuda\(|\bdevice=|\bset_default_(?:device|tensor_type)|DataParallel|\bprepare\(|Trainer\(|Accelerator|gpus?\b\s*=|\.type\("
+)
 _SAVE = re.compile(r"\btorch\.save\(")
 _PATTERN = re.compile(r"""["']([^"'\n]*(?:%|\{)[^"'\n]*\.\w+)["']""")
 _TO_CPU = re.compile(r"""\.cpu\(\)|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']""")

@@ -75,8 +75,10 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
     through: dict[int, set[int]] = {}
     for root in program.roots:
         for event in of_kind(root, "forward"):
-            loop = _training_loop(event, through)
+            loop = _training_loop(program, event, through)
             if loop is None or shown_mode_dependence(event.target, entry_of(event)) is False:
+                continue
+            if _begins_so(event, loop):
                 continue
             for mode in sorted(program.modes_of(root).at(event), key=lambda m: m.training is None):
                 if mode.pretrained and mode_dependent(event.target) is not True:
@@ -106,6 +108,25 @@ def _is_of_another_pass(mode: Mode, loop: Region) -> bool:
     )
 
 
+def _begins_so(event: Event, loop: Region) -> bool:
+    """Whether the function that trains switches to eval mode itself, right before its loop: what else does so inside
+    changes nothing."""
+    outer = loop.parent
+    if outer is None:
+        return False
+    last: Event | None = None
+    for item in outer.items:
+        if item is loop:
+            break
+        if type(item) is Event and item.kind == "mode" and same(item.target, event.target) is True:
+            last = item
+        elif (type(item) is Event and item.kind == "forward") or (
+            type(item) is Region and of_kind(item, "mode", "forward")
+        ):
+            last = None
+    return last is not None and last.detail is False
+
+
 def _is_of_another_run(switch: Event, loop: Region) -> bool:
     """Whether a setting says before the loop that this run does not train: `if mode == "train": ... else: model.eval()`."""
     if switch.region.inside(loop):
@@ -130,7 +151,7 @@ def _is_seen_in_part(switch: Event | None) -> bool:
     return switch is not None and any(region.stopped for region in switch.region.ancestors())
 
 
-def _training_loop(event: Event, through: dict[int, set[int]]) -> Region | None:
+def _training_loop(program: Program, event: Event, through: dict[int, set[int]]) -> Region | None:
     """The loop in which a forward's result reaches a backward pass and an optimizer steps.
 
     `through` remembers, by a backward pass's event, the identities of the values that it goes through.
@@ -147,7 +168,7 @@ def _training_loop(event: Event, through: dict[int, set[int]]) -> Region | None:
     if all(given.isdisjoint(through[id(backward)]) for backward in of_kind(loop, "backward")):
         return None
     steps = of_kind(loop, "step")
-    return loop if any(_may_train(step, event) for step in steps) else None
+    return loop if any(_may_train(program, step, event) for step in steps) else None
 
 
 def _has_graph(value: Value) -> bool:
@@ -165,17 +186,32 @@ def _given(event: Event, value: Value) -> list[Value]:
     return [part for part in parts if id(part) not in handed_through]
 
 
-def _may_train(step: Event, event: Event) -> bool:
+def _may_train(program: Program, step: Event, event: Event) -> bool:
     """Whether a step can update the forward's module: a feature extractor that nobody trains is no matter."""
     owner = optimizer(step.target)
     if owner is not None and owner.of_tensors:
         return False  # an image or a latent code is fitted through a network that stays as it is
     models = owner.models if owner is not None else []
+    if models and _has_another_owner(program, event.target, models):
+        return False  # the critic of a generator's step, whose own optimizer may not even step
     owned = [p for m in models for p in parts(m)]
     if models and all(mode_dependent(m) is False for m in models):
         return False  # the head of a network that is used as it was trained: what it is given does not vary
     inner = [p for o in options(event.target) for p in parts(o)]
     return not models or any(same(p, q) is not False for p in owned for q in inner)
+
+
+def _has_another_owner(program: Program, target: Value, models: list[Value]) -> bool:
+    """Whether an optimizer of its own was made for a module, and the one that steps is not seen to hold it too."""
+    owners = [optimizer(made) for made in program.optimizers]
+    others = [m for owner in owners if owner is not None for m in owner.models]
+    return _is_among(target, others) and not _is_among(target, models)
+
+
+def _is_among(target: Value, models: list[Value]) -> bool:
+    """Whether a module is one of some models for sure, or a part of one."""
+    inner = [p for m in models for o in options(m) for p in parts(o)]
+    return any(same(p, o) is True for p in inner for o in options(target))
 
 
 def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> bool:

@@ -22,6 +22,7 @@ WEIGHTED = frozenset(
 )
 # Layers whose dropout argument is off by default, and the layer's name for it.
 OPTIONAL_DROPOUT = {"RNN": 0.0, "LSTM": 0.0, "GRU": 0.0, "MultiheadAttention": 0.0}
+RECURRENT = frozenset("RNN LSTM GRU RNNCell LSTMCell GRUCell".split())
 BUILT_IN_DROPOUT = frozenset(
     "TransformerEncoderLayer TransformerDecoderLayer Transformer".split()
 )  # dropout=0.1 unless said otherwise
