@@ -191,12 +191,20 @@ def call_function(
         effect = grad_effect(decorator)
         if effect is not UNCHANGED:
             machine.grad = effect if isinstance(effect, bool) else None
+    if function.name == "update" and function.owner is not None and _is_metric(function.owner):
+        machine.grad = False  # torchmetrics wraps it in `set_grad_enabled(False)`
     try:
         return _run(machine, function, frame, node)
     finally:
         machine.grad = grad
         del machine.assumed[assumed:]
         machine.stack.pop()
+
+
+def _is_metric(cls: Class) -> bool:
+    return any(
+        name.startswith(("torchmetrics.", "pytorch_lightning.metrics.")) for name in external_bases(cls)
+    )
 
 
 def _recurs(machine: Machine, function: Function) -> bool:

@@ -233,11 +233,35 @@ def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> 
         _switches_a_part(e, event) for e in of_kind(whole, "mode")
     ):
         return True
+    if _is_bracketed(switch, event):
+        return True
     if before > after or any(_evaluates(e, switch) for e in between):
         return False
     if shared or _runs_within(event, enclosing_call(switch)):
         return True
     return not _is_forgotten(program, event, loop)
+
+
+def _is_bracketed(switch: Event, event: Event) -> bool:
+    """Whether the statements right around a forward switch to eval mode and back: `critic.eval(); ...; critic.train()`."""
+    inner: Event | Region = event
+    for region in event.region.ancestors():
+        if region is switch.region:
+            break
+        if region.kind not in ("branch", "arm"):
+            return False
+        inner = region
+    else:
+        return False
+    around = switch.region.items
+    places = {id(item): index for index, item in enumerate(around)}
+    return places[id(switch)] < places[id(inner)] and any(
+        type(e) is Event
+        and e.kind == "mode"
+        and e.detail is True
+        and same(e.target, switch.target) is not False
+        for e in around[places[id(inner)] :]
+    )
 
 
 def _is_left_to_its_owner(program: Program, event: Event) -> bool:
