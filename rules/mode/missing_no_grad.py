@@ -5,6 +5,9 @@ memory of each evaluation batch is that of a training batch, for nothing; if los
 collected, the graphs of the whole evaluation set pile up. `model.eval()` does not change that: it is
 about dropout and BatchNorm only.
 
+A single prediction does the same for one input: a label for a picture, the next move of an agent, samples to look at.
+It is reported where nothing but numbers, labels or arrays goes on from the output.
+
 ```python bad
 import torch
 from torch import nn
@@ -56,11 +59,24 @@ for epoch in range(5):
     print(epoch, total / len(val_loader))
 ```
 
+```python bad
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+model.load_state_dict(torch.load("model.pt", map_location="cpu"))
+model.eval()
+row = torch.tensor([float(number) for number in input().split()])
+scores = model(row.unsqueeze(0))  # lint: model(row.unsqueeze(0))
+print(scores.argmax(1).item())
+```
+
 ## When it is fine
 
 Gradients are used: adversarial examples, saliency maps, forces and physics losses, test-time
 optimisation. The caller, a decorator or `set_grad_enabled(phase == "train")` has switched gradients
-off. No parameter requires a gradient, so that no graph is built anyway.
+off. No parameter requires a gradient, so that no graph is built anyway. The output of a single prediction is returned,
+stored or handed to code that is not known with its graph: somebody may go backward through it.
 
 ## Fix
 
@@ -106,6 +122,16 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             ],
             fix=evaluation.without_grad,
             title="Run the evaluation under `torch.no_grad()`",
+            known=evaluation.known,
+        )
+    for prediction in program.predictions:
+        evaluation = prediction.evaluation
+        yield Finding(
+            evaluation.node,
+            f"`{text_of(evaluation.node)}` builds a graph for a prediction that no backward uses",
+            because=[(prediction.numbers, "only numbers go on from here")],
+            fix=evaluation.without_grad,
+            title="Run the prediction under `torch.no_grad()`",
             known=evaluation.known,
         )
 

@@ -19,6 +19,7 @@ from trainlint.meaning.values import (
     NONE,
     Argument,
     Bound,
+    Choice,
     Constant,
     External,
     Free,
@@ -72,7 +73,7 @@ class Load:
 
     def _is_what_is_loaded(self, module: Value) -> bool:
         """Whether the file holds a module as a whole, and this is it."""
-        return any(_origin(option) is self.event.value for option in options(module))
+        return any(origin is self.event.value for origin in _origins(module))
 
     def _states(self) -> Iterator[Event]:
         """The `load_state_dict` of the same run that take what is loaded."""
@@ -274,14 +275,18 @@ def _holds_numbers(value: Value) -> bool:
     return False
 
 
-def _origin(value: Value) -> Value:
-    """What an attribute or item was taken from."""
-    while True:
-        match value:
+def _origins(value: Value) -> Iterator[Value]:
+    """What an attribute or item was taken from, in each alternative."""
+    pending, looked = [value], 0
+    while pending and looked < 50:
+        current, looked = pending.pop(), looked + 1
+        match current:
+            case Choice():
+                pending += options(current)
             case Member(receiver=inner) | Item(source=inner) | Result(callee=Member(receiver=inner)):
-                value = inner
+                pending.append(inner)
             case _:
-                return value
+                yield current
 
 
 def loads(program: Program) -> list[Load]:

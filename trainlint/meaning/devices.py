@@ -12,6 +12,7 @@ from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.unit import words_within
 from trainlint.meaning.values import (
+    Argument,
     Bound,
     Constant,
     External,
@@ -20,6 +21,7 @@ from trainlint.meaning.values import (
     Item,
     Member,
     Result,
+    Unpacked,
     Value,
     one,
 )
@@ -35,11 +37,36 @@ def picks_device(program: Program) -> bool:
     """Whether a file of the program chooses its device by what the machine has, by rank, or as it is told."""
     if any("device" in offered_options(instance) for instance in program.instances):
         return True
+    if is_asked_for_a_gpu(program):
+        return True
     asking = [unit for unit in program.units if not _DEVICE_WORDS.isdisjoint(program.words(unit))]
     return any(
         "LOCAL_RANK" in program.words(unit) or not _DEVICE_WORDS.isdisjoint(unit.code_words)
         for unit in asking
     )
+
+
+def is_asked_for_a_gpu(program: Program) -> bool:
+    """Whether a setting decides if modules and batches go to the GPU: `if args.cuda: model.cuda()`."""
+    return any(
+        arm.holds and arm.truth is not None and _is_given(arm.truth) and _only_moves(arm)
+        for event in program.events("device")
+        if event.value is not None and is_one_gpu(event.value)
+        for arm in [event.region]
+        if arm.kind == "arm"
+    )
+
+
+def _is_given(truth: Value) -> bool:
+    """Whether the user says so, on the command line or in a call."""
+    match one(truth):
+        case Constant(under=str()) | Argument() | Unpacked():
+            return True
+    return False
+
+
+def _only_moves(arm: Region) -> bool:
+    return all(type(item) is Event and item.kind == "device" for item in arm.items)
 
 
 def is_told_its_device(program: Program, load: Event) -> bool:

@@ -181,7 +181,7 @@ class Evaluation:
         node = self.loop.node
         if self.trains_too:
             return []
-        if self.is_amid_training:
+        if self.is_amid_training or self.loop.kind != "loop":
             return [wrap_statement(self.node, "with torch.no_grad():")]
         return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
 

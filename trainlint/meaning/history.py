@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_loops, of_kind
+from trainlint.meaning.syntax import Call
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     NONE,
@@ -55,10 +56,14 @@ def _evaluates(served: Value) -> bool:
 
 def is_marked_volatile(values: Iterable[Value]) -> bool:
     """Whether an input was marked so, on some path: whoever wrote that knew what `no_grad` is for."""
-    return any(
-        isinstance(v, Result) and any(constant(o) is True for o in options(v.keywords.get("volatile", NONE)))
-        for value in values
-        for v in walk(value)
+    return any(_is_made_volatile(v) for value in values for v in walk(value))
+
+
+def _is_made_volatile(value: Value) -> bool:
+    if isinstance(value, Instance) and isinstance(value.node, Call):  # the project's own `Variable`
+        return any(argument.keyword == "volatile" for argument in value.node.arguments)
+    return isinstance(value, Result) and any(
+        constant(option) is True for option in options(value.keywords.get("volatile", NONE))
     )
 
 

@@ -35,7 +35,7 @@ def inferences(program: Program) -> list[Evaluation]:
     found: dict[int, Evaluation] = {}
     for root in program.roots:
         for event in of_kind(root, "forward"):
-            if event.detail or enclosing_loops(event.region) or is_unit_test(event) or _is_of_noise(event):
+            if event.detail or _is_in_a_pass(event) or is_unit_test(event) or _is_of_noise(event):
                 continue
             if mode_dependent(event.target) and _has_trained_weights(program, event, root):
                 home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
@@ -47,6 +47,11 @@ def inferences(program: Program) -> list[Evaluation]:
                     id(event.target), Evaluation(event, home, modes, True, True, False, prepared=prepared)
                 )
     return list(found.values())
+
+
+def _is_in_a_pass(event: Event) -> bool:
+    """Whether a loop goes through something; one that asks the user again and again makes single predictions."""
+    return any(loop.iterable is not None for loop in enclosing_loops(event.region))
 
 
 def _decides(home: Region, event: Event) -> bool:

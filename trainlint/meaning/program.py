@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
+    from trainlint.meaning.predictions import Prediction
     from trainlint.meaning.rates import ConstantRate
     from trainlint.meaning.reading import Reading
     from trainlint.meaning.schedules import EarlySchedule
@@ -161,6 +162,13 @@ class Program:
         from trainlint.meaning.held_out import held_out
 
         return held_out(self)
+
+    @cached_property
+    def predictions(self) -> list[Prediction]:
+        """Forward passes from whose output only plain numbers go on, beside the evaluations over batches."""
+        from trainlint.meaning.predictions import predictions
+
+        return predictions(self)
 
     @cached_property
     def keeps(self) -> list[Keep]:

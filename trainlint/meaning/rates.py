@@ -10,7 +10,7 @@ from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, text_of
-from trainlint.meaning.schedules import is_reinforcement, iterations
+from trainlint.meaning.schedules import amount, is_reinforcement, iterations
 from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update, stepped_node
@@ -137,7 +137,7 @@ def _first_rate(driven: Optimizer) -> float | None:
         return None
     if driven.rate is None:
         return DEFAULT_RATES.get(driven.kind)
-    rate = number(driven.rate)
+    rate = amount(driven.rate)
     return rate[0] if rate is not None else None
 
 

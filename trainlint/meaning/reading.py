@@ -25,7 +25,7 @@ from trainlint.meaning.lightning import (
     serves_training,
 )
 from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Knot, Machine, trains
-from trainlint.meaning.objects import external_bases, find_member, lineage
+from trainlint.meaning.objects import external_bases, find_member, has_unknown_base, lineage
 from trainlint.meaning.statements import execute
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit, words_within
@@ -45,7 +45,9 @@ _TRAINERS = frozenset(
     " training_step validation_step test_step fit Trainer train_one_epoch train_epoch validate evaluate".split()
 )
 _STEPS = frozenset((*STEPS, *huggingface.STEPS))  # what frameworks call, whatever is in it
-_MAKERS = frozenset("ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split())
+_MAKERS = frozenset(
+    "argmax multinomial ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split()
+)
 TRIGGERS = _TRAINERS | _MAKERS
 
 
@@ -355,7 +357,9 @@ def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhe
     if not (pending or _is_unmade_module(machine, cls)):
         return
     if not is_lightning(cls) and elsewhere.calls(cls.node.name):
-        return
+        pending = list(_left_uncalled(cls, pending, elsewhere))
+        if not pending:
+            return
     made = _symbolic(machine, reading, cls)
     inherited = _inherited_callers(cls, pending)
     for method in (*inherited, *pending):
@@ -363,6 +367,22 @@ def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhe
         if known or method.name == "__init__":
             continue
         _root(machine, reading, partial(_run_method, machine, method, made, cls))
+
+
+def _left_uncalled(cls: Class, methods: list[Function], elsewhere: _Elsewhere) -> Iterator[Function]:
+    """The methods of a class made elsewhere that its user has to call by hand: no file of the project does.
+
+    What a base class or the class itself may call is read from there.
+    """
+    if has_unknown_base(cls) or external_bases(cls) or any(base is not cls for base in lineage(cls)):
+        return
+    called = frozenset[str]().union(*(_code(method) for method in _own_methods(cls)))
+    for method in methods:
+        if method.name.startswith("_") or method.decorators or method.name in called:
+            continue
+        if _TRAINERS.isdisjoint(_code(method)) or elsewhere.calls(method.name):
+            continue
+        yield method
 
 
 def _inherited_callers(cls: Class, methods: list[Function]) -> list[Function]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import add, mul, sub
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.conditions import by_default
+from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.history import takes_first_of_scalar
@@ -228,12 +231,43 @@ def iterations(loop: Region) -> tuple[float, str | None] | None:
         or source.callee.name != "builtins.range"
     ):
         return None
-    bounds = [number(a) for a in source.arguments[:2]]
+    bounds = [amount(a) for a in source.arguments[:2]]
     if len(bounds) == 1 and bounds[0] is not None:
         return bounds[0]
     if len(bounds) == 2 and bounds[0] is not None and bounds[1] is not None:
         return bounds[1][0] - bounds[0][0], bounds[1][1] or bounds[0][1]
     return None
+
+
+def amount(value: Value, depth: int = 0) -> tuple[float, str | None] | None:
+    """A number as `number` knows it, also a computed one: of several the least, of a resumed run that of a fresh one."""
+    known = number(value)
+    if known is not None or depth > 4:
+        return known
+    match value:
+        case Choice(loop=False):
+            found = {id(option): amount(option, depth + 1) for option in by_default(value)}
+            fresh = [o for o in by_default(value) if found[id(o)] is not None or not _is_of_a_checkpoint(o)]
+            amounts = [found[id(option)] for option in fresh]
+            return min((a for a in amounts if a), key=lambda a: a[0]) if amounts and all(amounts) else None
+        case Result(callee=External(name=name), arguments=(left, right)) if name in _ARITHMETIC:
+            first, second = amount(left, depth + 1), amount(right, depth + 1)
+            if first is None or second is None:
+                return None
+            return _ARITHMETIC[name](first[0], second[0]), first[1] or second[1]
+    return None
+
+
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "operator.+": add,
+    "operator.-": sub,
+    "operator.*": mul,
+}
+
+
+def _is_of_a_checkpoint(value: Value) -> bool:
+    """`checkpoint["epoch"] + 1`."""
+    return any(operation(v) == "load" for v in walk(value))
 
 
 def _counted(test: Value | None) -> tuple[float, str | None] | None:

@@ -95,11 +95,39 @@ def _if(machine: Machine, node: s.If, frame: Frame) -> bool:
     test = machine.evaluate(machine, node.test, frame)
     test = decided_by(test, truth) or test
     known = truth(test)
+    if known is False:
+        setting = _setting(machine, node, frame)
+        if setting is not None:
+            test, known = setting, None
     if known is not None:
         return execute(machine, node.then if known else node.otherwise, frame)
     arms: list[Arm] = [(node.then, True)]
     arms.append((node.otherwise, False))
     return branch(machine, node, arms, frame, node.test, test)
+
+
+def _setting(machine: Machine, node: s.If, frame: Frame) -> Constant | None:
+    """The condition of an arm that waits for the user to fill in a constant at the head of the script.
+
+    `checkpoint = None` and `RESUME = False` are switched by an edit as `--checkpoint` is by an argument. An arm that
+    is entered for what the constant is filled with reads it, or it loads.
+    """
+    match node.test:
+        case s.Name(id=name):
+            pass
+        case s.Comparison(left=s.Name(id=name), rest=((("is not" | "!="), s.Literal(value=None | "")),)):
+            pass
+        case _:
+            return None
+    if name not in node.then.words and "load" not in node.then.words:
+        return None
+    if frame is not frame.module and name in frame.names and name not in frame.shared:
+        return None
+    written = frame.module.names.get(name)
+    match written:
+        case Constant(value=None | False | "", under=None, node=s.Literal()):
+            return Constant(False, node.test, name)
+    return None
 
 
 Arm = tuple[s.Block, bool]

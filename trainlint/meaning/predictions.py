@@ -1,0 +1,181 @@
+"""Predictions that build a graph: forward passes from whose output only plain numbers go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.callers import is_unit_test
+from trainlint.meaning.consumers import is_of_framework
+from trainlint.meaning.dataflow import operation, same, walk
+from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.evaluations import reaches
+from trainlint.meaning.facts.layers import layer_name
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.graphs import has_no_use_for_no_grad
+from trainlint.meaning.modules import parts
+from trainlint.meaning.networks import is_part_of_network
+from trainlint.meaning.objects import CLOSED
+from trainlint.meaning.outcomes import Outcome, outcome_of
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import External, Instance, Value, one, options
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """One such forward pass, and the first place at which its output becomes numbers."""
+
+    evaluation: Evaluation
+    numbers: Node
+
+
+def predictions(program: Program) -> list[Prediction]:
+    """Such passes of networks that are trained, loaded or switched to eval mode, beside the evaluations over batches."""
+    seen = _seen(program)
+    found: list[Prediction] = []
+    for events in _by_place(program):
+        if not all(_may_predict(program, event, seen) for event in events):
+            continue
+        building = [event for event in events if event.grad is True]
+        outcomes = [outcome_of(event, seen.passed) for event in building]
+        if not building or not all(o.numbers and not o.escapes for o in outcomes):
+            continue
+        event, outcome = building[0], outcomes[0]
+        evaluation = _evaluation(program, event)
+        if evaluation.builds_graph and _is_evaluation(program, evaluation, outcome):
+            found.append(Prediction(evaluation, outcome.numbers[0]))
+    return found
+
+
+@dataclass(slots=True, eq=False)
+class _Seen:
+    """What is known of a program's forwards before any one of them is looked at."""
+
+    passed: set[int]  # the calls that are layers, networks and criteria
+    loops: set[int]  # that evaluate as a whole
+    outputs: dict[int, Event]  # by the identity of the value
+
+    def is_said(self, event: Event) -> bool:
+        return any(r.node is not None and id(r.node) in self.loops for r in event.region.ancestors())
+
+    def goes_on(self, event: Event) -> bool:
+        """Whether a forward gets what another one gave: a criterion, a metric, a further module of the same pass."""
+        others = (self.outputs.get(id(v)) for given in event.inputs for v in walk(given))
+        return any(other is not None and other.node.cst is not event.node.cst for other in others)
+
+
+def _seen(program: Program) -> _Seen:
+    applied = program.events("forward", "criterion")
+    return _Seen(
+        passed={id(event.node) for event in applied if event.detail != "unknown"},
+        loops={id(e.loop.node) for e in (*program.evaluations, *program.held_out)},
+        outputs={
+            id(event.value): event
+            for event in reversed(applied)
+            if event.kind == "forward" and event.value is not None
+        },
+    )
+
+
+def _by_place(program: Program) -> list[list[Event]]:
+    """The forwards by the call that is written, in all the ways in which it is reached."""
+    places: dict[int, list[Event]] = {}
+    for event in program.events("forward"):
+        places.setdefault(id(event.node.cst), []).append(event)
+    return list(places.values())
+
+
+def _may_predict(program: Program, event: Event, seen: _Seen) -> bool:
+    """Whether no backward pass goes through a forward, nor code that is not seen wants its graph."""
+    if event.detail == "method" or event.value is None or not event.inputs or is_unit_test(event):
+        return False
+    return (
+        not reaches(event.value, program.used_by_backwards)
+        and not seen.is_said(event)
+        and not seen.goes_on(event)
+        and not is_part_of_network(program, event.region)
+        and not is_of_framework(event.region)
+        and not has_no_use_for_no_grad(program, event)
+        and not _is_forgotten_training(event)
+    )
+
+
+def _is_forgotten_training(event: Event) -> bool:
+    """Whether the loop around updates weights and goes backward nowhere: the training itself is broken."""
+    around = enclosing_loops(event.region)
+    kinds = {e.kind for e in around[0].events()} if around else set()
+    return "backward" not in kinds and not kinds.isdisjoint(("step", "zero_grad"))
+
+
+def _evaluation(program: Program, event: Event) -> Evaluation:
+    modes = program.modes_of(_root(event)).at(event)
+    return Evaluation(event, _home(event), modes, True, True, False, at_once=True)
+
+
+def _is_evaluation(program: Program, evaluation: Evaluation, outcome: Outcome) -> bool:
+    event = evaluation.event
+    switched = evaluation.in_eval_mode and any(mode.event is not None for mode in evaluation.modes)
+    if _is_one_layer(event.target):
+        return False  # its graph holds no more than the input
+    if switched:
+        return not _is_made_up(event) or _is_trained(program, event)
+    if event.detail == "unknown" or _is_before_a_backward(event):
+        return False
+    if _is_trained(program, event):
+        return outcome.leaves or not _trains_elsewhere(program, event)
+    return (_is_loaded(program, event) or outcome.decides) and not _is_made_up(event)
+
+
+def _is_before_a_backward(event: Event) -> bool:
+    """Whether the same function goes backward later: what has no graph here may be a target there."""
+    home = _home(event)
+    events = list(home.events())
+    return any(other.kind == "backward" for other in events[events.index(event) :])
+
+
+def _trains_elsewhere(program: Program, event: Event) -> bool:
+    """Whether a run trains, and not in this function before: what is only detached may be a target of what it trains."""
+    return bool(program.backwards) and not any(other.kind == "backward" for other in _home(event).events())
+
+
+def _home(event: Event) -> Region:
+    return next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "import", "root"))
+
+
+def _is_one_layer(network: Value) -> bool:
+    """Whether a network is a single affine layer, as in a first lesson."""
+    target = one(network)
+    if not isinstance(target, Instance) or target.symbolic or CLOSED in target.attributes:
+        return False
+    inner = [p for p in parts(target) if isinstance(p, Instance) and isinstance(p.cls, External)]
+    layers = [layer_name(p.cls.name) for p in inner if isinstance(p.cls, External)]
+    return layers == ["Linear"] or layers == ["Sequential", "Linear"]
+
+
+def _is_trained(program: Program, event: Event) -> bool:
+    return any(
+        other is not event and same(other.target, event.target) is True for other in program.trained_by
+    )
+
+
+def _is_loaded(program: Program, event: Event) -> bool:
+    """Whether the network comes with weights."""
+    return any(isinstance(o, Instance) and "*pretrained" in o.attributes for o in options(event.target))
+
+
+_MADE_UP = frozenset(
+    "randn rand randn_like rand_like normal zeros zeros_like ones ones_like empty randint".split()
+)
+
+
+def _is_made_up(event: Event) -> bool:
+    """Whether the network is given noise or an empty example: a trial of the code."""
+    return any(operation(v) in _MADE_UP for given in event.inputs for v in walk(given))
+
+
+def _root(event: Event) -> Region:
+    return list(event.region.ancestors())[-1]
