@@ -87,6 +87,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                 and not _trains(loop, event, used)
                 and not _is_unfinished_training(loop, modes)
                 and not _is_part_of_training(event, loop)
+                and not _leads_to_a_pass(loop)
             )
             if not over and (not apart or _trains_here_too(event, loop, used)):
                 continue
@@ -217,6 +218,29 @@ def _is_part_of_training(event: Event, loop: Region) -> bool:
             continue
         if any(_serves(outer.iterable, source) for source in sources):
             return True
+    return False
+
+
+def _leads_to_a_pass(loop: Region) -> bool:
+    """Whether a backward pass follows in the same turn of the loop around, and nothing says that batches are gone through.
+
+    What is computed for parts of a step (other agents, tasks, scales) goes into its loss, perhaps unseen.
+    """
+    if loop.iterable is None or loaders_behind(loop.iterable):
+        return False
+    outer = next((r for r in enclosing_loops(loop)[1:] if not r.unrolled), None)
+    inner = loop
+    for region in loop.ancestors():
+        if region is loop:
+            continue
+        behind = region.items[next(i for i, item in enumerate(region.items) if item is inner) + 1 :]
+        for item in behind:
+            events = item.events() if type(item) is Region else (item,)
+            if any(type(e) is Event and e.kind == "backward" and e.loop is outer for e in events):
+                return True
+        if region is outer:
+            break
+        inner = region
     return False
 
 
