@@ -69,13 +69,9 @@ def evaluations(program: Program) -> list[Evaluation]:
                 outputs[id(loop)] = _outputs(loop)
             if _takes_an_output(event, outputs[id(loop)]) or _is_of_the_moment(event, loop):
                 continue  # a criterion, or a further module of the same pass
-            modes = program.modes_of(root).at(event)
-            if (
-                event.detail == "unknown"
-                and not _is_trained(program, event)
-                and not any(m.event for m in modes)
-            ):
+            if event.detail == "unknown" and not _is_treated_as_network(program, root, event):
                 continue
+            modes = program.modes_of(root).at(event)
             if _is_some_object(program, event) or is_unit_test(event) or _is_shown(program, event, modes):
                 continue
             switched_off = bool(modes) and all(m.training is False and m.event for m in modes)
@@ -109,6 +105,16 @@ def evaluations(program: Program) -> list[Evaluation]:
             )
     modal = {id(e.node) for e in found if e.in_eval_mode and e.switched_here}
     return [replace(e, as_asked=e.switched_here and (id(e.node) in modal or is_chosen(e))) for e in found]
+
+
+def _is_treated_as_network(program: Program, root: Region, event: Event) -> bool:
+    """Whether something shows that what is called is a network: its training, or a switch of its mode."""
+    if _is_trained(program, event):
+        return True
+    switched = bool(
+        of_kind(root, "mode")
+    )  # few traces switch anything; what modes hold in the others, nobody need ask
+    return switched and any(mode.event for mode in program.modes_of(root).at(event))
 
 
 def _is_of_training(program: Program, event: Event) -> bool:

@@ -63,7 +63,7 @@ def _open_region(region: Region) -> None:
     pending = [region]
     while pending:
         current = pending.pop()
-        pending += (item for item in current.items if type(item) is Region)
+        pending += [item for item in current.items if type(item) is Region]
         current.items.clear()
         current.parent = current.truth = current.iterable = current.flat = None
         current.given = ()

@@ -228,7 +228,7 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     holder = machine.evaluate(machine, target.value, frame)
     keys = [machine.evaluate(machine, index, frame) for index in target.indices]
     key = constant(keys[0]) if len(keys) == 1 else MISSING
-    if key is MISSING and not _is_sorted_out(machine, value) and _store_each(holder, value):
+    if key is MISSING and _store_each(machine, holder, value):
         return
     if key == "lr":
         machine.record("lr_write", node, holder, value)
@@ -236,8 +236,7 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     fresh = isinstance(keys[0], Constant) if keys else False
     if not all(_is_array(option) for option in options(holder)):
         machine.record("keep", node, holder, value, detail="item of one key" if fresh else "item")
-    if attached(value) is not False:
-        _rebind_whole(machine, target.value, holder, value, frame, node)
+    _rebind_whole(machine, target.value, holder, value, frame, node)
     for option in options(holder):
         if isinstance(option, Result):
             _note_hot(option, keys, value)
@@ -266,11 +265,11 @@ def _is_sorted_out(machine: Machine, value: Value) -> bool:
     return False
 
 
-def _store_each(holder: Value, value: Value) -> bool:
+def _store_each(machine: Machine, holder: Value, value: Value) -> bool:
     """`for key, value in settings.items(): config[key] = value` copies the entries, whichever turn does it."""
     source = value.each if isinstance(value, Choice) else None
     target = one(holder)
-    if not isinstance(source, Mapping):
+    if not isinstance(source, Mapping) or _is_sorted_out(machine, value):
         return False
     if isinstance(target, Mapping):
         entries = target.items
@@ -300,14 +299,13 @@ def _is_array(value: Value) -> bool:
 def _rebind_whole(
     machine: Machine, target: s.Expression, holder: Value, value: Value, frame: Frame, node: s.Statement
 ) -> None:
-    """A store into a tensor, or into one row of it: `targets[i][action] = best`."""
-    if isinstance(one(holder), Result):
-        _rebind(machine, target, holder, value, frame, node)
-        return
-    while isinstance(target, s.Subscript):
-        target = target.value
-    whole = frame.names.get(target.id) if isinstance(target, s.Name) else None
-    if whole is not None and isinstance(one(whole), Result):
+    """A store of what may have a graph into a tensor, or into one row of it: `targets[i][action] = best`."""
+    whole: Value | None = holder
+    if not isinstance(one(holder), Result):
+        while isinstance(target, s.Subscript):
+            target = target.value
+        whole = frame.names.get(target.id) if isinstance(target, s.Name) else None
+    if whole is not None and isinstance(one(whole), Result) and attached(value) is not False:
         _rebind(machine, target, whole, value, frame, node)
 
 

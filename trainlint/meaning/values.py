@@ -220,6 +220,7 @@ class Choice:
     test: Expression | None = None
     under: dict[int, tuple[Condition, ...]] | None = None  # on which conditions an option (by id) is there
     each: Sequence | Mapping | None = None
+    apart: tuple[int, list[Value]] | None = None  # memo of `options`, and of how many it was made
 
 
 @dataclass(slots=True, eq=False)
@@ -240,8 +241,13 @@ def options(value: Value, limit: int = 8) -> list[Value]:
     """The distinct alternatives of a value, choices opened, at most `limit` of them."""
     if type(value) is not Choice:
         return [value]
-    if len(value.options) <= limit and Choice not in map(type, value.options):
-        return _distinct(value.options)  # as nearly always
+    count = len(value.options)
+    if value.apart is not None and value.apart[0] == count <= limit:
+        return value.apart[1][:]
+    if count <= limit and Choice not in map(type, value.options):  # as nearly always
+        distinct = _distinct(value.options)
+        value.apart = count, distinct
+        return distinct[:]
     found: list[Value] = []
     seen: set[int] = set()
     pending: list[Value] = [value]
