@@ -246,6 +246,7 @@ def test_functions_that_make_one_network_with_other_numbers_are_run_until_they_r
 ) -> None:
     makers = "".join(f"\ndef net_{n}():\n    return [Net({n}), Net({n}), Net({n})]\n" for n in range(200))
     other = "\nclass Other(nn.Module):\n    def __init__(self):\n        self.layers = [nn.Linear(1, 1)]\n"
+    other += "    def forward(self, x):\n        return self.layers[0](x)\n"
     last = "\ndef last():\n    return [Net(1), Other()]\n"
     zoo = HEAD + NET.format("") + other + makers + last + FIT
     reading = read_files(tmp_path, zoo=zoo)
