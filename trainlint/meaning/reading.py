@@ -415,10 +415,11 @@ def _run_method(machine: Machine, method: Function, made: Instance, cls: Class) 
     if huggingface.is_trainer_class(cls) and method.name in huggingface.STEPS:
         huggingface.run_step(machine, made, method.node)
         return
-    if evaluates(cls, method.name):
+    framework = method.owner if method.owner is not None and is_lightning(method.owner) else cls
+    if evaluates(framework, method.name):
         run_hook(machine, Bound(method, made, cls), arguments)
         return
-    if not (is_lightning(cls) and method.name in STEPS):
+    if not (is_lightning(framework) and method.name in STEPS):
         call_function(machine, method, (made,), arguments, None, made, cls)
         return
     run_step(machine, made, Bound(method, made, cls), arguments)
