@@ -231,8 +231,9 @@ class _Walk:
         return self._unguarded(ended, guards, outside)
 
     def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
-        ends: list[State] = []
-        ended: list[tuple[Region, State]] = []  # each arm with the state behind it
+        ended: list[
+            tuple[Region | None, State, Guards]
+        ] = []  # each arm with the state behind it, and what holds
         before = dict(self.before)
         arms = [a for a in region.items if type(a) is Region]
         for arm in arms:
@@ -244,20 +245,36 @@ class _Walk:
                 self.region(arm, entry, guards | known if known else guards) if entry is not None else None
             )
             if after is not None:
-                ends.append(after)
-                ended.append((arm, after))
+                ended.append((arm, after, known))
         if len(arms) == 1:
-            past = _in_mode(dict(state), arms[0], not arms[0].holds)
-            ends += [past] if past is not None else []
-        if not ends:
+            known = self._implied(arms[0], not arms[0].holds)
+            past = _in_mode(self._under(state, known), arms[0], not arms[0].holds)
+            if past is not None:
+                ended.append((None, past, known))
+        if not ended:
             return None
-        joined = dict(self.sets.join(ends))
+        self._tell_apart(ended)
+        joined = dict(self.sets.join([after for _, after, _ in ended]))
         apart = held_by_arms(region) if len(ended) > 1 else {}
-        for arm, after in ended:
-            joined.update((name, after[name]) for name in apart.get(id(arm), _NOTHING).intersection(after))
+        for taken, after, _ in ended:
+            joined.update((name, after[name]) for name in apart.get(id(taken), _NOTHING).intersection(after))
         for name in {n for arm in arms if asks_for_mode(arm) and not asks_now(arm) for n in _switched(arm)}:
             joined[name] = before.get(name, UNKNOWN)  # `if was_training: model.train()`
         return joined
+
+    def _tell_apart(self, ended: list[tuple[Region | None, State, Guards]]) -> None:
+        """Note with a mode that came through one arm what holds in it, where the other arm leaves another mode.
+
+        `if finetune: encoder.train()` says that an encoder still in eval mode behind it is not finetuned.
+        """
+        if len(ended) != 2:
+            return
+        (_, one_way, _), (_, other_way, _) = ended
+        differing = [name for name, modes in one_way.items() if other_way.get(name, modes) is not modes]
+        for _, after, known in ended if differing else ():
+            if known:
+                self.switched_under |= known
+                after.update((name, self.sets.under(after[name], known)) for name in differing)
 
     def _under(self, state: State, known: Guards) -> State:
         """A copy of a state for an arm: without the modes that were set under the opposite of its condition."""
@@ -293,14 +310,15 @@ class _Walk:
             return freed
         return self.sets.within(modes - outside, guards) | (modes & outside)
 
-    def _implied(self, arm: Region) -> Guards:
-        """What is known within an arm."""
+    def _implied(self, arm: Region, holds: bool | None = None) -> Guards:
+        """What is known within an arm, or where it is passed by."""
+        holds = arm.holds if holds is None else holds
         if arm.test is None:
             return frozenset()
-        known = self.conditions.get((id(arm.test), arm.holds))
+        known = self.conditions.get((id(arm.test), holds))
         if known is None:
-            known = frozenset(implications(arm.test, arm.holds))
-            self.conditions[id(arm.test), arm.holds] = known
+            known = frozenset(implications(arm.test, holds))
+            self.conditions[id(arm.test), holds] = known
         return known
 
     def _event(self, event: Event, state: State, guards: Guards) -> None:

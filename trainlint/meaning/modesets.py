@@ -6,12 +6,13 @@ A state maps each module to such a set; the sets are made once, and known by ide
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import field
+from dataclasses import field, replace
 
 from trainlint.meaning.trace import Event
 from trainlint.records import dataclass
 
 Guards = frozenset[tuple[str, bool]]
+MOST_GUARDS = 12  # of one mode; what is known beyond that is forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Sets:
     )
     freed: dict[tuple[int, Guards], tuple[frozenset[Mode], frozenset[Mode]]] = field(default_factory=dict)
     single: dict[tuple[int, Guards], tuple[Mode, Mode]] = field(default_factory=dict)
+    more: dict[tuple[int, Guards], tuple[frozenset[Mode], frozenset[Mode]]] = field(default_factory=dict)
 
     def union(self, one: frozenset[Mode], other: frozenset[Mode]) -> frozenset[Mode]:
         key = (id(one), id(other))
@@ -76,6 +78,17 @@ class Sets:
         known = self.freed.get(key)
         if known is None:
             known = self.freed[key] = modes, frozenset(self._one_within(mode, guards) for mode in modes)
+        return known[1]
+
+    def under(self, modes: frozenset[Mode], guards: Guards) -> frozenset[Mode]:
+        """The modes, known to be there only where some conditions hold."""
+        key = (id(modes), guards)
+        known = self.more.get(key)
+        if known is None:
+            noted = (
+                replace(m, guards=m.guards | guards) if len(m.guards) < MOST_GUARDS else m for m in modes
+            )
+            known = self.more[key] = modes, frozenset(noted)
         return known[1]
 
     def _one_within(self, mode: Mode, guards: Guards) -> Mode:
