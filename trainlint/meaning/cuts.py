@@ -206,8 +206,8 @@ def _other_parameters(update: Update) -> CutLoss | None:
         return None
     if len([e for e in update.events if e.kind == "step"]) < 2:
         return None
-    reached = _modules(walk(backward.value, lambda v: not _stops(v)))
-    everything = _modules(walk(backward.value))
+    reached = _modules(walk(backward.value, lambda v: not _stops(v), _BEHIND))
+    everything = _modules(walk(backward.value, limit=_BEHIND))
     owned = {id(p) for m in models for p in parts(m)}
     if owned & reached or not owned & everything or (len(before) > 1 and before[-2].kind == "backward"):
         return None
@@ -215,6 +215,9 @@ def _other_parameters(update: Update) -> CutLoss | None:
         if isinstance(inner, Result) and _is_cut(inner) and owned & _modules(walk(inner)):
             return CutLoss(backward, inner, "nothing of it reaches the parameters that are stepped")
     return None
+
+
+_BEHIND = 20_000  # values behind a backward pass: a module left out here would pass for one not reached
 
 
 def _stops(value: Value) -> bool:

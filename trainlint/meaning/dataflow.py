@@ -48,6 +48,7 @@ from trainlint.meaning.values import (
 _WITH_INDICES = frozenset("max min topk sort kthvalue median mode cummax cummin aminmax".split())
 _ATTACHED_METHODS = ("forward", "__call__", "parameters", "named_parameters")  # of modules
 _LIMIT = 600  # values looked at for one question
+_FAR = 5_000  # values gone back to: one left out here would pass for one that a loss does not reach
 
 
 def operation(value: Value) -> str:
@@ -334,7 +335,7 @@ def _is_criterion_like(value: Result) -> bool:
     )
 
 
-def walk(value: Value, enter: Callable[[Value], bool] | None = None, limit: int = _LIMIT) -> Iterator[Value]:
+def walk(value: Value, enter: Callable[[Value], bool] | None = None, limit: int = _FAR) -> Iterator[Value]:
     """A value and all that it was computed from; `enter` says whether to go on below one."""
     pending: list[Value] = [value]
     seen: set[int] = set()

@@ -107,7 +107,7 @@ def _kept(program: Program) -> Iterator[tuple[Instance, str, Sequence | Mapping,
     for instance in program.instances:
         if not is_module(instance) or not isinstance(instance.cls, Class) or _lists_parameters(instance.cls):
             continue
-        if _is_unfinished(instance.cls):
+        if _is_unfinished(instance.cls) or "*dynamic" in instance.attributes:
             continue
         for name, value in instance.attributes.items():
             for option in options(value):

@@ -237,6 +237,11 @@ def _register(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
     receiver = one(callee.receiver)
+    by_name = (
+        "name",
+        "tensor" if "buffer" in callee.name else "param" if "param" in callee.name else "module",
+    )
+    arguments = (*arguments, *(keywords[key] for key in by_name[len(arguments) :] if key in keywords))
     if not isinstance(receiver, Instance) or len(arguments) < 2:
         if isinstance(receiver, Instance) and is_module(receiver):
             receiver.attributes["*dynamic"] = Constant(True)
