@@ -18,9 +18,11 @@ from trainlint.meaning.values import (
     Function,
     Instance,
     Member,
+    Partial,
     Result,
     Sequence,
     Value,
+    one,
     options,
 )
 
@@ -72,6 +74,42 @@ def _effect(value: Value) -> bool | object | None:
     return UNCHANGED
 
 
+_STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
+_PUT_OFF = "*put off"  # attribute key of what a stack of contexts calls when it is left
+
+
+def stacked(
+    machine: Machine,
+    callee: Member,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: Node | None,
+) -> Value | None:
+    """`stack.enter_context(torch.no_grad())`, `stack.callback(model.train)`; None where it is no such stack."""
+    stack = one(callee.receiver)
+    if (
+        not isinstance(stack, Instance)
+        or not isinstance(stack.cls, External)
+        or stack.cls.name not in _STACKS
+    ):
+        return None
+    if not arguments or node is None:
+        return None
+    if callee.name == "enter_context":
+        return enter_context(machine, arguments[0], node)
+    put_off = stack.attributes.get(_PUT_OFF)
+    before = put_off.items if isinstance(put_off, Sequence) else ()
+    put = Partial(arguments[0], tuple(arguments[1:]), dict(keywords))
+    stack.attributes[_PUT_OFF] = Sequence("list", (*before, put))
+    return arguments[0]
+
+
+def _unwind(machine: Machine, stack: Instance, node: Node) -> None:
+    put_off = stack.attributes.pop(_PUT_OFF, None)
+    for call in reversed(put_off.items) if isinstance(put_off, Sequence) else ():
+        machine.call(machine, call, (), {}, node, None)
+
+
 Exit: TypeAlias = Callable[[], object]
 
 
@@ -101,6 +139,8 @@ def leaving(machine: Machine, value: Value, node: Node, known: int) -> Exit:
     if own is not None:
         nothing = (Constant(None), Constant(None), Constant(None))
         return lambda: machine.call(machine, own, nothing, {}, node, None)
+    if isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name in _STACKS:
+        return lambda: _unwind(machine, value, node)
     region = machine.region
     made = region.items[-1] if len(region.items) > known else None
     if not isinstance(value, Sequence) or value.kind != "generator" or not isinstance(made, Region):
@@ -110,7 +150,12 @@ def leaving(machine: Machine, value: Value, node: Node, known: int) -> Exit:
     rest = Region("call", made.node, region, made.items[made.yields :], function=made.function, closed=True)
     del made.items[made.yields :]
     made.flat = None
-    return lambda: region.items.append(rest)
+
+    def leave() -> None:
+        rest.parent = machine.region
+        machine.region.items.append(rest)
+
+    return leave
 
 
 def _own_method(value: Value, name: str) -> Bound | None:

@@ -32,6 +32,8 @@ def define_class(machine: Machine, node: s.DefineClass, frame: Frame) -> Class:
     for name, value in inner.names.items():
         if isinstance(value, Function) and value.owner is None:
             value.owner = cls
+            if value.setter is not None:
+                value.setter.owner = cls
         cls.names[name] = _changeable(value, f"{node.name}.{name}")
     cls.decorators = tuple(machine.evaluate(machine, d, frame) for d in node.decorators)
     return cls

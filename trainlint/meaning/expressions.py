@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.dataflow import attached
 from trainlint.meaning.definitions import define
 from trainlint.meaning.fragments import meant, stand_in
 from trainlint.meaning.imports import look_up, star_member
@@ -238,7 +239,28 @@ def _conditional(machine: Machine, node: s.Conditional, frame: Frame) -> Value:
             given = ((test, holds),)
             with machine.within("arm", node, test=node.test, holds=holds, truth=test, given=given):
                 values.append(evaluate(machine, part, frame))
+    asked = _asked_for_tensor(test)
+    if asked is not None and values[1] is asked:
+        numbers = [option for option in options(asked) if attached(option) is not True]
+        values[1] = choice(numbers, node) if numbers else Unknown("a number", node)
     return choice(values, node.test, [((test, True),), ((test, False),)])
+
+
+def _asked_for_tensor(test: Value) -> Value | None:
+    """What a condition holds for if it is a tensor: `torch.is_tensor(x)`, `hasattr(x, "item")`."""
+    match test:
+        case Result(callee=External(name="torch.is_tensor"), arguments=(asked,)):
+            return asked
+        case Result(
+            callee=External(name="builtins.isinstance"), arguments=(asked, External(name="torch.Tensor"))
+        ):
+            return asked
+        case Result(
+            callee=External(name="builtins.hasattr"),
+            arguments=(asked, Constant(value="item" | "detach" | "requires_grad")),
+        ):
+            return asked
+    return None
 
 
 def _subscript(machine: Machine, node: s.Subscript, frame: Frame) -> Value:

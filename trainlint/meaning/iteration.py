@@ -6,6 +6,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.values import (
     Choice,
+    Class,
     Constant,
     External,
     Instance,
@@ -44,6 +45,16 @@ def unrolled_items(iterable: Value, limit: int) -> list[Value] | None:
     if all(isinstance(i, Constant) and isinstance(i.value, (str, bool)) and i.under is None for i in items):
         return items
     return None
+
+
+def unrolled_listeners(iterable: Value, limit: int) -> list[Value] | None:
+    """The objects of a short list that is known whole, each of a class of its own: callbacks, called one after the other."""
+    iterable = one(iterable)
+    if not isinstance(iterable, Sequence) or iterable.open or iterable.element is not None:
+        return None
+    found = [one(item) for item in iterable.items]
+    classes = {id(o.cls.node) for o in found if isinstance(o, Instance) and isinstance(o.cls, Class)}
+    return list(iterable.items) if 1 < len(found) <= limit and len(classes) == len(found) else None
 
 
 def listed_items(iterable: Value) -> tuple[Value, ...] | None:

@@ -360,7 +360,7 @@ def _perhaps(item: Value, under: list[tuple[Condition, ...]] | None) -> Value:
 
 def _is_empty(region: Region) -> bool:
     """Whether nothing happens in a call or branch; arms stay, so that a branch shows what it may skip."""
-    if region.kind == "call":
+    if region.kind in ("call", "final"):
         return not region.items
     return region.kind == "branch" and not any(type(a) is Region and a.items for a in region.items)
 

@@ -9,6 +9,7 @@ from trainlint.meaning.calls import bind
 from trainlint.meaning.expressions import arguments_of
 from trainlint.meaning.machine import DEPTH, Machine
 from trainlint.meaning.objects import decorator_names
+from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import Bound, Constant, Function, Value
 
@@ -34,13 +35,16 @@ def run_managed(machine: Machine, node: s.Expression, frame: Frame, body: Body) 
     names = bind(machine, function, arguments, keywords)
     inner = Frame(function.unit, names, function.scope, function, receiver, function.owner)
     ends: list[bool] = []
+    bodies: list[tuple[Region, int, int]] = []
 
     def at_yield(value: Value) -> None:
         machine.stack.pop()  # the body is none of the generator's business
+        start = len(machine.region.items)
         try:
             ends.append(body(value))
         finally:
             machine.stack.append(function)
+            bodies.append((machine.region, start, len(machine.region.items)))
 
     inner.at_yield = at_yield
     machine.stack.append(function)
@@ -50,4 +54,7 @@ def run_managed(machine: Machine, node: s.Expression, frame: Frame, body: Body) 
             machine.execute(machine, function.node.body, inner)
     finally:
         machine.stack.pop()
+    for region, start, end in bodies:  # a `return` in the body goes on behind the `yield` too
+        rest = Region("final", node, region, region.items[end:], closed=True)
+        region.note_final(start, end, rest)
     return ends[0] if ends else body(Constant(None))

@@ -14,6 +14,7 @@ from trainlint.meaning.configured import (
     merge_from_list,
     read_sections,
 )
+from trainlint.meaning.contexts import stacked
 from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
 from trainlint.meaning.hydra import store_settings
 from trainlint.meaning.lightning import fit, own_optimizers, own_schedules
@@ -25,7 +26,7 @@ from trainlint.meaning.processes import note_handed, start_by_method
 from trainlint.meaning.registries import MOST_CANDIDATES, find_all_registered, find_registered, is_table
 from trainlint.meaning.roles import is_nothing, is_unseen_object, role
 from trainlint.meaning.strings import applied
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.syntax import Attribute, Call, Define, Lambda, Node
 from trainlint.meaning.trace import RESTORE
 from trainlint.meaning.values import (
     MISSING,
@@ -35,6 +36,7 @@ from trainlint.meaning.values import (
     Constant,
     External,
     Free,
+    Function,
     Instance,
     Item,
     Mapping,
@@ -141,6 +143,22 @@ _TENSOR_WORDS = frozenset(
 
 
 # Modes and state
+
+
+def _apply(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> None:
+    """`model.apply(freeze_norms)`: which of the modules a function switches is not known."""
+    function = one(arguments[0]) if arguments else None
+    body = function.node if isinstance(function, Function) else None
+    switches = False
+    match body:
+        case Lambda(value=Call(function=Attribute(name="train" | "eval"))):
+            switches = True
+        case Define():
+            switches = not body.body.words.isdisjoint(("train", "eval"))
+    if switches and node is not None and is_module(one(callee.receiver)):
+        machine.record("mode", node, callee.receiver, detail=None, inputs=arguments)
 
 
 def _mode(
@@ -421,10 +439,13 @@ def _generates(value: Value) -> bool:
 
 _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None], Value | None]] = {
     **OPTIMISATION,
+    "apply": _apply,
     "train": _mode,
     "eval": _mode,
     "requires_grad_": _requires_grad,
     "set_epoch": _set_epoch,
+    "enter_context": stacked,
+    "callback": stacked,
     "load_state_dict": _load_state,
     "generate": _generate,
     "prepare": _prepare,

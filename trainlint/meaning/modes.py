@@ -169,6 +169,14 @@ class _Walk:
         return state
 
     def _leave(self, item: Leave, state: State) -> None:
+        """A way out, past every `finally` on it."""
+        inner: Happening = item
+        for region in item.region.ancestors():
+            for final in region.finals_at(inner):
+                state = self.region(final, dict(state), frozenset()) or state
+            if region.kind in ("call", "closure") or (item.kind != "return" and region.kind == "loop"):
+                break
+            inner = region
         if item.kind in ("continue", "break") and self.continues:
             self.continues[-1].append(state)
         elif item.kind == "return" and self.ended:

@@ -12,7 +12,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.contexts import enter_context, leaving
 from trainlint.meaning.definitions import define, define_class
 from trainlint.meaning.imports import import_from, import_module
-from trainlint.meaning.iteration import element_of, unrolled_items, unrolled_layers
+from trainlint.meaning.iteration import element_of, unrolled_items, unrolled_layers, unrolled_listeners
 from trainlint.meaning.machine import Machine, collect, merge_names
 from trainlint.meaning.managers import run_managed
 from trainlint.meaning.stores import augment, store
@@ -23,6 +23,7 @@ from trainlint.meaning.values import (
     Condition,
     Constant,
     External,
+    Function,
     Instance,
     Member,
     Result,
@@ -181,6 +182,8 @@ def branch(
 def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
     iterable = machine.evaluate(machine, node.iterable, frame)
     items = unrolled_items(iterable, _UNROLL) or (unrolled_layers(iterable) if machine.forwarding else None)
+    if items is None and _only_calls(node.body):
+        items = unrolled_listeners(iterable, _UNROLL)
     if items is not None:
         return _unrolled(machine, node, items, iterable, frame)
 
@@ -189,6 +192,14 @@ def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
 
     alive = _loop(machine, node, node.body, bind, frame, iterable=iterable)
     return (execute(machine, node.otherwise, frame) and alive) if node.otherwise.statements else alive
+
+
+def _only_calls(body: s.Block) -> bool:
+    """`for callback in callbacks: callback.after_epoch(trainer)`: nothing but a call or two."""
+    return len(body.statements) < 3 and all(
+        isinstance(statement, s.Evaluate) and isinstance(statement.value, s.Call)
+        for statement in body.statements
+    )
 
 
 def _while(machine: Machine, node: s.While, frame: Frame) -> bool:
@@ -278,12 +289,31 @@ def _entered(machine: Machine, node: s.With, items: tuple[Any, ...], frame: Fram
     context = machine.evaluate(machine, expression, frame)
     entered = enter_context(machine, context, expression)
     leave = leaving(machine, context, expression, known)
+    region = machine.region
+    start = len(region.items)
     alive = go_on(entered)
-    leave()
+    end = len(region.items)
+    with machine.within("final", node) as final:
+        leave()
+    region.note_final(start, end, final)
     return alive
 
 
 def _try(machine: Machine, node: s.Try, frame: Frame) -> bool:
+    if not node.final.statements:
+        return _tried(machine, node, frame)
+    region = machine.region
+    start = len(region.items)
+    alive = _tried(machine, node, frame)
+    end = len(region.items)
+    with machine.within("final", node) as final:
+        lasts = execute(machine, node.final, frame)
+    region.note_final(start, end, final)
+    return lasts and alive
+
+
+def _tried(machine: Machine, node: s.Try, frame: Frame) -> bool:
+    """A `try` without its `finally`."""
     alive = True
     before = dict(frame.names)
     alive = execute(machine, node.body, frame)
@@ -309,8 +339,7 @@ def _try(machine: Machine, node: s.Try, frame: Frame) -> bool:
         if survives:
             ends.append(frame.names)
     frame.names = _first_wins(ends) if ends else before
-    alive = bool(ends)
-    return execute(machine, node.final, frame) and alive
+    return bool(ends)
 
 
 def _first_wins(ends: list[dict[str, Value]]) -> dict[str, Value]:
@@ -379,8 +408,22 @@ def _declare(machine: Machine, node: s.Declare, frame: Frame) -> bool:
 
 
 def _define(machine: Machine, node: s.Define, frame: Frame) -> bool:
-    frame.names[node.name] = define(machine, node, frame)
+    made = define(machine, node, frame)
+    read = _property_of(made)
+    if read is not None:
+        read.setter = made
+        return True
+    frame.names[node.name] = made
     return True
+
+
+def _property_of(made: Function) -> Function | None:
+    """The property that a function completes: `@rate.setter`."""
+    for decorator in made.decorators:
+        match decorator:
+            case Member(receiver=Function() as read, name="setter") if read.name == made.name:
+                return read
+    return None
 
 
 def _define_class(machine: Machine, node: s.DefineClass, frame: Frame) -> bool:

@@ -8,14 +8,17 @@ from trainlint.meaning.fragments import say
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module
 from trainlint.meaning.overrides import overwrite, weaken
+from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     MISSING,
+    Bound,
     Choice,
     Class,
     Constant,
     External,
     Free,
+    Function,
     Instance,
     Item,
     Mapping,
@@ -175,6 +178,10 @@ def _store_attribute(
         machine.record("requires_grad", node, holder, value)
         _note_frozen(holder, value)
         return
+    if target.name == "training" and isinstance(one(holder), Item):
+        machine.record(
+            "mode", node, holder, detail=truth(value)
+        )  # `for m in model.modules(): m.training = True`
     if isinstance(holder, Free) and holder.name == "self":
         say(frame, target.name, value)
     for option in options(holder):
@@ -189,12 +196,26 @@ def _store_attribute(
                 overwrite(machine, option, value)
             continue
         if isinstance(option, Instance):
+            if _is_set_by_property(machine, option, target.name, value, node):
+                continue
             if isinstance(node, s.Assign):
                 _note_attribute_sum(machine, target, value, node)
                 _note_reset(machine, f".{target.name}", value, node)
                 option.places[target.name] = node
             _note_attached(machine, option, target.name, value, node)
             machine.write(option.attributes, target.name, _counted(option, target.name, value, node))
+
+
+def _is_set_by_property(
+    machine: Machine, option: Instance, name: str, value: Value, node: s.Statement
+) -> bool:
+    """Whether an attribute is a property whose setter has been run in place of a store."""
+    found = find_member(option.cls, name) if isinstance(option.cls, Class) else None
+    setter = found[0].setter if found is not None and isinstance(found[0], Function) else None
+    if found is None or setter is None:
+        return False
+    machine.call(machine, Bound(setter, option, found[1]), (value,), {}, node, None)
+    return True
 
 
 def _note_attached(machine: Machine, owner: Instance, name: str, value: Value, node: s.Statement) -> None:

@@ -230,7 +230,7 @@ def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> 
     )  # what else an iteration applies is part of the training
     between = (e for e in events[before:after] if own is None or not e.region.inside(own))
     if _is_left_to_its_owner(program, event) or any(
-        _switches_a_part(e, event) for e in of_kind(whole, "mode")
+        _switches_a_part(e, event) or _is_by_listener(e, event, whole) for e in of_kind(whole, "mode")
     ):
         return True
     if _is_bracketed(switch, event):
@@ -284,6 +284,19 @@ def _switches_a_part(switch: Event, event: Event) -> bool:
     whole = options(event.target)
     inner = [part for module in whole for part in parts(module)[1:]]
     return bool(targets) and all(any(t is part for part in inner) for t in targets)
+
+
+def _is_by_listener(switch: Event, event: Event, whole: Region) -> bool:
+    """Whether one of several listeners goes back to train mode: in which order they are called is not seen."""
+    if switch.detail is not True or same(switch.target, event.target) is False:
+        return False
+    inner = switch.region
+    while inner is not whole and inner.parent is not None:
+        called = inner.kind == "arm" and inner.test is None and isinstance(inner.node, Call)
+        if called and inner.loop is not None and inner.loop is not event.loop and inner.loop.inside(whole):
+            return True
+        inner = inner.parent
+    return False
 
 
 def _chooses(train: Define) -> bool:

@@ -14,7 +14,7 @@ from trainlint.meaning.syntax import Expression, Node
 from trainlint.meaning.values import Condition, Value
 from trainlint.records import dataclass
 
-RegionKind = Literal["root", "loop", "branch", "arm", "call", "closure", "import", "try"]
+RegionKind = Literal["root", "loop", "branch", "arm", "call", "closure", "import", "try", "final"]
 EventKind = Literal[
     "forward", "backward", "zero_grad", "step", "schedule", "mode", "set_epoch", "load", "load_state",
     "criterion", "keep", "grad_write", "lr_write", "unscale", "update", "clip", "unresolved", "sync",
@@ -47,6 +47,9 @@ class Region:
     closed: bool = False  # nothing is added any more
     stopped: bool = False  # of a call: its budget was spent before it came to its end
     cut_short: bool = False  # something in here was stopped
+    finals: list[tuple[int, int, Region]] | None = (
+        None  # what is done whichever way items are left: from which one, to which
+    )
     flat: tuple[Event, ...] | None = None  # memo of events()
 
     def ancestors(self) -> Iterator[Region]:
@@ -91,6 +94,20 @@ class Region:
         while region is not None and (region.kind != "loop" or region.unrolled):
             region = region.parent
         return region
+
+    def note_final(self, start: int, end: int, final: Region) -> None:
+        """Note that `final` is done whichever way these items are left."""
+        if final.items:
+            self.finals = [*(self.finals or ()), (start, end, final)]
+
+    def finals_at(self, item: Item) -> Iterator[Region]:
+        """What is done when an item is left, innermost first: `finally`, the exit of a `with`."""
+        if self.finals is None:
+            return
+        index = next(i for i, other in enumerate(self.items) if other is item)
+        for start, end, final in sorted(self.finals, key=lambda f: -f[0]):
+            if start <= index < end:
+                yield final
 
     def inside(self, outer: Region) -> bool:
         region: Region | None = self

@@ -111,6 +111,7 @@ class Function:
         None  # evaluated when it is first called, see calls.defaults_of
     )
     decorated: Any = None  # what decorators of the project made of it, see calls.decorated
+    setter: Function | None = None  # of a property: what an assignment to it runs
 
     @property
     def name(self) -> str:
