@@ -54,9 +54,7 @@ _JUDGING = frozenset(
 
 def evaluations(program: Program) -> list[Evaluation]:
     used = program.used_by_backwards
-    trained = {
-        id(e.node) for e in program.events("forward") if e.value is not None and reaches(e.value, used)
-    }
+    trained = _training_loops(program, used)
     found: list[Evaluation] = []
     outputs: dict[int, Counter[int]] = {}  # by the identity of the loop
     judged: set[int] = set()
@@ -87,7 +85,7 @@ def evaluations(program: Program) -> list[Evaluation]:
             )
             if not over and (not apart or _trains_here_too(event, loop, used)):
                 continue
-            if id(event.node) in trained and not _trains_too(program, loop):
+            if id(loop.node) in trained.get(id(event.node), ()) and not _trains_too(program, loop):
                 continue  # a helper that gives a loss what it needs, each class's prototype, and is called once more
             judged.add(id(loop))
             found.append(
@@ -248,6 +246,16 @@ def _leads_to_a_pass(loop: Region) -> bool:
             break
         inner = region
     return False
+
+
+def _training_loops(program: Program, used: set[int]) -> dict[int, set[int]]:
+    """By the identity of a forward's node, those of the loops that it serves a backward pass in."""
+    found: dict[int, set[int]] = {}
+    for event in program.events("forward"):
+        if event.value is not None and reaches(event.value, used):
+            loop = _batch_loop(event)
+            found.setdefault(id(event.node), set()).add(id(loop.node) if loop is not None else 0)
+    return found
 
 
 def _is_of_the_moment(event: Event, loop: Region) -> bool:
