@@ -37,6 +37,7 @@ ROUNDS |= {
     **dict.fromkeys(("t65", "t66", "t67", "t68"), "fifteenth"),
     **dict.fromkeys(("t69", "t70", "t71", "t72", "t73", "t74"), "sixteenth"),
     **dict.fromkeys(("t75", "t76", "t77", "t78"), "seventeenth"),
+    **dict.fromkeys(("t79", "t80", "t81", "t82"), "eighteenth"),
 }
 
 

@@ -17,7 +17,7 @@ from trainlint.meaning.modesets import MISSING, Guards, Mode, Sets, State
 from trainlint.meaning.modules import held, mode_dependent, parts, reads_mode
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.phases import asks_for_mode, asks_now
-from trainlint.meaning.rounds import going_round, made_in
+from trainlint.meaning.rounds import going_round, is_made_within, made_in
 from trainlint.meaning.syntax import Comparison, Literal, Name
 from trainlint.meaning.trace import RESTORE, Event, Leave, Region
 from trainlint.meaning.trace import Item as Happening
@@ -136,6 +136,7 @@ class _Walk:
         "sets",
         "stills",
         "switched_under",
+        "values",
     )
 
     def __init__(self, modes: Modes, attached: list[Event]) -> None:
@@ -148,6 +149,7 @@ class _Walk:
         self.conditions: dict[
             tuple[int, bool], Guards
         ] = {}  # by the identity of the test, and whether it holds
+        self.values: dict[str, Value] = {}  # what conditions ask for, by the name that guards give it
         self.inner: dict[int, list[int]] = {}  # the identities of a module's parts
         self.stills: dict[int, bool | None] = {}  # by the identity of the region
         self.sets = Sets()
@@ -233,10 +235,11 @@ class _Walk:
             if not ends:
                 return entry
             ended = self.sets.join(ends)
-            state = self._unguarded(self._lasting(going_round(ended, region), region), guards, outside)
+            lasting = self._lasts(guards, region) if self.values else guards
+            state = self._unguarded(self._lasting(going_round(ended, region), region), lasting, outside)
             if state == entry and self.before == before:
                 break  # a second turn would find what the first one found
-        return self._unguarded(ended, guards, outside)
+        return self._unguarded(ended, lasting, outside)
 
     def _branch(self, region: Region, state: State, guards: Guards) -> State | None:
         ended: list[
@@ -325,9 +328,23 @@ class _Walk:
             return frozenset()
         known = self.conditions.get((id(arm.test), holds))
         if known is None:
-            known = frozenset(implications(arm.test, holds))
+            known = frozenset(implications(arm.test, holds)) | self._of_value(arm.truth, holds)
             self.conditions[id(arm.test), holds] = known
         return known
+
+    def _of_value(self, truth: Value | None, holds: bool) -> Guards:
+        """That a value is true, whatever it is called: `self.use_guide` here is `self.model.use_guide` elsewhere."""
+        found = one(truth) if truth is not None else None
+        if not isinstance(found, (Result, Item, Member, Argument)):
+            return frozenset()
+        key = f"the value {id(found)}"
+        self.values[key] = found
+        return frozenset({(key, holds)})
+
+    def _lasts(self, guards: Guards, loop: Region) -> Guards:
+        """What holds for the whole of a loop: what holds around it, and values that it does not make anew."""
+        made_before = [key for key, value in self.values.items() if not is_made_within(value, loop)]
+        return guards.union((key, holds) for key in made_before for holds in (True, False))
 
     def _event(self, event: Event, state: State, guards: Guards) -> None:
         if event.kind == "mode":

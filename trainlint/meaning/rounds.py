@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.modesets import State
 from trainlint.meaning.syntax import Boolean
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, options
+from trainlint.meaning.values import Class, External, Instance, Item, Member, Result, Value, options
 
 
 def made_in(value: Value) -> Region | None:
@@ -22,6 +23,18 @@ def made_in(value: Value) -> Region | None:
     if around is None or any(r.kind == "arm" and r.inside(around) for r in home.ancestors()):
         return None  # `if model is None: model = Net()` makes one that the next turn finds
     return around
+
+
+def is_made_within(value: Value, loop: Region) -> bool:
+    """Whether each turn of a loop may make a value anew, or change it."""
+    for inner in walk(value):
+        match inner:
+            case Result():
+                if inner.region is None or inner.region.inside(loop):
+                    return True
+            case Item(key=None) | Member(receiver=Instance(cls=Class())):
+                return True
+    return False
 
 
 def going_round(state: State, loop: Region) -> State:
