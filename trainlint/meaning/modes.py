@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import field
 
 from trainlint.meaning.dispatch import held_by_arms
-from trainlint.meaning.flow import implications
+from trainlint.meaning.flow import enclosing_call, implications, of_kind
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modesets import MISSING, Guards, Mode, Sets, State
@@ -402,18 +402,36 @@ class _Walk:
             found |= {m for m in known if not m.untouched}
             if any(m.untouched for m in known):
                 found |= initial(target)
-            if any(m.training for m in found) and self._is_made_of_others(target, state):
+            if any(m.training for m in found) and self._is_made_of_others(target, state, event):
                 found.add(Mode(None))
         return found
 
-    def _is_made_of_others(self, target: Value, state: State) -> bool:
-        """Whether all that depends on the mode within a wrapper was switched apart from it, and away from train mode."""
+    def _is_made_of_others(self, target: Value, state: State, event: Event) -> bool:
+        """Whether all that depends on the mode within a wrapper was switched apart from it, and away from train mode,
+        or some parts of it were for this very forward: then the others are left as they are on purpose."""
         if not isinstance(target, Instance):
             return False
         if id(target) not in self.inner:
             self.inner[id(target)] = [id(part) for part in parts(target)[1:]]
         apart = {name for name in self.inner[id(target)] if _is_out_of_training(state.get(name))}
-        return bool(apart) and _depends_only_on(target, apart)
+        return bool(apart) and (
+            _depends_only_on(target, apart)
+            or any(m.event is not None and _is_for(m.event, event) for name in apart for m in state[name])
+        )
+
+
+def _is_for(switch: Event, event: Event) -> bool:
+    """Whether a switch of a part prepares this forward: the same function does both, or nothing is trained at all."""
+    if switch.detail is not False or not any(mode_dependent(o) for o in options(switch.target)):
+        return False
+    home = enclosing_call(switch)
+    if home is not None and home is enclosing_call(event):
+        return True
+    if any(
+        getattr(r.function, "name", "") == "__init__" for r in switch.region.ancestors() if r.kind == "call"
+    ):
+        return False  # a part comes like that, whatever is done with the whole
+    return not of_kind(list(event.region.ancestors())[-1], "backward")
 
 
 def _forget(state: State) -> None:
