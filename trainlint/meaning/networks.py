@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
@@ -14,6 +15,7 @@ from trainlint.meaning.objects import external_bases, lineage
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one, options
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -28,17 +30,34 @@ def is_part_of_network(program: Program, loop: Region) -> bool:
     if owner is None or (loop.iterable is not None and loaders_behind(loop.iterable)):
         return False
     forwards = of_kind(loop, "forward")
+    if not forwards:
+        return False
+    made = program.made_of(owner)
+    if any(id(e.target) in made.wholes for e in forwards) and not _counts(loop):
+        return False  # it evaluates itself, as a whole
+    return all(_is_inner(e.target, made.inner, loop) for e in forwards)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """The identities of the objects of a class and its subclasses, and of what they are made of."""
+
+    wholes: frozenset[int]
+    inner: frozenset[int]
+
+
+def made_of(owner: Class, instances: Iterable[Instance]) -> Made:
+    wholes: set[int] = set()
     inner: set[int] = set()
-    for made in program.instances:
+    for made in instances:
         if isinstance(made.cls, Class) and any(base is owner for base in lineage(made.cls)):
-            if any(e.target is made for e in forwards) and not _counts(loop):
-                return False  # it evaluates itself, as a whole
+            wholes.add(id(made))
             inner.update(id(part) for part in parts(made))
             inner.update(id(o) for value in made.attributes.values() for o in options(value))
-    return bool(forwards) and all(_is_inner(e.target, inner, loop) for e in forwards)
+    return Made(frozenset(wholes), frozenset(inner))
 
 
-def _is_inner(target: Value, inner: set[int], loop: Region) -> bool:
+def _is_inner(target: Value, inner: frozenset[int], loop: Region) -> bool:
     """Whether what is applied is a part of the network, or a layer made for the moment."""
     found = one(target)
     if isinstance(found, Instance) and found.loop is not None and found.loop.inside(loop):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.hidden import HiddenModules
     from trainlint.meaning.keeps import Keep
     from trainlint.meaning.loaders import TrainingLoader
+    from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
     from trainlint.meaning.predictions import Prediction
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.stuck import StuckForward
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.updates import Update
+    from trainlint.meaning.values import Class
     from trainlint.project import Project
 
 
@@ -42,6 +44,7 @@ class Program:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self._modes: dict[int, Modes] = {}
+        self._made: dict[int, Made] = {}
 
     @property
     def roots(self) -> list[Region]:
@@ -78,6 +81,14 @@ class Program:
         if id(root) not in self._modes:
             self._modes[id(root)] = modes_of(root)
         return self._modes[id(root)]
+
+    def made_of(self, cls: Class) -> Made:
+        """The objects of a class, and their parts."""
+        if id(cls) not in self._made:
+            from trainlint.meaning.networks import made_of
+
+            self._made[id(cls)] = made_of(cls, self.instances)
+        return self._made[id(cls)]
 
     def events(self, *kinds: str) -> list[Event]:
         return [e for root in self.roots for e in of_kind(root, *kinds)]  # type: ignore[arg-type]
