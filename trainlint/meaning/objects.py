@@ -435,6 +435,8 @@ def _by_method(
         return None
     with machine.unrecorded():
         made = machine.call(machine, Bound(found[0], holder, found[1]), (key,), {}, node, None)
+    if isinstance(made, Member) and made.receiver is not holder and is_module(made.receiver):
+        return made  # `wrapper.eval()` is a method of the network inside
     return None if isinstance(made, (Unknown, Member, Item, Result)) else made
 
 
