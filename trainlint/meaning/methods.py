@@ -25,6 +25,7 @@ from trainlint.meaning.overrides import is_dictionary
 from trainlint.meaning.processes import note_handed, start_by_method
 from trainlint.meaning.registries import MOST_CANDIDATES, find_all_registered, find_registered, is_table
 from trainlint.meaning.roles import is_nothing, is_unseen_object, role
+from trainlint.meaning.stores import note_frozen
 from trainlint.meaning.strings import applied
 from trainlint.meaning.syntax import Attribute, Call, Define, Lambda, Node
 from trainlint.meaning.trace import RESTORE
@@ -198,6 +199,18 @@ def _requires_grad(
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     return result
+
+
+def _detach_in_place(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`for p in model.parameters(): p.detach_()` freezes the model: a leaf that is detached requires no gradient."""
+    match one(callee.receiver):
+        case Item(source=Result(callee=Member(name="parameters"))) if node is not None:
+            machine.record("requires_grad", node, callee.receiver, Constant(False))
+            note_frozen(callee.receiver, Constant(False))
+            return callee.receiver
+    return None
 
 
 def _set_epoch(
@@ -443,6 +456,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "train": _mode,
     "eval": _mode,
     "requires_grad_": _requires_grad,
+    "detach_": _detach_in_place,
     "set_epoch": _set_epoch,
     "enter_context": stacked,
     "callback": stacked,

@@ -23,7 +23,8 @@ from trainlint.meaning.values import (
 
 
 def same_file(first: Value, second: Value) -> bool:
-    first, second = _opened(first), _opened(second)
+    """Whether two values name one file; that one of them can also be None says nothing against it."""
+    first, second = _opened(_given(first)), _opened(_given(second))
     a, b = constant(first), constant(second)
     return (
         (a is not MISSING and a == b)
@@ -31,6 +32,14 @@ def same_file(first: Value, second: Value) -> bool:
         or _spelled(first) == _spelled(second) != ""
         or template(first) == template(second) != ""
     )
+
+
+def _given(path: Value) -> Value:
+    """`path = None`, then a loop in which the best model gives it a value: where it is a path, it is that one."""
+    names = [
+        option for option in options(path) if not (isinstance(option, Constant) and option.value is None)
+    ]
+    return names[0] if len(names) == 1 else path
 
 
 def same_name(first: Value, second: Value) -> bool:

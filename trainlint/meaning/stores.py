@@ -104,7 +104,7 @@ def _reaches(value: Value, old: Value, depth: int = 0) -> bool:
     )
 
 
-def _note_frozen(holder: Value, value: Value) -> None:
+def note_frozen(holder: Value, value: Value) -> None:
     """`for p in model.parameters(): p.requires_grad = False` freezes the model, whichever it is."""
     if constant(value) is not False:
         return
@@ -176,7 +176,7 @@ def _store_attribute(
         return
     if target.name == "requires_grad":
         machine.record("requires_grad", node, holder, value)
-        _note_frozen(holder, value)
+        note_frozen(holder, value)
         return
     if target.name == "training" and isinstance(one(holder), Item):
         machine.record(
