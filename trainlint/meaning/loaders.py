@@ -294,11 +294,14 @@ def _are_paired(iterable: Value, candidates: list[Loader]) -> bool:
 
 
 def _served_by(iterable: Value) -> list[Loader]:
-    found = []
-    for option in options(iterable):
+    found, pending, seen = [], list(options(iterable)), set[int]()
+    for option in pending:
         inner = underlying(option)
+        if id(inner) in seen:
+            continue  # `loader = tqdm(loader)` in a loop wraps itself
+        seen.add(id(inner))
         if isinstance(inner, Choice):  # `enumerate` of one loader or another
-            found += _served_by(inner)
+            pending += options(inner)
         elif _is_loader(inner):
             assert isinstance(inner, Instance)
             found.append(Loader(inner))
