@@ -342,8 +342,12 @@ class _Walk:
         return frozenset({(key, holds)})
 
     def _lasts(self, guards: Guards, loop: Region) -> Guards:
-        """What holds for the whole of a loop: what holds around it, and values that it does not make anew."""
-        made_before = [key for key, value in self.values.items() if not is_made_within(value, loop)]
+        """What holds for the whole of a loop: what holds around it, and values that it does not make anew.
+
+        Of these only the ones that some mode was set under: of a network's hundreds of conditions, most often none.
+        """
+        asked = {key for key, _ in self.switched_under}.intersection(self.values)
+        made_before = [key for key in asked if not is_made_within(self.values[key], loop)]
         return guards.union((key, holds) for key in made_before for holds in (True, False))
 
     def _event(self, event: Event, state: State, guards: Guards) -> None:
