@@ -87,11 +87,38 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
                     continue
                 if mode.event is not None and _is_of_another_run(mode.event, loop):
                     continue
+                if mode.event is not None and _may_be_undone(mode.event, event):
+                    continue
                 if any(_leaves_under(region, mode) for region in event.region.ancestors()):
                     continue
                 if mode.training is False and not _is_deliberate(program, mode, event, loop):
                     found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
     return list(found.values())
+
+
+def _may_be_undone(switch: Event, event: Event) -> bool:
+    """Whether some way from the switch to the forward goes back to train mode, for what may be this network.
+
+    Which conditions go together is the author's knowledge: one that reads like another setting may hold always.
+    """
+    around = [r for r in switch.region.ancestors() if event.region is r or event.region.inside(r)]
+    cycle = next((r for r in around if r.kind == "loop" and not r.unrolled), around[-1])
+    between = _between(list(cycle.events()), switch, event, cycle.kind == "loop")
+    return any(
+        other.kind == "mode"
+        and other.detail is not False
+        and other.target is not None
+        and (same(other.target, event.target) is not False or _is_among(event.target, [other.target]))
+        for other in between
+    )
+
+
+def _between(events: list[Event], first: Event, last: Event, turns: bool) -> list[Event]:
+    """The events on the way from one to another, in a loop also around its end."""
+    before, after = events.index(first), events.index(last)
+    if before < after:
+        return events[before + 1 : after]
+    return events[before + 1 :] + events[:after] if turns else []
 
 
 def _is_of_another_pass(mode: Mode, loop: Region) -> bool:
