@@ -17,6 +17,7 @@ from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Instance
 
 if TYPE_CHECKING:
+    from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.cuts import CutLoss
     from trainlint.meaning.descents import Descent
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.predictions import Prediction
     from trainlint.meaning.rates import ConstantRate
     from trainlint.meaning.reading import Reading
+    from trainlint.meaning.saturation import Saturation
     from trainlint.meaning.schedules import EarlySchedule
     from trainlint.meaning.stuck import StuckForward
     from trainlint.meaning.unit import Unit
@@ -228,6 +230,19 @@ class Program:
         from trainlint.meaning.order import fixed_epoch_samplers
 
         return fixed_epoch_samplers(self)
+
+    @cached_property
+    def architectures(self) -> list[Architecture]:
+        """The networks, each with the chain of its layers."""
+        from trainlint.meaning.architectures import architectures
+
+        return architectures(self)
+
+    @cached_property
+    def saturations(self) -> list[Saturation]:
+        from trainlint.meaning.saturation import saturations
+
+        return saturations(self)
 
     @cached_property
     def cut_losses(self) -> list[CutLoss]:

@@ -89,3 +89,20 @@ def is_container(name: str) -> bool:
 def is_wrapper(name: str) -> bool:
     """Whether calling it with a module gives (a stand-in for) that module."""
     return name in WRAPPERS
+
+
+# Layers by what they are in a chain: those that mix their inputs by a matrix of weights, those that normalise.
+MIXING = frozenset(
+    "Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d LazyLinear LazyConv1d LazyConv2d"
+    " LazyConv3d LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d".split()
+)
+NORMALISING = (
+    NORMALISATION
+    | INSTANCE_NORM
+    | frozenset(
+        "LayerNorm GroupNorm RMSNorm LocalResponseNorm LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d".split()
+    )
+)
+NORMALISING_FUNCTIONS = frozenset(
+    "batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm normalize".split()
+)

@@ -36,6 +36,7 @@ class Gradients:
     registered: set[int] = field(default_factory=set)  # parameters of modules that were called
     optimised: set[int] = field(default_factory=set)
     discarded: int = 0  # gradients cleared before any step saw them
+    listeners: list[Any] = field(default_factory=list)  # called after each backward pass
 
     def watch(self, parameters: Iterable[Any]) -> None:
         for parameter in parameters:
@@ -143,6 +144,8 @@ def _hook_backward(record: Record, gradients: Gradients) -> None:
         record.backwards += 1
         data["added_norm"], data["reached"] = gradients.after(copies)
         data["discarded"] = gradients.discarded
+        for listen in gradients.listeners:
+            listen()
         return result
 
     torch.autograd.backward = backward

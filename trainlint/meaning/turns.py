@@ -1,0 +1,61 @@
+"""How often a layer is made: a loop or comprehension that makes layers makes one in each turn."""
+
+from __future__ import annotations
+
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.schedules import amount, iterations
+from trainlint.meaning.trace import Region
+from trainlint.meaning.values import External, Instance, Result, Sequence, Value, one
+
+
+def turns_of_making(layer: Instance, network: Instance | None) -> tuple[float, bool]:
+    """How many layers one line made for a network, and whether that is known; else at least one.
+
+    Loops around the network itself (folds, trials) make further networks.
+    """
+    if layer.loop is None:
+        return 1.0, True
+    outer = enclosing_loops(network.loop) if network is not None and network.loop is not None else []
+    total, exact = 1.0, True
+    for loop in enclosing_loops(layer.loop):
+        if any(loop is other for other in outer):
+            break
+        turns = turns_of(loop)
+        if turns is None:
+            exact = False
+        else:
+            total *= max(0.0, turns)
+    return total, exact
+
+
+def turns_of(loop: Region) -> float | None:
+    """How often a loop turns, where its range or list is known."""
+    counted = iterations(loop)
+    if counted is not None:
+        return counted[0]
+    return _length(loop.iterable) if loop.iterable is not None else None
+
+
+def _length(value: Value) -> float | None:
+    found = underlying(value)
+    match found:
+        case Sequence(items=items, open=False, element=None):
+            return float(len(items))
+        case Result(callee=External(name="builtins.zip"), arguments=parts) if parts:
+            lengths = [length for length in map(_length, parts) if length is not None]
+            return min(lengths) if lengths else None
+        case Result(callee=External(name="builtins.range"), arguments=[end]):
+            return _count(end)
+    return None
+
+
+def _count(value: Value) -> float | None:
+    """`len(sizes)`, `len(sizes) - 1` of a list that is written out."""
+    match one(value):
+        case Result(callee=External(name="builtins.len"), arguments=[listed]):
+            return _length(listed)
+        case Result(callee=External(name="operator.-"), arguments=[left, right]):
+            first, second = _count(left), amount(right)
+            return first - second[0] if first is not None and second is not None else None
+    return None
