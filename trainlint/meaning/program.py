@@ -19,6 +19,7 @@ from trainlint.meaning.values import Instance
 if TYPE_CHECKING:
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.checkpoints import Load
+    from trainlint.meaning.courses import Course
     from trainlint.meaning.cuts import CutLoss
     from trainlint.meaning.descents import Descent
     from trainlint.meaning.evaluation import Evaluation
@@ -218,6 +219,13 @@ class Program:
         from trainlint.meaning.rates import constant_rates
 
         return constant_rates(self)
+
+    @cached_property
+    def courses(self) -> list[Course]:
+        """Every optimizer that is seen being made and stepped, over its run."""
+        from trainlint.meaning.courses import courses
+
+        return courses(self)
 
     @cached_property
     def stuck_forwards(self) -> list[StuckForward]:

@@ -1,0 +1,181 @@
+"""Training diverges or stays at chance, because each step overshoots.
+
+A step moves the weights by about the learning rate times the gradient; with Adam and its relatives by
+about the learning rate itself, however small the gradient is. Above a certain size a step lands further
+from the minimum than it started. The loss then jumps about, stays where guessing would have it, or
+becomes NaN, and no number of epochs helps.
+
+```python bad
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+x = torch.randn(1024, 20)
+y = (x[:, 0] > 0).long() + (x[:, 1] > x[:, 2]).long()
+loader = DataLoader(TensorDataset(x, y), batch_size=32, shuffle=True)
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.5)  # lint: 0.5
+
+for epoch in range(10):
+    for inputs, labels in loader:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+```
+
+```python good
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+x = torch.randn(1024, 20)
+y = (x[:, 0] > 0).long() + (x[:, 1] > x[:, 2]).long()
+loader = DataLoader(TensorDataset(x, y), batch_size=32, shuffle=True)
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+for epoch in range(10):
+    for inputs, labels in loader:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+```
+
+## When it is fine
+
+Linear models and a single new layer on fixed features. Optimizers that scale the given rate themselves
+(LBFGS, Rprop, Adadelta, Adafactor, Prodigy, LARS). Schedules that set the rate from the first step on
+(`OneCycleLR`, `LambdaLR`, warm-up), rates set through `param_groups`, rate finders. SGD with clipped
+gradients. Pixels or latent codes that are optimised instead of weights.
+
+## Fix
+
+Start from 1e-3 for Adam and AdamW, 0.1 for plain SGD, 0.01 for SGD with momentum 0.9; then try three
+times more and less. Normalisation layers and warm-up widen the range, they do not remove its end.
+
+## How to see it
+
+Print the loss of the first hundred steps: it does not fall. For five classes a loss that stays at
+ln 5 = 1.61 is a network that guesses. Experiment: the loss at both ends of the run, at this rate and at
+the suggested one.
+
+## What it costs
+
+`bench/rates.py`: ten epochs on noisy data of five classes, three seeds, CPU, training loss and held-out
+accuracy. Adam on a perceptron of three layers: 0.44 and 0.69 at 1e-3, 1.61 and 0.24 (chance) at 0.1; on
+a small network with BatchNorm 0.48 and 0.63 against 1.61 and 0.24. Plain SGD on the perceptron: 0.47
+and 0.67 at 0.1, 1.61 and 0.24 at 2.0. With momentum 0.9 all is over at 0.3 already.
+
+## Options
+
+`adam` (0.05): largest rate of Adam, AdamW, RMSprop and their relatives. `sgd` (1.0): largest rate of
+SGD. `momentum` (0.5): the same with a momentum of 0.9 or more. `min-layers` (2): smaller networks are
+not reported.
+
+## Sources
+
+Goodfellow, Bengio and Courville, "Deep Learning", section 11.4.1; Bengio, "Practical Recommendations
+for Gradient-Based Training of Deep Architectures" (2012); Kingma and Ba, "Adam" (2015), section 2.1;
+`bench/rates.py` of trainlint.
+"""
+
+from collections.abc import Iterator
+from statistics import median
+
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+
+ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam Lion AdaBelief DiffGrad".split()
+
+
+def check(program: Program, options: Options) -> Iterator[Finding]:
+    for course in program.courses:
+        largest = limit(course.kind, course.momentum, options)
+        if course.rate is None or largest is None or course.rate[0] <= largest:
+            continue
+        if course.depth < options.number("min-layers") or course.is_ramped:
+            continue
+        if course.kind == "SGD" and course.clips:
+            continue
+        suggested = "1e-3" if course.kind != "SGD" else "0.01" if course.momentum else "0.1"
+        change = course.with_rate(suggested)
+        yield Finding(
+            course.node,
+            f"{course.kind} starts at lr={course.rate[0]:g}{course.said(course.rate)}, far above the range in which it "
+            f"can train a network of {course.depth} layers (about {suggested})",
+            because=[(course.step.node, "takes steps of this size")],
+            fix=change if course.is_rate_literal else [],
+            control=change,
+            title=f"Start at {suggested}",
+        )
+
+
+def limit(kind: str, momentum: float | None, options: Options) -> float | None:
+    """The largest usable rate of an optimizer, None where that is not known."""
+    if kind in ADAPTIVE:
+        return options.number("adam")
+    if kind != "SGD" or momentum is None:
+        return None
+    return options.number("momentum" if momentum >= 0.9 else "sgd")
+
+
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    here, there = ends(written), ends(control)
+    if len(here) < len(written) or len(here) != len(there) or not here:
+        return None
+    gains = [(a[0] - a[1], b[0] - b[1]) for a, b in zip(here, there, strict=True)]
+    learns = all(gain > 0.1 * begun for (_, gain), (begun, _) in zip(gains, there, strict=True))
+    if not learns or any(gain >= 0.5 * other for gain, other in gains):  # what is NaN gains nothing
+        return None
+    first, last, begun, ended = (
+        median(pair[at] for pair in pairs) for pairs in (here, there) for at in (0, 1)
+    )
+    said = f"the loss goes from {first:.3g} to {last:.3g}; with the control from {begun:.3g} to {ended:.3g}"
+    measured = {
+        "first": first,
+        "last": last,
+        "control_first": begun,
+        "control_last": ended,
+        "seeds": len(here),
+    }
+    return Effect(f"{said} (medians of {len(here)} seeds, on this data)", measured)
+
+
+def ends(runs: Runs) -> list[tuple[float, float]]:
+    """The first training loss, and the median of the last fifteen, of each run that is long enough."""
+    found = [
+        [call.number("value") for call in run.all("criterion") if call.flag("gradients")] for run in runs
+    ]
+    return [(losses[0], median(losses[-15:])) for losses in found if len(losses) >= 20]
+
+
+rule = Rule(
+    check,
+    symptom,
+    level="warning",
+    fix="unsafe",
+    since="0.1",
+    needs=Needs(steps=16, epochs=5, seeds=3),
+    options={
+        "adam": Option(
+            0.05,
+            "largest rate of Adam, RMSprop and their relatives",
+            "bench/rates.py: at 0.1 all three networks stay at chance, at 0.05 two of three still learn",
+        ),
+        "sgd": Option(
+            1.0,
+            "largest rate of SGD",
+            "bench/rates.py: at 2.0 the perceptron and the transformer stay at chance",
+        ),
+        "momentum": Option(
+            0.5,
+            "largest rate of SGD with a momentum of 0.9 or more",
+            "bench/rates.py: at 0.3 all three networks stay at chance; Goyal et al. 2017 reach 3.2, after warm-up",
+        ),
+        "min-layers": Option(
+            2, "smaller networks are not reported", "a linear model has one minimum: Bottou 2012"
+        ),
+    },
+    words=("optim", "optimizer", "SGD", "Adam", "AdamW", "RMSprop"),
+)

@@ -1,0 +1,118 @@
+"""What a network is made of, as far as rates depend on it: depth, pretrained weights, kinds of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.facts.layers import layer_name
+from trainlint.meaning.modules import parts
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.values import Constant, External, Instance, Value, constant, one
+
+_DEEP = 10  # layers that a library's network has at least
+_LIBRARIES = (
+    "torchvision.models.", "timm.create_model", "timm.models.", "transformers.", "segmentation_models_pytorch.",
+    "efficientnet_pytorch.", "pretrainedmodels.",
+)  # fmt: skip
+_MATRICES = frozenset(
+    "Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d RNN LSTM GRU RNNCell LSTMCell"
+    " GRUCell MultiheadAttention LazyLinear LazyConv1d LazyConv2d LazyConv3d".split()
+)
+_BLOCKS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6, "Transformer": 36}  # matrices in each
+
+
+def layers(model: Value) -> Iterator[Instance]:
+    """The layers of libraries that a network holds, and itself if it is one."""
+    for part in (*parts(one(model)), *_in_stacks(model)):
+        if isinstance(part, Instance) and isinstance(part.cls, External):
+            yield part
+
+
+def _in_stacks(model: Value) -> Iterator[Value]:
+    """The layer that `nn.TransformerEncoder(layer, 6)` repeats."""
+    for part in parts(one(model)):
+        if named(part) in ("TransformerEncoder", "TransformerDecoder") and isinstance(part, Instance):
+            given = part.arguments[:1] or tuple(v for k, v in part.keywords.items() if k.endswith("_layer"))
+            yield from (one(value) for value in given)
+
+
+def named(part: Value) -> str:
+    """`Linear` of one of torch.nn's own layers, "" for all else."""
+    if isinstance(part, Instance) and isinstance(part.cls, External):
+        return layer_name(part.cls.name) or ""
+    return ""
+
+
+def depth(model: Value) -> int:
+    """How many layers with matrices of weights are seen in a network: at least so many it has."""
+    return sum(_depth_of(layer) for layer in layers(model))
+
+
+def _depth_of(layer: Instance) -> int:
+    name = named(layer)
+    if name in _MATRICES:
+        return 1
+    assert isinstance(layer.cls, External)
+    return _DEEP if layer.cls.name.startswith(_LIBRARIES) and is_module(layer) else _BLOCKS.get(name, 0)
+
+
+def is_from_library(model: Value) -> bool:
+    """Whether a network, or a part of it, is one that a library has ready."""
+    return any(
+        layer.cls.name.startswith(_LIBRARIES) for layer in layers(model) if isinstance(layer.cls, External)
+    )
+
+
+def pretrained(model: Value) -> list[Instance]:
+    """The parts of a network that come with weights trained before."""
+    return [layer for layer in layers(model) if is_pretrained(layer)]
+
+
+def is_pretrained(layer: Instance) -> bool:
+    """`from_pretrained(...)`, `weights=...`, `pretrained=True`; a weight that is not known for sure does not count."""
+    if "*pretrained" in layer.attributes:
+        return True
+    if not isinstance(layer.cls, External) or not layer.cls.name.startswith(_LIBRARIES):
+        return False
+    if constant(layer.keywords.get("pretrained", Constant(False))) is True:
+        return True
+    given = layer.keywords.get("weights") or layer.keywords.get("encoder_weights")
+    if given is not None:
+        return not (isinstance(one(given), Constant) and constant(given) is None)
+    position = 0 if layer.cls.name.startswith("torchvision.models.") else 1
+    return constant(layer.arguments[position]) is True if len(layer.arguments) > position else False
+
+
+def may_be_pretrained(model: Value) -> bool:
+    """Whether some part may come with weights, by an argument whose value is not known."""
+    for layer in layers(model):
+        if is_pretrained(layer):
+            return True
+        assert isinstance(layer.cls, External)
+        if not layer.cls.name.startswith(_LIBRARIES):
+            continue
+        asked = [
+            v for k, v in layer.keywords.items() if k in ("pretrained", "weights", "encoder_weights", "**")
+        ]
+        if any(not isinstance(one(v), Constant) for v in (*asked, *layer.arguments)):
+            return True
+    return False
+
+
+def holds(model: Value, *names: str) -> bool:
+    """Whether a network has one of torch.nn's layers of these names."""
+    return any(named(layer) in names for layer in layers(model))
+
+
+def is_whole_network(value: Value) -> bool:
+    """Whether a value is a module that was made here."""
+    found = one(value)
+    return (
+        isinstance(found, Instance)
+        and is_module(found)
+        and not any(
+            isinstance(v, Instance) and v is not found and v.symbolic
+            for v in walk(found, lambda v: v is found)
+        )
+    )

@@ -1,0 +1,218 @@
+"""Courses of training: one optimizer over a run, with its first rate, its network and what changes the rate."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.architecture import depth
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.conditions import by_default
+from trainlint.meaning.dataflow import same
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.lightning import Fitted
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
+from trainlint.meaning.place import Change, replace
+from trainlint.meaning.rates import DEFAULT_RATES
+from trainlint.meaning.schedules import amount, is_reinforcement, iterations
+from trainlint.meaning.syntax import Call, Literal, Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.updates import Update
+from trainlint.meaning.values import Constant, External, Instance, Mapping, Sequence, Value, one, options
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+Known = tuple[float, str | None]  # a number, and the flag whose default it is
+_FALLING = frozenset(  # schedules whose first rate is the optimizer's own, and the largest
+    "StepLR MultiStepLR ExponentialLR CosineAnnealingLR CosineAnnealingWarmRestarts ReduceLROnPlateau PolynomialLR".split()
+)
+_BY_HAND = (
+    "warmup", "warm_up", "adjust_learning_rate", "adjust_lr", "update_lr", "set_lr", "lr_find", "LRFinder", "lr_finder",
+    "auto_lr_find", "Tuner", "OptimWrapper", "NoamOpt",
+)  # fmt: skip
+_CLIPPING = (
+    "clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "clip_grad_value", "gradient_clip_val", "clip_gradients",
+    "clip_grad", "clip_gradient", "max_grad_norm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """An optimizer that is seen being made and stepped."""
+
+    program: Program
+    optimizer: Optimizer
+    made: Instance
+    step: Event
+    update: Update | None  # None where a framework runs the loop
+
+    @property
+    def kind(self) -> str:
+        return self.optimizer.kind
+
+    @property
+    def node(self) -> Node:
+        assert self.made.node is not None
+        return self.made.node
+
+    @cached_property
+    def rate(self) -> Known | None:
+        """The rate that it starts with; of several that may be, the least."""
+        if self.optimizer.rate is None:
+            usual = DEFAULT_RATES.get(self.kind)
+            return (usual, None) if usual is not None and "**" not in self.made.keywords else None
+        return amount(self.optimizer.rate)
+
+    @cached_property
+    def rates(self) -> list[Known]:
+        """All rates that it may start with, none if one of them is not known."""
+        given = self.optimizer.rate
+        found = [amount(option) for option in options(given)] if given is not None else [self.rate]
+        return [rate for rate in found if rate is not None] if all(found) else []
+
+    @property
+    def has_given_rate(self) -> bool:
+        return self.optimizer.rate is not None
+
+    @property
+    def rate_node(self) -> Node | None:
+        """The rate as it is written in the optimizer's call."""
+        call = self.made.node
+        if not isinstance(call, Call):
+            return None
+        plain = [a for a in call.arguments if a.keyword is None and not a.star]
+        named = next((a.value for a in call.arguments if a.keyword == "lr"), None)
+        return named or (plain[1].value if len(plain) > 1 else None)
+
+    def with_rate(self, rate: str) -> list[Change]:
+        """The edit that writes another rate in place of the given one."""
+        return [replace(self.rate_node, rate)] if self.rate_node is not None else []
+
+    @property
+    def is_rate_literal(self) -> bool:
+        """Whether the rate is a plain number in the optimizer's call, which nothing else shares."""
+        return isinstance(self.rate_node, Literal)
+
+    @cached_property
+    def networks(self) -> list[Instance]:
+        """The networks that it updates, as far as all of them are seen being made; else none."""
+        found = [one(model) for model in self.optimizer.models]
+        made = [m for m in found if isinstance(m, Instance) and is_module(m) and not m.symbolic]
+        return made if len(made) == len(found) else []
+
+    @cached_property
+    def depth(self) -> int:
+        """How many layers with weights are seen in the shallowest of its networks; 0 where one is not known."""
+        return min((depth(network) for network in self.networks), default=0)
+
+    def number(self, keyword: str, default: float, position: int | None = None) -> float | None:
+        """A setting of the optimizer by its number, None where that is not known."""
+        given = self.made.keywords.get(keyword)
+        if given is None and position is not None and len(self.made.arguments) > position:
+            given = self.made.arguments[position]
+        if given is None:
+            return None if "**" in self.made.keywords else default
+        known = number(given)
+        return known[0] if known is not None else None
+
+    @staticmethod
+    def said(known: Known) -> str:
+        """The words that name the flag whose default a number is."""
+        return f" (`{known[1]}` default)" if known[1] else ""
+
+    @property
+    def momentum(self) -> float | None:
+        return self.number("momentum", 0.0, 2)
+
+    @cached_property
+    def has_groups(self) -> bool:
+        """Whether its parameters come in groups, each with settings of its own, or may do so."""
+        given = self.made.arguments[0] if self.made.arguments else self.made.keywords.get("params")
+        for option in options(given) if given is not None else ():
+            if isinstance(option, Sequence):
+                inner = [*option.items, *([option.element] if option.element is not None else [])]
+                if any(isinstance(o, Mapping) for item in inner for o in options(item)):
+                    return True
+        return self.program.uses("add_param_group") or not self.optimizer.models
+
+    @cached_property
+    def schedules(self) -> list[Instance]:
+        """The schedules that drive it, or may do so."""
+        found = (made for made in self.program.instances if is_schedule(made))
+        return [s for s in found if (d := scheduled(s)) is None or same(d, self.made) is not False]
+
+    @property
+    def is_ramped(self) -> bool:
+        """Whether something else than the optimizer's own rate is, or may be, the first and largest one."""
+        if self.program.events("lr_write") or self.program.uses(*_BY_HAND):
+            return True
+        return any(not _is_falling(schedule) for schedule in self.schedules)
+
+    @property
+    def clips(self) -> bool:
+        return bool(self.program.events("clip")) or self.program.uses(*_CLIPPING)
+
+    @cached_property
+    def loops(self) -> list[Region]:
+        """The loops that run one after the other around its steps, innermost first."""
+        return enclosing_loops(self.update.loop) if self.update is not None else []
+
+    @cached_property
+    def epochs(self) -> Known | None:
+        """How often the loop around the batches runs."""
+        if isinstance(self.step.detail, Fitted):
+            return number(self.step.detail.epochs)
+        return iterations(self.loops[1]) if len(self.loops) > 1 else None
+
+    @property
+    def epochs_node(self) -> Node | None:
+        return self.loops[1].node if len(self.loops) > 1 else self.step.node
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other optimizer takes turns with it, as in adversarial training."""
+        if self.update is None or not self.loops:
+            return self.update is None
+        return not any(
+            u.loop.inside(self.loops[-1]) and not same(u.optimizer.value, self.made)
+            for u in self.program.updates
+        )
+
+
+def _is_falling(schedule: Instance) -> bool:
+    return isinstance(schedule.cls, External) and schedule.cls.name.rpartition(".")[2] in _FALLING
+
+
+def courses(program: Program) -> list[Course]:
+    """Every optimizer that is seen being made and stepped, once; none where other practices hold."""
+    stepped = [
+        (u.optimizer, u.event, u) for u in (*program.updates, *program.single_updates) if not u.is_closure
+    ]
+    fitted = [e for e in program.events("fit") if isinstance(e.detail, Fitted)]
+    if not (stepped or fitted) or is_reinforcement(program):
+        return []
+    found: dict[int, Course] = {}
+    for driven, event, update in stepped:
+        for made in _made(driven.value):
+            if not is_in_unit_test(event) and update.backwards:
+                found.setdefault(
+                    id(made), Course(program, Optimizer(made, driven.known), made, event, update)
+                )
+    for event in fitted:
+        assert isinstance(event.detail, Fitted)
+        only = optimizer(event.detail.optimizer)
+        for made in _made(only.value) if only is not None else ():
+            found.setdefault(id(made), Course(program, Optimizer(made, "constructed"), made, event, None))
+    return list(found.values())
+
+
+def _made(value: Value) -> list[Instance]:
+    """The optimizers that a stepped value is while all settings have their defaults, if they are seen being made."""
+    found = [o for o in by_default(value) if not (isinstance(o, Constant) and o.value is None)]
+    made = [
+        o for o in found if isinstance(o, Instance) and o.node is not None and isinstance(o.cls, External)
+    ]
+    return made if len(made) == len(found) else []
