@@ -81,6 +81,7 @@ class Config:
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     levels: Mapping[str, ConfiguredLevel] = field(default_factory=dict, hash=False)
     fail_on: Level = "warning"
+    max_advice: int = 5  # per file
     exclude: tuple[str, ...] = DEFAULT_EXCLUDE
     extend_exclude: tuple[str, ...] = ()
     force_exclude: bool = False
@@ -208,6 +209,13 @@ def _switch(value: object) -> bool:
     raise _UnfitError(f"must be true or false, not {_kind(value)}")
 
 
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    said = value if isinstance(value, int) and not isinstance(value, bool) else _kind(value)
+    raise _UnfitError(f"must be a whole number from 0, not {said}")
+
+
 def _choice(*choices: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if isinstance(value, str) and value in choices:
@@ -261,6 +269,7 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "per-file-ignores": _table(_strings),
     "levels": _table(_choice(*LEVELS, "off")),
     "fail-on": _choice(*LEVELS),
+    "max-advice": _count,
     "exclude": _strings,
     "extend-exclude": _strings,
     "force-exclude": _switch,

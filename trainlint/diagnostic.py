@@ -109,6 +109,7 @@ class Report:
     files: int = 0  # how many files were looked at
     suppressed: int = 0  # by comments
     baselined: int = 0
+    withheld: int = 0  # advice beyond what one file gets
     stale: int = 0  # entries of the baseline that this run could have found again and did not
     paths: tuple[str, ...] = ()  # the files that were looked at
     rules: tuple[str, ...] = ()  # the names of the rules that were asked

@@ -138,6 +138,7 @@ def _plain_settings(config: Config) -> Iterator[tuple[str, object]]:
     yield "extend-select", config.extend_select
     yield "ignore", config.ignore
     yield "fail-on", config.fail_on
+    yield "max-advice", config.max_advice
     yield "exclude", config.exclude
     yield "extend-exclude", config.extend_exclude
     yield "force-exclude", config.force_exclude

@@ -108,3 +108,4 @@ class Rule:
     renamed_from: tuple[str, ...] = ()
     yields_to: tuple[str, ...] = ()
     default: bool = True
+    gain: int = 2  # what following an advice brings, from 1 (little) to 3 (much); 0: never withheld

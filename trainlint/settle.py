@@ -70,6 +70,7 @@ def join(reports: Iterable[Report]) -> Report:
         sum(report.files for report in reports),
         sum(report.suppressed for report in reports),
         sum(report.baselined for report in reports),
+        sum(report.withheld for report in reports),
         sum(report.stale for report in reports),
         tuple(sorted(path for report in reports for path in report.paths)),
         tuple(dict.fromkeys(name for report in reports for name in report.rules)),

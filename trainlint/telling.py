@@ -12,6 +12,7 @@ from trainlint.arguments import COMMANDS
 from trainlint.config import suggest
 from trainlint.desk import CLEAN, FAILED, FOUND, Answer, Desk
 from trainlint.diagnostic import LEVELS, Diagnostic, Failure, Report
+from trainlint.handful import handful
 from trainlint.terminal import columns, wants_color
 
 if TYPE_CHECKING:
@@ -32,7 +33,15 @@ def tell(desk: Desk, report: Report, arguments: Namespace, notes: tuple[str, ...
     said = (*(f"warning: {line_of(failure)}" for failure in allowed), *said)
     if getattr(arguments, "statistics", False):
         return Answer(_statistics(desk, report, arguments), (*map(line_of, report.failures), *said), code)
-    return Answer(_render(desk, report, arguments, code), said, code)
+    return Answer(_render(desk, _few(desk, report), arguments, code), said, code)
+
+
+def _few(desk: Desk, report: Report) -> Report:
+    """The report with a handful of advice per file; what was executed is all told."""
+    if any(diagnostic.verdict is not None for diagnostic in report.diagnostics):
+        return report
+    gains = {page.name: page.rule.gain for page in desk.book.pages}
+    return handful(report, lambda path: desk.settings.config_for(desk.cwd / path).max_advice, gains)
 
 
 def _render(desk: Desk, report: Report, arguments: Namespace, code: int) -> str:

@@ -42,4 +42,4 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
     yield from ()
 
 
-rule = Rule(check, None, level="advice", since="0.1", words=("trainlint",))
+rule = Rule(check, None, level="advice", since="0.1", gain=0, words=("trainlint",))

@@ -136,6 +136,7 @@ rule = Rule(
     level="advice",
     fix="unsafe",
     since="0.1",
+    gain=3,
     needs=Needs(steps=8, epochs=6, seeds=3),
     options={
         "min-epochs": Option(

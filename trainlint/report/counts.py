@@ -25,6 +25,7 @@ class Counts:
     failures: int
     suppressed: int
     baselined: int
+    withheld: int
     stale: int
     levels: Mapping[str, int] = field(default_factory=dict)
     states: Mapping[str, int] = field(default_factory=dict)
@@ -42,8 +43,12 @@ class Counts:
 
     @property
     def hidden(self) -> str:
-        """What comments and the baseline kept out of the report, in words."""
-        counted = ((self.suppressed, "suppressed by comments"), (self.baselined, "known to the baseline"))
+        """What comments, the baseline and `max-advice` kept out of the report, in words."""
+        counted = (
+            (self.suppressed, "suppressed by comments"),
+            (self.baselined, "known to the baseline"),
+            (self.withheld, "more advice (see `max-advice`)"),
+        )
         return ", ".join(f"{number} {how}" for number, how in counted if number)
 
     @property
@@ -60,6 +65,7 @@ def count(report: Report) -> Counts:
         failures=len(report.failures),
         suppressed=report.suppressed,
         baselined=report.baselined,
+        withheld=report.withheld,
         stale=report.stale,
         levels=Counter(diagnostic.level for diagnostic in found),
         states=Counter(diagnostic.verdict.state for diagnostic in found if diagnostic.verdict),

@@ -58,6 +58,7 @@ def summary_value(report: Report) -> Value:
         "unsafe_fixable": counts.unsafe,
         "suppressed": counts.suppressed,
         "baselined": counts.baselined,
+        "withheld": counts.withheld,
     }
 
 
