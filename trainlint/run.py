@@ -80,6 +80,10 @@ class Run:
         rises = ([b - a for a, b in pairwise(values[1:])] for values in loops.values())
         return max((median(steps) for steps in rises if len(steps) >= 3), default=0.0)
 
+    def losses(self) -> tuple[float, ...]:
+        """The values of the loss functions that train, in order."""
+        return tuple(call.number("value") for call in self.all("criterion") if call.flag("gradients"))
+
     def orders(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
         """For each loader whose batches train: the order of its samples, one tuple of indices per epoch."""
         batches = [event for event in self.all("batch") if event.flag("trained")]

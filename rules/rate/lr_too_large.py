@@ -144,9 +144,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 def ends(runs: Runs) -> list[tuple[float, float]]:
     """The first training loss, and the median of the last fifteen, of each run that is long enough."""
-    found = [
-        [call.number("value") for call in run.all("criterion") if call.flag("gradients")] for run in runs
-    ]
+    found = [run.losses() for run in runs]
     return [(losses[0], median(losses[-15:])) for losses in found if len(losses) >= 20]
 
 

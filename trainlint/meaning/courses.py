@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.architecture import depth
+from trainlint.meaning.architecture import depth, holds, may_be_pretrained
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import same
@@ -32,6 +32,10 @@ _FALLING = frozenset(  # schedules whose first rate is the optimizer's own, and 
 _BY_HAND = (
     "warmup", "warm_up", "adjust_learning_rate", "adjust_lr", "update_lr", "set_lr", "lr_find", "LRFinder", "lr_finder",
     "auto_lr_find", "Tuner", "OptimWrapper", "NoamOpt",
+)  # fmt: skip
+_APART = (
+    "opacus", "PrivacyEngine", "make_private", "fedavg", "FedAvg", "federated", "flwr", "num_clients", "local_epochs", "maml",
+    "MAML", "inner_lr", "noise_multiplier", "asgd", "Reptile", "reptile",
 )  # fmt: skip
 _CLIPPING = (
     "clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "clip_grad_value", "gradient_clip_val", "clip_gradients",
@@ -127,6 +131,35 @@ class Course:
     def momentum(self) -> float | None:
         return self.number("momentum", 0.0, 2)
 
+    def gives(self, keyword: str, position: int | None = None) -> bool:
+        """Whether its call says something about a setting, be it the default."""
+        if "**" in self.made.keywords or keyword in self.made.keywords:
+            return True
+        return position is not None and len(self.made.arguments) > position
+
+    @cached_property
+    def is_pretrained(self) -> bool:
+        """Whether some of its weights are, or may be, trained already."""
+        return any(map(may_be_pretrained, self.networks)) or bool(self.program.events("load_state"))
+
+    @cached_property
+    def is_recurrent(self) -> bool:
+        return any(
+            holds(network, "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+            for network in self.networks
+        )
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether the program tries several optimizers, among them ones with momentum, to see what they do."""
+        kinds = {Optimizer(made, "constructed").kind for made in self.program.optimizers}
+        return len(kinds) > 2 or any(_has_momentum(made) for made in self.program.optimizers)
+
+    @property
+    def is_private_or_shared(self) -> bool:
+        """Whether steps are noised for privacy, or taken apart from each other and averaged."""
+        return self.program.mentions(*_APART)
+
     @cached_property
     def has_groups(self) -> bool:
         """Whether its parameters come in groups, each with settings of its own, or may do so."""
@@ -172,6 +205,11 @@ class Course:
         return self.loops[1].node if len(self.loops) > 1 else self.step.node
 
     @property
+    def is_one_step(self) -> bool:
+        """Whether no loop is seen around its steps: an example of one step, or a function that others call."""
+        return self.update is not None and not self.loops
+
+    @property
     def is_alone(self) -> bool:
         """Whether no other optimizer takes turns with it, as in adversarial training."""
         if self.update is None or not self.loops:
@@ -180,6 +218,12 @@ class Course:
             u.loop.inside(self.loops[-1]) and not same(u.optimizer.value, self.made)
             for u in self.program.updates
         )
+
+
+def _has_momentum(made: Instance) -> bool:
+    given = made.keywords.get("momentum") or (made.arguments[2] if len(made.arguments) > 2 else None)
+    known = number(given)
+    return given is not None and (known is None or known[0] > 0)
 
 
 def _is_falling(schedule: Instance) -> bool:
