@@ -91,11 +91,27 @@ def call_external(
         return apply_criterion(machine, callee, arguments, keywords, node)
     if is_wrapper(name) and (arguments or "model" in keywords or "module" in keywords):
         return arguments[0] if arguments else keywords.get("model") or keywords["module"]
+    if name.startswith("torch.nn.init.") and name.endswith(_FILLERS):
+        return _fill(machine, name, arguments, keywords, node)
     if is_net(name):
         apply_by_itself(machine, name, arguments, keywords, node)
     if _makes_object(name):
         return make_library_object(machine, name, arguments, keywords, node)
     return _result(machine, callee, arguments, keywords, node)
+
+
+_FILLERS = ("_", "init.constant", "normal", "uniform", "init.orthogonal")
+
+
+def _fill(machine: Machine, name: str, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
+    """`nn.init.normal_(layer.weight, std=0.02)` gives the tensor back."""
+    if not arguments and "tensor" not in keywords:
+        return Unknown("tensor", node)
+    target = arguments[0] if arguments else keywords["tensor"]
+    if node is not None:
+        filler = name.rpartition(".")[2]
+        machine.record("initialise", node, target, None, arguments[1:], detail=(filler, keywords))
+    return target
 
 
 def _result(

@@ -196,7 +196,7 @@ class Machine:
     ) -> None:
         if self.silent == 0 and not (kind in ("keep", "reset") and self.forwarding):
             event = Event(kind, node, self.region, target, value, inputs, detail, self.grad)
-            if kind == "criterion":
+            if kind in ("criterion", "initialise"):
                 event.given = self.conditions()
             self.region.items.append(event)
 

@@ -33,6 +33,7 @@ from trainlint.meaning.values import (
     MISSING,
     NONE,
     Argument,
+    Bound,
     Class,
     Constant,
     External,
@@ -83,11 +84,28 @@ def call_method(
     note_handed(machine, arguments, keywords)
     if name in ("cuda", "to") and node is not None:
         machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
+    if name in _IN_PLACE and node is not None and _is_of_layer(receiver):
+        machine.record("initialise", node, receiver, None, arguments, detail=(name, keywords))
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     if node is not None and _could_do_anything(receiver, name):
         machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
     return result
+
+
+_IN_PLACE = frozenset("fill_ zero_ normal_ uniform_ copy_ clamp_ mul_ div_".split())
+
+
+def _is_of_layer(tensor: Value) -> bool:
+    """`layer.weight`, `layer.weight.data`, one of `model.parameters()`; not a gradient."""
+    match one(tensor):
+        case Member(receiver=receiver, name="data"):
+            return _is_of_layer(receiver)
+        case Member(name="weight" | "bias"):
+            return True
+        case Item(source=Result(callee=Member(name="parameters" | "named_parameters"))):
+            return True
+    return False
 
 
 def device_of(callee: Member, arguments: Arguments, keywords: Keywords) -> Value | None:
@@ -160,6 +178,22 @@ def _apply(
             switches = not body.body.words.isdisjoint(("train", "eval"))
     if switches and node is not None and is_module(one(callee.receiver)):
         machine.record("mode", node, callee.receiver, detail=None, inputs=arguments)
+    elif isinstance(function, (Function, Bound)):
+        _apply_to_each(machine, callee, function, node)
+
+
+def _apply_to_each(machine: Machine, callee: Member, function: Function | Bound, node: Node | None) -> None:
+    """`model.apply(initialise)`: the function is run for any of the modules, if it fills tensors."""
+    body = function.function.node if isinstance(function, Bound) else function.node
+    if isinstance(body, Define) and not body.body.words.isdisjoint(_FILLING):
+        every = Result(Member(callee.receiver, "modules"), (), {}, node)
+        machine.call(machine, function, (Item(every, None, node),), {}, node, None)
+
+
+_FILLING = frozenset(
+    "init fill_ zero_ normal_ uniform_ data constant_ zeros_ ones_ xavier_normal_ xavier_uniform_ kaiming_normal_"
+    " kaiming_uniform_ orthogonal_ trunc_normal_".split()
+)
 
 
 def _mode(

@@ -19,11 +19,13 @@ from trainlint.meaning.values import Instance
 if TYPE_CHECKING:
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.checkpoints import Load
+    from trainlint.meaning.copies import CopiedUnits
     from trainlint.meaning.courses import Course
     from trainlint.meaning.cuts import CutLoss
     from trainlint.meaning.descents import Descent
     from trainlint.meaning.evaluation import Evaluation
     from trainlint.meaning.hidden import HiddenModules
+    from trainlint.meaning.initialisation import Filling
     from trainlint.meaning.keeps import Keep
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.networks import Made
@@ -245,6 +247,19 @@ class Program:
         from trainlint.meaning.architectures import architectures
 
         return architectures(self)
+
+    @cached_property
+    def fillings(self) -> dict[tuple[int, str], Filling]:
+        """For each layer (by identity) and tensor what it is last filled with before training."""
+        from trainlint.meaning.initialisation import fillings
+
+        return fillings(self)
+
+    @cached_property
+    def copied_units(self) -> list[CopiedUnits]:
+        from trainlint.meaning.copies import copied_units
+
+        return copied_units(self)
 
     @cached_property
     def saturations(self) -> list[Saturation]:

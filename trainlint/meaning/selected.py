@@ -1,0 +1,118 @@
+"""Which layers a loop over modules or parameters means: `isinstance(m, nn.Linear)`, `"weight" in name`, `p.dim() > 1`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trainlint.meaning.facts.layers import INSTANCE_NORM, NORMALISING, layer_name
+from trainlint.meaning.modules import is_parameter
+from trainlint.meaning.values import (
+    Choice,
+    Condition,
+    Constant,
+    External,
+    Instance,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+)
+
+_FLAT = NORMALISING | INSTANCE_NORM  # their weights have one dimension
+
+
+def selects(given: Iterable[Condition], subject: Value, layer: Instance, tensor: str) -> bool | None:
+    """Whether a layer meets all conditions; None where one of them is not understood."""
+    answers = {_agree(_holds(test, layer, tensor), wanted) for test, wanted in given}
+    return False if False in answers else (None if None in answers else True)
+
+
+def _agree(found: bool | None, wanted: bool) -> bool | None:
+    return None if found is None else found is wanted
+
+
+def _holds(test: Value, layer: Instance, tensor: str) -> bool | None:
+    match test:
+        case Constant():
+            return bool(test.value)
+        case Choice(options=[first, second]):  # `a or b`
+            either = {_holds(first, layer, tensor), _holds(second, layer, tensor)}
+            return True if True in either else (None if None in either else False)
+        case Result(callee=External(name="operator.and"), arguments=parts):
+            both = {_holds(part, layer, tensor) for part in parts}
+            return False if False in both else (None if None in both else True)
+        case Result(callee=External(name="operator.unarynot"), arguments=[inner]):
+            found = _holds(inner, layer, tensor)
+            return None if found is None else not found
+        case Result(callee=External(name="builtins.isinstance"), arguments=[_, classes]):
+            return _is_one_of(layer, classes)
+        case Result(callee=External(name="builtins.hasattr"), arguments=[_, name]):
+            return constant(name) in ("weight", "bias", "data") or None
+        case Result(callee=External(name=name), arguments=[left, right]):
+            return _compared(name.removeprefix("operator."), one(left), one(right), layer, tensor)
+        case Member(name="requires_grad"):
+            return True
+    return None
+
+
+def _is_one_of(layer: Instance, classes: Value) -> bool | None:
+    wanted = one(classes)
+    listed = [one(item) for item in wanted.items] if isinstance(wanted, Sequence) else [wanted]
+    if not isinstance(layer.cls, External) or not all(isinstance(cls, External) for cls in listed):
+        return None
+    return any(isinstance(cls, External) and _is_kind(layer.cls.name, cls.name) for cls in listed)
+
+
+def _is_kind(name: str, asked: str) -> bool:
+    """A layer of torch is an instance of its class; of bases only those that hold any are told."""
+    base = asked.rpartition(".")[2]
+    if base == "Module":
+        return True
+    if base in ("_BatchNorm", "_NormBase"):
+        return "BatchNorm" in name
+    return (base == "_ConvNd" and "Conv" in name) or name == asked
+
+
+def _compared(operator: str, left: Value, right: Value, layer: Instance, tensor: str) -> bool | None:
+    match operator, left, right:
+        case (("is not" | "!="), Member(name="weight" | "bias"), Constant(value=None)):
+            return True
+        case "in", Constant(value=str(word)), _:
+            return {"weight": tensor == "weight", "bias": tensor == "bias"}.get(word.strip("."))
+        case (("==" | "is"), Result(callee=External(name="builtins.type")), External()):
+            return _is_one_of(layer, right)
+        case (("==" | "is"), Member(name="__class__"), External()):
+            return _is_one_of(layer, right)
+        case "in", Result(callee=External(name="builtins.type")), Sequence():
+            return _is_one_of(layer, right)
+        case (
+            ("!=" | ">" | ">="),
+            Result(callee=Member(name="find"), arguments=[Constant(value=str(word)), *_]),
+            _,
+        ):
+            return _named(layer, word)
+        case ((">" | ">="), dimensions, Constant(value=int(least))) if _counts_dimensions(dimensions):
+            return _dimensions(layer, tensor) > (1 if operator == ">" and least else least - 1)
+    return None
+
+
+def _named(layer: Instance, word: str) -> bool | None:
+    """`classname.find("Conv") != -1`."""
+    return word in layer.cls.name.rpartition(".")[2] if isinstance(layer.cls, External) else None
+
+
+def _counts_dimensions(value: Value) -> bool:
+    """`p.dim()`, `p.ndim`, `len(p.shape)`."""
+    match value:
+        case Result(callee=Member(name="dim" | "ndimension")) | Member(name="ndim"):
+            return True
+        case Result(callee=External(name="builtins.len"), arguments=[Member(name="shape") | Result()]):
+            return True
+    return False
+
+
+def _dimensions(layer: Instance, tensor: str) -> int:
+    kind = layer_name(layer.cls.name) if isinstance(layer.cls, External) else None
+    return 1 if tensor == "bias" or kind in _FLAT or is_parameter(layer) else 2
