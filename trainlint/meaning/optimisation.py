@@ -8,7 +8,7 @@ from trainlint.meaning.dataflow import descends, operation, walk
 from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.overrides import is_dictionary, overwrite
-from trainlint.meaning.roles import role
+from trainlint.meaning.roles import is_called_scaler, role
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     NONE,
@@ -133,7 +133,7 @@ def _step(
 
 def _is_scaled(receiver: Value, stepped: Value) -> bool:
     """Whether an unknown object steps an optimizer for it: `scaler.step(optimizer)`."""
-    if role(stepped) == "optimizer":
+    if role(stepped) == "optimizer" or is_called_scaler(receiver):
         return True
     holder = one(receiver)
     return (
@@ -189,7 +189,9 @@ def _clip(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value:
     if node is not None:
-        machine.record("clip", node, arguments[0] if arguments else callee.receiver, None, arguments)
+        machine.record(
+            "clip", node, arguments[0] if arguments else callee.receiver, None, arguments, "method"
+        )
     return Unknown("norm", node)
 
 

@@ -19,6 +19,7 @@ from trainlint.meaning.values import Instance
 if TYPE_CHECKING:
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.checkpoints import Load
+    from trainlint.meaning.clips import MisplacedClip
     from trainlint.meaning.copies import CopiedUnits
     from trainlint.meaning.courses import Course
     from trainlint.meaning.cuts import CutLoss
@@ -145,6 +146,13 @@ class Program:
         from trainlint.meaning.updates import pasted_updates
 
         return pasted_updates(self)
+
+    @cached_property
+    def misplaced_clips(self) -> list[MisplacedClip]:
+        """Gradient clipping that does not bound the step it was written for."""
+        from trainlint.meaning.clips import misplaced_clips
+
+        return misplaced_clips(self)
 
     @cached_property
     def descents(self) -> list[Descent]:

@@ -14,6 +14,7 @@ from trainlint.meaning.values import (
     External,
     Free,
     Instance,
+    Item,
     Result,
     Value,
     one,
@@ -38,6 +39,23 @@ def role(value: Value) -> str:
         if kind:
             return kind
     return "module" if is_module(value) else ""
+
+
+def is_called_scaler(value: Value) -> bool:
+    """Whether a parameter is said to be a gradient scaler: `scaler: GradScaler | None = None`."""
+    found = one(value)
+    said = [found.annotation] if isinstance(found, Argument) and found.annotation is not None else []
+    while said:
+        match said.pop():
+            case External(name=name) if name.endswith("GradScaler"):
+                return True
+            case Choice(options=inner):
+                said += inner
+            case Item(source=source, key=key):
+                said += [source] if key is None else [source, key]
+            case Result(arguments=arguments):
+                said += arguments
+    return False
 
 
 @lru_cache(maxsize=4096)

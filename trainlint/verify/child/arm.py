@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from . import criteria, gradients, graphs, layers, loaders, modules, schedules
+from . import clips, criteria, gradients, graphs, layers, loaders, modules, schedules
 from .loops import Loop, Loops, instrument
 from .record import Record
 from .rig import Rig
@@ -37,6 +37,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     flow.listeners.append(layers.install(record).note)
     schedules.install(record)
     criteria.install(record)
+    clips.install(record, flow)
     served = loaders.install(record, (request.get("choices") or {}).get("batches") == "own")
     rig = Rig(record, request, folder)
     rig.install()

@@ -89,6 +89,7 @@ class Gradients:
         sums = [(g, t.total) for g, t in zip(gradients, traces) if g is not None and t.total is not None]
         return {
             "gradient_norm": norm(gradients),
+            "highest": highest(p.grad for p in parameters),
             "fresh_norm": norm(trace.fresh for trace in traces),
             "carried_norm": math.hypot(*(trace.carried for trace in traces)),
             "sum_error": norm(g - t for g, t in sums) if sums else 0.0,
@@ -108,6 +109,11 @@ class Gradients:
 
 def norm(samples: Iterable[Any]) -> float:
     return math.sqrt(sum(float(sample.square().sum()) for sample in samples if sample is not None))
+
+
+def highest(gradients: Iterable[Any]) -> float:
+    """The largest element of some gradients, whatever its sign."""
+    return max((float(g.detach().abs().max()) for g in gradients if g is not None and g.numel()), default=0.0)
 
 
 def look(gradient: Any) -> Any:

@@ -26,6 +26,8 @@ class OnCpu(TorchFunctionMode):  # type: ignore[misc,unused-ignore]
 
 
 def install(record: Record, text: str) -> None:
+    if "GradScaler" in text:
+        _scale_here()
     if "cuda" not in text:
         return
     OnCpu().__enter__()
@@ -39,6 +41,17 @@ def install(record: Record, text: str) -> None:
         setattr(torch.cuda, name, getattr(torch, name))
     if "is_available" not in text:
         record.substitute("cuda: the CPU in its place")
+
+
+def _scale_here() -> None:
+    """Gradient scalers work on the CPU as well, but those for CUDA switch themselves off there."""
+    scaler = torch.amp.GradScaler
+    begin = scaler.__init__
+
+    def start(self: Any, device: Any = "cuda", *arguments: Any, **keywords: Any) -> None:
+        begin(self, "cpu" if str(device).startswith("cuda") else device, *arguments, **keywords)
+
+    scaler.__init__ = start
 
 
 def _moved(move: Callable[..., Any]) -> Callable[..., Any]:
