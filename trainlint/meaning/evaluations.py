@@ -117,7 +117,7 @@ def _is_treated_as_network(program: Program, root: Region, event: Event) -> bool
 
 def _is_of_training(program: Program, event: Event) -> bool:
     """Whether all that a forward is given was drawn from loaders that the same program trains on."""
-    served = [loader.value for source in _drawn_from(event) for loader in loaders_behind(source)]
+    served = [loader.value for source in drawn_from(event) for loader in loaders_behind(source)]
     training = {id(t.loader.value) for t in program.training_loaders} if served else set()
     return bool(served) and all(id(value) in training for value in served)
 
@@ -294,8 +294,8 @@ def _is_another_batch(program: Program, event: Event, loop: Region) -> bool:
     if not measured or any(reaches(loss, used) for loss in measured):
         return False
     training = [e for e in of_kind(loop, "forward") if e.value is not None and reaches(e.value, used)]
-    trained = [source for e in training for source in _drawn_from(e)]
-    drawn = _drawn_from(event)
+    trained = [source for e in training for source in drawn_from(e)]
+    drawn = drawn_from(event)
     return bool(trained and drawn) and all(same(d, t) is False for d in drawn for t in trained)
 
 
@@ -305,7 +305,7 @@ def _losses(loop: Region) -> list[Value]:
     return [e.value for e in (*of_kind(loop, "criterion"), *brought) if e.value is not None]
 
 
-def _drawn_from(event: Event) -> list[Value]:
+def drawn_from(event: Event) -> list[Value]:
     """What the inputs of a forward were drawn from, by a loop or by `next`."""
     items = (v for given in event.inputs for v in walk(given) if isinstance(v, Item) and v.key is None)
     return [underlying(item.source) for item in items]

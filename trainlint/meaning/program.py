@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
+    from trainlint.meaning.overlaps import Overlap
     from trainlint.meaning.predictions import Prediction
     from trainlint.meaning.rates import ConstantRate
     from trainlint.meaning.reading import Reading
@@ -172,6 +173,13 @@ class Program:
         from trainlint.meaning.evaluations import evaluations
 
         return evaluations(self)
+
+    @cached_property
+    def overlaps(self) -> list[Overlap]:
+        """Evaluations over samples that the network trains on, where the code says that they are held out."""
+        from trainlint.meaning.overlaps import overlaps
+
+        return overlaps(self)
 
     @cached_property
     def inferences(self) -> list[Evaluation]:

@@ -12,6 +12,7 @@ import torch
 from .record import Record
 
 LARGEST_BATCH = 16
+MOST_SAMPLES = 10_000_000  # of one data set, so that numbers of two do not meet
 ALONE = {
     "num_workers": 0, "pin_memory": False, "persistent_workers": False, "prefetch_factor": None, "timeout": 0,
     "multiprocessing_context": None, "pin_memory_device": "",
@@ -48,8 +49,33 @@ class Loaders:
             sampler=type(getattr(loader, "sampler", None)).__name__,
             built_in_focus=bool(self.built.get(loader, False)) if loader is not None else False,
             trained=False,
+            origins=self._origins(loader, indices),
+            **self._looks(batch),
         )
         self.trained_at = self.record.backwards
+
+    def _origins(self, loader: Any, indices: Any) -> list[int]:
+        """A number for each sample: the same for the same sample of the same data, whoever serves it."""
+        data, rows = getattr(loader, "dataset", None), indices if _whole(indices) else []
+        while isinstance(data, torch.utils.data.Subset):
+            data, rows = data.dataset, [int(data.indices[row]) for row in rows]
+        source = data.tensors[0] if isinstance(data, torch.utils.data.TensorDataset) else data
+        return [self.record.number(source) * MOST_SAMPLES + row for row in rows]
+
+    def _looks(self, batch: Any) -> dict[str, Any]:
+        """What the inputs of a batch look like: a number for the content of each sample, and mean and spread of all."""
+        inputs = _inputs(batch)
+        if inputs is None:
+            return {}
+        with self.record.pause(), torch.no_grad():
+            rows = inputs.detach().double().flatten(1)
+            weights = torch.cos(torch.arange(rows.shape[1], dtype=torch.float64) ** 2)
+            spread = float(rows.std()) if rows.numel() > 1 else 0.0
+            return {
+                "prints": [round(value, 6) for value in (rows @ weights).tolist()],
+                "mean": float(rows.mean()),
+                "spread": spread,
+            }
 
     def close(self) -> None:
         if self.last and self.record.backwards > self.trained_at:
@@ -58,6 +84,16 @@ class Loaders:
 
 def _whole(indices: Any) -> bool:
     return isinstance(indices, (list, tuple)) and all(isinstance(index, int) for index in indices)
+
+
+def _inputs(batch: Any) -> Any:
+    """The first tensor of a batch that has floating point numbers and one row for each sample."""
+    values = (
+        batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (list, tuple)) else [batch]
+    )
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    found = next((value for value in tensors if value.is_floating_point() and value.dim() > 1), None)
+    return found if found is not None and found.numel() and found.device.type == "cpu" else None
 
 
 def _length(loader: Any) -> int:

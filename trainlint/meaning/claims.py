@@ -1,0 +1,71 @@
+"""What authors say that data is for, by the names that they give it: held out, or for training.
+
+A name is no evidence of what data is. It is evidence of what its author takes it for, and where the two differ
+somebody has to be told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from trainlint.meaning.place import qualified_name
+from trainlint.meaning.syntax import Node
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_NOUNS = "(?:data)?(?:loader|set|data|ds|dl|iter|iterator|gen|generator)?s?"
+_HELD_OUT = re.compile(
+    rf"(?:val|valid|validation|validate|dev|test|testing|eval|evaluation|holdout|heldout){_NOUNS}"
+)
+_VALIDATION = re.compile(rf"(?:val|valid|validation|dev|holdout|heldout){_NOUNS}")
+_TEST = re.compile(rf"(?:test|testing){_NOUNS}")
+_TRAINING = re.compile(rf"(?:train|training|trn|tr){_NOUNS}")
+
+
+def says_held_out(name: str) -> bool:
+    """Whether a name says that something is for evaluation, and not for training as well."""
+    words = _words(name)
+    return any(map(_HELD_OUT.fullmatch, words)) and not any(map(_TRAINING.fullmatch, words))
+
+
+def says_validation(name: str) -> bool:
+    words = _words(name)
+    return any(map(_VALIDATION.fullmatch, words)) and not any(map(_TRAINING.fullmatch, words))
+
+
+def says_test(name: str) -> bool:
+    words = _words(name)
+    return any(map(_TEST.fullmatch, words)) and not any(map(_VALIDATION.fullmatch, words))
+
+
+def says_training(name: str) -> bool:
+    return any(map(_TRAINING.fullmatch, _words(name)))
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def name_given(node: Node) -> str:
+    """What the text calls what it makes at a node: `val_loader = ...`, `"val": ...`, `val_loader=...`, `def val_loader(): return ...`."""
+    source = node.unit.source
+    start, _ = source.span(node.cst)
+    line = source.text[source.text.rfind("\n", 0, start) + 1 : start]
+    for pattern in (_ENTRY, _KEYWORD, _ASSIGNED):
+        found = pattern.search(line)
+        if found is not None:
+            return found["name"]
+    return qualified_name(node).rpartition(".")[2] if line.lstrip().startswith("return") else ""
+
+
+_ENTRY = re.compile(r"""["'](?P<name>\w+)["']\s*\]?\s*[:=]\s*$""")
+_KEYWORD = re.compile(r"[(,]\s*(?P<name>\w+)\s*=\s*$")
+_ASSIGNED = re.compile(r"^\s*(?P<name>[\w.]+)\s*(?::[^=]*)?=\s*$")
+
+
+def first_of_validation(words: Iterable[str]) -> str:
+    """The first of some names that says validation; "" where none does, or where another one speaks of training."""
+    found = sorted(words)
+    if any(map(says_training, found)):
+        return ""
+    return next((word for word in found if "_" in word and says_validation(word)), "")

@@ -1,0 +1,223 @@
+"""Evaluations over the very samples that the network trains on, where the code says that they are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.callers import enclosing_function, is_in_unit_test
+from trainlint.meaning.claims import first_of_validation, name_given, says_held_out, says_training
+from trainlint.meaning.datasets import Part, covers, is_same_data, part, part_of
+from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.evaluations import drawn_from
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.loaders import Loader, TrainingLoader, loader, loaders_behind
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.place import Change, qualified_name, replace
+from trainlint.meaning.syntax import Call, Define, Expression, For, Name, Node, While
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import Argument, Bound, Function, Instance, Item, Value, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_ON_PURPOSE = frozenset("overfit overfitting sanity smoke debug fast_dev_run memorize memorise".split())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlap:
+    """Data that is said to be held out, and that trains."""
+
+    node: Node  # where it is said
+    claim: str  # the name that says it
+    trained_node: Node
+    evaluated_node: Node
+    mended: tuple[Change, ...] = ()
+
+    @property
+    def by_loader(self) -> bool:
+        """Whether a loader of its own serves the data, not the one that trains."""
+        return isinstance(self.node, Call)
+
+
+def overlaps(program: Program) -> list[Overlap]:
+    found: dict[int, Overlap] = {}
+    for evaluation in program.evaluations:
+        if not evaluation.judged or is_in_unit_test(evaluation.event) or _is_on_purpose(evaluation):
+            continue
+        served = served_to(evaluation.event)
+        if len(served) != 1:
+            continue
+        overlap = _same_loader(program, evaluation, served[0]) or _own_loader(program, evaluation, served[0])
+        if overlap is not None:
+            found.setdefault(id(overlap.node), overlap)
+    return list(found.values())
+
+
+def served_to(event: Event) -> list[Loader]:
+    """The loaders that the inputs of a forward were drawn from."""
+    found: dict[int, Loader] = {}
+    for source in drawn_from(event):
+        for made in loaders_behind(source):
+            found.setdefault(id(made.value), made)
+    return list(found.values())
+
+
+def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
+    """`val_loader = DataLoader(train_set)`."""
+    claim = claimed(served)
+    judged = part_of(served)
+    if served.node is None or not claim or judged is None:
+        return None
+    for training in program.training_loaders:
+        if training.loader.value is served.value:
+            return None  # it trains as well: who does that knows
+    for training in program.training_loaders:
+        trained = part_of(training.loader)
+        if trained is not None and _is_trained_by(training, evaluation) and covers(trained, judged):
+            mended = tuple(_served_otherwise(program, served, judged))
+            return Overlap(served.node, claim, _node(training), evaluation.loop_node, mended)
+    return None
+
+
+def claimed(loader: Loader) -> str:
+    """The name that says that what a loader serves is held out: its own, or else that of its data set."""
+    own = name_given(loader.node) if loader.node is not None else ""
+    if says_training(own):
+        return ""
+    if says_held_out(own):
+        return own
+    made = one(loader.dataset) if loader.dataset is not None else None
+    node = made.node if isinstance(made, Instance) else None
+    named = name_given(node) if node is not None else ""
+    return named if says_held_out(named) else ""
+
+
+def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
+    """`for x, y in train_loader: ... val_loss += ...` behind the loop that trains."""
+    trainings = [t for t in program.training_loaders if t.loader.value is served.value]
+    if not trainings or any(_is_elsewhere(evaluation, other) for other in program.evaluations):
+        return None
+    claim, node = first_of_validation(_words_about(evaluation)), evaluation.loop.node
+    training = next((t for t in trainings if t.loop.node is not node), None)
+    if not claim or training is None or not isinstance(node, For):
+        return None
+    mended = [replace(node.iterable, name) for name in _unserved_loaders(program, node.iterable)]
+    return Overlap(node, claim, _node(training), node, tuple(mended[:1]))
+
+
+def _is_elsewhere(evaluation: Evaluation, other: Evaluation) -> bool:
+    """Whether the same code evaluates other data too: it is told which."""
+    return other.loop.node is evaluation.loop.node and not other.of_training
+
+
+def _words_about(evaluation: Evaluation) -> frozenset[str]:
+    """The names in an evaluation's loop, and in the conditions that it is under."""
+    node = evaluation.loop.node
+    words = node.body.words if isinstance(node, (For, While)) else frozenset[str]()
+    for region in evaluation.loop.ancestors():
+        if region.kind == "call":
+            break
+        if region.kind == "arm" and region.test is not None:
+            words |= {n.id for n in _names_in(region.test)}
+    return words
+
+
+def _names_in(test: Expression) -> Iterator[Name]:
+    pending: list[object] = [test]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Name):
+            yield node
+        elif isinstance(node, tuple):
+            pending += node
+        elif hasattr(node, "__slots__"):
+            pending += [getattr(node, name) for name in node.__slots__ if name not in ("cst", "unit")]
+
+
+def _is_trained_by(training: TrainingLoader, evaluation: Evaluation) -> bool:
+    """Whether both are of one run: in one file, or one of them in a function that both are given to."""
+    first, second = _root(training.loop), _root(evaluation.loop)
+    return first is second or first.kind == second.kind == "root"
+
+
+def _root(region: Region) -> Region:
+    return list(region.ancestors())[-1]
+
+
+def _node(training: TrainingLoader) -> Node:
+    """The loop that trains, or the call that starts a framework's."""
+    return training.loop.node if training.loop.node is not None else training.backward.node
+
+
+def _is_on_purpose(evaluation: Evaluation) -> bool:
+    function = enclosing_function(evaluation.event)
+    body = function.node.body if function is not None and isinstance(function.node, Define) else None
+    words = body.words if body is not None else evaluation.event.node.unit.body.words
+    return not _ON_PURPOSE.isdisjoint(words)
+
+
+def _served_otherwise(program: Program, loader: Loader, judged: Part) -> list[Change]:
+    """The edit that serves held-out data which has a name here and is served nowhere."""
+    given = _given_dataset(loader.node) if isinstance(loader.node, Call) else None
+    if given is None:
+        return []
+    served = {id(one(made.dataset)) for made in _loaders(program) if made.dataset is not None}
+    for name, value in _names_around(program, given).items():
+        found = one(value)
+        if says_held_out(name) and _is_data(found) and id(found) not in served:
+            if not is_same_data(part(found).data, judged.data) or part(found).taken:
+                return [replace(given, name)]
+    return []
+
+
+def _given_dataset(call: Call) -> Expression | None:
+    for argument in call.arguments:
+        if argument.keyword == "dataset" or (argument.keyword is None and not argument.star):
+            return argument.value
+    return None
+
+
+def _is_data(value: Value) -> bool:
+    if isinstance(value, Item):
+        return bool(part(value).taken)
+    return isinstance(value, Instance) and not is_module(value) and loaders_behind(value) == []
+
+
+def _loaders(program: Program) -> list[Loader]:
+    return [Loader(made) for made in program.instances if loader(made) is not None]
+
+
+def _unserved_loaders(program: Program, place: Expression) -> Iterator[str]:
+    """The names, where a loop stands, of held-out loaders that no loop goes through."""
+    looped = [region.iterable for root in program.roots for region in root.loops() if region.iterable]
+    served = {id(made.value) for iterable in looped for made in loaders_behind(iterable)}
+    for name, value in _names_around(program, place).items():
+        found = one(value)
+        if not says_held_out(name) or any(id(found) == id(one(underlying(i))) for i in looped):
+            continue
+        made = loader(found)
+        if (made is not None and id(made.value) not in served) or isinstance(found, Argument):
+            yield name
+
+
+def _names_around(program: Program, place: Node) -> Mapping[str, Value]:
+    """What the names of the function around a place stand for, or those of its file."""
+    function = qualified_name(place).rpartition(".")[2]
+    if not function:
+        scope = place.unit.scope
+        return scope.names if scope is not None else {}
+    for region in (inner for root in program.roots for inner in _calls(root)):
+        called = region.function.function if isinstance(region.function, Bound) else region.function
+        if isinstance(called, Function) and called.name == function and called.unit is place.unit:
+            return region.names or {}
+    return {}
+
+
+def _calls(region: Region) -> Iterator[Region]:
+    for item in region.items:
+        if type(item) is Region:
+            if item.kind == "call":
+                yield item
+            yield from _calls(item)
