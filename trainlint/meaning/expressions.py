@@ -146,6 +146,7 @@ def _binary(machine: Machine, node: s.Binary, frame: Frame) -> Value:
 def _result(machine: Machine, name: str, arguments: tuple[Value, ...], node: s.Node) -> Result:
     result = Result(External(name), arguments, {}, node, machine.grad)
     result.region = machine.region
+    result.at = machine.steps
     return result
 
 

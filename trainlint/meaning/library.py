@@ -119,6 +119,8 @@ def _result(
 ) -> Result:
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
+    if type(callee) is External:
+        machine.tables.note_call(result, callee.name, machine.steps)
     return result
 
 

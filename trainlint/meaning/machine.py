@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trainlint.meaning.syntax import Expression, Node
+from trainlint.meaning.tables import Tables
 from trainlint.meaning.trace import Event, EventKind, Leave, Region, RegionKind
 from trainlint.meaning.unit import Frame, Unit
 from trainlint.meaning.values import (
@@ -127,6 +128,7 @@ class Machine:
     knots: list[Knot] = field(default_factory=list)  # what refers to itself in a circle, see `forgetting`
     declared: dict[tuple[str, str], Value] = field(default_factory=dict)  # settings by kind and name
     asked: set[Any] = field(default_factory=set)  # tables and the keys that were looked for in them
+    tables: Tables = field(default_factory=Tables)  # what is done to data in tables
 
     def open_root(self, makes: bool = False) -> Region:
         """Start a new trace with a budget of its own; `makes`: it can do no more than put networks together."""

@@ -88,6 +88,7 @@ def call_method(
         machine.record("initialise", node, receiver, None, arguments, detail=(name, keywords))
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
+    machine.tables.note_call(result, name, machine.steps)
     if node is not None and _could_do_anything(receiver, name):
         machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
     return result

@@ -422,7 +422,9 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             return Module(node.unit)
         case Instance(attributes=attributes) if "*namespace" in attributes and str(index) in attributes:
             return attributes[str(index)]
-    return Item(holder, key, node)
+    item = Item(holder, key, node)
+    machine.tables.note_part(item, machine.steps)
+    return item
 
 
 def _by_method(

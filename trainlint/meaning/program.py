@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from trainlint.meaning.cuts import CutLoss
     from trainlint.meaning.descents import Descent
     from trainlint.meaning.evaluation import Evaluation
+    from trainlint.meaning.fits import Reader
     from trainlint.meaning.hidden import HiddenModules
     from trainlint.meaning.initialisation import Filling
     from trainlint.meaning.keeps import Keep
+    from trainlint.meaning.leaks import Leak
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
@@ -250,6 +252,20 @@ class Program:
         from trainlint.meaning.stuck import stuck_forwards
 
         return stuck_forwards(self)
+
+    @cached_property
+    def table_reader(self) -> Reader:
+        """What tables hold, and what shaped them."""
+        from trainlint.meaning.fits import Reader
+
+        return Reader(self.reading.tables)
+
+    @cached_property
+    def leaks(self) -> list[Leak]:
+        """Preprocessing fitted to rows that are held out."""
+        from trainlint.meaning.leaks import leaks
+
+        return leaks(self)
 
     @cached_property
     def fixed_epoch_samplers(self) -> list[FixedEpochSampler]:

@@ -27,6 +27,7 @@ from trainlint.meaning.lightning import (
 from trainlint.meaning.machine import STEPS_BEFORE_REPEATS, Exhausted, Knot, Machine, trains
 from trainlint.meaning.objects import external_bases, find_member, has_unknown_base, lineage
 from trainlint.meaning.statements import execute
+from trainlint.meaning.tables import Tables
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit, words_within
 from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function, Instance, Module, Value
@@ -46,7 +47,7 @@ _TRAINERS = frozenset(
 )
 _STEPS = frozenset((*STEPS, *huggingface.STEPS))  # what frameworks call, whatever is in it
 _MAKERS = frozenset(
-    "argmax multinomial ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split()
+    "fit_transform train_test_split argmax multinomial ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split()
 )
 TRIGGERS = _TRAINERS | _MAKERS
 
@@ -63,6 +64,7 @@ class Reading:
     exhausted: bool = False
     knots: list[Knot] = field(default_factory=list)  # see `forgetting`
     steps: int = 0  # of the interpreter, over all traces
+    tables: Tables = field(default_factory=Tables)  # what is done to data in tables
     machine: Machine | None = None
 
     def applied(self, module: Instance) -> Value | None:
@@ -119,8 +121,10 @@ def read_entry(project: Project, file: Path) -> Reading:
         entry=entry,
     )
     machine.units = units
-    reading.knots = machine.knots
-    if is_of_other_framework(entry, project):
+    reading.knots, reading.tables = machine.knots, machine.tables
+    machine.tables.wanted = _speaks_of_tables(project, file)
+    foreign = is_of_other_framework(entry, project)
+    if foreign and not machine.tables.wanted:
         reading.units = list(units.values())
         return reading
     entry.scope = Frame(entry, {"__name__": Constant("__main__")})
@@ -129,8 +133,18 @@ def read_entry(project: Project, file: Path) -> Reading:
     entry.state = "done"
     _standalone(machine, project, reading)
     reading.instances, reading.steps = machine.instances, machine.steps
+    if foreign:  # its tables are like anybody's; what trains there is not torch
+        reading.roots, reading.instances = [], []
     reading.units = list(units.values())
     return reading
+
+
+_TABLES = frozenset("sklearn fit_transform train_test_split random_split pandas pd Subset std".split())
+
+
+def _speaks_of_tables(project: Project, file: Path) -> bool:
+    """Whether a file, or one that it imports, handles data in tables or splits it."""
+    return any(not _TABLES.isdisjoint(project.words(each)) for each in (file, *project.imports(file)))
 
 
 _OTHER_FRAMEWORKS = frozenset("mxnet tensorflow jax paddle mindspore chainer".split())

@@ -195,6 +195,8 @@ def _store_attribute(
             if value is not option:  # `self.__dict__ = self` of an attribute dictionary
                 overwrite(machine, option, value)
             continue
+        if isinstance(option, Result):  # `table.age = ...`
+            machine.tables.note_fill(option, Constant(target.name), value, machine.steps)
         if isinstance(option, Instance):
             if _is_set_by_property(machine, option, target.name, value, node):
                 continue
@@ -258,6 +260,9 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     if not all(_is_array(option) for option in options(holder)):
         machine.record("keep", node, holder, value, detail="item of one key" if fresh else "item")
     _rebind_whole(machine, target.value, holder, value, frame, node)
+    machine.tables.note_fill(
+        holder, keys[0] if len(keys) == 1 else Sequence("tuple", tuple(keys)), value, machine.steps
+    )
     for option in options(holder):
         if isinstance(option, Result):
             _note_hot(option, keys, value)

@@ -198,6 +198,7 @@ class Result:
     grad: bool | None = True
     attached: Any = None  # memo of dataflow.attached
     region: Any = None  # where in the trace it was computed
+    at: int = 0  # the interpreter's step by then; 0: not noted
 
 
 @dataclass(slots=True, eq=False)
@@ -207,6 +208,7 @@ class Item:
     source: Value
     key: Value | None = None  # None: any element, in turn
     node: Node | None = None
+    at: int = 0  # the interpreter's step by then; 0: not noted
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,126 @@
+"""Preprocessing that has seen the rows it is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.facts.tables import APPLYING_METHODS
+from trainlint.meaning.rows import covers, touches
+from trainlint.meaning.shaped import Fit, Table, View
+from trainlint.meaning.splits import Split, splits, uses
+from trainlint.meaning.train_only import fitted_to_training_part
+from trainlint.meaning.transformers import kind_of
+from trainlint.meaning.values import Member
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.fits import Reader
+    from trainlint.meaning.place import Change
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leak:
+    """A fit to rows of both parts of a split, which shaped what is learnt from."""
+
+    fit: Fit
+    split: Split
+    more: tuple[Fit, ...] = ()  # further ones of the kind that are made by hand
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a transformer learns numbers of rows that nothing else holds out; by hand it may be a mere unit."""
+        within = any(part[0] == "keys" for _, path in self.split.whole.rows for part in path)
+        return not self.fit.by_hand and self.fit.kind not in _CATEGORIES and not within
+
+    @property
+    def learns(self) -> str:
+        """What it learns, in words."""
+        return _LEARNT.get(self.fit.kind, f"a {self.fit.kind}")
+
+    @property
+    def edits(self) -> list[Change]:
+        """Edits that fit to the training part alone."""
+        return fitted_to_training_part(self)
+
+
+_LEARNT = {
+    "scaler": "its scale",
+    "imputer": "what it fills in",
+    "encoder": "its categories",
+    "target encoder": "the target of each category",
+    "discretizer": "its bins",
+    "feature selection": "which features to keep",
+    "projection": "its axes",
+    "vocabulary": "its vocabulary",
+    "std": "a standard deviation",
+    "var": "a variance",
+    "nanmean": "a mean",
+    "nanstd": "a standard deviation",
+    "min": "a minimum",
+    "max": "a maximum",
+    "statistic": "the mean of each group",
+}
+_SPREAD = frozenset(("min", "max"))
+_CATEGORIES = frozenset(("encoder",))
+
+
+def leaks(program: Program) -> list[Leak]:
+    """One for each fit: with the first split whose parts it has both seen."""
+    reader = program.table_reader
+    shaped = [*_shaped(reader), *(use.table for use in uses(reader) if use.trains)]
+    found: dict[Fit, Leak] = {}
+    for split in splits(reader):
+        for fit in _fits_of(split, shaped):
+            if fit not in found and _has_seen_both(fit, split) and _matters(fit, split):
+                found[fit] = Leak(fit, split)
+    return list(_together(found.values()))
+
+
+def _shaped(reader: Reader) -> Iterator[Table]:
+    """What transformers make of tables."""
+    for call in reader.log.calls:
+        if (
+            isinstance(call.callee, Member)
+            and call.callee.name in APPLYING_METHODS
+            and kind_of(call.callee.receiver)
+        ):
+            yield reader.table(call, View(call.at))
+
+
+def _fits_of(split: Split, shaped: list[Table]) -> list[Fit]:
+    """The fits that shaped what is split, or that shape the part that is learnt from."""
+    found = set(split.whole.fits)
+    for table in shaped:
+        if covers(split.train, table.rows) or touches(split.train, table.rows):
+            found |= table.fits
+    return sorted(found, key=lambda fit: (fit.by_hand, fit.at))
+
+
+def _has_seen_both(fit: Fit, split: Split) -> bool:
+    if split.whole.stacked:
+        return covers(fit.rows, split.train) and covers(fit.rows, split.test)
+    return touches(fit.rows, split.train) and touches(fit.rows, split.test)
+
+
+def _matters(fit: Fit, split: Split) -> bool:
+    """Whether it shapes features; categories of the targets are only names."""
+    if fit.kind in _CATEGORIES:
+        return split.argument == 0 and split.arguments > 1
+    return True
+
+
+def _together(found: Iterable[Leak]) -> Iterator[Leak]:
+    """Statistics taken by hand are one finding for each split; a lone extreme is a unit, not a statistic."""
+    by_split: dict[int, list[Leak]] = {}
+    for leak in found:
+        if leak.fit.by_hand:
+            by_split.setdefault(id(leak.split.node.cst), []).append(leak)
+        else:
+            yield leak
+    for several in by_split.values():
+        kinds = {leak.fit.kind for leak in several}
+        if kinds - _SPREAD or kinds == _SPREAD:
+            first, *rest = several
+            yield Leak(first.fit, first.split, tuple(leak.fit for leak in rest))

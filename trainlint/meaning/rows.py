@@ -1,0 +1,153 @@
+"""Rows of tables: which of them a value holds, as parts of parts of where they came from."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from trainlint.meaning.values import (
+    NONE,
+    Argument,
+    Constant,
+    External,
+    Free,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    one,
+)
+
+Selector: TypeAlias = tuple[Any, ...]  # ("keys", split, part), ("slice", lower, upper), ("mask", ...)
+Atom: TypeAlias = tuple[int, tuple[Selector, ...]]  # where the rows came from, and which of them
+Rows: TypeAlias = frozenset[Atom]
+
+_OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
+_DEEPEST = 8
+
+
+def selected(rows: Rows, selector: Selector) -> Rows:
+    return frozenset((origin, (*path, selector)) for origin, path in rows)
+
+
+def covers(whole: Rows, part: Rows) -> bool:
+    """Whether all of some rows are among others, as far as both are known to come from one place."""
+    return bool(part) and all(
+        any(origin == o and path == p[: len(path)] for origin, path in whole) for o, p in part
+    )
+
+
+def touches(whole: Rows, part: Rows) -> bool:
+    """Whether some of the rows are surely among others."""
+    return any(origin == o and path == p[: len(path)] for origin, path in whole for o, p in part)
+
+
+def are_apart(first: Selector, second: Selector) -> bool:
+    """Whether two selectors divide what they select from between them."""
+    match first, second:
+        case ("keys", split, part), ("keys", other, rest):
+            return bool(split == other and part != rest)
+        case ("slice", None, upper), ("slice", lower, None):
+            return upper is not None and _meet(upper, lower)
+        case ("slice", None, upper), ("slice", lower, _):
+            return upper is not None and _meet(upper, lower)
+        case ("mask", sign), ("mask", other):
+            return _are_opposite(sign, other)
+    return False
+
+
+def _meet(upper: str, lower: str | None) -> bool:
+    if lower is None:
+        return False
+    if upper == lower:
+        return True
+    return _is_number(upper) and _is_number(lower) and 0 < int(upper) <= int(lower)
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("-").isdigit()
+
+
+def _are_opposite(first: str, second: str) -> bool:
+    if f"~{first}" == second or f"~{second}" == first:
+        return True
+    a, b = first.split("\0"), second.split("\0")
+    if len(a) != 3 or len(b) != 3 or a[0] != b[0]:
+        return False
+    if a[2] == b[2]:
+        return _OPPOSITE.get(a[1]) == b[1]
+    return a[1] == b[1] == "==" and a[2].startswith("'") and b[2].startswith("'")
+
+
+def row_selector(key: Value) -> Selector | None:
+    """What a key takes of the rows; None: all of them, or columns."""
+    key = one(key)
+    match key:
+        case Result(callee=External(name="builtins.slice"), arguments=(lower, upper, step)):
+            if step is not NONE and signature(step) not in ("None", "1"):
+                return ("slice", *(f"{signature(part)}::{signature(step)}" for part in (lower, upper)))
+            bounds = [
+                None if signature(bound) in ("None", "0") else signature(bound) for bound in (lower, upper)
+            ]
+            return None if bounds == [None, None] else ("slice", *bounds)
+        case Item(
+            source=Item(source=Result() | Instance() as split, key=None), key=Constant(value=int() as part)
+        ):
+            return ("keys", id(split), part)
+        case Item(source=Result() as split, key=Constant(value=int() as part)) if _divides(split):
+            return ("keys", id(split), part % 2)
+        case Result(callee=External(name=name)) if name.startswith("operator."):
+            return ("mask", _mask(key))
+        case Result(
+            callee=Member(name="isin" | "between" | "isnull" | "notnull" | "isna" | "notna" | "duplicated")
+        ):
+            return ("mask", _mask(key))
+        case Constant(value=int()):
+            return ("row", key.value)
+    return ("some", signature(key))
+
+
+def _divides(split: Result) -> bool:
+    return isinstance(split.callee, External) and split.callee.name.endswith("train_test_split")
+
+
+def _mask(key: Value) -> str:
+    match key:
+        case Result(callee=External(name="operator.unary~"), arguments=(inner,)):
+            return f"~{_mask(one(inner))}"
+        case Result(callee=External(name=name), arguments=(left, right)):
+            operator = name.removeprefix("operator.")
+            if operator in _OPPOSITE:
+                return "\0".join((signature(left), operator, signature(right)))
+    return signature(key)
+
+
+def signature(value: Value, depth: int = 0) -> str:
+    """A text that two values share if they were computed alike from the same things."""
+    value = one(value)
+    if depth > _DEEPEST:
+        return f"#{id(value)}"
+    match value:
+        case Constant(value=known):
+            return repr(known)
+        case Free(name=name):
+            return name
+        case Argument(name=name, function=function):
+            return f"{name}@{id(function)}"
+        case External(name=name):
+            return name
+        case Member(receiver=receiver, name=name):
+            return f"{signature(receiver, depth + 1)}.{name}"
+        case Item(source=source, key=key) if key is not None:
+            return f"{signature(source, depth + 1)}[{signature(key, depth + 1)}]"
+        case Result(callee=External(name="operator.unary-"), arguments=(inner,)):
+            return f"-{signature(inner, depth + 1)}"
+        case Result(callee=callee, arguments=arguments) if isinstance(callee, (External, Member)):
+            if not arguments and isinstance(callee, External):
+                return f"#{id(value)}"
+            given = ",".join(signature(argument, depth + 1) for argument in arguments)
+            return f"{signature(callee, depth + 1)}({given})"
+        case Sequence(items=items, element=None) if items:
+            return f"[{','.join(signature(item, depth + 1) for item in items)}]"
+    return f"#{id(value)}"

@@ -1,0 +1,104 @@
+"""What the interpreter notes about tables while it runs: calls of interest, parts taken, columns written.
+
+Values form a graph that never changes, tables do. So every store into one is noted with the step at which it
+happened, and a later reader counts those that came before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from trainlint.meaning.facts.tables import (
+    CROSS_VALIDATION,
+    FITTING_FUNCTIONS,
+    NOTED_METHODS,
+    PARTING,
+    SPLIT,
+)
+from trainlint.meaning.values import (
+    MISSING,
+    Constant,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    options,
+)
+from trainlint.records import dataclass
+
+MOST = 4_000  # entries of a log; what is longer is no script of a person
+_ROWS_AND_COLUMNS = frozenset(("loc", "iloc", "at", "iat"))
+_NOTED_FUNCTIONS = frozenset((*PARTING, *FITTING_FUNCTIONS))
+_BY_LAST_WORD = frozenset((SPLIT, *CROSS_VALIDATION))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fill:
+    """`table[column] = value`: from this step on, the table holds it. `column` None: which one is not known."""
+
+    at: int
+    column: str | None
+    value: Value
+
+
+@dataclass(slots=True, eq=False)
+class Tables:
+    """The log of one reading."""
+
+    wanted: bool = False  # whether a file of the program speaks of tables at all
+    calls: list[Result] = field(default_factory=list)
+    parts: list[Item] = field(default_factory=list)
+    fills: dict[int, list[Fill]] = field(default_factory=dict)
+    held: list[Value] = field(
+        default_factory=list
+    )  # what has fills stays alive, so that its id stays its own
+
+    def note_call(self, result: Result, name: str, at: int) -> None:
+        """A call that was not followed, by its last word or its whole dotted name."""
+        if not self.wanted:
+            return
+        result.at = at
+        known = name in NOTED_METHODS or name in _NOTED_FUNCTIONS or name.rpartition(".")[2] in _BY_LAST_WORD
+        if known and len(self.calls) < MOST:
+            self.calls.append(result)
+        receiver = result.callee.receiver if type(result.callee) is Member else None
+        if receiver is not None and constant(result.keywords.get("inplace", result.callee)) is True:
+            self.note_fill(receiver, None, result, at)
+
+    def note_part(self, item: Item, at: int) -> None:
+        if not self.wanted:
+            return
+        item.at = at
+        if type(item.key) not in (Constant, type(None)) and len(self.parts) < MOST:
+            self.parts.append(item)
+
+    def note_fill(self, holder: Value, key: Value | None, value: Value, at: int) -> None:
+        """`holder[key] = value`, also through `loc`, a column or a part of it."""
+        if not self.wanted:
+            return
+        column = column_of(key)
+        for option in options(holder):
+            match option:
+                case Member(receiver=receiver, name=name) if name in _ROWS_AND_COLUMNS:
+                    second = key.items[1] if isinstance(key, Sequence) and len(key.items) == 2 else None
+                    self.note_fill(receiver, second, value, at)
+                case Member(receiver=receiver, name=name):
+                    self.note_fill(receiver, Constant(name), value, at)
+                case Item(source=source, key=inner) if column_of(inner) is not None:
+                    self.note_fill(source, inner, value, at)
+                case Constant() | Instance():
+                    pass
+                case _:
+                    self.held.append(option)
+                    self.fills.setdefault(id(option), []).append(Fill(at, column, value))
+
+
+def column_of(key: Value | None) -> str | None:
+    """The one column that a key names."""
+    if isinstance(key, Sequence) and len(key.items) == 1:
+        key = key.items[0]
+    found = constant(key) if key is not None else MISSING
+    return found if isinstance(found, str) else None

@@ -1,0 +1,106 @@
+"""Edits that fit to the part that trains: a fit moved behind the split, or given the training part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.place import Change, insert_after, insert_before, remove_statement, replace, text_of
+
+if TYPE_CHECKING:
+    from trainlint.meaning.leaks import Leak
+
+_NAMES = {
+    "scaler": "scaler",
+    "imputer": "imputer",
+    "encoder": "encoder",
+    "target encoder": "encoder",
+    "discretizer": "discretizer",
+    "feature selection": "selector",
+    "projection": "projection",
+    "vocabulary": "vectorizer",
+}
+
+
+def fitted_to_training_part(leak: Leak) -> list[Change]:
+    """The edits; none where the right code cannot be written from what is known."""
+    fit, split = leak.fit.node, leak.split.node
+    if (
+        not isinstance(fit, s.Call)
+        or not isinstance(fit.function, s.Attribute)
+        or not isinstance(split, s.Call)
+    ):
+        return []
+    if leak.split.call is None or leak.split.inside or fit.unit is not split.unit:
+        return []
+    divided = _assignment(split)
+    if divided is None or not isinstance(divided.targets[0], s.Display):
+        return []
+    names = [t.id if isinstance(t, s.Name) else "" for t in divided.targets[0].items]
+    given = [argument for argument in split.arguments if argument.keyword is None and not argument.star]
+    if len(names) != 2 * len(given) or not all(names):
+        return []
+    if leak.split.call.at < leak.fit.at:
+        return _narrowed(fit, leak, names)
+    return _moved(fit, divided, [argument.value for argument in given], names, leak)
+
+
+def _assignment(call: s.Node) -> s.Assign | None:
+    """The statement that binds what a call gives, where it binds nothing else."""
+    for node in s.nodes_in(call.unit.body):
+        if isinstance(node, s.Assign) and node.value is not None and node.value.cst is call.cst:
+            return node if len(node.targets) == 1 else None
+    return None
+
+
+def _narrowed(fit: s.Call, leak: Leak, names: list[str]) -> list[Change]:
+    """`scaler.fit(X)` behind the split: the training part in place of the whole."""
+    assert isinstance(fit.function, s.Attribute)
+    if fit.function.name != "fit" or len(fit.arguments) != 1 or fit.arguments[0].star:
+        return []
+    return [replace(fit.arguments[0].value, names[2 * leak.split.argument])]
+
+
+def _moved(
+    fit: s.Call, divided: s.Assign, given: list[s.Expression], names: list[str], leak: Leak
+) -> list[Change]:
+    """`X = scaler.fit_transform(A)` ahead of the split: `X = A` there, and the fit behind it."""
+    assert isinstance(fit.function, s.Attribute)
+    statement = _assignment(fit)
+    target = statement.targets[0] if statement is not None else None
+    if fit.function.name != "fit_transform" or not isinstance(target, s.Name):
+        return []
+    places = {argument.id: index for index, argument in enumerate(given) if isinstance(argument, s.Name)}
+    if target.id not in places or any(argument.star or argument.keyword for argument in fit.arguments):
+        return []
+    of_labels = [a.value.id if isinstance(a.value, s.Name) else "" for a in fit.arguments[1:]]
+    if not fit.arguments or any(name not in places for name in of_labels):
+        return []
+    train, test = names[2 * places[target.id]], names[2 * places[target.id] + 1]
+    first = ", ".join([train, *(names[2 * places[name]] for name in of_labels)])
+    named, made = _transformer(fit, leak)
+    line = f"{train}, {test} = {named}.fit_transform({first}), {named}.transform({test})"
+    whole = fit.arguments[0].value
+    if made and isinstance(whole, s.Name):  # the statement goes on to make the transformer
+        moved = [replace(target, named), replace(fit, made)]
+        if whole.id != target.id:
+            moved.append(replace(given[places[target.id]], whole.id))
+        return [*moved, insert_after(divided, line)]
+    same = isinstance(whole, s.Name) and whole.id == target.id
+    before = remove_statement(fit) if same else replace(fit, text_of(whole))
+    return [
+        before,
+        *([insert_before(divided, f"{named} = {made}")] if made else []),
+        insert_after(divided, line),
+    ]
+
+
+def _transformer(fit: s.Call, leak: Leak) -> tuple[str, str]:
+    """The name by which the transformer goes, and what makes it where it has none yet."""
+    assert isinstance(fit.function, s.Attribute)
+    holder = fit.function.value
+    if isinstance(holder, (s.Name, s.Attribute)):
+        return text_of(holder), ""
+    name = _NAMES.get(leak.fit.kind, "transformer")
+    taken = fit.unit.code_words
+    return (name if name not in taken else f"{name}_of_training"), text_of(holder)

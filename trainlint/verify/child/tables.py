@@ -1,0 +1,100 @@
+"""Data in tables: what transformers of scikit-learn are fitted to and what they learn, and how data is divided."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from .record import Record
+
+HOMES = ("preprocessing", "impute", "decomposition", "feature_selection", "feature_extraction.text")
+LEARNT = "mean_ data_min_ center_ max_abs_ statistics_ scores_ components_ idf_ vocabulary_ categories_ bin_edges_ singular_values_"
+MOST_NUMBERS = 12
+
+
+def install(record: Record, program: str) -> None:
+    """Only for programs that speak of these libraries: importing them takes a second."""
+    if "random_split" in program:
+        _hook_random_split(record)
+    if "sklearn" not in program:
+        return
+    try:
+        from importlib import import_module
+
+        from sklearn import model_selection
+        from sklearn.base import TransformerMixin
+    except ImportError:
+        return
+    busy: list[str] = []
+    for home in HOMES:
+        for kind in vars(import_module(f"sklearn.{home}")).values():
+            if isinstance(kind, type) and issubclass(kind, TransformerMixin):
+                for name in ("fit", "fit_transform", "transform"):
+                    _hook(kind, name, record, busy)
+    divide = model_selection.train_test_split
+    model_selection.train_test_split = _dividing(divide, record)
+
+
+def _hook(kind: Any, name: str, record: Record, busy: list[str]) -> None:
+    original = getattr(kind, name, None)
+    if original is None or hasattr(original, "noticed"):
+        return
+
+    @functools.wraps(original)
+    def noticed(self: Any, X: Any, *arguments: Any, **keywords: Any) -> Any:
+        busy.append(name)
+        try:
+            result = original(self, X, *arguments, **keywords)
+        finally:
+            busy.pop()
+        if not busy:
+            kind = "transformed" if name == "transform" else "fitted"
+            record.note(kind, transformer=record.number(self), rows=_rows(X), learnt=_learnt(self))
+        return result
+
+    noticed.noticed = True  # type: ignore[attr-defined]
+    setattr(kind, name, noticed)
+
+
+def _dividing(divide: Callable[..., Any], record: Record) -> Callable[..., Any]:
+    @functools.wraps(divide)
+    def noticed(*arguments: Any, **keywords: Any) -> Any:
+        parts = divide(*arguments, **keywords)
+        record.note("divided", train=_rows(parts[0]), test=_rows(parts[1]))
+        return parts
+
+    return noticed
+
+
+def _hook_random_split(record: Record) -> None:
+    from torch.utils import data
+
+    original = data.random_split
+
+    @functools.wraps(original)
+    def noticed(*arguments: Any, **keywords: Any) -> Any:
+        parts = original(*arguments, **keywords)
+        if len(parts) > 1:
+            record.note("divided", train=len(parts[0]), test=sum(len(part) for part in parts[1:]))
+        return parts
+
+    data.random_split = noticed
+
+
+def _rows(X: Any) -> int:
+    shape = getattr(X, "shape", None)
+    return int(shape[0]) if shape else len(X) if hasattr(X, "__len__") else 0
+
+
+def _learnt(transformer: Any) -> list[float]:
+    """The first numbers that a transformer has learnt, or how many words."""
+    for name in LEARNT.split():
+        found = getattr(transformer, name, None)
+        if isinstance(found, dict):
+            return [float(len(found))]
+        if isinstance(found, list):
+            return [float(len(part)) for part in found][:MOST_NUMBERS]
+        if found is not None:
+            return [float(number) for number in found.ravel()[:MOST_NUMBERS]]
+    return []
