@@ -13,7 +13,7 @@ from trainlint.meaning.conditions import depends_on, is_usual, settings_in
 from trainlint.meaning.dataflow import attached, operands, operation, peel, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
-from trainlint.meaning.facts.operations import ACTIVATIONS
+from trainlint.meaning.facts.operations import ACTIVATIONS, SQUASHING
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.syntax import Assign, Block, Call, Declare, Define, Name, Node, nodes_in
@@ -144,6 +144,15 @@ class Objective:
             return self.all_heads("softmax") or self.all_heads("log_softmax")
         if self.criterion.kind == "nll" and self.all_heads("log_softmax"):
             return self.inner_heads("softmax")  # a log_softmax and nll_loss are a cross entropy in two steps
+        return ()
+
+    @cached_property
+    def activated_before(self) -> tuple[Head, ...]:
+        """The activations that bound or cut off the scores of a cross entropy, in one step or in two."""
+        if self.criterion.kind == "cross-entropy":
+            return self.all_heads(*SQUASHING)
+        if self.criterion.kind == "nll" and self.all_heads("log_softmax"):
+            return self.inner_heads(*SQUASHING)
         return ()
 
     @cached_property

@@ -90,3 +90,5 @@ ACTIVATIONS = frozenset(
     "softmax log_softmax gumbel_softmax sigmoid logsigmoid hardsigmoid tanh hardtanh relu relu6 leaky_relu prelu elu gelu"
     " silu mish softplus softmin sparsemax entmax".split()
 )
+# Activations that keep scores within bounds, or cut off one side of them.
+SQUASHING = frozenset("relu relu6 sigmoid hardsigmoid tanh hardtanh".split())

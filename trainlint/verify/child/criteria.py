@@ -67,6 +67,7 @@ def _describe(kind: str, input: Any, target: Any) -> dict[str, Any]:
     activation = graphs.last_activation(input)
     data: dict[str, Any] = {
         "activation": activation,
+        "scores_of": graphs.last_activation(input, "log_softmax"),
         "shape": list(input.shape),
         "classes": int(input.shape[1]) if input.dim() > 1 else 1,
         "gradients": input.requires_grad,
@@ -85,6 +86,7 @@ def _row_facts(scores: Any) -> dict[str, Any]:
     rows = scores if scores.dim() > 1 else scores.unsqueeze(0)
     sums, logs = rows.sum(1), rows.logsumexp(1)
     sigmoid = rows.sigmoid().sum(1)
+    lowest = (rows == rows.amin(1, keepdim=True)).float()
     return {
         "lowest": float(scores.min()),
         "highest": float(scores.max()),
@@ -93,6 +95,8 @@ def _row_facts(scores: Any) -> dict[str, Any]:
         "row_sum_error": float((sums - 1).abs().max()),
         "row_log_error": float(logs.abs().max()),
         "row_log_mean": float(logs.mean()),
+        "tied": float((lowest * (lowest.sum(1, keepdim=True) > 1)).mean()),
+        "spread": float((rows.amax(1) - rows.amin(1)).max()),
         "sigmoid_row_sum": float(sigmoid.mean()),
     }
 

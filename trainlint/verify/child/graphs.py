@@ -44,14 +44,14 @@ def measure_live() -> tuple[int, int]:
     return measure(tensor.grad_fn for tensor in tensors)
 
 
-def last_activation(tensor: Any) -> str:
-    """The activation that made a tensor, looking through changes of shape; empty where it is none."""
+def last_activation(tensor: Any, through: str = "") -> str:
+    """The activation that made a tensor, looking through changes of shape and one other activation; else empty."""
     node = tensor.grad_fn
     while node is not None:
         name = node.name().partition("Backward")[0]
-        if name in ACTIVATIONS:
+        if name in ACTIVATIONS and ACTIVATIONS[name] != through:
             return ACTIVATIONS[name]
-        if not name.startswith(PASSING) or not node.next_functions:
+        if (name not in ACTIVATIONS and not name.startswith(PASSING)) or not node.next_functions:
             return ""
         node = node.next_functions[0][0]
     return ""
