@@ -132,6 +132,7 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=16, epochs=5, seeds=3),
+    gain=3,
     options={
         "min-layers": Option(
             3,

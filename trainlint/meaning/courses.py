@@ -10,13 +10,14 @@ from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import same
 from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.given import given_at
 from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, replace
 from trainlint.meaning.rates import DEFAULT_RATES
 from trainlint.meaning.schedules import amount, is_reinforcement, iterations
-from trainlint.meaning.syntax import Call, Literal, Node
+from trainlint.meaning.syntax import Literal, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
 from trainlint.meaning.values import Constant, External, Instance, Mapping, Sequence, Value, one, options
@@ -84,12 +85,7 @@ class Course:
     @property
     def rate_node(self) -> Node | None:
         """The rate as it is written in the optimizer's call."""
-        call = self.made.node
-        if not isinstance(call, Call):
-            return None
-        plain = [a for a in call.arguments if a.keyword is None and not a.star]
-        named = next((a.value for a in call.arguments if a.keyword == "lr"), None)
-        return named or (plain[1].value if len(plain) > 1 else None)
+        return given_at(self.node, "lr", 1)
 
     def with_rate(self, rate: str) -> list[Change]:
         """The edit that writes another rate in place of the given one."""

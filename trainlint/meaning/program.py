@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.rates import ConstantRate
     from trainlint.meaning.reading import Reading
     from trainlint.meaning.saturation import Saturation
+    from trainlint.meaning.schedule_lengths import Misfit
     from trainlint.meaning.schedules import EarlySchedule
     from trainlint.meaning.stuck import StuckForward
     from trainlint.meaning.unit import Unit
@@ -233,6 +234,13 @@ class Program:
         from trainlint.meaning.schedules import early_schedules
 
         return early_schedules(self)
+
+    @cached_property
+    def misfit_schedules(self) -> list[Misfit]:
+        """Schedules that are made for another length than the run has."""
+        from trainlint.meaning.schedule_lengths import misfits
+
+        return misfits(self)
 
     @cached_property
     def constant_rates(self) -> list[ConstantRate]:

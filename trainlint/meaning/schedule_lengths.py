@@ -1,0 +1,236 @@
+"""Schedules against the run: for how many steps they are made, and how many the script lets them take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.courses import Course, Known
+from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.given import give, given_at
+from trainlint.meaning.iteration import underlying
+from trainlint.meaning.optimizers import is_schedule, number, scheduled
+from trainlint.meaning.place import Change
+from trainlint.meaning.schedules import amount, iterations
+from trainlint.meaning.syntax import Literal, Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import Constant, External, Instance, Result, Sequence, Value, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+# The parameter that holds the length, and its position.
+_LENGTHS = {
+    "CosineAnnealingLR": ("T_max", 1),
+    "PolynomialLR": ("total_iters", 1),
+    "StepLR": ("step_size", 1),
+    "MultiStepLR": ("milestones", 1),
+    "OneCycleLR": ("total_steps", 2),
+    "get_linear_schedule_with_warmup": ("num_training_steps", 2),
+    "get_cosine_schedule_with_warmup": ("num_training_steps", 2),
+}
+_TO_ZERO = ("PolynomialLR", "get_linear_schedule_with_warmup")
+_WAVES = ("CosineAnnealingLR", "get_cosine_schedule_with_warmup")
+
+
+@dataclass(frozen=True, eq=False)
+class Misfit:
+    """A schedule, the steps it is made for and the steps it takes, both in epochs."""
+
+    course: Course
+    schedule: Instance
+    step: Event
+    length: Known
+    turns: Known
+    in_epochs: bool  # it steps once per epoch; else with every batch
+
+    @property
+    def node(self) -> Node:
+        assert self.schedule.node is not None
+        return self.schedule.node
+
+    @property
+    def kind(self) -> str:
+        assert isinstance(self.schedule.cls, External)
+        return self.schedule.cls.name.rpartition(".")[2]
+
+    @property
+    def parameter(self) -> str:
+        """The name of the argument that holds the length."""
+        return "epochs" if self.kind == "OneCycleLR" and not self._is_total else _LENGTHS[self.kind][0]
+
+    @property
+    def settings(self) -> list[str]:
+        """The flags whose defaults the two numbers are."""
+        return sorted({known[1] for known in (self.length, self.turns) if known[1]})
+
+    @property
+    def raises(self) -> bool:
+        """Whether the schedule refuses a step."""
+        return self.kind == "OneCycleLR" and self.turns[0] > self.length[0]
+
+    @property
+    def idle(self) -> int:
+        """How many epochs at the end train at a rate of 0."""
+        return max(0, round(self.turns[0] - self.length[0])) if self.kind in _TO_ZERO else 0
+
+    @property
+    def never_falls(self) -> bool:
+        """Whether the first fall would come when the run is over."""
+        return self.kind in ("StepLR", "MultiStepLR") and self.length[0] >= self.turns[0]
+
+    @property
+    def climbs(self) -> bool:
+        """Whether the rate rises again after its lowest point."""
+        return self.kind in _WAVES and self.turns[0] - 1 > self.length[0]
+
+    @property
+    def left(self) -> float:
+        """What is left of the rate's fall in the last epoch, from 1 (all) to 0."""
+        last, length = self.turns[0] - 1, self.length[0]
+        if self.kind in _WAVES:
+            return (1 + math.cos(math.pi * last / length)) / 2
+        if self.kind in _TO_ZERO or self.kind == "OneCycleLR":
+            return max(0.0, 1 - last / length)
+        return 1.0 if self.never_falls else 0.0
+
+    @property
+    def _is_total(self) -> bool:
+        return "total_steps" in self.schedule.keywords or len(self.schedule.arguments) > 2
+
+    @property
+    def fitted(self) -> list[Change]:
+        """The edit that makes the schedule for the length of the run."""
+        turns = int(self.turns[0])
+        if not self.in_epochs and self.parameter != "epochs":
+            return []
+        text = {"StepLR": f"{max(1, turns // 3)}", "MultiStepLR": f"[{turns // 2}, {turns * 3 // 4}]"}
+        position = None if self.parameter == "epochs" else _LENGTHS[self.kind][1]
+        return [give(self.node, self.parameter, text.get(self.kind, str(turns)), position)]
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether the length is a plain number in the schedule's call, or its default."""
+        position = None if self.parameter == "epochs" else _LENGTHS[self.kind][1]
+        written = given_at(self.node, self.parameter, position)
+        return written is None or isinstance(written, Literal)
+
+
+def misfits(program: Program) -> list[Misfit]:
+    """Every schedule whose length and whose run's length are both known."""
+    made = [i for i in program.instances if is_schedule(i) and i.node is not None]
+    if not made or program.events("lr_write"):
+        return []
+    return [found for schedule in made for found in _compared(program, schedule, made)]
+
+
+def _compared(program: Program, schedule: Instance, made: list[Instance]) -> Iterator[Misfit]:
+    name = schedule.cls.name.rpartition(".")[2] if isinstance(schedule.cls, External) else ""
+    driven = scheduled(schedule)
+    if name not in _LENGTHS or driven is None:
+        return
+    course = next((c for c in program.courses if same(driven, c.made)), None)
+    steps = [e for e in program.events("schedule") if same(e.target, schedule) is not False]
+    others = [
+        s
+        for s in made
+        if s is not schedule and (d := scheduled(s)) is not None and same(d, driven) is not False
+    ]
+    if course is None or others or len(steps) != 1 or _is_part(program, schedule):
+        return
+    event, loop = steps[0], steps[0].loop
+    if (
+        one(event.target) is not schedule
+        or event.inputs
+        or event.detail
+        or loop is None
+        or event.guards(loop)
+    ):
+        return
+    turns, loader = _turns(course, schedule, event, loop)
+    length = _length(schedule, name, loader)
+    if turns is not None and length is not None and turns[0] > 2 and length[0] > 0:
+        yield Misfit(course, schedule, event, length, turns, loader is None)
+
+
+def _is_part(program: Program, schedule: Instance) -> bool:
+    """Whether another object is made of it: a sequence of schedules, a warm-up before it."""
+    for made in program.instances:
+        if made is not schedule:
+            given = (*made.arguments, *made.keywords.values())
+            if any(v is schedule for value in given for v in walk(value, lambda v: v is not schedule, 50)):
+                return True
+    return False
+
+
+def _turns(
+    course: Course, schedule: Instance, event: Event, loop: Region
+) -> tuple[Known | None, Value | None]:
+    """How many epochs the schedule goes along with; and the loader, if it steps with each batch of it."""
+    loops = course.loops
+    if not loops or all(loop is not known for known in loops[:2]):
+        return None, None
+    by_batch = loop is loops[0] and len(loops) > 1
+    epochs = loops[1] if len(loops) > 1 else loops[0]
+    around = enclosing_loops(epochs)[1:]
+    if schedule.loop is not None and schedule.loop.inside(epochs):
+        return None, None
+    if around and (schedule.loop is None or not schedule.loop.inside(around[0])):
+        return None, None  # it goes on over several runs
+    if by_batch and course.step.guards(loop):
+        return None, None
+    loader = underlying(loop.iterable) if by_batch and loop.iterable is not None else None
+    return (iterations(epochs), loader) if not by_batch or loader is not None else (None, None)
+
+
+def _length(schedule: Instance, name: str, loader: Value | None) -> Known | None:
+    """For how many epochs a schedule is made, None where that is not known."""
+    keyword, position = _LENGTHS[name]
+    given = schedule.keywords.get(keyword)
+    if given is None and len(schedule.arguments) > position:
+        given = schedule.arguments[position]
+    if "**" in schedule.keywords:
+        return None
+    if name == "OneCycleLR" and (
+        given is None or (isinstance(one(given), Constant) and number(given) is None)
+    ):
+        per_epoch = schedule.keywords.get("steps_per_epoch")
+        if loader is None or per_epoch is None or not _is_length_of(per_epoch, loader):
+            return None
+        return amount(schedule.keywords.get("epochs", Constant(None)))
+    if given is None:
+        return (5.0, None) if name == "PolynomialLR" and loader is None else None
+    if name == "MultiStepLR":
+        return _first(given) if loader is None else None
+    return amount(given) if loader is None else _in_epochs(given, loader)
+
+
+def _first(milestones: Value) -> Known | None:
+    """The earliest of a list of milestones that is known whole."""
+    listed = one(milestones)
+    if not isinstance(listed, Sequence) or listed.open or listed.element is not None:
+        return None
+    found = [amount(item) for item in listed.items]
+    known = [item for item in found if item is not None]
+    return min(known, key=lambda item: item[0]) if known and len(known) == len(found) else None
+
+
+def _in_epochs(steps: Value, loader: Value) -> Known | None:
+    """`10 * len(loader)`: ten epochs."""
+    match one(steps):
+        case Result(callee=External(name="operator.*"), arguments=(left, right)):
+            if _is_length_of(left, loader):
+                return amount(right)
+            if _is_length_of(right, loader):
+                return amount(left)
+    return None
+
+
+def _is_length_of(value: Value, loader: Value) -> bool:
+    match one(value):
+        case Result(callee=External(name="builtins.len"), arguments=(whole,)):
+            return same(underlying(whole), loader) is True
+    return False
