@@ -62,14 +62,25 @@ def copied_units(program: Program) -> list[CopiedUnits]:
     if not program.events("initialise"):
         return []
     found: dict[int, CopiedUnits] = {}
+    compared = _compared(program)
     for architecture in program.architectures:
         if (architecture.event is not None and not architecture.trains) or architecture.is_pretrained:
             continue
         for first, second in _neighbours(architecture.chain):
             made = _copied(program, architecture, first, second)
-            if made is not None:
+            if made is not None and id(_made(made.filling)) not in compared:
                 found.setdefault(id(made.node.cst), made)
     return list(found.values())
+
+
+def _compared(program: Program) -> set[int]:
+    """The places whose layers are filled with constants in one run and at random in another: a lesson on starts."""
+    drawn = {id(_made(f)) for f in program.fillings.values() if f.tensor == "weight" and f.constant is None}
+    return drawn - {id(None)}
+
+
+def _made(filling: Filling) -> object:
+    return filling.layer.node.cst if filling.layer.node is not None else None
 
 
 def _copied(program: Program, architecture: Architecture, first: Step, second: Step) -> CopiedUnits | None:

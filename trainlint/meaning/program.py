@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from trainlint.meaning.copies import CopiedUnits
     from trainlint.meaning.courses import Course
     from trainlint.meaning.cuts import CutLoss
+    from trainlint.meaning.dead_biases import DeadBiases
+    from trainlint.meaning.deep_plain import DeepPlain
     from trainlint.meaning.descents import Descent
+    from trainlint.meaning.dropouts import ExtremeDropout
     from trainlint.meaning.evaluation import Evaluation
     from trainlint.meaning.fits import Reader
     from trainlint.meaning.hidden import HiddenModules
@@ -300,6 +303,24 @@ class Program:
         from trainlint.meaning.copies import copied_units
 
         return copied_units(self)
+
+    @cached_property
+    def extreme_dropouts(self) -> list[ExtremeDropout]:
+        from trainlint.meaning.dropouts import extreme_dropouts
+
+        return extreme_dropouts(self)
+
+    @cached_property
+    def dead_biases(self) -> list[DeadBiases]:
+        from trainlint.meaning.dead_biases import dead_biases
+
+        return dead_biases(self)
+
+    @cached_property
+    def deep_plains(self) -> list[DeepPlain]:
+        from trainlint.meaning.deep_plain import deep_plains
+
+        return deep_plains(self)
 
     @cached_property
     def saturations(self) -> list[Saturation]:

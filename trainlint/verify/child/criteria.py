@@ -90,6 +90,7 @@ def _row_facts(scores: Any) -> dict[str, Any]:
     return {
         "lowest": float(scores.min()),
         "highest": float(scores.max()),
+        "zeros": float((scores == 0).float().mean()),
         "outside_unit": float(((scores < 0) | (scores > 1)).float().mean()),
         "row_sum": float(sums.mean()),
         "row_sum_error": float((sums - 1).abs().max()),

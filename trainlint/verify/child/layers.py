@@ -41,6 +41,7 @@ class Layers:
             "layers",
             gradients=[_size(m.weight.grad) for m in modules],
             biases=[_size(m.bias.grad) if _has_bias(m) else 0.0 for m in modules],
+            biased=[float(_has_bias(m)) for m in modules],
             spreads=[given["spread"] for _, given in called],
             silent=[given["silent"] for _, given in called],
             copies=[_copies(m.weight.detach()) for m in modules],
@@ -79,27 +80,58 @@ def _copies(weight: Any) -> float:
 
 
 def install(record: Record) -> Layers:
-    from torch.nn.modules.module import register_module_forward_hook
+    from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
     layers = Layers(record)
     register_module_forward_hook(layers.leave)
-    _hook_dropout(record)
+    drops = Drops(record)
+    register_module_forward_pre_hook(drops.enter)
+    drops.hook()
     return layers
 
 
-def _hook_dropout(record: Record) -> None:
-    import torch.nn.functional as functions
+@dataclass
+class Drops:
+    """Dropout as it is applied in training, and whether a normalisation takes what it gives."""
 
-    original = functions.dropout
-    noted = [0]
+    record: Record
+    notes: int = 0
+    last: Any = None
+    data: dict[str, Any] = field(default_factory=dict)
 
-    def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-        before = float((input.detach() == 0).float().mean()) if training and not record.paused else 0.0
-        given = original(input, p, training, inplace)
-        if training and not record.paused and noted[0] < MOST_NOTES:
-            noted[0] += 1
-            zero = float((given.detach() == 0).float().mean())
-            record.note("dropout", rate=float(p), zero_before=before, zero=zero, units=int(input.shape[-1]))
-        return given
+    def enter(self, module: Any, arguments: Any) -> None:
+        if (
+            arguments
+            and arguments[0] is self.last
+            and isinstance(module, torch.nn.modules.batchnorm._NormBase)
+        ):
+            self.data["normalised"] = True
 
-    functions.dropout = dropout
+    def hook(self) -> None:
+        import torch.nn.functional as functions
+
+        original = functions.dropout
+
+        def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+            if not training or self.record.paused or self.notes >= MOST_NOTES:
+                return original(input, p, training, inplace)
+            before = input.detach().clone() if inplace else input.detach()
+            given = original(input, p, training, inplace)
+            self.notes += 1
+            self.last = given
+            self.data = self.record.note("dropout", rate=float(p), **_dropped(before, given.detach()))
+            return given
+
+        functions.dropout = dropout
+
+
+def _dropped(before: Any, after: Any) -> dict[str, Any]:
+    """The share of what was not zero that is now, and how much the spread of the units grew."""
+    there = before != 0
+    spread = float(before.float().var(unbiased=False))
+    return {
+        "share": float((after[there] == 0).float().mean()) if bool(there.any()) else 0.0,
+        "units": int(before.shape[1]) if before.dim() > 1 else 1,
+        "variance": float(after.float().var(unbiased=False)) / spread if spread else 1.0,
+        "normalised": False,
+    }

@@ -1,0 +1,79 @@
+"""Deep networks in which nothing carries the signal: no normalisation, no path around, no initialisation of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.architectures import Architecture, is_other_field, takes_derivatives
+from trainlint.meaning.chains import Step
+from trainlint.meaning.place import Change, insert_after, text_of
+from trainlint.meaning.syntax import Call, Node
+from trainlint.meaning.values import External
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_REMEDIES = (
+    "weight_norm", "spectral_norm", "SELU", "selu", "calculate_gain", "LSUV", "ReZero", "checkpoint_sequential",
+)  # fmt: skip
+_OTHERWISE = frozenset(
+    "RNN LSTM GRU RNNCell LSTMCell GRUCell MultiheadAttention TransformerEncoder TransformerDecoder Transformer"
+    " TransformerEncoderLayer TransformerDecoderLayer Bilinear".split()
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeepPlain:
+    """A deep chain of layers with weights and nothing else that matters."""
+
+    architecture: Architecture
+    layers: float
+    exact: bool
+    first: Step
+
+    @property
+    def node(self) -> Node:
+        """Where the network is made; where only its class is seen, the first layer."""
+        node = self.architecture.network.node
+        assert self.first.made is not None
+        return self.first.made if node is None or self.architecture.network.symbolic else node
+
+    @property
+    def drawn(self) -> list[Change]:
+        """The edit that draws the weights to fit ReLU, right behind where the network is made."""
+        event, made = self.architecture.event, self.architecture.network.node
+        if event is None or made is None or not isinstance(event.node, Call):
+            return []
+        scope = made.unit.scope
+        nn = "nn" if scope is not None and isinstance(scope.names.get("nn"), External) else "torch.nn"
+        name = text_of(event.node.function)
+        line = f"[{nn}.init.kaiming_normal_(p) for p in {name}.parameters() if p.dim() > 1]"
+        return [insert_after(made, line)]
+
+
+def deep_plains(program: Program) -> list[DeepPlain]:
+    if is_other_field(program) or takes_derivatives(program) or program.uses(*_REMEDIES):
+        return []
+    found: dict[int, DeepPlain] = {}
+    for architecture in program.architectures:
+        if not architecture.trains or architecture.is_pretrained or not _is_plain(architecture):
+            continue
+        mixing = architecture.chain.mixing
+        if mixing and mixing[0].made is not None and not _is_filled(program, mixing):
+            exact = all(step.exact for step in mixing)
+            made = DeepPlain(architecture, architecture.chain.depth, exact, mixing[0])
+            found.setdefault(id(made.node.cst), made)
+    return list(found.values())
+
+
+def _is_plain(architecture: Architecture) -> bool:
+    chain = architecture.chain
+    if not chain.whole or chain.normalised or chain.adds or chain.joins or chain.gates:
+        return False
+    return _OTHERWISE.isdisjoint(chain.kinds())
+
+
+def _is_filled(program: Program, mixing: list[Step]) -> bool:
+    """Whether the code draws weights itself: how well is another question."""
+    return any((id(step.layer), "weight") in program.fillings for step in mixing)
