@@ -113,20 +113,30 @@ def _sampled(reader: Reader, value: Result, receiver: Value, view: View) -> Tabl
     share = value.keywords.get("frac")
     if share is not None and constant(share) in (1, 1.0):
         return whole  # in another order
-    return Table(selected(whole.rows, ("keys", id(value), 0)), whole.fits, whole.stacked)
+    return Table(selected(whole.rows, ("sample", id(value), 0)), whole.fits, whole.stacked)
+
+
+def _first(value: Result) -> Value | None:
+    return value.arguments[0] if value.arguments else value.keywords.get("labels")
+
+
+def rest_of(value: Result) -> Result | None:
+    """The sample whose rows `table.drop(sample.index)` leaves out."""
+    if not isinstance(value.callee, Member) or value.callee.name != "drop":
+        return None
+    match one(index_of(value.keywords.get("index") or _first(value)) or value):
+        case Result(callee=Member(name="sample")) as sample:
+            return sample
+    return None
 
 
 def _dropped(reader: Reader, value: Result, receiver: Value, view: View) -> Table:
     """Without some columns, or without the rows of another part: `table.drop(train.index)`."""
-    first = value.arguments[0] if value.arguments else value.keywords.get("labels")
-    named = value.keywords.get("columns") or first
-    others = index_of(value.keywords.get("index") or named)
-    if others is not None:
-        whole = reader.table(receiver, view)
-        match one(others):
-            case Result(callee=Member(name="sample")) as sample:
-                return Table(selected(whole.rows, ("keys", id(sample), 1)), whole.fits)
-        return Table(selected(whole.rows, ("some", id(value))), whole.fits)
+    named = value.keywords.get("columns") or _first(value)
+    if index_of(value.keywords.get("index") or named) is not None:
+        whole, sample = reader.table(receiver, view), rest_of(value)
+        selector = ("sample", id(sample), 1) if sample is not None else ("some", id(value))
+        return Table(selected(whole.rows, selector), whole.fits, whole.stacked)
     inner = one(named) if named is not None else None
     items = inner.items if isinstance(inner, Sequence) else (named,) if named is not None else ()
     gone = frozenset(str(constant(item)) for item in items if constant(item) is not MISSING)
@@ -139,7 +149,7 @@ def _dropped(reader: Reader, value: Result, receiver: Value, view: View) -> Tabl
 def _statistic(reader: Reader, value: Result, of: Value, name: str, axis: tuple[Value, ...]) -> Table:
     """`x.mean()`, `np.std(x, axis=0)`: what it says of the rows; along another axis it is each row's own."""
     along = value.keywords.get("axis", value.keywords.get("dim", axis[0] if axis else None))
-    asked = constant(along) if along is not None and name not in ("quantile", "percentile") else None
+    asked = constant(along) if along is not None else None
     inner = reader.table(of, View(value.at))
     if asked not in (None, 0, "index", MISSING) or _is_windowed(of):
         return inner

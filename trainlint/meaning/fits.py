@@ -99,7 +99,8 @@ class Reader:
                     return Table(frozenset(), self.applied(receiver, view.at))
                 return self.table(receiver, view if name in SAME_ROWS else view.of(name))
             case Sequence(items=items, element=element):
-                return self.union([*items, *([element] if element is not None else [])], view)
+                found = self.union([*items, *([element] if element is not None else [])], view)
+                return _gathered(found) if value.open or element is not None else found
             case Mapping(items=entries, element=element):
                 return self.union([*entries.values(), *([element] if element is not None else [])], view)
             case Unpacked(source=source):
@@ -157,3 +158,8 @@ class Reader:
             if before:
                 found |= self.learnt(before[-1])
         return found
+
+
+def _gathered(table: Table) -> Table:
+    """A list that a loop fills: a mean of each of its elements is that element's own."""
+    return Table(table.rows, frozenset(fit for fit in table.fits if not fit.by_hand), table.stacked)

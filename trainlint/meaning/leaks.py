@@ -105,7 +105,9 @@ def _has_seen_both(fit: Fit, split: Split) -> bool:
 
 
 def _matters(fit: Fit, split: Split) -> bool:
-    """Whether it shapes features; categories of the targets are only names."""
+    """Whether it shapes features; categories of the targets, and numbers for labels, are only names."""
+    if fit.kind == "labels":
+        return False
     if fit.kind in _CATEGORIES:
         return split.argument == 0 and split.arguments > 1
     return True

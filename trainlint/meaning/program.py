@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.predictions import Prediction
     from trainlint.meaning.rates import ConstantRate
     from trainlint.meaning.reading import Reading
+    from trainlint.meaning.refits import Refit
     from trainlint.meaning.saturation import Saturation
     from trainlint.meaning.schedule_lengths import Misfit
     from trainlint.meaning.schedules import EarlySchedule
@@ -277,6 +278,13 @@ class Program:
         from trainlint.meaning.leaks import leaks
 
         return leaks(self)
+
+    @cached_property
+    def refits(self) -> list[Refit]:
+        """Transformers fitted anew to rows that are held out."""
+        from trainlint.meaning.refits import refits
+
+        return refits(self)
 
     @cached_property
     def fixed_epoch_samplers(self) -> list[FixedEpochSampler]:

@@ -46,8 +46,8 @@ def touches(whole: Rows, part: Rows) -> bool:
 def are_apart(first: Selector, second: Selector) -> bool:
     """Whether two selectors divide what they select from between them."""
     match first, second:
-        case ("keys", split, part), ("keys", other, rest):
-            return bool(split == other and part != rest)
+        case ("keys" | "sample" as kind, split, part), ("keys" | "sample" as alike, other, rest):
+            return kind == alike and bool(split == other and part != rest)
         case ("slice", None, upper), ("slice", lower, None):
             return upper is not None and _meet(upper, lower)
         case ("slice", None, upper), ("slice", lower, _):

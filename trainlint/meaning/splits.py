@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.derived import rest_of
 from trainlint.meaning.facts.tables import CROSS_VALIDATION, JUDGING, SPLIT, SPLIT_HOMES, TRAINING
 from trainlint.meaning.rows import Rows, are_apart, covers, selected
 from trainlint.meaning.shaped import Table, View
@@ -73,11 +74,22 @@ def _by_call(reader: Reader) -> Iterator[Split]:
         name = call.callee.name if isinstance(call.callee, External) else ""
         if call.node is None or not call.arguments:
             continue
+        sample = rest_of(call)
+        if sample is not None:
+            yield _left(reader, call, sample)
         if name.rpartition(".")[2] == SPLIT and name.startswith(SPLIT_HOMES):
             for index, argument in enumerate(call.arguments):
                 yield _divided(reader, call, argument, index, len(call.arguments))
         elif name == "torch.utils.data.random_split":
             yield _divided(reader, call, call.arguments[0], 0, 1)
+
+
+def _left(reader: Reader, call: Result, sample: Result) -> Split:
+    """`rest = table.drop(sample.index)`"""
+    assert call.node is not None and isinstance(call.callee, Member)
+    whole = reader.at_call(call.callee.receiver, call)
+    train, test = (selected(whole.rows, ("sample", id(sample), part)) for part in (0, 1))
+    return Split(call.node, whole, train, test)
 
 
 def _divided(reader: Reader, call: Result, argument: Value, index: int, count: int) -> Split:

@@ -18,8 +18,8 @@ from trainlint.meaning.values import (
 _DEEPEST = 4
 # What transforms each row by itself, or only names classes: nothing is learnt of other rows.
 _STATELESS = frozenset(
-    "Normalizer Binarizer FunctionTransformer PolynomialFeatures HashingVectorizer FeatureHasher LabelEncoder"
-    " LabelBinarizer MultiLabelBinarizer AdditiveChi2Sampler RBFSampler HashingEncoder".split()
+    "Normalizer Binarizer FunctionTransformer PolynomialFeatures HashingVectorizer FeatureHasher"
+    " AdditiveChi2Sampler RBFSampler HashingEncoder".split()
 )
 
 
@@ -46,7 +46,7 @@ def kind_of(value: Value, depth: int = 0) -> str | None:
 
 
 def _kind(value: Value, depth: int) -> str | None:
-    made = _maker(value)
+    made = made_by(value)
     if made is None:
         return None
     name = made.rpartition(".")[2]
@@ -57,7 +57,8 @@ def _kind(value: Value, depth: int) -> str | None:
     return FITTED.get(name) if made.startswith(HOMES) or made == name else None
 
 
-def _maker(value: Value) -> str | None:
+def made_by(value: Value) -> str | None:
+    """The dotted name of the class or function that made an object."""
     match value:
         case Instance(cls=External(name=name)) | Result(callee=External(name=name)):
             return name
@@ -97,7 +98,7 @@ def parts_of(value: Value) -> list[Value]:
 
 def is_model(value: Value) -> bool:
     """Whether a value is evidently an estimator that predicts, or a composite that ends in one."""
-    made = _maker(fitted_object(value))
+    made = made_by(fitted_object(value))
     if made is None:
         return False
     if made.rpartition(".")[2] in COMPOSITES:

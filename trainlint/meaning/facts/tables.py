@@ -7,6 +7,7 @@ _KINDS = {
     "scaler": "StandardScaler MinMaxScaler MaxAbsScaler RobustScaler QuantileTransformer PowerTransformer KernelCenterer",
     "imputer": "SimpleImputer IterativeImputer KNNImputer Imputer MeanMedianImputer CategoricalImputer",
     "encoder": "OneHotEncoder OrdinalEncoder BinaryEncoder BaseNEncoder HelmertEncoder SumEncoder BackwardDifferenceEncoder",
+    "labels": "LabelEncoder LabelBinarizer MultiLabelBinarizer",
     "target encoder": "TargetEncoder LeaveOneOutEncoder CatBoostEncoder JamesSteinEncoder MEstimateEncoder WOEEncoder"
     " GLMMEncoder CountEncoder QuantileEncoder MeanEncoder",
     "discretizer": "KBinsDiscretizer SplineTransformer EqualFrequencyDiscretiser EqualWidthDiscretiser",
@@ -63,11 +64,9 @@ PARTING = frozenset(  # functions that give the parts of what they are given, on
     "torch.utils.data.random_split numpy.split numpy.array_split numpy.vsplit torch.split torch.tensor_split".split()
 )
 # Methods and functions that make one number of each column, and so carry what held-out rows are like.
-STATISTICS = frozenset(
-    "mean std var median quantile mode min max nanmean nanstd nanmedian nanvar percentile".split()
-)
+STATISTICS = frozenset("mean std var median mode min max nanmean nanstd nanmedian nanvar".split())
 COUNTS = frozenset(
-    "sum count nunique value_counts size argmax argmin idxmax idxmin corr cov describe unique info any all prod"
+    "quantile percentile sum count nunique value_counts size argmax argmin idxmax idxmin corr cov describe unique info any all prod"
     " shape len nbytes memory_usage item".split()
 )
 EXTREMES = frozenset(("min", "max"))
@@ -93,4 +92,4 @@ WORDS = (
     "fillna",
 )
 # Names of the methods whose calls are noted for the questions about tables.
-NOTED_METHODS = FITTING_METHODS | APPLYING_METHODS | JUDGING | TRAINING | {"split"}
+NOTED_METHODS = FITTING_METHODS | APPLYING_METHODS | JUDGING | TRAINING | {"split", "drop"}

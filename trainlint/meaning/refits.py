@@ -1,0 +1,125 @@
+"""Transformers that are fitted anew to what is held out, beside the fit to what trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.facts.tables import FITTING_METHODS
+from trainlint.meaning.place import Change, remove_statement, replace, text_of
+from trainlint.meaning.rows import Rows, covers
+from trainlint.meaning.shaped import Fit
+from trainlint.meaning.splits import Split, Use, splits, uses
+from trainlint.meaning.transformers import fitted_object, made_by
+from trainlint.meaning.values import Member, Result, Value
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.fits import Reader
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    """A call that fits a transformer, and to which rows."""
+
+    call: Result
+    fit: Fit
+    transformer: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refit:
+    """A fit to held-out rows, and the fit to the rows that train. `again`: of one and the same transformer."""
+
+    fit: Fit
+    first: Fit
+    again: bool
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the two fits surely differ; numbers for labels do only where a class is missing."""
+        return self.fit.kind != "labels"
+
+    @property
+    def edits(self) -> list[Change]:
+        """`transform` by what was fitted to the training part."""
+        call, first = self.fit.node, self.first.node
+        if not isinstance(call, s.Call) or not isinstance(call.function, s.Attribute):
+            return []
+        if call.function.name == "fit":
+            return [remove_statement(call)] if self.again else []
+        if call.function.name != "fit_transform" or call.unit is not first.unit or len(call.arguments) != 1:
+            return []
+        given, holder = text_of(call.arguments[0].value), call.function.value
+        if not self.again:
+            if not isinstance(first, s.Call) or not isinstance(first.function, s.Attribute):
+                return []
+            holder = first.function.value
+        if not isinstance(holder, (s.Name, s.Attribute)):
+            return []
+        return [replace(call, f"{text_of(holder)}.transform({given})")]
+
+
+def refits(program: Program) -> list[Refit]:
+    """One for each call."""
+    reader = program.table_reader
+    fitted = list(_fitted(reader))
+    if len(fitted) < 2:
+        return []
+    found: dict[s.Node, Refit] = {}
+    divided, used = splits(reader), list(uses(reader))
+    for one in fitted:
+        for other in fitted:
+            if one.fit.node.cst is other.fit.node.cst or one.fit.node in found:
+                continue
+            again = one.transformer is other.transformer
+            if not again and not _are_alike(one, other):
+                continue
+            if _is_held_out(one.fit.rows, other.fit.rows, divided) or (
+                again and other.fit.at < one.fit.at and _is_judged(one.fit, other.fit, used)
+            ):
+                if again or _is_used(one.fit, used) or one.fit.kind in _FOR_MODELS:
+                    found[one.fit.node] = Refit(one.fit, other.fit, again)
+    return sorted(found.values(), key=lambda refit: refit.fit.at)
+
+
+_FOR_MODELS = frozenset(("scaler", "imputer", "vocabulary", "feature selection"))
+
+
+def _fitted(reader: Reader) -> Iterator[_Fitted]:
+    for call in reader.log.calls:
+        if not isinstance(call.callee, Member) or call.callee.name not in FITTING_METHODS:
+            continue
+        for fit in reader.learnt(call):
+            yield _Fitted(call, fit, fitted_object(call.callee.receiver))
+
+
+def _are_alike(one: _Fitted, other: _Fitted) -> bool:
+    """Whether two transformers are of one class, which takes the same numbers from either part."""
+    made = made_by(one.transformer)
+    return made is not None and made == made_by(other.transformer)
+
+
+def _is_held_out(mine: Rows, learnt: Rows, divided: Iterable[Split]) -> bool:
+    """Whether rows are of the part that is held out by a split, and others of the part that trains."""
+    return any(covers(split.test, mine) and covers(split.train, learnt) for split in divided)
+
+
+def _is_judged(mine: Fit, first: Fit, used: list[Use]) -> bool:
+    """Whether what was fitted first is what a model learns from, and what is fitted now it is only asked about."""
+    trained = [use.table for use in used if use.trains]
+    judged = [use.table for use in used if not use.trains]
+    learns_mine = any(mine in table.fits for table in trained)
+    apart = not {origin for origin, _ in mine.rows} & {origin for origin, _ in first.rows}
+    return (
+        apart
+        and not learns_mine
+        and any(first in table.fits for table in trained)
+        and any(mine in table.fits for table in judged)
+    )
+
+
+def _is_used(fit: Fit, used: list[Use]) -> bool:
+    return any(fit in use.table.fits for use in used if not use.trains)
