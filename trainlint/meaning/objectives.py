@@ -35,6 +35,7 @@ from trainlint.records import dataclass
 if TYPE_CHECKING:
     from trainlint.meaning.bounds import Bound
     from trainlint.meaning.classes import Exclusive
+    from trainlint.meaning.indices import RegressedClasses
     from trainlint.meaning.place import Change
     from trainlint.meaning.program import Program
 
@@ -231,6 +232,12 @@ class Objective:
         from trainlint.meaning.classes import exclusive_classes
 
         return exclusive_classes(self)
+
+    @cached_property
+    def regressed_classes(self) -> RegressedClasses | None:
+        from trainlint.meaning.indices import regressed_classes
+
+        return regressed_classes(self)
 
     @property
     def reaches_backward(self) -> bool:

@@ -114,6 +114,9 @@ def _target_facts(target: Any, input: Any) -> dict[str, Any]:
         "target_highest": float(values.max()) if values.numel() else 0.0,
         "target_whole": bool((values == values.round()).all()),
         "one_hot": one_hot,
+        "rounded": float((input.float().round() == values).float().mean())
+        if input.shape == values.shape
+        else -1.0,
         "accuracy": _accuracy(input, target, one_hot),
     }
 
