@@ -106,6 +106,8 @@ class Course:
     @cached_property
     def depth(self) -> int:
         """How many layers with weights are seen in the shallowest of its networks; 0 where one is not known."""
+        if self.optimizer.of_inner_parts:
+            return 0
         return min((depth(network) for network in self.networks), default=0)
 
     def number(self, keyword: str, default: float, position: int | None = None) -> float | None:

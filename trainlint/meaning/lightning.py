@@ -126,10 +126,11 @@ def loader_of(machine: Machine, owner: Value | None, name: str) -> Value | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A run of Lightning's own loop: its length, and the one optimizer that it steps."""
+    """A run of Lightning's own loop: its length, the one optimizer that it steps, and what sets its rate."""
 
     epochs: Value
     optimizer: Value
+    schedules: tuple[Value, ...] = ()
 
 
 def fit(
@@ -161,13 +162,13 @@ def fit(
 
 
 def _note_fitted(machine: Machine, module: Instance, trainer: Value, node: s.Node) -> None:
-    """Note how long the trainer's loop runs and what it steps, if one optimizer comes without a schedule."""
+    """Note how long the trainer's loop runs and what it steps, if it is one optimizer."""
     made, given = one(trainer), _configuration(machine, module)
     if not isinstance(made, Instance) or "max_epochs" not in made.keywords or given is None:
         return
     steps = _configured(given)
-    if isinstance(one(steps), Instance) and not any(_scheduled(given)) and not _drives_itself(module):
-        fitted = Fitted(made.keywords["max_epochs"], steps)
+    if isinstance(one(steps), Instance) and not _drives_itself(module):
+        fitted = Fitted(made.keywords["max_epochs"], steps, tuple(_scheduled(given)))
         machine.record("fit", node, module, None, (), detail=fitted)
 
 

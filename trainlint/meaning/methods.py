@@ -17,6 +17,7 @@ from trainlint.meaning.configured import (
 from trainlint.meaning.contexts import stacked
 from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
 from trainlint.meaning.hydra import store_settings
+from trainlint.meaning.hyperparameters import save_hyperparameters
 from trainlint.meaning.lightning import fit, own_optimizers, own_schedules
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
@@ -515,6 +516,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "extend": _append,
     "__iter__": _iterator,
     "fit": _fit,
+    "save_hyperparameters": save_hyperparameters,
     "run": _run_engine,
     "model_dump": _dumped,
     "dict": _dumped,

@@ -39,6 +39,14 @@ from trainlint.meaning.values import (
 )
 
 CLOSED = "*closed"  # attribute key of a module whose constructor was not run
+_BY_KEY = (
+    "easydict.",
+    "addict.",
+    "munch.",
+    "box.",
+    "yacs.",
+    "ml_collections.",
+)  # read by attribute and by key
 _BUILDERS = "*builders"  # attribute key under which a class's attribute-building methods have been run
 
 
@@ -408,6 +416,10 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             layers = attributes.get("*layers")
             if isinstance(layers, (Sequence, Mapping)):
                 return _item(machine, layers, key, node)
+        case Instance(cls=External(name=name), attributes=attributes) if (
+            name.startswith(_BY_KEY) and isinstance(index, str) and index in attributes
+        ):
+            return attributes[index]
         case Instance(cls=Class()) if isinstance(index, str):  # `config["model"]` of a class for settings
             found = _by_method(machine, holder, "__getitem__", key, node)
             if found is None and "*namespace" in holder.attributes:

@@ -74,10 +74,40 @@ class Optimizer:
         return found
 
     @property
+    def of_inner_parts(self) -> bool:
+        """Whether it was given parts of a library's network: `model.fc.parameters()`."""
+        made = [o for o in options(self.value) if isinstance(o, (Instance, Result))]
+        given = [
+            v
+            for m in made
+            for v in (*m.arguments[:1], *(m.keywords[k] for k in ("params",) if k in m.keywords))
+        ]
+        called = (
+            v.callee
+            for value in given
+            for v in walk(value, lambda v: not isinstance(v, Instance))
+            if isinstance(v, Result)
+        )
+        return any(isinstance(c, Member) and _is_of_library(one(c.receiver)) for c in called)
+
+    @property
     def of_tensors(self) -> bool:
         """Whether it was given tensors only (an image, a latent code), and so trains no network."""
         made = [o for o in options(self.value) if isinstance(o, Instance) and o.arguments]
         return bool(made) and all(_is_tensors(m.arguments[0]) for m in made)
+
+
+def _is_of_library(value: Value) -> bool:
+    """Whether a value is an attribute of a library's network, which nothing shows the inside of."""
+    inner = value
+    while isinstance(inner, Member):
+        inner = one(inner.receiver)
+    return (
+        isinstance(value, Member)
+        and isinstance(inner, Instance)
+        and isinstance(inner.cls, External)
+        and is_module(inner)
+    )
 
 
 def _is_tensors(given: Value) -> bool:

@@ -122,7 +122,7 @@ def _constant_in(program: Program, event: Event) -> ConstantRate | None:
     """The rate in a framework's epochs, where its only optimizer came without a schedule."""
     assert isinstance(event.detail, Fitted)
     driven, count = optimizer(event.detail.optimizer), number(event.detail.epochs)
-    if driven is None or driven.known != "constructed" or count is None:
+    if driven is None or driven.known != "constructed" or count is None or event.detail.schedules:
         return None
     rate = None if _is_scheduled(program, driven.value) else _first_rate(driven)
     return ConstantRate(driven, event, rate, count[0], count[1], event.node) if rate is not None else None
