@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.saturation import Saturation
     from trainlint.meaning.schedule_lengths import Misfit
     from trainlint.meaning.schedules import EarlySchedule
+    from trainlint.meaning.shares import Share
     from trainlint.meaning.stuck import StuckForward
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.updates import Update
@@ -278,6 +279,13 @@ class Program:
         from trainlint.meaning.leaks import leaks
 
         return leaks(self)
+
+    @cached_property
+    def shares(self) -> list[Share]:
+        """How much of the data each split trains on and holds out."""
+        from trainlint.meaning.shares import shares
+
+        return shares(self)
 
     @cached_property
     def refits(self) -> list[Refit]:

@@ -93,3 +93,20 @@ WORDS = (
 )
 # Names of the methods whose calls are noted for the questions about tables.
 NOTED_METHODS = FITTING_METHODS | APPLYING_METHODS | JUDGING | TRAINING | {"split", "drop"}
+# Searches that cross-validate by themselves.
+SEARCHES = frozenset(
+    "GridSearchCV RandomizedSearchCV HalvingGridSearchCV LassoCV RidgeCV LogisticRegressionCV".split()
+)
+# Data sets of scikit-learn: how many rows they have, and which are made to size.
+ROWS: dict[str, int] = {
+    "load_iris": 150,
+    "load_wine": 178,
+    "load_digits": 1797,
+    "load_breast_cancer": 569,
+    "load_diabetes": 442,
+    "load_linnerud": 20,
+    "fetch_california_housing": 20640,
+}
+MADE = frozenset(
+    "make_classification make_regression make_blobs make_moons make_circles make_friedman1 make_s_curve".split()
+)

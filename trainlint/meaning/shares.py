@@ -1,0 +1,181 @@
+"""How much of the data a program trains on, and how much it holds out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.facts.tables import CROSS_VALIDATION, FOLDS, SEARCHES, SPLIT, SPLIT_HOMES
+from trainlint.meaning.place import Change, set_argument
+from trainlint.meaning.sizes import rows_of
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Item,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+)
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_DEFAULT = 0.25  # of train_test_split, which names neither size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Share:
+    """A split whose sizes are known: the share of each part that is held out, and of what trains."""
+
+    node: s.Call
+    held_out: float  # the largest of the parts, or the only one
+    train: float
+    under: str | None = None
+    rows: int | None = None  # of the whole, where the program says so
+    nested: bool = False
+
+    @property
+    def callee(self) -> s.Node:
+        return self.node.function
+
+    @property
+    def edits(self) -> list[Change]:
+        """A fifth held out, where the call names its share."""
+        named = {argument.keyword for argument in self.node.arguments}
+        if self.nested or "test_size" not in named or "train_size" in named:
+            return []
+        return [set_argument(self.node, "test_size", "0.2")]
+
+
+def shares(program: Program) -> list[Share]:
+    """One for each split of all the data; none where folds or repetitions judge in its place."""
+    if program.uses(*CROSS_VALIDATION, *FOLDS, *SEARCHES):
+        return []
+    calls = [call for call in program.reading.tables.calls if isinstance(call.callee, External)]
+    found = [share for call in calls for share in _shares_of(call, calls)]
+    return list({id(share.node.cst): share for share in found}.values())
+
+
+def _shares_of(call: Result, calls: list[Result]) -> Iterator[Share]:
+    divided = _sizes(call)
+    if divided is None or not isinstance(call.node, s.Call) or _is_part(call.arguments[0]):
+        return
+    if call.region is not None and call.region.loop is not None:
+        return  # of many: repetitions, or shares that are compared
+    train, parts, under = divided
+    if not _are_all_used(call):
+        return
+    nested = False
+    for other in calls:
+        within = _sizes(other) if other is not call else None
+        place = _part_of(other.arguments[0], call) if within is not None else None
+        if within is None or place is None:
+            continue
+        nested = True
+        if place == 0:
+            parts = [*parts, *(train * part for part in within[1])]
+            train *= within[0]
+        else:
+            parts = [parts[0] * within[0], *(parts[0] * part for part in within[1])]
+    yield Share(call.node, max(parts), train, under, rows_of(call.arguments[0]), nested)
+
+
+def _sizes(call: Result) -> tuple[float, list[float], str | None] | None:
+    """The shares of the part that trains and of the others."""
+    name = call.callee.name if isinstance(call.callee, External) else ""
+    if not call.arguments:
+        return None
+    if name.rpartition(".")[2] == SPLIT and name.startswith(SPLIT_HOMES):
+        return _named_sizes(call)
+    if name == "torch.utils.data.random_split" and len(call.arguments) > 1:
+        return _listed_sizes(one(call.arguments[1]))
+    return None
+
+
+def _named_sizes(call: Result) -> tuple[float, list[float], str | None] | None:
+    test, train = call.keywords.get("test_size"), call.keywords.get("train_size")
+    if test is None and train is None:
+        return 1 - _DEFAULT, [_DEFAULT], None
+    held, kept = _fraction(test, call), _fraction(train, call)
+    under = next((v.under for v in (test, train) if isinstance(v, Constant) and v.under), None)
+    if test is not None and held is None:
+        return None
+    if train is not None and kept is None:
+        return None
+    if held is None:
+        held = 1 - kept if kept is not None else _DEFAULT
+    elif kept is not None and held + kept < 1 - _ROUNDING:
+        return None  # only some of the data is used at all
+    return 1 - held, [held], under
+
+
+_ROUNDING = 0.01
+
+
+def _fraction(size: Value | None, call: Result) -> float | None:
+    """A share; a number of rows where it is known how many there are."""
+    known = constant(size) if size is not None else None
+    if isinstance(known, float) and 0 < known < 1:
+        return known
+    if isinstance(known, int) and known > 1:
+        rows = rows_of(call.arguments[0])
+        return known / rows if rows and known < rows else None
+    return None
+
+
+def _listed_sizes(sizes: Value) -> tuple[float, list[float], str | None] | None:
+    if not isinstance(sizes, Sequence) or sizes.open or sizes.element is not None or len(sizes.items) < 2:
+        return None
+    numbers = [constant(item) for item in sizes.items]
+    if not all(isinstance(number, (int, float)) and number > 0 for number in numbers):
+        return None
+    total = sum(numbers)
+    train, *others = (number / total for number in numbers)
+    return (train, others, None) if train >= max(others) else None
+
+
+def _part_of(value: Value, call: Result) -> int | None:
+    """Which part of a split a value is: 0 trains, 1 is held out."""
+    match one(value):
+        case Item(source=source, key=Constant(value=int() as index)) if one(source) is call:
+            return index % 2
+    return None
+
+
+def _is_part(value: Value) -> bool:
+    match one(value):
+        case Item(source=source, key=Constant()):
+            inner = one(source)
+            return isinstance(inner, Result) and _sizes(inner) is not None
+        case Instance(arguments=(first, *_)):
+            return _is_part(first)
+    return False
+
+
+def _are_all_used(call: Result) -> bool:
+    """Whether every part is named and read somewhere: else the call only draws a sample."""
+    node = call.node
+    assert node is not None
+    for statement in s.nodes_in(node.unit.body):
+        if (
+            isinstance(statement, s.Assign)
+            and statement.value is not None
+            and statement.value.cst is node.cst
+        ):
+            target = statement.targets[0]
+            names = (
+                [t.id for t in target.items if isinstance(t, s.Name)] if isinstance(target, s.Display) else []
+            )
+            return all(_is_read(name, node) for name in names)
+    return True
+
+
+def _is_read(name: str, node: s.Node) -> bool:
+    written = node.unit.source.text
+    return not name.startswith("_") and len(re.findall(rf"\b{re.escape(name)}\b", written)) > 1
