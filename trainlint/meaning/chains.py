@@ -282,15 +282,10 @@ class _Walk:
         else:
             before = self.path(value.arguments[0], depth)
         taken = value.arguments[0] if value.arguments else None
-        kind = layer_name(layer.cls.name) if isinstance(layer.cls, External) else None
-        inner = layer.attributes.get("*layers")
-        if kind == "Sequential" and isinstance(inner, Sequence):
-            each = [*inner.items, *([inner.element] if inner.element is not None else [])]
-            for part in [p for p in map(one, each) if isinstance(p, Instance)]:
-                before = self._behind(before, taken, value, part)
-                taken = None
-            return before
-        return self._behind(before, taken, value, layer)
+        for part in _unfolded(layer):
+            before = self._behind(before, taken, value, part)
+            taken = None
+        return before
 
     def _behind(
         self, before: tuple[Step, ...], taken: Value | None, value: Result, layer: Instance
@@ -317,6 +312,22 @@ class _Walk:
     def _use(self, taken: Value, step: Step) -> None:
         for part in {id(v): v for v in (*options(taken), *peel(taken))}:
             self.users.setdefault(part, []).append(step)
+
+
+def _unfolded(layer: Instance, depth: int = 0) -> Iterator[Instance]:
+    """The layers that a container runs one after the other; another layer is itself."""
+    inner = layer.attributes.get("*layers")
+    if not isinstance(inner, Sequence) or _is_plain_list(layer) or depth > 4:
+        yield layer
+        return
+    for part in (*inner.items, *([inner.element] if inner.element is not None else [])):
+        for option in by_default(part)[:1]:
+            if isinstance(option, Instance):
+                yield from _unfolded(option, depth + 1)
+
+
+def _is_plain_list(layer: Instance) -> bool:
+    return not (isinstance(layer.cls, External) and layer.cls.name == "torch.nn.Sequential")
 
 
 def _weight(steps: tuple[Step, ...]) -> tuple[float, int]:

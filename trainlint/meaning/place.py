@@ -118,6 +118,11 @@ def statement_text(place: Place) -> str:
     return " ".join(source.text[start:end].split("\n", 1)[0].split())
 
 
+def is_tried(place: Place) -> bool:
+    """Whether a place stands within a `try`: what it raises may be expected."""
+    return any(type(n).__name__ in ("Try", "TryStar") for n in _path_to(place))
+
+
 def _path_to(place: Place) -> list[Any]:
     """The statements around a node, outermost first, by their spans."""
     source = place.unit.source

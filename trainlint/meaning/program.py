@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.reading import Reading
     from trainlint.meaning.refits import Refit
     from trainlint.meaning.saturation import Saturation
+    from trainlint.meaning.scales import FlatFilling, Scaling
     from trainlint.meaning.schedule_lengths import Misfit
     from trainlint.meaning.schedules import EarlySchedule
     from trainlint.meaning.shares import Share
@@ -337,6 +338,18 @@ class Program:
         from trainlint.meaning.deep_plain import deep_plains
 
         return deep_plains(self)
+
+    @cached_property
+    def scalings(self) -> list[Scaling]:
+        from trainlint.meaning.scales import scalings
+
+        return list(scalings(self))
+
+    @cached_property
+    def flat_fillings(self) -> list[FlatFilling]:
+        from trainlint.meaning.scales import flat_fillings
+
+        return list(flat_fillings(self))
 
     @cached_property
     def saturations(self) -> list[Saturation]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trainlint.meaning.facts.layers import INSTANCE_NORM, NORMALISING, layer_name
-from trainlint.meaning.modules import is_parameter
 from trainlint.meaning.values import (
     Choice,
     Condition,
@@ -114,5 +113,10 @@ def _counts_dimensions(value: Value) -> bool:
 
 
 def _dimensions(layer: Instance, tensor: str) -> int:
+    return 1 if is_flat(layer, tensor) else 2
+
+
+def is_flat(layer: Instance, tensor: str) -> bool:
+    """Whether a tensor of a layer has one dimension: biases, and the scales of normalisations."""
     kind = layer_name(layer.cls.name) if isinstance(layer.cls, External) else None
-    return 1 if tensor == "bias" or kind in _FLAT or is_parameter(layer) else 2
+    return tensor == "bias" or kind in _FLAT
