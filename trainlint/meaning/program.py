@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.keeps import Keep
     from trainlint.meaning.leaks import Leak
     from trainlint.meaning.loaders import TrainingLoader
+    from trainlint.meaning.logarithms import LogOfProbability
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
@@ -156,6 +157,13 @@ class Program:
         from trainlint.meaning.updates import pasted_updates
 
         return pasted_updates(self)
+
+    @cached_property
+    def logs_of_probabilities(self) -> list[LogOfProbability]:
+        """Logarithms of softmax or sigmoid output that a backward pass goes through."""
+        from trainlint.meaning.logarithms import logs_of_probabilities
+
+        return logs_of_probabilities(self)
 
     @cached_property
     def misplaced_clips(self) -> list[MisplacedClip]:

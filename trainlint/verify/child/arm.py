@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from . import clips, criteria, gradients, graphs, layers, loaders, modules, schedules, tables
+from . import clips, criteria, gradients, graphs, layers, loaders, logarithms, modules, schedules, tables
 from .loops import Loop, Loops, instrument
 from .record import Record
 from .rig import Rig
@@ -38,6 +38,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     schedules.install(record)
     criteria.install(record)
     clips.install(record, flow)
+    logarithms.install(record)
     tables.install(record, str(request["program"]))
     served = loaders.install(record, (request.get("choices") or {}).get("batches") == "own")
     rig = Rig(record, request, folder)

@@ -1,0 +1,154 @@
+"""Logarithms of probabilities that were computed first, although the two steps have a stable form in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import operands, operation, peel, walk
+from trainlint.meaning.flow import of_kind
+from trainlint.meaning.place import Change, replace, text_of
+from trainlint.meaning.rewrites import atom
+from trainlint.meaning.syntax import Attribute, Binary, Call, Expression, Node
+from trainlint.meaning.values import Constant, Result, Value, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogOfProbability:
+    """`log` of a softmax, of a sigmoid, of `1 - sigmoid` ("opposite") or of an exponential by a sum ("quotient").
+
+    `guarded`: a small constant keeps the logarithm finite, at the price of its gradient.
+    """
+
+    node: Node
+    inner: Result
+    kind: str
+    guarded: bool
+
+    @property
+    def stable(self) -> str:
+        """The function that does both steps."""
+        return "log_softmax" if self.kind in ("softmax", "quotient") else "logsigmoid"
+
+    @property
+    def in_one_step(self) -> list[Change]:
+        """The edit that takes the logarithm in one step, where both are written in one expression."""
+        inner, given = self.inner.node, _argument(self.node)
+        if not isinstance(inner, Call) or self.guarded or given is None or self.kind == "quotient":
+            return []
+        if (given.right if isinstance(given, Binary) else given).cst is not inner.cst:
+            return []  # the probability is computed elsewhere
+        function = inner.function
+        if not isinstance(function, Attribute) or not isinstance(self.node, Call):
+            return []
+        if self.kind == "softmax":
+            rest = ", ".join(
+                (f"{a.keyword}=" if a.keyword else "") + text_of(a.value) for a in inner.arguments
+            )
+            return [replace(self.node, f"{text_of(function.value)}.log_softmax({rest})")]
+        scores = inner.arguments[0].value if inner.arguments else function.value
+        sign = "-" if self.kind == "opposite" else ""
+        text = f"-{atom(scores)}" if sign else text_of(scores)
+        return (
+            [replace(self.node, f"torch.nn.functional.logsigmoid({text})")] if _knows_torch(self.node) else []
+        )
+
+
+def logs_of_probabilities(program: Program) -> list[LogOfProbability]:
+    """Such logarithms that a backward pass goes through."""
+    found: dict[int, LogOfProbability] = {}
+    for root in program.roots:
+        for backward in of_kind(root, "backward"):
+            for value in walk(backward.value) if backward.value is not None else ():
+                if isinstance(value, Result) and operation(value) == "log" and value.node is not None:
+                    known = _known(value)
+                    if known is not None:
+                        found.setdefault(id(value.node), known)
+    return list(found.values())
+
+
+def _known(value: Result) -> LogOfProbability | None:
+    given = operands(value)
+    if not given or value.node is None:
+        return None
+    kinds = {_kind(part) for part in peel(given[0])}
+    if len(kinds) != 1:
+        return None
+    kind, inner, guarded = next(iter(kinds))
+    return LogOfProbability(value.node, inner, kind, guarded) if inner is not None else None
+
+
+def _kind(value: Value) -> tuple[str, Result | None, bool]:
+    """What a probability was computed by, and whether something keeps it from 0."""
+    if not isinstance(value, Result):
+        return "", None, False
+    name, parts = operation(value), operands(value)
+    if name in ("softmax", "sigmoid"):
+        return name, value, False
+    if name == "operator.-" and len(parts) == 2 and _is_one(parts[0]):
+        kind, inner, _ = _single(parts[1])
+        return ("opposite", inner, False) if kind == "sigmoid" else ("", None, False)
+    if name == "operator.+" and len(parts) == 2:
+        small = [part for part in parts if _is_small(part)]
+        others = [part for part in parts if not _is_small(part)]
+        kind, inner, _ = _single(others[0]) if len(small) == 1 else ("", None, False)
+        return kind, inner, True
+    if name == "clamp" and parts:
+        kind, inner, _ = _single(parts[0])
+        return kind, inner, True
+    if name == "operator./" and len(parts) == 2 and _is_quotient(parts[0], parts[1]):
+        return "quotient", value, False
+    return "", None, False
+
+
+def _single(value: Value) -> tuple[str, Result | None, bool]:
+    inner = peel(value)
+    return _kind(inner[0]) if len(inner) == 1 else ("", None, False)
+
+
+def _is_quotient(above: Value, below: Value) -> bool:
+    """`exp(x) / exp(x).sum()` of scores that nothing was taken from before."""
+    exponential = one(above)
+    if not isinstance(exponential, Result) or operation(exponential) != "exp" or not operands(exponential):
+        return False
+    scores = one(operands(exponential)[0])
+    if isinstance(scores, Result) and operation(scores) in ("operator.-", "sub", "operator.unary-", "clamp"):
+        return False  # shifted, or bounded
+    summed = [v for v in _parts(below) if isinstance(v, Result) and operation(v) == "exp"]
+    return any(v is exponential or one(operands(v)[0]) is scores for v in summed if operands(v))
+
+
+def _parts(value: Value) -> Iterator[Value]:
+    for inner in peel(value):
+        yield inner
+        if isinstance(inner, Result) and operation(inner) == "sum":
+            yield from (v for part in operands(inner)[:1] for v in peel(part))
+
+
+def _is_one(value: Value) -> bool:
+    return isinstance(value, Constant) and value.value in (1, 1.0)
+
+
+def _is_small(value: Value) -> bool:
+    found = one(value)
+    if isinstance(found, Constant):
+        return isinstance(found.value, float) and 0 < found.value < 0.01
+    return not isinstance(found, Result)  # `self.eps`
+
+
+def _argument(node: Node) -> Expression | None:
+    """What `torch.log(...)` or `(...).log()` is taken of."""
+    if not isinstance(node, Call):
+        return None
+    if node.arguments:
+        return node.arguments[0].value
+    return node.function.value if isinstance(node.function, Attribute) else None
+
+
+def _knows_torch(node: Node) -> bool:
+    scope = node.unit.scope
+    return scope is not None and "torch" in scope.names
