@@ -173,7 +173,7 @@ def _is_alike(first: Value, second: Value) -> bool:
 
 
 def _is_pure(function: str) -> bool:
-    return function.startswith(("os.path.", "operator.", "pathlib.", "builtins.str", "torch.from_numpy"))
+    return function.startswith(("os.path.", "operator.", "pathlib.", "torch.from_numpy"))
 
 
 def _is_transform(value: Value) -> bool:

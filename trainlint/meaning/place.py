@@ -52,6 +52,11 @@ def remove_statement(node: Place) -> Change:
     return Change(node, "remove", "")
 
 
+def drop_item(node: Place) -> Change:
+    """An item taken out of a list that is written out."""
+    return Change(node, "drop", "")
+
+
 def append_text(node: Place, text: str) -> Change:
     return Change(node, "append", text)
 
@@ -242,6 +247,16 @@ def _removed(change: Change) -> Edit | None:
     return _edit(source, line, stop + 1 if stop >= 0 else len(source.text), "")
 
 
+def _dropped(change: Change) -> Edit | None:
+    source = change.node.unit.source
+    start, end = source.span(change.node.cst)
+    behind = re.compile(r"\s*,[ \t]*(?:\n[ \t]*(?![ \t#]))?").match(source.text, end)
+    if behind is not None:
+        return _edit(source, start, behind.end(), "")
+    before = re.compile(r",\s*$").search(source.text, 0, start)
+    return _edit(source, before.start() if before is not None else start, end, "")
+
+
 def _ended(change: Change) -> Edit | None:
     node = change.node
     body = getattr(node, "body", None)
@@ -332,4 +347,5 @@ _EDITS = {
     "argument": _argument,
     "end": _ended,
     "wrap": _wrapped,
+    "drop": _dropped,
 }

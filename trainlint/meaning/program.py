@@ -18,6 +18,7 @@ from trainlint.meaning.values import Instance
 
 if TYPE_CHECKING:
     from trainlint.meaning.architectures import Architecture
+    from trainlint.meaning.augmented import Augmented
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.clips import MisplacedClip
     from trainlint.meaning.copies import CopiedUnits
@@ -197,6 +198,13 @@ class Program:
         from trainlint.meaning.overlaps import overlaps
 
         return overlaps(self)
+
+    @cached_property
+    def augmented(self) -> list[Augmented]:
+        """Evaluations over samples that are changed at random each time."""
+        from trainlint.meaning.augmented import augmented
+
+        return augmented(self)
 
     @cached_property
     def inferences(self) -> list[Evaluation]:

@@ -10,3 +10,41 @@ TRANSFORMING = frozenset(
     "transform transforms target_transform img_transform image_transform joint_transform joint_transforms mask_transform"
     " augment augmentation augmentations aug tfm tfms preprocess preprocessing label_transform input_transform".split()
 )
+
+VISION = "torchvision.transforms."
+_HOMES = (VISION, "albumentations.", "kornia.augmentation.", "monai.transforms.", "torchaudio.transforms.")
+COMPOSING = frozenset(
+    "Compose Sequential AugmentationSequential ImageSequential ReplayCompose OneOf SomeOf".split()
+)
+CHOOSING = frozenset("RandomApply RandomChoice RandomOrder OneOf SomeOf OneOrOther Sometimes".split())
+# torchvision's transforms that draw anew for each sample.
+_RANDOM_VISION = frozenset(
+    "RandomCrop RandomResizedCrop RandomSizedCrop RandomHorizontalFlip RandomVerticalFlip RandomRotation RandomAffine"
+    " RandomPerspective RandomErasing RandomGrayscale RandomInvert RandomPosterize RandomSolarize RandomAdjustSharpness"
+    " RandomAutocontrast RandomEqualize ColorJitter ElasticTransform AutoAugment RandAugment TrivialAugmentWide AugMix"
+    " RandomPhotometricDistort RandomZoomOut RandomIoUCrop RandomShortestSize RandomResize ScaleJitter"
+    " RandomChannelPermutation GaussianNoise MixUp CutMix RandomApply RandomChoice RandomOrder".split()
+)
+# albumentations' transforms that do the same to each image of a size.
+_FIXED_ALBUMENTATIONS = frozenset(
+    "Compose Sequential Resize LongestMaxSize SmallestMaxSize CenterCrop Crop PadIfNeeded Pad Normalize ToFloat FromFloat"
+    " ToTensorV2 ToTensor Lambda NoOp BasicTransform ReplayCompose KeypointParams BboxParams ToGray CLAHE Equalize".split()
+)
+_RANDOM_PREFIX = {"kornia.augmentation.": ("Random", "ColorJ"), "monai.transforms.": ("Rand",)}
+MILD = frozenset(
+    "RandomHorizontalFlip RandomVerticalFlip HorizontalFlip VerticalFlip Flip RandFlip RandFlipd".split()
+)
+
+
+def is_transform(name: str) -> bool:
+    return name.startswith(_HOMES)
+
+
+def draws_at_random(name: str) -> bool:
+    """Whether a transform does something else each time, as far as its class says."""
+    last = name.rpartition(".")[2]
+    if name.startswith(VISION):
+        return last in _RANDOM_VISION
+    if name.startswith("albumentations."):
+        return last[:1].isupper() and last not in _FIXED_ALBUMENTATIONS
+    return any(name.startswith(home) and last.startswith(first) for home, first in _RANDOM_PREFIX.items())

@@ -16,6 +16,16 @@ from .pictures import KNOWN, double
 from .world import World
 
 PARTS = {"datasets", "transforms", "models", "utils"}
+RANDOM = (
+    "Random",
+    "ColorJitter",
+    "AutoAugment",
+    "RandAugment",
+    "TrivialAugment",
+    "AugMix",
+    "Elastic",
+    "Gaussian",
+)
 SIZED = {"Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop", "FiveCrop", "TenCrop"}
 
 
@@ -71,7 +81,7 @@ def _transforms(made: Any, world: World) -> None:
         lambda image: image.mean(0, keepdim=True).expand(num_output_channels, -1, -1)
     )
     for name in SIZED:
-        setattr(made, name, _sized)
+        setattr(made, name, _sized_at_random if name.startswith("Random") else _sized)
     made.__getattr__ = _other
 
 
@@ -81,7 +91,19 @@ def _other(name: str) -> Any:
         raise AttributeError(name)
     if name[:1].islower():
         return Inert(name)
+    if name.startswith(RANDOM):
+        return _drawing
     return lambda *arguments, **keywords: Transform(lambda image: image)
+
+
+def _drawing(*arguments: Any, **keywords: Any) -> Transform:
+    """What stands for all that changes an image at random: it is moved by a few pixels, or not at all."""
+
+    def move(image: Any) -> Any:
+        by = torch.randint(-4, 5, (2,)).tolist()
+        return torch.roll(image, by, dims=(-2, -1))
+
+    return Transform(move)
 
 
 def _compose(transforms: Any) -> Transform:
@@ -98,6 +120,10 @@ def _compose(transforms: Any) -> Transform:
 def _normalize(mean: Any, std: Any, inplace: bool = False) -> Transform:
     center, spread = (torch.tensor(values, dtype=torch.float32).reshape(-1, 1, 1) for values in (mean, std))
     return Transform(lambda image: (image - center) / spread)
+
+
+def _sized_at_random(size: Any = 224, *arguments: Any, **keywords: Any) -> Transform:
+    return _compose([_sized(size), _drawing()])
 
 
 def _sized(size: Any = 224, *arguments: Any, **keywords: Any) -> Transform:

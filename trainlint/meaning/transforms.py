@@ -1,0 +1,138 @@
+"""What is done to each sample of a data set before it is batched: pipelines of transforms, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.datasets import part
+from trainlint.meaning.facts.transforms import (
+    CHOOSING,
+    COMPOSING,
+    TRANSFORMING,
+    draws_at_random,
+    is_transform,
+)
+from trainlint.meaning.loaders import Loader
+from trainlint.meaning.samples import SAMPLE
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.values import (
+    Choice,
+    Class,
+    Constant,
+    External,
+    Instance,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+    options,
+)
+from trainlint.records import dataclass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One transform of a pipeline."""
+
+    value: Instance
+
+    @property
+    def name(self) -> str:
+        """The class, without its home."""
+        return self.library.rpartition(".")[2]
+
+    @property
+    def library(self) -> str:
+        assert isinstance(self.value.cls, External)
+        return self.value.cls.name
+
+    @property
+    def node(self) -> Node | None:
+        return self.value.node
+
+    def argument(self, position: int, *names: str) -> Value | None:
+        for name in names:
+            if name in self.value.keywords:
+                return self.value.keywords[name]
+        return self.value.arguments[position] if position < len(self.value.arguments) else None
+
+    @property
+    def is_random(self) -> bool:
+        if not draws_at_random(self.library):
+            return False
+        chance = self.value.keywords.get("p") or (
+            self.argument(0, "p") if self.name.endswith("Flip") else None
+        )
+        if chance is not None and constant(chance) == 0:
+            return False
+        return not (self.name.endswith("Flip") and chance is not None and constant(chance) == 1)
+
+
+def pipelines(loader: Loader) -> list[Value] | None:
+    """The transforms that samples of a loader go through, in order; None where something else may be done to them."""
+    if SAMPLE in loader.value.attributes:
+        return _applied(loader.value.attributes[SAMPLE])
+    data = one(part(loader.dataset).data) if loader.dataset is not None else None
+    if not isinstance(data, Instance):
+        return None
+    if isinstance(data.cls, Class) and "__getitem__" in data.cls.names:
+        return None
+    if isinstance(data.cls, External) and not data.cls.name.startswith(_SERVING):
+        return None
+    set_later = data.attributes.get("transform")
+    given = [v for k, v in data.keywords.items() if k in TRANSFORMING and k != "target_transform"]
+    found = [set_later] if set_later is not None else [*data.arguments, *given]
+    return [v for v in found if any(map(is_pipeline, options(v)))]
+
+
+_SERVING = ("torchvision.datasets.", "monai.data.", "monai.apps.")  # data sets that apply what they are given
+
+
+def _applied(sample: Value) -> list[Value]:
+    """The transforms that were applied on the way to a sample, whatever the way, the first one first."""
+    found: dict[int, Value] = {}
+    for value in walk(sample, lambda v: type(v) is not Choice or len(options(v)) == 1):
+        if isinstance(value, Result) and is_pipeline(value.callee):
+            found.setdefault(id(value), value.callee)
+    return list(reversed(found.values()))
+
+
+def is_pipeline(value: Value) -> bool:
+    found = one(value)
+    return (
+        isinstance(found, Instance)
+        and isinstance(found.cls, External)
+        and (
+            is_transform(found.cls.name)
+            or (found.cls.name == "torch.nn.Sequential" and _holds_transforms(found))
+        )
+    )
+
+
+def _holds_transforms(made: Instance) -> bool:
+    return any(isinstance(v, Instance) and is_pipeline(v) for v in made.arguments)
+
+
+def steps(pipeline: Value) -> Iterator[Step]:
+    """The transforms that a pipeline surely applies, those in nested ones too; what draws among several counts as one."""
+    found = one(pipeline)
+    if isinstance(found, Sequence):
+        for item in found.items:
+            yield from steps(item)
+    elif isinstance(found, Instance) and isinstance(found.cls, External):
+        last = found.cls.name.rpartition(".")[2]
+        if last in COMPOSING and last not in CHOOSING:
+            given = found.arguments or tuple(v for k, v in found.keywords.items() if k == "transforms")
+            for inner in given:
+                yield from steps(inner)
+        elif is_transform(found.cls.name):
+            yield Step(found)
+
+
+def is_switched_off(pipeline: Value) -> bool:
+    """Whether a pipeline as a whole is applied to none: `A.Compose([...], p=0)`."""
+    found = one(pipeline)
+    chance = found.keywords.get("p") if isinstance(found, Instance) else None
+    return isinstance(chance, Constant) and chance.value == 0
