@@ -22,6 +22,7 @@ from trainlint.meaning.values import (
     Mapping,
     Result,
     Sequence,
+    Unknown,
     Value,
     one,
     options,
@@ -85,6 +86,10 @@ def part(dataset: Value) -> Part:
                 name in _SPLIT and share.key is not None
             ):
                 taken.append(share)
+            case Item(source=Result(callee=External(name=name), keywords={"dataset": inner})) as share if (
+                name in _SPLIT and share.key is not None
+            ):
+                taken.append(share)
             case found:
                 dataset = found
                 break
@@ -125,6 +130,8 @@ def covers(trained: Part, judged: Part) -> bool:
 def is_same_data(first: Value, second: Value) -> bool:
     """Whether two data sets hold the same samples, apart from what is done to each of them when it is asked for."""
     a, b = one(first), one(second)
+    if isinstance(a, (Constant, Unknown)) or isinstance(b, (Constant, Unknown)):
+        return False  # `self.data = None` until something that is not seen sets it
     if a is b:
         return not isinstance(a, Instance) or not _is_switched(a)
     if isinstance(a, Instance) and isinstance(b, Instance):
