@@ -48,7 +48,7 @@ for epoch in range(10):
 Linear models and a single new layer on fixed features. Optimizers that scale the given rate themselves
 (LBFGS, Rprop, Adadelta, Adafactor, Prodigy, LARS). Schedules that set the rate from the first step on
 (`OneCycleLR`, `LambdaLR`, warm-up), rates set through `param_groups`, rate finders. SGD with clipped
-gradients. Pixels or latent codes that are optimised instead of weights.
+gradients. One full batch in every step. Pixels or latent codes that are optimised instead of weights.
 
 ## Fix
 
@@ -96,7 +96,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         if course.depth < options.number("min-layers") or course.is_ramped:
             continue
-        if course.kind == "SGD" and course.clips:
+        if course.is_full_batch or (course.kind == "SGD" and course.clips):
             continue
         suggested = "1e-3" if course.kind != "SGD" else "0.01" if course.momentum else "0.1"
         change = course.with_rate(suggested)

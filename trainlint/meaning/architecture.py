@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
@@ -57,13 +56,6 @@ def _depth_of(layer: Instance) -> int:
     return _DEEP if layer.cls.name.startswith(_LIBRARIES) and is_module(layer) else _BLOCKS.get(name, 0)
 
 
-def is_from_library(model: Value) -> bool:
-    """Whether a network, or a part of it, is one that a library has ready."""
-    return any(
-        layer.cls.name.startswith(_LIBRARIES) for layer in layers(model) if isinstance(layer.cls, External)
-    )
-
-
 def pretrained(model: Value) -> list[Instance]:
     """The parts of a network that come with weights trained before."""
     return [layer for layer in layers(model) if is_pretrained(layer)]
@@ -71,10 +63,10 @@ def pretrained(model: Value) -> list[Instance]:
 
 def is_pretrained(layer: Instance) -> bool:
     """`from_pretrained(...)`, `weights=...`, `pretrained=True`; a weight that is not known for sure does not count."""
+    if not isinstance(layer.cls, External) or not layer.cls.name.startswith(_LIBRARIES):
+        return False  # a table of word vectors has nothing to forget but itself
     if "*pretrained" in layer.attributes:
         return True
-    if not isinstance(layer.cls, External) or not layer.cls.name.startswith(_LIBRARIES):
-        return False
     if constant(layer.keywords.get("pretrained", Constant(False))) is True:
         return True
     given = layer.keywords.get("weights") or layer.keywords.get("encoder_weights")
@@ -103,16 +95,3 @@ def may_be_pretrained(model: Value) -> bool:
 def holds(model: Value, *names: str) -> bool:
     """Whether a network has one of torch.nn's layers of these names."""
     return any(named(layer) in names for layer in layers(model))
-
-
-def is_whole_network(value: Value) -> bool:
-    """Whether a value is a module that was made here."""
-    found = one(value)
-    return (
-        isinstance(found, Instance)
-        and is_module(found)
-        and not any(
-            isinstance(v, Instance) and v is not found and v.symbolic
-            for v in walk(found, lambda v: v is found)
-        )
-    )

@@ -183,6 +183,13 @@ class Course:
         return any(not _is_falling(schedule) for schedule in self.schedules)
 
     @property
+    def peaks_at_rate(self) -> bool:
+        """Whether the optimizer's rate is the largest that it uses, at once or after a warm-up of transformers."""
+        if self.program.events("lr_write") or self.program.uses(*_BY_HAND[2:]):
+            return False
+        return all(_is_falling(s) or _is_of_transformers(s) for s in self.schedules)
+
+    @property
     def clips(self) -> bool:
         return bool(self.program.events("clip")) or self.program.uses(*_CLIPPING)
 
@@ -208,6 +215,11 @@ class Course:
         return self.update is not None and not self.loops
 
     @property
+    def is_full_batch(self) -> bool:
+        """Whether its one loop counts steps over the same data."""
+        return len(self.loops) == 1 and iterations(self.loops[0]) is not None
+
+    @property
     def is_alone(self) -> bool:
         """Whether no other optimizer takes turns with it, as in adversarial training."""
         if self.update is None or not self.loops:
@@ -226,6 +238,10 @@ def _has_momentum(made: Instance) -> bool:
 
 def _is_falling(schedule: Instance) -> bool:
     return isinstance(schedule.cls, External) and schedule.cls.name.rpartition(".")[2] in _FALLING
+
+
+def _is_of_transformers(schedule: Instance) -> bool:
+    return isinstance(schedule.cls, External) and schedule.cls.name.startswith("transformers.")
 
 
 def courses(program: Program) -> list[Course]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.descents import Descent
     from trainlint.meaning.dropouts import ExtremeDropout
     from trainlint.meaning.evaluation import Evaluation
+    from trainlint.meaning.fine_tuning import FineTuning
     from trainlint.meaning.fits import Reader
     from trainlint.meaning.hidden import HiddenModules
     from trainlint.meaning.initialisation import Filling
@@ -256,6 +257,13 @@ class Program:
         from trainlint.meaning.schedules import early_schedules
 
         return early_schedules(self)
+
+    @cached_property
+    def fine_tunings(self) -> list[FineTuning]:
+        """Runs that go on training weights that were trained before."""
+        from trainlint.meaning.fine_tuning import fine_tunings
+
+        return fine_tunings(self)
 
     @cached_property
     def misfit_schedules(self) -> list[Misfit]:

@@ -36,6 +36,7 @@ class Gradients:
     registered: set[int] = field(default_factory=set)  # parameters of modules that were called
     optimised: set[int] = field(default_factory=set)
     discarded: int = 0  # gradients cleared before any step saw them
+    starts: dict[int, Any] = field(default_factory=dict)  # the weights as each optimizer found them
     listeners: list[Any] = field(default_factory=list)  # called after each backward pass
 
     def watch(self, parameters: Iterable[Any]) -> None:
@@ -97,6 +98,12 @@ class Gradients:
             "with_gradient": sum(bool(norm([g])) for g in gradients),
             "delay": min(delays) if delays else 0,
         }
+
+    def moved(self, optimizer: Any) -> float:
+        """How far its weights have come since it was made, by the length that they had then."""
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if id(p) in self.starts]
+        start = norm(self.starts[id(p)] for p in parameters)
+        return norm(look(p) - self.starts[id(p)] for p in parameters) / start if start else 0.0
 
     def forget(self, optimizer: Any) -> None:
         """After its step a gradient is no longer fresh."""
@@ -196,6 +203,8 @@ def _hook_steps(record: Record, gradients: Gradients) -> None:
 
     def after(optimizer: Any, arguments: Any, keywords: Any) -> None:
         gradients.forget(optimizer)
+        if record.events and record.events[-1]["kind"] == "step":
+            record.events[-1]["data"]["moved"] = gradients.moved(optimizer)
         record.steps += 1
 
     register_optimizer_step_pre_hook(before)
@@ -207,5 +216,6 @@ def _hook_steps(record: Record, gradients: Gradients) -> None:
         parameters = [p for group in self.param_groups for p in group["params"]]
         gradients.watch(parameters)
         gradients.optimised |= {id(p) for p in parameters}
+        gradients.starts.update((id(p), look(p)) for p in parameters if not torch.nn.parameter.is_lazy(p))
 
     Optimizer.__init__ = begin

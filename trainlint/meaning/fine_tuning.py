@@ -1,0 +1,133 @@
+"""Fine-tuning: runs that go on training all weights of a network that was trained before, and at which rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.architecture import pretrained
+from trainlint.meaning.courses import Course, Known
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.given import give, given_at
+from trainlint.meaning.huggingface import is_trainer
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.place import Change
+from trainlint.meaning.schedules import amount
+from trainlint.meaning.syntax import Literal, Node
+from trainlint.meaning.values import Constant, External, Instance, Result, Value, constant, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_IN_PART = (  # signs that only some weights are trained, or some of them slower
+    "requires_grad", "requires_grad_", "peft", "LoraConfig", "get_peft_model", "PeftModel", "lora", "loralib", "adapters",
+    "AdapterConfig", "freeze", "freeze_encoder", "freeze_backbone", "prompt_tuning", "unfreeze", "SetFitTrainer",
+)  # fmt: skip
+_USUAL_RATE = 5e-5  # of TrainingArguments
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuning:
+    """Pretrained parts of a network, and the rate at which an optimizer trains them."""
+
+    made: Instance  # the optimizer, or the arguments of a trainer of transformers
+    kind: str  # of the optimizer
+    rate: Known
+    parts: tuple[Instance, ...]
+    course: Course | None  # None: a trainer of transformers runs it
+
+    @property
+    def node(self) -> Node:
+        assert self.made.node is not None
+        return self.made.node
+
+    @property
+    def name(self) -> str:
+        """The pretrained part's class, as its users know it."""
+        assert isinstance(self.parts[0].cls, External)
+        return self.parts[0].cls.name.rpartition(".")[2]
+
+    @property
+    def is_transformer(self) -> bool:
+        return any(isinstance(p.cls, External) and p.cls.name.startswith("transformers.") for p in self.parts)
+
+    @property
+    def origin(self) -> Node | None:
+        return self.parts[0].node
+
+    def with_rate(self, rate: str) -> list[Change]:
+        """The edit that gives another rate."""
+        return [give(self.node, *(("lr", rate, 1) if self.course is not None else ("learning_rate", rate)))]
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether the rate is a plain number in the call, or its default."""
+        keyword, position = ("lr", 1) if self.course is not None else ("learning_rate", None)
+        written = given_at(self.node, keyword, position)
+        return written is None or isinstance(written, Literal)
+
+
+def fine_tunings(program: Program) -> list[FineTuning]:
+    if program.uses(*_IN_PART) or program.events("requires_grad"):
+        return []
+    found = [f for course in program.courses if (f := _in_course(course)) is not None]
+    return [*found, *_by_trainers(program)]
+
+
+def _in_course(course: Course) -> FineTuning | None:
+    parts = tuple(p for network in course.networks for p in pretrained(network) if not _is_of_t5(p))
+    if not parts or course.rate is None or course.has_groups or not course.peaks_at_rate:
+        return None
+    reached = tuple(part for part in parts if _learns(course.program, part))
+    return FineTuning(course.made, course.kind, course.rate, reached, course) if reached else None
+
+
+def _learns(program: Program, part: Instance) -> bool:
+    """Whether a loss goes back through a part, and not past it as through fixed features."""
+    for backward in program.backwards:
+        for value in walk(backward.value) if backward.value is not None else ():
+            if (
+                isinstance(value, Result)
+                and value.grad is not False
+                and any(v is part for v in _called(value))
+            ):
+                return True
+    return False
+
+
+def _called(value: Result) -> Iterator[Value]:
+    """What is called, and whose method it is."""
+    callee = one(value.callee)
+    yield callee
+    receiver = getattr(callee, "receiver", None)
+    if receiver is not None:
+        yield one(receiver)
+
+
+def _is_of_t5(part: Instance) -> bool:
+    """T5 was trained with rates of 1e-3, and still is."""
+    assert isinstance(part.cls, External)
+    checkpoint = constant(part.arguments[0]) if part.arguments else ""
+    return "T5" in part.cls.name or "t5" in str(checkpoint).lower()
+
+
+def _by_trainers(program: Program) -> Iterator[FineTuning]:
+    for trainer in program.instances:
+        if not is_trainer(trainer) or trainer.symbolic:
+            continue
+        model, asked = _given(trainer, "model", 0), _given(trainer, "args", 1)
+        if not isinstance(model, Instance) or not is_module(model) or not isinstance(asked, Instance):
+            continue
+        parts = tuple(p for p in pretrained(model) if not _is_of_t5(p))
+        rate = amount(asked.keywords.get("learning_rate", Constant(_USUAL_RATE)))
+        usual = not {"optim", "optimizers", "**"} & {*asked.keywords, *trainer.keywords}
+        if parts and rate is not None and usual and asked.node is not None:
+            yield FineTuning(asked, "AdamW", rate, parts, None)
+
+
+def _given(trainer: Instance, keyword: str, position: int) -> Value | None:
+    given = trainer.keywords.get(keyword)
+    if given is None and len(trainer.arguments) > position:
+        given = trainer.arguments[position]
+    return one(given) if given is not None else None
