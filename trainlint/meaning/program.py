@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
     from trainlint.meaning.overlaps import Overlap
+    from trainlint.meaning.plateaus import Plateau
     from trainlint.meaning.predictions import Prediction
     from trainlint.meaning.rates import ConstantRate
     from trainlint.meaning.reading import Reading
@@ -264,6 +265,13 @@ class Program:
         from trainlint.meaning.fine_tuning import fine_tunings
 
         return fine_tunings(self)
+
+    @cached_property
+    def plateaus(self) -> list[Plateau]:
+        """The steps of schedules that wait for a number to get better."""
+        from trainlint.meaning.plateaus import plateaus
+
+        return plateaus(self)
 
     @cached_property
     def misfit_schedules(self) -> list[Misfit]:

@@ -1,0 +1,111 @@
+"""ReduceLROnPlateau: what it is stepped with, and which way it takes that to be better."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import same
+from trainlint.meaning.directions import HIGH, LOW, direction
+from trainlint.meaning.given import give
+from trainlint.meaning.place import Change, replace, text_of
+from trainlint.meaning.syntax import Attribute, Call, Node
+from trainlint.meaning.trace import Event
+from trainlint.meaning.values import Constant, External, Instance, Value, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_WANTED = {"min": LOW, "max": HIGH}
+
+
+@dataclass(frozen=True, eq=False)
+class Plateau:
+    """One step of a schedule that waits for a number to get better."""
+
+    schedule: Instance
+    event: Event
+    metric: Value | None
+    alone: bool  # whether it is never stepped with a number
+
+    @property
+    def node(self) -> Node:
+        assert self.schedule.node is not None
+        return self.schedule.node
+
+    @property
+    def lacks_metric(self) -> bool:
+        return self.metric is None and self.alone
+
+    @property
+    def _mode(self) -> Constant | None:
+        given = self.schedule.keywords.get("mode")
+        if given is None and len(self.schedule.arguments) > 1:
+            given = self.schedule.arguments[1]
+        if "**" in self.schedule.keywords:
+            return None
+        found = one(given) if given is not None else Constant("min")
+        return found if isinstance(found, Constant) else None
+
+    @property
+    def mode(self) -> str:
+        """`min` or `max`, "" where that is not known."""
+        found = self._mode
+        return found.value if found is not None and found.value in _WANTED else ""
+
+    @property
+    def setting(self) -> str | None:
+        """The flag whose default the mode is."""
+        return self._mode.under if self._mode is not None else None
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether the number is known to be better the other way."""
+        if self.metric is None or not self.mode:
+            return False
+        return direction(self.metric) in {LOW, HIGH} - {_WANTED[self.mode]}
+
+    @property
+    def metric_text(self) -> str:
+        call = self.event.node
+        return text_of(call.arguments[0].value) if isinstance(call, Call) and call.arguments else "its metric"
+
+    @property
+    def other_mode(self) -> str:
+        return "max" if self.mode == "min" else "min"
+
+    @property
+    def turned(self) -> list[Change]:
+        """The edit that gives the other mode."""
+        return [give(self.node, "mode", f'"{self.other_mode}"', 1)]
+
+    @property
+    def with_number(self) -> list[Change]:
+        """An edit that lets it run: for the experiment only."""
+        call = self.event.node
+        if not isinstance(call, Call) or not isinstance(call.function, Attribute):
+            return []
+        return [replace(call, f"{text_of(call.function.value)}.step(0.0)")]
+
+
+def plateaus(program: Program) -> list[Plateau]:
+    found: dict[int, Plateau] = {}
+    steps = program.events("schedule")
+    for event in steps:
+        made = _made(event.target)
+        if made is None:
+            continue
+        given = event.detail if isinstance(event.detail, dict) else {}
+        metric = event.inputs[0] if event.inputs else given.get("metrics")
+        alone = not any(s.inputs or s.detail for s in steps if same(s.target, made) is not False)
+        if "**" not in given:
+            found.setdefault(id(event.node), Plateau(made, event, metric, alone))
+    return list(found.values())
+
+
+def _made(value: Value) -> Instance | None:
+    """The schedule that is stepped, if it waits for a number and is seen being made."""
+    match one(value):
+        case Instance(cls=External(name="torch.optim.lr_scheduler.ReduceLROnPlateau")) as made:
+            return made if made.node is not None else None
+    return None
