@@ -20,7 +20,17 @@ from trainlint.meaning.schedules import amount, is_reinforcement, iterations
 from trainlint.meaning.syntax import Literal, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
-from trainlint.meaning.values import Constant, External, Instance, Mapping, Sequence, Value, one, options
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    constant,
+    one,
+    options,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -72,15 +82,12 @@ class Course:
         return amount(self.optimizer.rate)
 
     @cached_property
-    def rates(self) -> list[Known]:
-        """All rates that it may start with, none if one of them is not known."""
+    def largest_rate(self) -> Known | None:
+        """The largest of the rates that it may start with, None if one of them is not known."""
         given = self.optimizer.rate
         found = [amount(option) for option in options(given)] if given is not None else [self.rate]
-        return [rate for rate in found if rate is not None] if all(found) else []
-
-    @property
-    def has_given_rate(self) -> bool:
-        return self.optimizer.rate is not None
+        known = [rate for rate in found if rate is not None]
+        return max(known, key=lambda rate: rate[0]) if known and len(known) == len(found) else None
 
     @property
     def rate_node(self) -> Node | None:
@@ -210,6 +217,13 @@ class Course:
         return self.loops[1].node if len(self.loops) > 1 else self.step.node
 
     @property
+    def sums_losses(self) -> bool:
+        """Whether some criterion adds the losses of its samples up, so that the gradient grows with the batch."""
+        return any(_sums(event) for event in self.program.events("criterion")) or self.program.uses(
+            "sum", "size_average"
+        )
+
+    @property
     def is_one_step(self) -> bool:
         """Whether no loop is seen around its steps: an example of one step, or a function that others call."""
         return self.update is not None and not self.loops
@@ -238,6 +252,13 @@ def _has_momentum(made: Instance) -> bool:
 
 def _is_falling(schedule: Instance) -> bool:
     return isinstance(schedule.cls, External) and schedule.cls.name.rpartition(".")[2] in _FALLING
+
+
+def _sums(criterion: Event) -> bool:
+    """`reduction="sum"`, at the call or where the criterion was made."""
+    made = one(criterion.target)
+    given = {**(made.keywords if isinstance(made, Instance) else {}), **(criterion.detail or {})}
+    return "reduction" in given and constant(given["reduction"]) != "mean"
 
 
 def _is_of_transformers(schedule: Instance) -> bool:
