@@ -1,4 +1,4 @@
-"""The rate is lowered while training gets better, or the run ends with an error: the plateau is looked for wrongly.
+"""The rate is lowered while training gets better, because the plateau is looked for the wrong way.
 
 `ReduceLROnPlateau` lowers the rate when a number has not become better for `patience` epochs. Which way is
 better it cannot know: `mode="min"`, the default, is right for a loss. Given an accuracy it takes every
