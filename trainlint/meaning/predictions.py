@@ -15,6 +15,7 @@ from trainlint.meaning.graphs import has_no_use_for_no_grad
 from trainlint.meaning.modules import parts
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import CLOSED
+from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.outcomes import Outcome, outcome_of
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.trace import Event, Region
@@ -105,10 +106,26 @@ def _may_predict(program: Program, event: Event, seen: _Seen) -> bool:
 
 
 def _is_forgotten_training(event: Event) -> bool:
-    """Whether the loop around updates weights and goes backward nowhere: the training itself is broken."""
+    """Whether weights are updated behind a forward with no backward pass between: the training itself is broken."""
     around = enclosing_loops(event.region)
-    kinds = {e.kind for e in around[0].events()} if around else set()
-    return "backward" not in kinds and not kinds.isdisjoint(("step", "zero_grad"))
+    if not around:
+        return False
+    kinds = {e.kind for e in around[0].events()}
+    if "backward" not in kinds and not kinds.isdisjoint(("step", "zero_grad")):
+        return True
+    events = list(event.region.events())  # what always follows in the same arm
+    for later in events[events.index(event) + 1 :]:
+        if later.kind == "backward":
+            return False
+        if later.kind == "step" and _is_stepped(event, later):
+            return True
+    return False
+
+
+def _is_stepped(event: Event, step: Event) -> bool:
+    """Whether a step updates the network that a forward applies."""
+    owner = optimizer(step.target)
+    return owner is not None and any(same(model, event.target) is True for model in owner.models)
 
 
 def _evaluation(program: Program, event: Event) -> Evaluation:
@@ -147,13 +164,16 @@ def _home(event: Event) -> Region:
 
 
 def _is_one_layer(network: Value) -> bool:
-    """Whether a network is a single affine layer, as in a first lesson."""
+    """Whether a network is a single affine layer, perhaps behind a table of words, as in a first lesson."""
     target = one(network)
     if not isinstance(target, Instance) or target.symbolic or CLOSED in target.attributes:
         return False
     inner = [p for p in parts(target) if isinstance(p, Instance) and isinstance(p.cls, External)]
     layers = [layer_name(p.cls.name) for p in inner if isinstance(p.cls, External)]
-    return layers == ["Linear"] or layers == ["Sequential", "Linear"]
+    return [name for name in layers if name not in _BESIDE] == ["Linear"]
+
+
+_BESIDE = frozenset("Sequential Embedding EmbeddingBag Flatten Softmax LogSoftmax Sigmoid".split())
 
 
 def _is_trained(program: Program, event: Event) -> bool:

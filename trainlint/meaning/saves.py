@@ -49,9 +49,11 @@ def saves_from_the_cpu(project: Project, load: Event, path: Value | None, keys: 
     names = {template(o).rpartition("/")[2] for o in options(path)} if path is not None else set()
     parts = fixed_parts(path)
     said = [re.compile(rf"""['"]{re.escape(key)}['"]|\b{re.escape(key)}\s*=""") for key in keys]
+    alike = [save for save in found if said and all(key.search(save.around) for key in said)]
     written = (
         [save for save in found if (parts and save.says(parts)) or all(map(save.writes, names))]
-        or [save for save in found if said and all(key.search(save.around) for key in said)]
+        or [save for save in alike if save.file == load.node.unit.file]
+        or alike
         or [save for save in found if save.file == load.node.unit.file]
         or found
     )
@@ -108,7 +110,25 @@ def _knows_no_gpu(project: Project, save: Save) -> bool:
     alone = not save.around.lstrip().startswith(("def ", "async def "))
     if not _DEVICES.isdisjoint(words) and _MOVES.search(project.text(save.file) or "") is not None:
         return False
-    return alone or ("__name__" in words and project.dependents([save.file]) == {save.file})
+    return alone or ("__name__" in words and not _is_called_elsewhere(project, save))
+
+
+def _is_called_elsewhere(project: Project, save: Save) -> bool:
+    """Whether a file takes the function that saves from the script, or may do so; a class of it has no say."""
+    defined = _DEFINED.match(save.around)
+    others = project.dependents([save.file]) - {save.file}
+    if defined is None:
+        return bool(others)
+    home = re.escape(save.file.stem)
+    taking = re.compile(
+        rf"^[ \t]*from[ \t]+[\w.]*\b{home}[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n]*)", re.MULTILINE
+    )
+    whole = re.compile(rf"\bimport[ \t]+[^\n]*\b{home}\b|\bimport_module\b")
+    for text in (project.text(file) or "" for file in others):
+        taken = [name for found in taking.finditer(text) for name in re.findall(r"[\w*]+", found["names"])]
+        if whole.search(text) or defined["name"] in taken or "*" in taken:
+            return True
+    return False
 
 
 def is_published(project: Project, load: Event, path: Value) -> bool:
@@ -128,7 +148,7 @@ def _is_of_a_hub(path: Value) -> bool:
     if any(v.under is not None for v in said):
         return False  # only the default of what the user gives
     addressed = any(str(v.value).startswith(("http://", "https://")) for v in said)
-    return addressed or _HASHED.search(template(path)) is not None
+    return addressed or any(_HASHED.search(name) for name in (template(path), *(str(v.value) for v in said)))
 
 
 _NEAR = 200  # characters: a few lines
@@ -140,6 +160,7 @@ _DEVICES = frozenset("cuda gpu gpus device devices DataParallel".split())
 _MOVES = re.compile(  # asking for a device is no move
     r"\.to\(|\.cuda\(|\bdevice=|\bset_default_(?:device|tensor_type)|DataParallel|\bprepare\(|Trainer\(|Accelerator|gpus?\b\s*=|\.type\("
 )
+_DEFINED = re.compile(r"\s*(?:async\s+)?def\s+(?P<name>\w+)")
 _SAVE = re.compile(r"\btorch\.save\(")
 _PATTERN = re.compile(r"""["']([^"'\n]*(?:%|\{)[^"'\n]*\.\w+)["']""")
 _TO_CPU = re.compile(r"""\.cpu\(\)|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']""")
