@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.leaks import Leak
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.logarithms import LogOfProbability
+    from trainlint.meaning.mismatches import Mismatch
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
@@ -207,6 +208,13 @@ class Program:
         from trainlint.meaning.augmented import augmented
 
         return augmented(self)
+
+    @cached_property
+    def mismatches(self) -> list[Mismatch]:
+        """Evaluation data on another scale than the data that trained the network."""
+        from trainlint.meaning.mismatches import mismatches
+
+        return mismatches(self)
 
     @cached_property
     def inferences(self) -> list[Evaluation]:

@@ -48,3 +48,10 @@ def draws_at_random(name: str) -> bool:
     if name.startswith("albumentations."):
         return last[:1].isupper() and last not in _FIXED_ALBUMENTATIONS
     return any(name.startswith(home) and last.startswith(first) for home, first in _RANDOM_PREFIX.items())
+
+
+IMAGENET = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # what albumentations normalises with unless it is told otherwise
+TO_UNIT_RANGE = frozenset("ToTensor ConvertImageDtype ToFloat".split())  # bytes become numbers from 0 to 1

@@ -1,0 +1,84 @@
+"""Evaluation data on another scale than the data that trained the network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.datasets import part_of
+from trainlint.meaning.loaders import Loader
+from trainlint.meaning.overlaps import served_to
+from trainlint.meaning.place import Change, append_text, replace, text_of
+from trainlint.meaning.scaling import Scale, scale_of
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.transforms import Step, pipelines
+from trainlint.meaning.values import External, Instance, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mismatch:
+    """Two pipelines of one program that leave samples on different scales."""
+
+    node: Node  # in the pipeline of the evaluation
+    trained: Step | None
+    evaluated: Step | None
+    trained_node: Node
+    distance: float  # in standard deviations; infinite where only one normalises
+    mended: tuple[Change, ...]
+
+
+def mismatches(program: Program) -> list[Mismatch]:
+    found: dict[int, Mismatch] = {}
+    training = [t.loader for t in program.training_loaders]
+    for evaluation in program.evaluations if training else ():
+        if not evaluation.judged or not evaluation.trained or evaluation.of_training:
+            continue
+        for served in served_to(evaluation.event) if not is_in_unit_test(evaluation.event) else ():
+            mismatch = _mismatch(served, training)
+            if mismatch is not None:
+                found.setdefault(id(mismatch.node), mismatch)
+    return list(found.values())
+
+
+def _mismatch(served: Loader, training: list[Loader]) -> Mismatch | None:
+    judged, kind = scale_of(pipelines(served)), _kind(served)
+    scales = [scale_of(pipelines(other)) for other in training if kind and _kind(other) == kind]
+    if judged is None or not scales or len({id(one(p)) for p in pipelines(served) or ()}) != 1:
+        return None
+    found = [_apart(scale, judged) if scale is not None else None for scale in scales]
+    first = found[0]
+    return first if all(f is not None for f in found) else None
+
+
+def _kind(loader: Loader) -> str:
+    """The class of the data set: data from elsewhere may want constants of its own."""
+    part = part_of(loader)
+    made = one(part.data) if part is not None else None
+    if not isinstance(made, Instance):
+        return ""
+    return made.cls.name if isinstance(made.cls, External) else f"{made.cls.unit.path} {made.cls.node.name}"
+
+
+def _apart(trained: Scale, judged: Scale) -> Mismatch | None:
+    first, second = trained.normalise, judged.normalise
+    if first is not None and second is not None:
+        if first.value is second.value or first.node is None or second.node is None:
+            return None
+        change = replace(second.node, text_of(first.node))
+        return Mismatch(second.node, first, second, first.node, trained.distance(judged), (change,))
+    if first is second or not trained.complete or not judged.complete:
+        return None
+    if trained.converts is None or judged.converts is None:
+        return None
+    lacking = trained.converts if first is None else judged.converts
+    normalise = (first or second).node if (first or second) is not None else None  # type: ignore[union-attr]  # one of both is there
+    if lacking.node is None or normalise is None or judged.converts.node is None:
+        return None
+    node = judged.converts.node if second is None else normalise
+    trained_node = normalise if second is None else lacking.node
+    change = append_text(lacking.node, f", {text_of(normalise)}")
+    return Mismatch(node, first, second, trained_node, float("inf"), (change,))
