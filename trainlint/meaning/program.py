@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.schedules import EarlySchedule
     from trainlint.meaning.shares import Share
     from trainlint.meaning.stuck import StuckForward
+    from trainlint.meaning.unhandled import Unhandled
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.updates import Update
     from trainlint.meaning.values import Class
@@ -327,6 +328,13 @@ class Program:
         from trainlint.meaning.shares import shares
 
         return shares(self)
+
+    @cached_property
+    def unhandled(self) -> list[Unhandled]:
+        """Empty cells that reach a model."""
+        from trainlint.meaning.unhandled import unhandled
+
+        return unhandled(self)
 
     @cached_property
     def refits(self) -> list[Refit]:

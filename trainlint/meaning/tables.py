@@ -17,6 +17,7 @@ from trainlint.meaning.facts.tables import (
 )
 from trainlint.meaning.values import (
     MISSING,
+    Class,
     Constant,
     Instance,
     Item,
@@ -89,7 +90,7 @@ class Tables:
                     self.note_fill(receiver, Constant(name), value, at)
                 case Item(source=source, key=inner) if column_of(inner) is not None:
                     self.note_fill(source, inner, value, at)
-                case Constant() | Instance():
+                case Constant() | Instance(cls=Class()):
                     pass
                 case _:
                     self.held.append(option)

@@ -104,3 +104,16 @@ def is_model(value: Value) -> bool:
     if made.rpartition(".")[2] in COMPOSITES:
         return any(is_model(part) for part in parts_of(fitted_object(value)))
     return kind_of(value) is None
+
+
+def has_kind(value: Value, kind: str) -> bool | None:
+    """Whether a transformer, or a part of one, learns something of this kind; None if that cannot be told."""
+    found = fitted_object(value)
+    made = made_by(found)
+    if made is None:
+        return None
+    if made.rpartition(".")[2] in COMPOSITES:
+        answers = [has_kind(part, kind) for part in parts_of(found)]
+        return True if True in answers else (None if None in answers or not answers else False)
+    known = kind_of(found)
+    return None if known is None else known == kind

@@ -1,0 +1,33 @@
+"""Empty cells: which calls bring them, which take them away, which models bear them."""
+
+from __future__ import annotations
+
+BRINGING = frozenset("shift diff pct_change reindex".split())
+WINDOWS = frozenset(("rolling", "ewm"))
+JOINING = frozenset(("merge", "join"))
+ONE_SIDED = frozenset(("left", "right", "outer"))
+# Methods and functions behind which nobody can say that cells are still empty.
+TAKING_AWAY = frozenset(
+    "dropna fillna interpolate ffill bfill pad backfill combine_first notna notnull isna isnull mask where replace"
+    " nan_to_num query map apply applymap pipe groupby agg aggregate resample get_dummies cumsum cumcount rank clip asfreq"
+    " nanmean nanstd nansum filter loc_isin assign eval transform_impute set_index_drop update masked_fill".split()
+)
+# Tables that everybody knows, by a word in their name or path: the columns with empty cells.
+KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
+    "seaborn.load_dataset": {
+        "titanic": ("age", "deck", "embarked", "embark_town"),
+        "penguins": ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex"),
+        "mpg": ("horsepower",),
+    },
+    "pandas.read_csv": {"titanic": ("Age", "Cabin", "Embarked")},
+    "sklearn.datasets.fetch_openml": {"titanic": ("age", "cabin", "boat", "body", "home.dest")},
+}
+NOT_KNOWN = ("spaceship", "clean", "prepared", "processed", "filled", "imputed")  # tables of another content
+# scikit-learn's estimators that raise on an empty cell; trees and boosting take it for a value.
+REFUSING = frozenset(
+    "LinearRegression Ridge Lasso ElasticNet LogisticRegression SGDClassifier SGDRegressor Perceptron SVC SVR LinearSVC"
+    " LinearSVR KNeighborsClassifier KNeighborsRegressor MLPClassifier MLPRegressor GaussianNB MultinomialNB"
+    " GaussianProcessClassifier GaussianProcessRegressor LinearDiscriminantAnalysis KMeans GradientBoostingClassifier"
+    " GradientBoostingRegressor AdaBoostClassifier AdaBoostRegressor".split()
+)
+TENSORS = frozenset("torch.tensor torch.from_numpy torch.as_tensor torch.Tensor torch.FloatTensor".split())

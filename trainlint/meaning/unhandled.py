@@ -1,0 +1,83 @@
+"""Models that are given tables with empty cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning import syntax as s
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.facts.missing import REFUSING, TENSORS
+from trainlint.meaning.missing import Gap, Search
+from trainlint.meaning.place import Change, insert_after
+from trainlint.meaning.shaped import View
+from trainlint.meaning.transformers import fitted_object, made_by
+from trainlint.meaning.values import External, Member, Result
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unhandled:
+    """A gap and the call that takes it to the model. `raises`: the model refuses it, instead of learning nothing."""
+
+    gap: Gap
+    sink: Result
+    raises: bool
+
+    @property
+    def node(self) -> s.Node:
+        return self.gap.node
+
+    @property
+    def sink_node(self) -> s.Node:
+        assert self.sink.node is not None
+        return self.sink.node
+
+    @property
+    def edits(self) -> list[Change]:
+        """Rows with an empty cell left out, right behind the statement that brings them."""
+        for statement in s.nodes_in(self.node.unit.body):
+            match statement:
+                case s.Assign(targets=(s.Subscript(value=s.Name(id=table)),), value=value) if (
+                    value is not None and self._is_in(value)
+                ):
+                    return [insert_after(statement, f"{table} = {table}.dropna()")]
+        return []
+
+    def _is_in(self, value: s.Expression) -> bool:
+        return value.cst is self.node.cst
+
+
+def unhandled(program: Program) -> list[Unhandled]:
+    """One for each place that brings empty cells."""
+    search = Search(program.reading.tables)
+    found: dict[int, Unhandled] = {}
+    for sink, raises in (*_refusing(program), *_trained(program)):
+        for gap in sorted(search.gaps(sink.arguments[0], View(sink.at)), key=lambda gap: gap.column or ""):
+            if not (gap.perhaps and raises):  # whoever runs it is told, if there is one
+                found.setdefault(id(gap.node.cst), Unhandled(gap, sink, raises))
+    return list(found.values())
+
+
+def _refusing(program: Program) -> Iterator[tuple[Result, bool]]:
+    """`LinearRegression().fit(x, y)`"""
+    for call in program.reading.tables.calls:
+        if isinstance(call.callee, Member) and call.callee.name == "fit" and call.arguments and call.node:
+            made = made_by(fitted_object(call.callee.receiver)) or ""
+            if made.startswith("sklearn.") and made.rpartition(".")[2] in REFUSING:
+                yield call, True
+
+
+def _trained(program: Program) -> Iterator[tuple[Result, bool]]:
+    """Tensors made of tables that a backward pass goes through."""
+    seen: set[int] = set()
+    for event in program.backwards:
+        for value in walk(event.value or event.target):
+            if not isinstance(value, Result) or id(value) in seen or not value.arguments:
+                continue
+            seen.add(id(value))
+            if isinstance(value.callee, External) and value.callee.name in TENSORS and value.node is not None:
+                yield value, False
