@@ -16,7 +16,7 @@ from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import operation, peel
 from trainlint.meaning.facts.layers import MIXING, NORMALISING, NORMALISING_FUNCTIONS, layer_name
 from trainlint.meaning.facts.operations import ACTIVATIONS, SHAPE_ONLY
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.syntax import Call, For, Name, Node, While
 from trainlint.meaning.trace import Region
 from trainlint.meaning.turns import turns_of_making
 from trainlint.meaning.values import (
@@ -148,7 +148,7 @@ def chain_of(
 
     `inside`: the chain of a module of the project's own that stands for all those that a loop made.
     """
-    walk = _Walk({id(v) for given in inputs for v in _spread(given)}, network, inside)
+    walk = _Walk({id(v) for given in inputs for v in _spread(given)}, network, inside, around)
     steps = walk.path(value, 0)
     return Chain(
         _counted(steps, around.loop if around is not None else None),
@@ -202,6 +202,7 @@ class _Walk:
     stops: set[int]
     network: Instance
     inside: Inside
+    around: Region | None
     known: dict[int, tuple[Step, ...]] = field(default_factory=dict)
     every: list[Step] = field(default_factory=list)
     users: dict[int, list[Step]] = field(default_factory=dict)
@@ -291,7 +292,11 @@ class _Walk:
         self, before: tuple[Step, ...], taken: Value | None, value: Result, layer: Instance
     ) -> tuple[Step, ...]:
         """The chain with a layer behind it, or with all that a module of the project's own does."""
-        times, exact = turns_of_making(layer, self.network)
+        times, exact = (
+            turns_of_making(layer, self.network, self.around)
+            if _is_chained(value, self.around)
+            else (1.0, True)
+        )
         kind = layer_name(layer.cls.name) if isinstance(layer.cls, External) else None
         chain = self.inside(layer) if kind is None else None
         self.whole = self.whole and (kind is not None or chain is not None)
@@ -312,6 +317,19 @@ class _Walk:
     def _use(self, taken: Value, step: Step) -> None:
         for part in {id(v): v for v in (*options(taken), *peel(taken))}:
             self.users.setdefault(part, []).append(step)
+
+
+def _is_chained(value: Result, around: Region | None) -> bool:
+    """Whether a layer that is applied in a loop takes what the turn before gave; else the turns stand side by side."""
+    region = value.region if isinstance(value.region, Region) else None
+    for outer in region.ancestors() if region is not None else ():
+        if outer is around:
+            return True
+        if outer.kind == "loop" and outer.node is not None:
+            given = value.node.arguments if isinstance(value.node, Call) else ()
+            names = {a.value.id for a in given if isinstance(a.value, Name)}
+            return isinstance(outer.node, (For, While)) and not names.isdisjoint(outer.node.body.assigned)
+    return True
 
 
 def _unfolded(layer: Instance, depth: int = 0) -> Iterator[Instance]:

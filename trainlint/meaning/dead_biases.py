@@ -49,7 +49,7 @@ def dead_biases(program: Program) -> list[DeadBiases]:
     for architecture in program.architectures:
         dead, others = _split(architecture.chain)
         alive |= others
-        if not architecture.is_pretrained and (architecture.event is None or architecture.trains):
+        if architecture.trains and not architecture.is_pretrained:
             candidates.append((architecture, dead))
     for architecture, dead in candidates:
         steps = [(step, norm) for step, norm in dead if id(_cst(step)) not in alive | said]

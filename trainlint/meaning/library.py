@@ -388,6 +388,7 @@ def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: 
     if not isinstance(inner, Instance):
         return None
     twin = Instance(inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic)
+    twin.loop = inner.loop  # its parts were made there
     twin.places.update(inner.places)
     machine.instances.append(twin)
     return twin

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.leaks import Leak
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.logarithms import LogOfProbability
+    from trainlint.meaning.lone_samples import LoneSamples
     from trainlint.meaning.mismatches import Mismatch
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
@@ -398,6 +399,12 @@ class Program:
         from trainlint.meaning.scales import flat_fillings
 
         return list(flat_fillings(self))
+
+    @cached_property
+    def lone_samples(self) -> list[LoneSamples]:
+        from trainlint.meaning.lone_samples import lone_samples
+
+        return list(lone_samples(self))
 
     @cached_property
     def saturations(self) -> list[Saturation]:

@@ -105,10 +105,17 @@ def _scaling(program: Program, architecture: Architecture) -> Scaling | None:
         if filling is None or gain is None:
             return None
         found.append((filling, step.times, gain))
-    if not found:
+    if not found or _is_compared(program, found[0][0]):
         return None
     growth = prod(gain ** min(times, 50.0) for _, times, gain in found)
     return Scaling(architecture, found[0][0], sum(times for _, times, _ in found), growth)
+
+
+def _is_compared(program: Program, filling: Filling) -> bool:
+    """Whether the layers of one place are filled in one way here and in another there: a lesson on starts."""
+    made = filling.layer.node
+    others = (f for f in program.fillings.values() if f.tensor == "weight" and f.layer.node is made)
+    return made is not None and len({(f.how, f.number) for f in others}) > 1
 
 
 def _activation(chain: Chain, step: Step) -> str:

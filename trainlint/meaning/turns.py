@@ -9,14 +9,17 @@ from trainlint.meaning.trace import Region
 from trainlint.meaning.values import External, Instance, Result, Sequence, Value, one
 
 
-def turns_of_making(layer: Instance, network: Instance | None) -> tuple[float, bool]:
+def turns_of_making(layer: Instance, network: Instance, around: Region | None) -> tuple[float, bool]:
     """How many layers one line made for a network, and whether that is known; else at least one.
 
-    Loops around the network itself (folds, trials) make further networks.
+    Loops around the network itself (folds, trials) make further networks; those `around` its forward pass train it,
+    wherever its constructor came to be looked into.
     """
     if layer.loop is None:
         return 1.0, True
-    outer = enclosing_loops(network.loop) if network is not None and network.loop is not None else []
+    outer = [
+        loop for region in (network.loop, around) if region is not None for loop in enclosing_loops(region)
+    ]
     total, exact = 1.0, True
     for loop in enclosing_loops(layer.loop):
         if any(loop is other for other in outer):

@@ -1,0 +1,152 @@
+"""How many samples a data set has, where the program says so: by its tables, its splits, or by what it is."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.objects import find_member
+from trainlint.meaning.sizes import rows_of
+from trainlint.meaning.values import (
+    Bound,
+    Class,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+)
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+# torchvision's data sets: samples that train, samples of the test.
+KNOWN: dict[str, tuple[int, int]] = {
+    "MNIST": (60_000, 10_000),
+    "FashionMNIST": (60_000, 10_000),
+    "KMNIST": (60_000, 10_000),
+    "CIFAR10": (50_000, 10_000),
+    "CIFAR100": (50_000, 10_000),
+}
+_DEEPEST = 6
+
+
+def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | None:
+    """The number of samples of a data set or of rows of a table; None where it is not known for sure."""
+    if data is None or depth > _DEEPEST:
+        return None
+    match one(data):
+        case Instance(cls=External(name=name)) as made:
+            return _of_library(program, made, name.rpartition(".")[2], depth)
+        case Instance(cls=Class()) as made:
+            return _of_own(program, made, depth)
+        case Item(source=Result(callee=External(name=name)) as split, key=Constant(value=int() as index)) if (
+            name.endswith(_SPLITS)
+        ):
+            return _of_split(program, split, name.rpartition(".")[2], index, depth)
+        case Result(callee=External(name=name), arguments=[first, *_]) if name in _KEEPING:
+            return samples_of(program, first, depth + 1)
+        case Result(callee=Member(receiver=inner, name=name)) if name in _SAME_ROWS:
+            return samples_of(program, inner, depth + 1)
+        case Result(callee=Member(name="fit_transform" | "transform"), arguments=[first, *_]):
+            return samples_of(program, first, depth + 1)
+        case Sequence(items=items, open=False, element=None) if items:
+            return len(items)
+    return rows_of(data)
+
+
+_SPLITS = ("random_split", "train_test_split")
+_KEEPING = frozenset(
+    "torch.tensor torch.Tensor torch.FloatTensor torch.LongTensor torch.from_numpy torch.as_tensor".split()
+)
+_SAME_ROWS = frozenset("float long double to astype numpy values unsqueeze cuda cpu type".split())
+
+
+def _of_library(program: Program, made: Instance, kind: str, depth: int) -> int | None:
+    given = made.arguments[0] if made.arguments else next(iter(made.keywords.values()), None)
+    if kind == "TensorDataset":
+        return samples_of(program, given, depth + 1)
+    if kind == "Subset":
+        indices = made.arguments[1] if len(made.arguments) > 1 else made.keywords.get("indices")
+        return _listed(indices)
+    if kind in KNOWN and isinstance(made.cls, External) and made.cls.name.startswith("torchvision."):
+        train = constant(
+            made.keywords.get("train", made.arguments[1] if len(made.arguments) > 1 else Constant(True))
+        )
+        return KNOWN[kind][0 if train else 1] if isinstance(train, bool) else None
+    return None
+
+
+def _listed(indices: Value | None) -> int | None:
+    """`range(1000)`, `list(range(100, 200))`, `[0, 1, 2]`."""
+    match one(indices) if indices is not None else None:
+        case Sequence(items=items, open=False, element=None):
+            return len(items)
+        case Result(callee=External(name="builtins.range"), arguments=parts):
+            bounds = [constant(part) for part in parts]
+            whole = [b for b in bounds if isinstance(b, int)]
+            if len(whole) < len(bounds) or len(whole) > 2:
+                return None
+            return whole[0] if len(whole) == 1 else whole[1] - whole[0]
+        case Result(callee=External(name="builtins.list"), arguments=[inner]):
+            return _listed(inner)
+    return None
+
+
+def _of_own(program: Program, made: Instance, depth: int) -> int | None:
+    """By the `__len__` of the project's own data set."""
+    found = find_member(made.cls, "__len__") if isinstance(made.cls, Class) else None
+    machine = program.reading.machine
+    if found is None or not isinstance(found[0], Function) or machine is None:
+        return None
+    with machine.unrecorded(), machine.apart():
+        length = machine.call(machine, Bound(found[0], made, found[1]), (), {}, None, None)
+    match one(length):
+        case Constant(value=int() as known, under=None):
+            return known
+        case Result(callee=External(name="builtins.len"), arguments=[inner]):
+            return samples_of(program, inner, depth + 1)
+        case Item(source=Member(receiver=inner, name="shape"), key=Constant(value=0)):
+            return samples_of(program, inner, depth + 1)
+    return None
+
+
+def _of_split(program: Program, split: Result, kind: str, index: int, depth: int) -> int | None:
+    if kind == "random_split" and len(split.arguments) > 1:
+        return _of_lengths(program, split, index, depth)
+    if kind == "train_test_split" and 0 <= index < 2 * len(split.arguments):
+        whole = samples_of(program, split.arguments[index // 2], depth + 1)
+        return _of_shares(split, whole, index % 2) if whole is not None else None
+    return None
+
+
+def _of_lengths(program: Program, split: Result, index: int, depth: int) -> int | None:
+    given = one(split.arguments[1])
+    if not isinstance(given, Sequence) or given.open or given.element is not None:
+        return None
+    lengths = [constant(item) for item in given.items]
+    if not -len(lengths) <= index < len(lengths):
+        return None
+    own = lengths[index]
+    if type(own) is int:
+        return own
+    whole = samples_of(program, split.arguments[0], depth + 1)
+    return floor(own * whole) if isinstance(own, float) and whole is not None and whole % 100 == 0 else None
+
+
+def _of_shares(split: Result, whole: int, part: int) -> int | None:
+    """scikit-learn rounds the test part up, and gives the rest to training."""
+    test, train = (split.keywords.get(name) for name in ("test_size", "train_size"))
+    if train is not None:
+        return None
+    share = constant(test) if test is not None else 0.25
+    if not isinstance(share, (int, float)):
+        return None
+    held_out = share if isinstance(share, int) else ceil(round(share * whole, 9))
+    return held_out if part else whole - held_out
