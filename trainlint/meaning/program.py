@@ -17,6 +17,7 @@ from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Instance
 
 if TYPE_CHECKING:
+    from trainlint.meaning.accumulation import Accumulation
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.augmented import Augmented
     from trainlint.meaning.checkpoints import Load
@@ -170,6 +171,13 @@ class Program:
         from trainlint.meaning.logarithms import logs_of_probabilities
 
         return logs_of_probabilities(self)
+
+    @cached_property
+    def unscaled_accumulations(self) -> list[Accumulation]:
+        """Steps on the sum of several batches' mean losses."""
+        from trainlint.meaning.accumulation import unscaled_accumulations
+
+        return unscaled_accumulations(self)
 
     @cached_property
     def misplaced_clips(self) -> list[MisplacedClip]:

@@ -49,11 +49,11 @@ def _is_one_of_several(test: Value, holds: bool) -> bool:
     match one(left):
         case Result(callee=External(name="operator.%"), arguments=(index, period)):
             every = number(period)
-            return every is not None and every[0] > 1 and _is_index(index)
-    return _is_index(left)
+            return every is not None and every[0] > 1 and is_index(index)
+    return is_index(left)
 
 
-def _is_index(value: Value) -> bool:
+def is_index(value: Value) -> bool:
     """What `enumerate` or `range` counts with, or that plus a constant."""
     match one(value):
         case Unknown(reason="index"):
@@ -61,5 +61,5 @@ def _is_index(value: Value) -> bool:
         case Item(source=Result(callee=External(name="builtins.range")), key=None):
             return True
         case Result(callee=External(name="operator.+" | "operator.-"), arguments=(inner, Constant())):
-            return _is_index(inner)
+            return is_index(inner)
     return False

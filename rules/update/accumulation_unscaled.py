@@ -1,0 +1,141 @@
+"""Each update is several times too large: accumulated gradients are added up, not averaged.
+
+`backward()` adds to `.grad`. A loop that steps every k batches to imitate a batch k times as large has to divide
+each loss by k, because the loss of the large batch would be a mean over all of it. Undivided, the gradient is
+k times that of the large batch. Plain SGD then takes steps k times as long as its learning rate says, clipping
+cuts every update, and weight decay weighs k times less.
+
+```python bad level=warning
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+data = TensorDataset(torch.randn(512, 20), torch.randint(0, 4, (512,)))
+loader = DataLoader(data, batch_size=16, shuffle=True)
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+for epoch in range(10):
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y)
+        loss.backward()  # lint: 8 batches
+        if (i + 1) % 8 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+```
+
+```python good
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+data = TensorDataset(torch.randn(512, 20), torch.randint(0, 4, (512,)))
+loader = DataLoader(data, batch_size=16, shuffle=True)
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+for epoch in range(10):
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y)
+        (loss / 8).backward()
+        if (i + 1) % 8 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+```
+
+## When it is fine
+
+Losses that are sums, or that are divided by the number of samples or tokens of the whole large batch. A rate
+that was divided by k, or gradients that are divided before the step. Engines that divide themselves (Accelerate,
+Lightning, DeepSpeed, the Hugging Face Trainer). Adam and its like divide by the size of the gradient and hardly
+notice: there it is only advice, for the sake of clipping and of `eps`.
+
+## Fix
+
+`(loss / k).backward()`. The fix does this; the rate may then have to grow, if it was tuned with the sums. Log the
+undivided loss.
+
+## How to see it
+
+Change k: the norm of the gradient grows with it. Experiment: the gradient of the first update against that of the
+mean over the same batches.
+
+## What it costs
+
+A network like the one above on noisy data of five classes, batches of 25, ten epochs, SGD with momentum, four
+seeds, CPU, k = 8. Rate 0.1: held-out accuracy 0.82 to 0.89 as sums, 0.87 to 0.94 as means. Rate 0.3: the loss
+explodes (5,000 and more), as means it is 0.03 to 0.08.
+
+## Options
+
+`scale-free`: optimizers that divide by the size of the gradient.
+
+## Sources
+
+Goyal et al., "Accurate, Large Minibatch SGD" (2017), section 3; PyTorch documentation, "Automatic Mixed Precision
+examples", section "Gradient accumulation"; gaozhihan/PreDiff pull request 33; fredzzhang/atlas pull request 26.
+"""
+
+from collections.abc import Iterator
+
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, text_of
+
+
+def check(program: Program, options: Options) -> Iterator[Finding]:
+    for sums in program.unscaled_accumulations:
+        kind = sums.update.optimizer.kind
+        under = f" (`{sums.under}`)" if sums.under else ""
+        yield Finding(
+            sums.backward.node,
+            f"`{text_of(sums.backward.node)}` adds up the mean losses of {sums.count} batches{under}, nothing divides the sum: `{text_of(sums.step.node)}` takes it for one",
+            because=[(sums.step.node, "steps on the sum")],
+            fix=sums.divided,
+            title=f"Divide the loss by {sums.count}",
+            level="advice" if not kind or kind in options.words("scale-free") else None,
+            known=sums.known,
+        )
+
+
+def symptom(written: Runs, control: Runs) -> Effect | None:
+    ratios = []
+    for run, other in zip(written, control, strict=False):
+        steps, means = run.near("step"), other.near("step")
+        if steps and means and means[0].number("gradient_norm"):
+            ratios.append(steps[0].number("gradient_norm") / means[0].number("gradient_norm"))
+    if not ratios or min(ratios) < 1.5:
+        return None
+    ratio = sum(ratios) / len(ratios)
+    said = f"the first update uses a gradient {ratio:.1f} times that of the mean over the same batches"
+    return Effect(said, {"ratio": ratio, "seeds": len(ratios)})
+
+
+rule = Rule(
+    check,
+    symptom,
+    level="warning",
+    fix="unsafe",
+    since="0.1",
+    needs=Needs(steps=3, seeds=2),
+    options={
+        "scale-free": Option(
+            (
+                "Adam",
+                "AdamW",
+                "NAdam",
+                "RAdam",
+                "Adamax",
+                "RMSprop",
+                "Adagrad",
+                "Adadelta",
+                "Adafactor",
+                "LAMB",
+                "Lion",
+            ),
+            "optimizers that divide by the size of the gradient, for which it is only advice",
+            "Kingma and Ba 2015, section 2.1: the update is invariant to rescaling of the gradient",
+        )
+    },
+    words=("backward",),
+)

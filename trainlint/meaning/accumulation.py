@@ -1,0 +1,193 @@
+"""Gradients that pile up over several batches before a step, and whether their sum is made a mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.diagnostic import Certainty
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.dataflow import is_of_unknown_criterion, operation, walk
+from trainlint.meaning.facts.losses import criterion
+from trainlint.meaning.flow import implied
+from trainlint.meaning.optimizers import number
+from trainlint.meaning.place import Change, replace, text_of
+from trainlint.meaning.rhythm import is_index
+from trainlint.meaning.roles import role
+from trainlint.meaning.syntax import Attribute, Binary, Call, Comparison, Expression, Literal, Name, Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.updates import Update
+from trainlint.meaning.values import Constant, External, Instance, Member, Result, Value, constant, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accumulation:
+    """An optimizer that steps every so many batches on the sum of their mean losses."""
+
+    update: Update
+    backward: Event
+    arm: Region  # the branch in which it steps
+    every: float | None  # batches to a step, None where that is not known
+    under: str | None  # the flag whose default that is
+
+    @property
+    def step(self) -> Event:
+        return self.update.event
+
+    @property
+    def known(self) -> Certainty:
+        return self.update.known
+
+    @property
+    def count(self) -> str:
+        """How the author writes the number of batches."""
+        written = self._period
+        return text_of(written) if written is not None else f"{self.every:g}" if self.every else "several"
+
+    @property
+    def divided(self) -> list[Change]:
+        """The edit that divides the loss by the number of batches."""
+        loss, period = _loss_expression(self.backward.node), self._period
+        if loss is None or not isinstance(period, (Name, Attribute, Literal)):
+            return []
+        if not self.update.movable(self.backward, self.update.event) or loss.unit is not period.unit:
+            return []
+        text = f"{text_of(loss)} / {text_of(period)}"
+        inside = isinstance(self.backward.node, Call) and bool(self.backward.node.arguments)
+        scaled = (
+            isinstance(self.backward.node, Call) and _is_receiver(self.backward.node, loss) and not inside
+        )
+        return [replace(loss, f"({text})" if scaled else text)]
+
+    @property
+    def _period(self) -> Expression | None:
+        match self.arm.test:
+            case Comparison(left=Binary(operator="%", right=period)):
+                return period
+        return None
+
+
+def _is_receiver(call: Call, loss: Expression) -> bool:
+    return isinstance(call.function, Attribute) and call.function.value.cst is loss.cst
+
+
+def _loss_expression(node: Node) -> Expression | None:
+    """`loss` of `loss.backward()` and of `scaler.scale(loss).backward()`."""
+    if not isinstance(node, Call) or not isinstance(node.function, Attribute) or node.arguments:
+        return None
+    match node.function.value:
+        case Name() | Attribute() as loss:
+            return loss
+        case Call(function=Attribute(name="scale"), arguments=(given,)):
+            return given.value
+    return None
+
+
+def unscaled_accumulations(program: Program) -> list[Accumulation]:
+    found: dict[int, Accumulation] = {}
+    if program.uses("accumulate", "no_sync_accumulate", "meta_lr", "inner_lr", "meta_optimizer"):
+        return []  # an engine counts, or the batches are tasks
+    for update in program.updates:
+        for arm, every, under in _rhythm(update):
+            backward = _piled_up(update, arm)
+            if (
+                backward is not None
+                and not is_in_unit_test(update.event)
+                and _is_plain_mean(update, backward)
+            ):
+                found.setdefault(id(update.node), Accumulation(update, backward, arm, every, under))
+    return list(found.values())
+
+
+def _rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]:
+    """The arms around a step that hold in one turn of several, and in one of how many."""
+    for arm in update.event.guards(update.loop):
+        match one(arm.truth) if arm.truth is not None and arm.holds else None:
+            case Result(
+                callee=External(name="operator.=="),
+                arguments=(
+                    Result(callee=External(name="operator.%"), arguments=(index, period)),
+                    Constant(under=None),
+                ),
+            ) if is_index(index):
+                every = number(period)
+                if every is None:
+                    yield arm, None, None
+                elif every[0] > 1 or every[1] is not None:
+                    yield arm, every[0], every[1]
+
+
+def _piled_up(update: Update, arm: Region) -> Event | None:
+    """The backward pass of every batch, whose gradients the guarded step uses and then clears."""
+    feeding = [b for b in update.backwards if b in update.before()]
+    if len(feeding) != 1 or feeding[0].region.inside(arm) or feeding[0].loop is not update.loop:
+        return None
+    backward = feeding[0]
+    if not implied(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
+        return None
+    if role(backward.detail[0]) == "engine" or backward.inputs:
+        return None
+    clears = [e for e in update.events if e.kind in ("zero_grad", "grad_write") and update.may_clear(e)]
+    after = [e for e in clears if e in update.after()]
+    if any(not e.region.inside(arm) for e in clears) or not after or len(after) < len(clears):
+        return None
+    return backward
+
+
+def _is_plain_mean(update: Update, backward: Event) -> bool:
+    """Whether the loss is the mean over a batch and nothing scales it, its gradients or the rate."""
+    rate = update.optimizer.rate
+    if backward.value is None or (rate is not None and any(_scales(v) for v in walk(rate))):
+        return False
+    if update.reads_gradients:
+        return False  # it may divide them
+    means = 0
+    for value in walk(backward.value, lambda v: not _is_loss(v)):
+        if _scales(value) or operation(value) in ("sum", "pow"):
+            return False
+        if _is_loss(value):
+            if not _is_mean(value):
+                return False
+            means += 1
+    return means > 0
+
+
+def _scales(value: Value) -> bool:
+    return operation(value) in (
+        "operator./",
+        "operator.//",
+        "div",
+        "div_",
+        "true_divide",
+        "operator.*",
+        "mul",
+        "mul_",
+    )
+
+
+def _is_loss(value: Value) -> bool:
+    """Whether a value is what a criterion gave, or a network that computes its own loss."""
+    if is_of_unknown_criterion(value) or operation(value) == "mean":
+        return True
+    if isinstance(value, Member) and value.name == "loss":
+        return isinstance(one(value.receiver), Result)
+    return isinstance(value, Result) and _fact(value) is not None
+
+
+def _fact(value: Result) -> object:
+    match value.callee:
+        case External(name=name) | Instance(cls=External(name=name)):
+            return criterion(name)
+    return None
+
+
+def _is_mean(value: Value) -> bool:
+    if not isinstance(value, Result):
+        return True
+    made = value.callee if isinstance(value.callee, Instance) else value
+    given = [made.keywords.get(name) for name in ("reduction", "size_average")]
+    return all(g is None or constant(g) == "mean" for g in given)
