@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.augmented import Augmented
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.clips import MisplacedClip
+    from trainlint.meaning.constants import WrongConstants
     from trainlint.meaning.copies import CopiedUnits
     from trainlint.meaning.courses import Course
     from trainlint.meaning.cuts import CutLoss
@@ -225,6 +226,13 @@ class Program:
         from trainlint.meaning.mismatches import mismatches
 
         return mismatches(self)
+
+    @cached_property
+    def wrong_constants(self) -> list[WrongConstants]:
+        """Normalisations whose numbers do not fit what comes before them."""
+        from trainlint.meaning.constants import wrong_constants
+
+        return wrong_constants(self)
 
     @cached_property
     def inferences(self) -> list[Evaluation]:

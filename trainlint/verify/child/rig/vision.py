@@ -118,8 +118,18 @@ def _compose(transforms: Any) -> Transform:
 
 
 def _normalize(mean: Any, std: Any, inplace: bool = False) -> Transform:
-    center, spread = (torch.tensor(values, dtype=torch.float32).reshape(-1, 1, 1) for values in (mean, std))
-    return Transform(lambda image: (image - center) / spread)
+    center, spread = (
+        torch.as_tensor(values, dtype=torch.float32).reshape(-1, 1, 1) for values in (mean, std)
+    )
+
+    def normalise(image: Any) -> Any:
+        if center.shape[0] not in (1, image.shape[0]):
+            raise RuntimeError(f"{center.shape[0]} means for {image.shape[0]} channels")
+        if bool((spread == 0).any()):
+            raise ValueError("std evaluated to zero")
+        return (image - center) / spread
+
+    return Transform(normalise)
 
 
 def _sized_at_random(size: Any = 224, *arguments: Any, **keywords: Any) -> Transform:
