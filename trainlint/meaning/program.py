@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.deep_plain import DeepPlain
     from trainlint.meaning.descents import Descent
     from trainlint.meaning.dropouts import ExtremeDropout
+    from trainlint.meaning.dying import LowBias, SteepCourse
     from trainlint.meaning.evaluation import Evaluation
     from trainlint.meaning.fine_tuning import FineTuning
     from trainlint.meaning.fits import Reader
@@ -421,6 +422,18 @@ class Program:
         from trainlint.meaning.lone_samples import lone_samples
 
         return list(lone_samples(self))
+
+    @cached_property
+    def low_biases(self) -> list[LowBias]:
+        from trainlint.meaning.dying import low_biases
+
+        return list(low_biases(self))
+
+    @cached_property
+    def steep_courses(self) -> list[SteepCourse]:
+        from trainlint.meaning.dying import steep_courses
+
+        return list(steep_courses(self))
 
     @cached_property
     def saturations(self) -> list[Saturation]:
