@@ -105,7 +105,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             overlap.node,
             f"{said}: its score says nothing about new data",
             because=[(overlap.trained_node, "trains on these samples")]
-            + ([(overlap.evaluated_node, "evaluates on them")] if overlap.by_loader else []),
+            + ([(overlap.evaluated_node, "evaluates on them")] if overlap.by_loader else [])
+            + ([(overlap.chosen_node, "chooses them")] if overlap.chosen_node is not None else []),
             fix=overlap.mended,
             title="Evaluate on the held-out data",
         )
@@ -144,5 +145,5 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=16, epochs=2, seeds=1),
-    words=("DataLoader",),
+    words=("DataLoader", "eval_dataset"),
 )

@@ -130,6 +130,11 @@ def attached(value: Value) -> bool | None:
     return _attached(value, {})
 
 
+def has_graph(value: Value) -> bool:
+    """Whether a backward pass may go on behind a value: not behind a target network's detached answer."""
+    return not isinstance(value, (Result, Member)) or attached(value) is not False
+
+
 Answers = dict[int, bool | None]  # by value, of this question; False while a value is being looked at
 
 

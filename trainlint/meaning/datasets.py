@@ -20,6 +20,7 @@ from trainlint.meaning.values import (
     Instance,
     Item,
     Mapping,
+    Member,
     Result,
     Sequence,
     Unknown,
@@ -124,7 +125,7 @@ def covers(trained: Part, judged: Part) -> bool:
         return False
     if len(judged.taken) > len(trained.taken):
         return False
-    return all(same(t, j) is True for t, j in zip(trained.taken, judged.taken, strict=False))
+    return all(_is_alike(t, j) for t, j in zip(trained.taken, judged.taken, strict=False))
 
 
 def is_same_data(first: Value, second: Value) -> bool:
@@ -176,7 +177,14 @@ def _is_alike(first: Value, second: Value) -> bool:
             return x.keys() == y.keys() and all(_is_alike(v, y[k]) for k, v in x.items())
         case Result(callee=External(name=x)), Result(callee=External(name=y)) if x == y and _is_pure(x):
             return len(a.arguments) == len(b.arguments) and all(map(_is_alike, a.arguments, b.arguments))
+        case Result(callee=Member(receiver=p, name=x)), Result(callee=Member(receiver=q, name=y)) if (
+            x == y and x in _COPYING
+        ):
+            return _is_alike(p, q)
     return same(a, b) is True
+
+
+_COPYING = frozenset("tolist copy numpy long clone to_list".split())
 
 
 def _is_pure(function: str) -> bool:

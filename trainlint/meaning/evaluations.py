@@ -414,8 +414,8 @@ def _is_judged(event: Event, loop: Region) -> bool:
         if other.value is not None and any(id(v) in outputs for v in walk(other.value)):
             return True
     node = loop.node
-    if isinstance(node, Comprehension) or is_step(node):
-        return True  # what the step of an engine gives goes to the metrics and handlers attached to it
+    if isinstance(node, (Comprehension, Define)) or is_step(node):
+        return True  # what the step of an engine or framework gives goes to metrics, logs and handlers
     if not isinstance(node, (For, While)):
         return False
     return not _JUDGING.isdisjoint(node.body.words) or not _JUDGING.isdisjoint(_words_around(event, loop))

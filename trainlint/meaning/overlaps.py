@@ -7,14 +7,29 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.claims import first_of_validation, name_given, says_held_out, says_training
+from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.datasets import Part, covers, is_same_data, part, part_of
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
+from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import Loader, TrainingLoader, loader, loaders_behind
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, qualified_name, replace
-from trainlint.meaning.syntax import Call, Define, Expression, For, Name, Node, While
+from trainlint.meaning.syntax import (
+    Assign,
+    Block,
+    Call,
+    Define,
+    Expression,
+    For,
+    Name,
+    Node,
+    Statement,
+    While,
+    With,
+    nodes_in,
+)
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Argument, Bound, Function, Instance, Item, Value, one
 from trainlint.records import dataclass
@@ -33,6 +48,7 @@ class Overlap:
     claim: str  # the name that says it
     trained_node: Node
     evaluated_node: Node
+    chosen_node: Node | None = None  # what says which samples are served
     mended: tuple[Change, ...] = ()
 
     @property
@@ -52,7 +68,30 @@ def overlaps(program: Program) -> list[Overlap]:
         overlap = _same_loader(program, evaluation, served[0]) or _own_loader(program, evaluation, served[0])
         if overlap is not None:
             found.setdefault(id(overlap.node), overlap)
+    for overlap in _by_trainers(program):
+        found.setdefault(id(overlap.node), overlap)
     return list(found.values())
+
+
+def _by_trainers(program: Program) -> Iterator[Overlap]:
+    """`Trainer(train_dataset=data["train"], eval_dataset=data["train"])` of transformers, where it evaluates."""
+    asked = any(not _EVERY_FEW.isdisjoint(made.keywords) for made in program.instances)
+    if not asked and not program.uses("evaluate"):
+        return
+    for made in program.instances:
+        given = {name: made.keywords.get(name) for name in ("train_dataset", "eval_dataset")}
+        trained, judged, call = given["train_dataset"], given["eval_dataset"], made.node
+        if not is_trainer(made) or trained is None or judged is None or not isinstance(call, Call):
+            continue
+        if not is_same_data(trained, judged) or any(operation(v) in _FEW for v in walk(judged)):
+            continue
+        written = {argument.keyword: argument.value for argument in call.arguments if argument.keyword}
+        if _ON_PURPOSE.isdisjoint(call.unit.body.words) and {*given} <= written.keys():
+            yield Overlap(call, "eval_dataset", written["train_dataset"], written["eval_dataset"])
+
+
+_EVERY_FEW = frozenset(("eval_strategy", "evaluation_strategy"))
+_FEW = frozenset("select shard take".split())  # a handful of samples, to see whether the code runs
 
 
 def served_to(event: Event) -> list[Loader]:
@@ -77,7 +116,8 @@ def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ove
         trained = part_of(training.loader)
         if trained is not None and _is_trained_by(training, evaluation) and covers(trained, judged):
             mended = tuple(_served_otherwise(program, served, judged))
-            return Overlap(served.node, claim, _node(training), evaluation.loop_node, mended)
+            chosen = getattr(one(served.argument("sampler") or served.value), "node", None)
+            return Overlap(served.node, claim, _node(training), evaluation.loop_node, chosen, mended)
     return None
 
 
@@ -104,7 +144,7 @@ def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ov
     if not claim or training is None or not isinstance(node, For):
         return None
     mended = [replace(node.iterable, name) for name in _unserved_loaders(program, node.iterable)]
-    return Overlap(node, claim, _node(training), node, tuple(mended[:1]))
+    return Overlap(node, claim, _node(training), node, None, tuple(mended[:1]))
 
 
 def _is_elsewhere(evaluation: Evaluation, other: Evaluation) -> bool:
@@ -116,12 +156,35 @@ def _words_about(evaluation: Evaluation) -> frozenset[str]:
     """The names in an evaluation's loop, and in the conditions that it is under."""
     node = evaluation.loop.node
     words = node.body.words if isinstance(node, (For, While)) else frozenset[str]()
+    if isinstance(node, For):
+        words |= frozenset(_made_of_what_it_counts(node))
     for region in evaluation.loop.ancestors():
         if region.kind == "call":
             break
         if region.kind == "arm" and region.test is not None:
             words |= {n.id for n in _names_in(region.test)}
     return words
+
+
+def _made_of_what_it_counts(loop: For) -> Iterator[str]:
+    """The names that the statements right behind a loop give to what it has counted: `val_acc = correct / total`."""
+    counted, passed = loop.body.assigned, False
+    for statement in _beside(loop):
+        passed = passed or _holds(statement, loop)
+        if passed and isinstance(statement, Assign) and statement.value is not None:
+            if any(name.id in counted for name in _names_in(statement.value)):
+                yield from (target.id for target in statement.targets if isinstance(target, Name))
+
+
+def _beside(loop: For) -> tuple[Statement, ...]:
+    """The statements of the block that holds a loop, or the `with` around it."""
+    blocks = (block for block in nodes_in(loop.unit.body) if isinstance(block, Block))
+    found = (block.statements for block in blocks if any(_holds(s, loop) for s in block.statements))
+    return max(found, key=len, default=())  # that of a `with` around it holds nothing else
+
+
+def _holds(statement: Statement, loop: For) -> bool:
+    return statement is loop or (isinstance(statement, With) and loop in statement.body.statements)
 
 
 def _names_in(test: Expression) -> Iterator[Name]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.dataflow import is_of_unknown_criterion, operation, walk
+from trainlint.meaning.dataflow import has_graph, is_of_unknown_criterion, operation, walk
 from trainlint.meaning.modules import has_weights, is_parameter
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.values import Argument, Free, Instance, Result, Value, one, options
 
 
-def models_behind(loss: Value) -> list[Value]:
-    """The modules with weights, or unknown callables, that a loss was computed with."""
+def models_behind(loss: Value, attached_only: bool = False) -> list[Value]:
+    """The modules with weights, or unknown callables, that a loss was computed with; or that it has a graph to."""
     found: list[Value] = []
-    for value in walk(loss):
+    for value in walk(loss, has_graph if attached_only else None):
         if not isinstance(value, Result):
             continue
         for callee in options(value.callee):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import attached, certainty, same, walk
+from trainlint.meaning.dataflow import certainty, has_graph, same, walk
 from trainlint.meaning.flow import enclosing_call, implications, of_kind
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.members import entry_of
@@ -16,7 +16,7 @@ from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training, needs_train_mode
 from trainlint.meaning.syntax import Attribute, Block, Call, Define, If, Name, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Class, Function, Instance, Member, Result, Sequence, Value, options
+from trainlint.meaning.values import Class, Function, Instance, Result, Sequence, Value, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -190,17 +190,12 @@ def _training_loop(program: Program, event: Event, through: dict[int, set[int]])
     for backward in of_kind(loop, "backward"):
         if id(backward) not in through:
             through[id(backward)] = (
-                set(map(id, walk(backward.value, _has_graph))) if backward.value is not None else set()
+                set(map(id, walk(backward.value, has_graph))) if backward.value is not None else set()
             )
     if all(given.isdisjoint(through[id(backward)]) for backward in of_kind(loop, "backward")):
         return None
     steps = of_kind(loop, "step")
     return loop if any(_may_train(program, step, event) for step in steps) else None
-
-
-def _has_graph(value: Value) -> bool:
-    """Whether a backward pass may go on behind a value: not behind a target network's detached answer."""
-    return not isinstance(value, (Result, Member)) or attached(value) is not False
 
 
 def _given(event: Event, value: Value) -> list[Value]:

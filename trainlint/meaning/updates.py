@@ -100,7 +100,7 @@ class Update:
                 return []
             clears = (event.kind == "zero_grad" and self.owns(event.target)) or self._nulls(event)
             if clears and self.always_with(event):
-                earlier = [b for b in before[:index] if b in self.backwards]
+                earlier = [b for b in before[:index] if b in self.backwards and self._reaches(b)]
                 return [(event, earlier[-1])] if earlier and not self._stepped(earlier[-1], event) else []
         return []
 
@@ -203,6 +203,15 @@ class Update:
             or any(same(r, o) is not False for r in reached for o in owned)
             or uses_weights(backward.value, owned)
         )
+
+    def _reaches(self, backward: Event) -> bool:
+        """Whether the loss has a graph to the optimizer's networks: the other network of a pair may be detached."""
+        models = self.optimizer.models
+        if backward.value is None or not models or not all(isinstance(one(m), Instance) for m in models):
+            return True
+        reached = models_behind(backward.value, attached_only=True)
+        owned = [m for model in models for m in nearest_parts(model)]
+        return not reached or any(same(r, o) is not False for r in reached for o in owned)
 
     @property
     def known(self) -> Certainty:
