@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.scales import FlatFilling, Scaling
     from trainlint.meaning.schedule_lengths import Misfit
     from trainlint.meaning.schedules import EarlySchedule
+    from trainlint.meaning.sequences import Misplaced
     from trainlint.meaning.shares import Share
     from trainlint.meaning.stuck import StuckForward
     from trainlint.meaning.unhandled import Unhandled
@@ -234,6 +235,13 @@ class Program:
         from trainlint.meaning.constants import wrong_constants
 
         return wrong_constants(self)
+
+    @cached_property
+    def misplaced(self) -> list[Misplaced]:
+        """Steps of pipelines of transforms in an order that cannot work."""
+        from trainlint.meaning.sequences import misplaced
+
+        return misplaced(self)
 
     @cached_property
     def inferences(self) -> list[Evaluation]:

@@ -55,3 +55,12 @@ IMAGENET = (
     (0.229, 0.224, 0.225),
 )  # what albumentations normalises with unless it is told otherwise
 TO_UNIT_RANGE = frozenset("ToTensor ConvertImageDtype ToFloat".split())  # bytes become numbers from 0 to 1
+
+NEEDS_TENSOR = frozenset(
+    "Normalize RandomErasing ConvertImageDtype LinearTransformation".split()
+)  # raise for pictures, in version 1
+NEEDS_PICTURE = frozenset("ToTensor PILToTensor".split())  # raise for tensors
+CLAMPING = frozenset("ColorJitter RandomAdjustSharpness".split())  # cut floats off at 0 and 1
+NEEDS_BYTES = frozenset(
+    "AutoAugment RandAugment TrivialAugmentWide AugMix RandomPosterize RandomEqualize".split()
+)  # of tensors

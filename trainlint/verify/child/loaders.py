@@ -75,6 +75,7 @@ class Loaders:
                 "prints": [round(value, 6) for value in (rows @ weights).tolist()],
                 "mean": float(rows.mean()),
                 "spread": spread,
+                "zeros": float((rows == 0).double().mean()),
             }
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ RANDOM = (
     "Elastic",
     "Gaussian",
 )
+CLAMPING = ("ColorJitter", "RandomAdjustSharpness")
 SIZED = {"Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop", "FiveCrop", "TenCrop"}
 
 
@@ -91,9 +92,16 @@ def _other(name: str) -> Any:
         raise AttributeError(name)
     if name[:1].islower():
         return Inert(name)
+    if name in CLAMPING:
+        return _clamping
     if name.startswith(RANDOM):
         return _drawing
     return lambda *arguments, **keywords: Transform(lambda image: image)
+
+
+def _clamping(*arguments: Any, **keywords: Any) -> Transform:
+    """What changes brightness: floats are cut off at 0 and 1, as the original does."""
+    return Transform(lambda image: (image * (0.8 + 0.4 * torch.rand(()))).clamp(0, 1))
 
 
 def _drawing(*arguments: Any, **keywords: Any) -> Transform:
