@@ -89,8 +89,8 @@ def _loss_expression(node: Node) -> Expression | None:
 
 def unscaled_accumulations(program: Program) -> list[Accumulation]:
     found: dict[int, Accumulation] = {}
-    if program.uses("accumulate", "no_sync_accumulate", "meta_lr", "inner_lr", "meta_optimizer"):
-        return []  # an engine counts, or the batches are tasks
+    if program.uses("accumulate", "meta_lr", "inner_lr", "meta_optimizer") or program.mentions("grad"):
+        return []  # an engine counts, the batches are tasks, or the gradients may be divided by hand
     for update in program.updates:
         for arm, every, under in _rhythm(update):
             backward = _piled_up(update, arm)
@@ -141,10 +141,8 @@ def _piled_up(update: Update, arm: Region) -> Event | None:
 def _is_plain_mean(update: Update, backward: Event) -> bool:
     """Whether the loss is the mean over a batch and nothing scales it, its gradients or the rate."""
     rate = update.optimizer.rate
-    if backward.value is None or (rate is not None and any(_scales(v) for v in walk(rate))):
+    if backward.value is None or _is_computed(rate, one(update.optimizer.value)):
         return False
-    if update.reads_gradients:
-        return False  # it may divide them
     means = 0
     for value in walk(backward.value, lambda v: not _is_loss(v)):
         if _scales(value) or operation(value) in ("sum", "pow"):
@@ -154,6 +152,16 @@ def _is_plain_mean(update: Update, backward: Event) -> bool:
                 return False
             means += 1
     return means > 0
+
+
+def _is_computed(rate: Value | None, optimizer: Value) -> bool:
+    """Whether a rate is written as a product or a quotient: it may allow for the sum."""
+    made = optimizer.node if isinstance(optimizer, Instance) else None
+    given = made.arguments if isinstance(made, Call) else ()
+    written = [a.value for n, a in enumerate(given) if a.keyword == "lr" or (n == 1 and not a.keyword)]
+    if any(isinstance(w, Binary) and w.operator in ("/", "*") for w in written):
+        return True
+    return rate is not None and any(_scales(v) for v in walk(rate))
 
 
 def _scales(value: Value) -> bool:
