@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.updates import Update
     from trainlint.meaning.values import Class
+    from trainlint.meaning.weights import Fitted
     from trainlint.project import Project
 
 
@@ -442,6 +443,19 @@ class Program:
         from trainlint.meaning.dying import steep_courses
 
         return list(steep_courses(self))
+
+    @cached_property
+    def fitted(self) -> list[Fitted]:
+        """The networks of known size that train on a known number of samples."""
+        from trainlint.meaning.weights import fitted
+
+        return list(fitted(self))
+
+    @cached_property
+    def unregularised(self) -> list[Fitted]:
+        from trainlint.meaning.weights import unregularised
+
+        return list(unregularised(self))
 
     @cached_property
     def saturations(self) -> list[Saturation]:

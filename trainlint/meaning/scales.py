@@ -126,7 +126,7 @@ def _activation(chain: Chain, step: Step) -> str:
 
 def _gain(filling: Filling, step: Step, activation: str) -> float | None:
     """How often as large the signal is behind a layer and its activation, on average."""
-    fan = _fans(step)
+    fan = fans(step)
     if fan is None or activation == "sigmoid":
         return None
     into, out = fan
@@ -143,7 +143,7 @@ def _has_gain(event: Event) -> bool:
     return bool(event.inputs) or "gain" in event.detail[1]
 
 
-def _fans(step: Step) -> tuple[int, int] | None:
+def fans(step: Step) -> tuple[int, int] | None:
     """How many inputs a unit has, and how many units take each input."""
     layer = step.layer
     if layer is None or "groups" in layer.keywords or "Transpose" in step.kind:

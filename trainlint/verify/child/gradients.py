@@ -198,6 +198,9 @@ def _hook_steps(record: Record, gradients: Gradients) -> None:
         data = record.note(
             "step", optimizer=record.number(optimizer), kind=type(optimizer).__name__, rates=rates
         )
+        data["decay"] = max(
+            (float(group.get("weight_decay", 0)) for group in optimizer.param_groups), default=0.0
+        )
         data.update(gradients.stepped(optimizer))
         data["closure"] = len(arguments) > 1 or bool(keywords.get("closure"))
 

@@ -1,0 +1,170 @@
+"""How many weights a network has, and whether anything keeps it from learning its samples by heart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.architectures import Architecture, is_other_field
+from trainlint.meaning.chains import Chain, Step
+from trainlint.meaning.courses import Course
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.dropouts import rate_of
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.loaders import TrainingLoader
+from trainlint.meaning.place import Change, replace, set_argument, text_of
+from trainlint.meaning.populations import samples_of
+from trainlint.meaning.scales import fans
+from trainlint.meaning.schedules import iterations
+from trainlint.meaning.syntax import Call, Node
+from trainlint.meaning.values import Class, External, Instance, Result, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_DECAYING = frozenset(("AdamW", "Lion", "LAMB", "Lamb", "SGDW"))
+_STOPPING = re.compile(
+    r"(?i)early|patience|best_|_best|\bbest\b|l1_|l2_|lambda|regulari[sz]|penalty|mixup|cutmix|augment|jitter|noise|smooth"
+)
+
+
+def weights_of(chain: Chain) -> float | None:
+    """How many weights the layers of a chain have; None where a size is not known."""
+    total = 0.0
+    for step in chain.every:
+        if step.mixes:
+            sizes = fans(step)
+            if sizes is None or not step.exact:
+                return None
+            total += sizes[0] * _units(step, sizes[1]) * step.times
+    return total
+
+
+def _units(step: Step, out: int) -> int:
+    """The number of units: `fans` counts a convolution's once for each place of its kernel."""
+    if step.kind == "Linear" or step.layer is None:
+        return out
+    given = step.layer.keywords.get(
+        "out_channels", step.layer.arguments[1] if len(step.layer.arguments) > 1 else None
+    )
+    found = one(given) if given is not None else None
+    return int(getattr(found, "value", out))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A network that trains on samples whose number is known."""
+
+    course: Course
+    architecture: Architecture
+    loader: TrainingLoader
+    weights: float
+    samples: int
+    epochs: tuple[float, str | None] | None
+
+    @property
+    def node(self) -> Node:
+        return self.course.node
+
+    @property
+    def share(self) -> float:
+        """Weights for each sample."""
+        return self.weights / max(1, self.samples)
+
+    @property
+    def decayed(self) -> list[Change]:
+        """The edit that lets the optimizer decay the weights."""
+        node = self.node
+        if not isinstance(node, Call):
+            return []
+        function = text_of(node.function)
+        if self.course.kind == "Adam" and function.endswith("optim.Adam"):
+            return [replace(node.function, function + "W")]
+        return [set_argument(node, "weight_decay", "5e-4")] if self.course.kind in ("SGD", "RMSprop") else []
+
+
+def fitted(program: Program) -> Iterator[Fitted]:
+    """The networks of known size whose training samples are counted."""
+    if is_other_field(program) or not program.courses:
+        return
+    for course in program.courses:
+        if course.is_pretrained or len(course.networks) != 1:
+            continue
+        for training in program.training_loaders:
+            loss = training.backward.value
+            architecture = next((a for a in program.architectures if a.network is course.networks[0]), None)
+            if architecture is None or not architecture.trains or not architecture.chain.whole:
+                continue
+            if loss is None or not any(v is architecture.value for v in walk(loss)):
+                continue
+            weights, samples = weights_of(architecture.chain), samples_of(program, training.loader.dataset)
+            if weights is None or samples is None or training.loader.open:
+                continue
+            loops = enclosing_loops(training.loop)
+            epochs = iterations(loops[1]) if len(loops) > 1 else None
+            yield Fitted(course, architecture, training, weights, samples, epochs)
+            break
+
+
+def unregularised(program: Program) -> Iterator[Fitted]:
+    """Of these the ones that nothing holds back: no decay, dropout, normalisation, augmentation or early end."""
+    for made in fitted(program):
+        if _decays(made.course) or made.architecture.chain.normalised or _drops(made.architecture.chain):
+            continue
+        if _stops(program) or _varies(program, made.loader):
+            continue
+        yield made
+
+
+def _decays(course: Course) -> bool:
+    return course.kind in _DECAYING or course.number("weight_decay", 0.0) != 0 or course.has_groups
+
+
+def _drops(chain: Chain) -> bool:
+    return any(rate_of(step) is not None or "rop" in step.kind for step in chain.every)
+
+
+def _stops(program: Program) -> bool:
+    """Whether the code speaks of an early end, of the best state, or of penalties and noise."""
+    if any(_STOPPING.search(word) for unit in program.units for word in unit.code_words):
+        return True
+    return any(
+        type(item).__name__ == "Leave" and getattr(item, "kind", "") == "break"
+        for root in program.roots
+        for item in _items(root)
+    )
+
+
+def _items(region: object) -> Iterator[object]:
+    for item in getattr(region, "items", ()):
+        yield item
+        yield from _items(item)
+
+
+def _varies(program: Program, training: TrainingLoader) -> bool:
+    """Whether samples change from epoch to epoch, or may do so: only plain tensors are sure not to."""
+    data = training.loader.dataset
+    for value in walk(data) if data is not None else ():
+        if isinstance(value, Instance):
+            if isinstance(value.cls, Class) or "transform" in value.keywords:
+                return True
+            if isinstance(value.cls, External) and value.cls.name.startswith(
+                ("torchvision.", "albumentations.")
+            ):
+                return True
+    return _is_drawn(training)
+
+
+def _is_drawn(training: TrainingLoader) -> bool:
+    """Whether the labels are drawn at random: a demonstration, with nothing to learn."""
+    data = one(training.loader.dataset) if training.loader.dataset is not None else None
+    labels = data.arguments[1:] if isinstance(data, Instance) else ()
+    return any(
+        isinstance(v, Result)
+        and isinstance(v.callee, External)
+        and v.callee.name in ("torch.randint", "torch.randn", "torch.rand")
+        for label in labels
+        for v in [one(label)]
+    )
