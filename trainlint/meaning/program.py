@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.schedules import EarlySchedule
     from trainlint.meaning.sequences import Misplaced
     from trainlint.meaning.shares import Share
+    from trainlint.meaning.skew import Skewed
     from trainlint.meaning.stuck import StuckForward
     from trainlint.meaning.unhandled import Unhandled
     from trainlint.meaning.unit import Unit
@@ -362,6 +363,13 @@ class Program:
         from trainlint.meaning.unhandled import unhandled
 
         return unhandled(self)
+
+    @cached_property
+    def skewed(self) -> list[Skewed]:
+        """Skewed classes that only accuracy judges."""
+        from trainlint.meaning.skew import skewed
+
+        return skewed(self)
 
     @cached_property
     def refits(self) -> list[Refit]:

@@ -23,6 +23,7 @@ FUNCTIONS = {
     "huber_loss": "huber",
     "kl_div": "kl_div",
 }
+MOST_LABELS, MOST_CLASSES = 4096, 10  # of one call, for the recall of each class
 RANGES = {
     "sigmoid": (0.0, 1.0),
     "softmax": (0.0, 1.0),
@@ -118,6 +119,7 @@ def _target_facts(target: Any, input: Any) -> dict[str, Any]:
         if input.shape == values.shape
         else -1.0,
         "accuracy": _accuracy(input, target, one_hot),
+        "recalls": _recalls(input, target),
     }
 
 
@@ -130,6 +132,23 @@ def _accuracy(input: Any, target: Any, one_hot: bool) -> float:
     if target.is_floating_point() or target.shape != input.shape[:1] + input.shape[2:]:
         return -1.0
     return float((input.argmax(1) == target).float().mean())
+
+
+def _recalls(input: Any, target: Any) -> list[float]:
+    """For each of a few classes that are there: the share of its samples that the scores give to it."""
+    if not target.numel() or target.numel() > MOST_LABELS or bool((target != target.round()).any()):
+        return []
+    if input.shape == target.shape and (input.dim() < 2 or input.shape[1] < 2):
+        probable = input.min() >= 0 and input.max() <= 1
+        said = (input > (0.5 if probable else 0.0)).long()
+    elif input.dim() == 2 and target.dim() == 1 and not target.is_floating_point():
+        said = input.argmax(1)
+    else:
+        return []
+    labels = target.long().unique().tolist()
+    if len(labels) > MOST_CLASSES:
+        return []
+    return [float((said[target == label] == label).float().mean()) for label in labels]
 
 
 def _reach(activation: str, target: Any) -> dict[str, Any]:
