@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
+from trainlint.meaning.optimizers import number
 from trainlint.meaning.values import Constant, External, Instance, Value, constant, one
 
 _DEEP = 10  # layers that a library's network has at least
@@ -95,3 +96,35 @@ def may_be_pretrained(model: Value) -> bool:
 def holds(model: Value, *names: str) -> bool:
     """Whether a network has one of torch.nn's layers of these names."""
     return any(named(layer) in names for layer in layers(model))
+
+
+_NORM_FIRST = {"TransformerEncoderLayer": 7, "TransformerDecoderLayer": 7, "Transformer": 11}
+
+
+def post_norm_layers(model: Value) -> int:
+    """How many transformer layers normalise behind their residual sums; 0 where that is not known."""
+    count = 0
+    for layer in layers(model):
+        name = named(layer)
+        if name == "Transformer" and _is_post_norm(layer):
+            count += _count(layer, "num_encoder_layers", 2, 6) + _count(layer, "num_decoder_layers", 3, 6)
+        elif name in ("TransformerEncoder", "TransformerDecoder"):
+            given = layer.arguments[:1] or tuple(v for k, v in layer.keywords.items() if k.endswith("_layer"))
+            inner = one(given[0]) if given else None
+            if isinstance(inner, Instance) and named(inner) in _NORM_FIRST and _is_post_norm(inner):
+                count += _count(layer, "num_layers", 1, 0)
+    return count
+
+
+def _is_post_norm(layer: Instance) -> bool:
+    if "**" in layer.keywords or len(layer.arguments) > _NORM_FIRST[named(layer)]:
+        return False
+    return constant(layer.keywords.get("norm_first", Constant(False))) is False
+
+
+def _count(layer: Instance, keyword: str, position: int, default: int) -> int:
+    given = layer.keywords.get(
+        keyword, layer.arguments[position] if len(layer.arguments) > position else None
+    )
+    known = number(given) if given is not None else (float(default), None)
+    return int(known[0]) if known is not None else 0

@@ -5,21 +5,21 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.architecture import depth, holds, may_be_pretrained
+from trainlint.meaning.architecture import depth, holds, may_be_pretrained, post_norm_layers
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import same
 from trainlint.meaning.flow import enclosing_loops
-from trainlint.meaning.given import given_at
+from trainlint.meaning.given import give, given_at
 from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
-from trainlint.meaning.place import Change, replace
+from trainlint.meaning.place import Change, insert_after, replace, text_of
 from trainlint.meaning.rates import DEFAULT_RATES
 from trainlint.meaning.schedules import amount, is_reinforcement, iterations
-from trainlint.meaning.syntax import Literal, Node
+from trainlint.meaning.syntax import Call, Literal, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.updates import Update
+from trainlint.meaning.updates import Update, stepped_node
 from trainlint.meaning.values import (
     Constant,
     External,
@@ -127,6 +127,32 @@ class Course:
         known = number(given)
         return known[0] if known is not None else None
 
+    def of_class(self, name: str, rate: str) -> list[Change]:
+        """The edit that takes another optimizer of torch, with a rate that fits it."""
+        call = self.node
+        if not isinstance(call, Call) or not {*self.made.keywords} <= {"lr", "params", "weight_decay"}:
+            return []
+        written = text_of(call.function)
+        if not written.endswith(f".{self.kind}") or len(self.made.arguments) > 2:
+            return []
+        return [replace(call.function, written.removesuffix(self.kind) + name), give(call, "lr", rate, 1)]
+
+    @property
+    def with_warmup(self) -> list[Change]:
+        """The edit that raises the rate over the first hundred steps, where no other schedule drives it."""
+        scope = self.node.unit.scope
+        if scope is None or not isinstance(scope.names.get("torch"), External) or self.schedules:
+            return []
+        if (
+            self.update is None
+            or self.node.unit is not self.step.node.unit
+            or not isinstance(self.step.node, Call)
+        ):
+            return []
+        text = text_of(stepped_node(self.step))
+        line = f"warmup = torch.optim.lr_scheduler.LinearLR({text}, start_factor=0.01, total_iters=100)"
+        return [insert_after(self.node, line), insert_after(self.step.node, "warmup.step()")]
+
     @staticmethod
     def said(known: Known) -> str:
         """The words that name the flag whose default a number is."""
@@ -153,6 +179,16 @@ class Course:
             holds(network, "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
             for network in self.networks
         )
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether a network looks rows up, whose gradients are sparse."""
+        return any(holds(network, "Embedding", "EmbeddingBag") for network in self.networks)
+
+    @cached_property
+    def post_norm_layers(self) -> int:
+        """How many transformer layers of its networks normalise behind their residual sums."""
+        return sum(map(post_norm_layers, self.networks))
 
     @property
     def is_compared(self) -> bool:
@@ -210,7 +246,9 @@ class Course:
         """How often the loop around the batches runs."""
         if isinstance(self.step.detail, Fitted):
             return number(self.step.detail.epochs)
-        return iterations(self.loops[1]) if len(self.loops) > 1 else None
+        if len(self.loops) < 2 or (self.made.loop is not None and self.made.loop.inside(self.loops[1])):
+            return None  # or made anew in each of them
+        return iterations(self.loops[1])
 
     @property
     def epochs_node(self) -> Node | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.accumulation import Accumulation
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.augmented import Augmented
+    from trainlint.meaning.budgets import Budget, Enlarged
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.clips import MisplacedClip
     from trainlint.meaning.constants import WrongConstants
@@ -309,6 +310,20 @@ class Program:
         from trainlint.meaning.plateaus import plateaus
 
         return plateaus(self)
+
+    @cached_property
+    def budgets(self) -> list[Budget]:
+        """The runs from new weights whose number of updates is known."""
+        from trainlint.meaning.budgets import budgets
+
+        return budgets(self)
+
+    @cached_property
+    def enlarged_batches(self) -> list[Enlarged]:
+        """The runs whose batch grows with the number of devices, and whose rate does not."""
+        from trainlint.meaning.budgets import enlarged
+
+        return enlarged(self)
 
     @cached_property
     def misfit_schedules(self) -> list[Misfit]:

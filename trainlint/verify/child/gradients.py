@@ -114,6 +114,17 @@ class Gradients:
                     trace.fresh, trace.carried = None, 0.0
 
 
+def effective(optimizer: Any) -> float:
+    """The median rate behind the sums of squares that Adagrad keeps; 0 of optimizers that keep none."""
+    kept = [
+        group["lr"] / (look(optimizer.state[p]["sum"]).sqrt() + 1e-10)
+        for group in optimizer.param_groups
+        for p in group["params"]
+        if "sum" in optimizer.state.get(p, ())
+    ]
+    return float(torch.cat(kept).median()) if kept else 0.0
+
+
 def norm(samples: Iterable[Any]) -> float:
     return math.sqrt(sum(float(sample.square().sum()) for sample in samples if sample is not None))
 
@@ -208,6 +219,7 @@ def _hook_steps(record: Record, gradients: Gradients) -> None:
         gradients.forget(optimizer)
         if record.events and record.events[-1]["kind"] == "step":
             record.events[-1]["data"]["moved"] = gradients.moved(optimizer)
+            record.events[-1]["data"]["effective"] = effective(optimizer)
         record.steps += 1
 
     register_optimizer_step_pre_hook(before)

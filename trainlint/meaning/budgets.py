@@ -1,0 +1,127 @@
+"""How many updates a run comes to: epochs, batches per epoch, samples."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.courses import Course, Known
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.loaders import Loader, loader
+from trainlint.meaning.noise import is_noise
+from trainlint.meaning.optimizers import number
+from trainlint.meaning.place import Change, replace, text_of
+from trainlint.meaning.populations import samples_of
+from trainlint.meaning.syntax import Call, For, Node
+from trainlint.meaning.values import Constant, External, Member, Result, Value
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_TRIALS = ("test", "demo", "smoke", "tutorial", "quickstart", "toy", "sanity", "debug")
+_WORLD = frozenset(
+    "torch.cuda.device_count torch.distributed.get_world_size horovod.torch.size torch.xpu.device_count".split()
+)
+_WORLD_ATTRIBUTES = ("num_processes", "world_size")
+
+
+@dataclass(frozen=True, eq=False)
+class Budget:
+    """A course whose number of updates is known."""
+
+    course: Course
+    epochs: Known
+    samples: int
+    batch: int
+
+    @property
+    def batches(self) -> int:
+        return math.ceil(self.samples / self.batch)
+
+    @property
+    def updates(self) -> int:
+        return round(self.epochs[0]) * self.batches
+
+    @property
+    def node(self) -> Node:
+        found = self.course.epochs_node
+        return found if found is not None else self.course.node
+
+    def for_epochs(self, count: int) -> list[Change]:
+        """An edit that runs so many epochs: for the experiment only."""
+        loop = self.node
+        if not isinstance(loop, For) or not isinstance(loop.iterable, Call):
+            return []
+        return (
+            [replace(loop.iterable, f"range({count})")] if text_of(loop.iterable.function) == "range" else []
+        )
+
+
+def budgets(program: Program) -> list[Budget]:
+    """The runs from new weights whose length, data and batches are known; none of a trial, or of noise."""
+    found = [_budget(course) for course in program.courses]
+    return [budget for budget in found if budget is not None]
+
+
+def _budget(course: Course) -> Budget | None:
+    served = training_loader(course)
+    if served is None or served.open or course.epochs is None or course.is_pretrained or not course.networks:
+        return None
+    if any(word in course.node.unit.path.rpartition("/")[2].lower() for word in _TRIALS):
+        return None
+    given = served.argument("batch_size")
+    batch = number(given) if given is not None else (1.0, None)
+    data = served.dataset
+    if data is None or batch is None or batch[0] < 1 or is_noise(data) or len(course.loops) != 2:
+        return None
+    count = samples_of(course.program, data)
+    return Budget(course, course.epochs, count, round(batch[0])) if count else None
+
+
+def training_loader(course: Course) -> Loader | None:
+    """The loader whose batches the innermost loop goes through."""
+    source = course.loops[0].iterable if course.loops else None
+    return loader(source) if source is not None else None
+
+
+@dataclass(frozen=True, eq=False)
+class Enlarged:
+    """A course whose batch grows with the number of devices."""
+
+    course: Course
+    loader: Loader
+
+
+def enlarged(program: Program) -> list[Enlarged]:
+    """The courses whose batch is multiplied by the number of devices, while the rate is a plain number."""
+    found = []
+    for course in program.courses:
+        served = training_loader(course)
+        size = served.argument("batch_size") if served is not None else None
+        if served is not None and size is not None and course.rate is not None and _grows(size):
+            if not any(map(_is_world, walk(course.optimizer.rate or Constant(0)))):
+                found.append(Enlarged(course, served))
+    return found
+
+
+def _grows(size: Value) -> bool:
+    """`64 * torch.cuda.device_count()`."""
+    for value in walk(size, limit=60):
+        if (
+            isinstance(value, Result)
+            and isinstance(value.callee, External)
+            and value.callee.name == "operator.*"
+        ):
+            if any(map(_is_world, (v for given in value.arguments for v in walk(given, limit=30)))):
+                return True
+    return False
+
+
+def _is_world(value: Value) -> bool:
+    match value:
+        case Result(callee=External(name=name)):
+            return name in _WORLD
+        case Member(name=name):
+            return name in _WORLD_ATTRIBUTES
+    return False
