@@ -89,9 +89,11 @@ def _loss_expression(node: Node) -> Expression | None:
 
 def unscaled_accumulations(program: Program) -> list[Accumulation]:
     found: dict[int, Accumulation] = {}
-    if program.uses("accumulate", "meta_lr", "inner_lr", "meta_optimizer") or program.mentions("grad"):
-        return []  # an engine counts, the batches are tasks, or the gradients may be divided by hand
+    if program.uses("accumulate", "meta_lr", "inner_lr", "meta_optimizer"):
+        return []  # an engine counts, or the batches are tasks
     for update in program.updates:
+        if "grad" in program.words(update.node.unit):
+            continue  # the gradients may be divided by hand
         for arm, every, under in _rhythm(update):
             backward = _piled_up(update, arm)
             if (
@@ -123,7 +125,7 @@ def _rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]
 
 def _piled_up(update: Update, arm: Region) -> Event | None:
     """The backward pass of every batch, whose gradients the guarded step uses and then clears."""
-    feeding = [b for b in update.backwards if b in update.before()]
+    feeding = [b for b in update.feeding if b in update.before()]
     if len(feeding) != 1 or feeding[0].region.inside(arm) or feeding[0].loop is not update.loop:
         return None
     backward = feeding[0]

@@ -127,7 +127,7 @@ def misplaced_clips(program: Program) -> list[MisplacedClip]:
 
 def _judged(update: Update, clip: Event, updates: list[Update]) -> tuple[str, Event | None]:
     """What is wrong with a clip for an update, "fine" where it does what it should, "" where that is not known."""
-    feeding = _feeding(update)
+    feeding = update.feeding
     if update.is_closure or not feeding or _cannot_meet(clip, update.event):
         return "", None
     if _is_of_others(update, clip, updates):
@@ -140,14 +140,6 @@ def _judged(update: Update, clip: Event, updates: list[Update]) -> tuple[str, Ev
     if not passed:
         return ("before", feeding[0]) if _comes_too_early(update, clip, feeding[0]) else ("", None)
     return "scaled" if _is_unscaled_later(update, clip, passed[-1]) else "fine", passed[-1]
-
-
-def _feeding(update: Update) -> list[Event]:
-    """The backward passes for this step; where it is the only one of its loop, any of them."""
-    steps = [e for e in update.events if e.kind == "step"]
-    if update.backwards or not all(same(e.target, update.optimizer.value) for e in steps):
-        return update.backwards
-    return [e for e in update.events if e.kind == "backward" and not exclusive(e, update.event)]
 
 
 def _in_steps_alone(program: Program) -> list[MisplacedClip]:

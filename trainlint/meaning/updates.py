@@ -191,6 +191,14 @@ class Update:
             self.fed_by = [e for e in passes if self._feeds(e) and not teaches_nothing(e)]
         return self.fed_by
 
+    @property
+    def feeding(self) -> list[Event]:
+        """The same, but where this step is the only one of its loop any of the backward passes."""
+        steps = (e for e in self.events if e.kind == "step")
+        if self.backwards or not all(same(e.target, self.optimizer.value) for e in steps):
+            return self.backwards
+        return [e for e in self.events if e.kind == "backward" and not exclusive(e, self.event)]
+
     def _feeds(self, backward: Event) -> bool:
         """Whether the loss may send gradients to this optimizer's parameters."""
         models = self.optimizer.models
