@@ -134,11 +134,15 @@ rule = Rule(
     needs=Needs(steps=20, epochs=2, seeds=1),
     options={
         "min-weights-per-sample": Option(
-            20, "fewer are not reported", "bench/memorising.py: at 9 the held-out loss has risen by half already"
+            20,
+            "fewer are not reported",
+            "bench/memorising.py: at 9 the held-out loss has risen by half already",
         ),
         "max-samples": Option(5000, "larger data sets are not reported", "Srivastava et al. 2014, figure 10"),
         "min-epochs": Option(
-            20, "shorter runs are not reported", "bench/memorising.py: after six epochs large networks do best"
+            20,
+            "shorter runs are not reported",
+            "bench/memorising.py: after six epochs large networks do best",
         ),
     },
     words=("DataLoader",),

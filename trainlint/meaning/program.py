@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.updates import Update
     from trainlint.meaning.values import Class
     from trainlint.meaning.weights import Fitted
+    from trainlint.meaning.widths import Width
     from trainlint.project import Project
 
 
@@ -479,6 +480,13 @@ class Program:
         from trainlint.meaning.weights import unregularised
 
         return list(unregularised(self))
+
+    @cached_property
+    def widths(self) -> list[Width]:
+        """The hidden layers of networks on vectors."""
+        from trainlint.meaning.widths import widths
+
+        return list(widths(self))
 
     @cached_property
     def saturations(self) -> list[Saturation]:

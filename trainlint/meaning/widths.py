@@ -1,0 +1,90 @@
+"""Hidden layers whose width is out of proportion to what goes into the network and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.architectures import Architecture, is_other_field
+from trainlint.meaning.chains import Step
+from trainlint.meaning.facts.layers import MIXING
+from trainlint.meaning.given import give
+from trainlint.meaning.place import Change
+from trainlint.meaning.scales import fans
+from trainlint.meaning.syntax import Node
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Width:
+    """A hidden linear layer between the `inputs` and the `outputs` of its network."""
+
+    architecture: Architecture
+    step: Step
+    next: Step
+    units: int
+    inputs: int
+    outputs: int
+
+    @property
+    def node(self) -> Node:
+        assert self.step.made is not None
+        return self.step.made
+
+    def resized(self, units: int) -> list[Change]:
+        """The edit that gives the layer another width, and the next one as many inputs."""
+        if self.next.made is None:
+            return []
+        return [
+            give(self.node, "out_features", str(units), 1),
+            give(self.next.made, "in_features", str(units), 0),
+        ]
+
+
+def widths(program: Program) -> Iterator[Width]:
+    """The hidden layers of trained networks on vectors, each between plain activations and once by its place."""
+    if is_other_field(program):
+        return
+    said: set[int] = set()
+    for architecture in program.architectures:
+        if architecture.trains and not architecture.is_pretrained:
+            for width in _of(architecture):
+                if id(width.node.cst) not in said:
+                    said.add(id(width.node.cst))
+                    yield width
+
+
+def _of(architecture: Architecture) -> Iterator[Width]:
+    chain = architecture.chain
+    if not chain.whole or chain.adds or chain.joins or chain.gates:
+        return
+    mixing = chain.mixing
+    if len(mixing) < 2 or any(step.kind != "Linear" for step in mixing) or not _is_of_vectors(architecture):
+        return
+    sizes = [fans(step) for step in mixing]
+    if None in sizes or sizes[0] is None or sizes[-1] is None:
+        return
+    inputs, outputs = sizes[0][0], sizes[-1][1]
+    for step, size, following in zip(mixing, sizes, mixing[1:], strict=False):
+        if size is not None and step.times == following.times == 1 and step.made is not None:
+            if _is_rectified(architecture, step):
+                yield Width(architecture, step, following, size[1], inputs, outputs)
+
+
+def _is_of_vectors(architecture: Architecture) -> bool:
+    """Whether all that works on the input before the last layer is linear layers and what goes with them."""
+    return not any(
+        step.kind in MIXING and step.kind != "Linear" for step in architecture.chain.every
+    ) and not any(
+        step.kind in ("Embedding", "EmbeddingBag", "LSTM", "GRU", "RNN") for step in architecture.chain.every
+    )
+
+
+def _is_rectified(architecture: Architecture, step: Step) -> bool:
+    """Whether an activation stands behind the layer: without one it is a factor of a larger matrix."""
+    steps = architecture.chain.steps
+    behind = steps[steps.index(step) + 1 :]
+    return any(s.activates for s in behind[: next((i for i, s in enumerate(behind) if s.mixes), 0)])
