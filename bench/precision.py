@@ -38,6 +38,7 @@ ROUNDS |= {
     **dict.fromkeys(("t69", "t70", "t71", "t72", "t73", "t74"), "sixteenth"),
     **dict.fromkeys(("t75", "t76", "t77", "t78"), "seventeenth"),
     **dict.fromkeys(("t79", "t80", "t81", "t82"), "eighteenth"),
+    **dict.fromkeys(("t83", "t84"), "nineteenth"),
 }
 
 
