@@ -101,6 +101,9 @@ def _method(reader: Reader, value: Result, receiver: Value, name: str, view: Vie
     if name in ("sample", "head", "tail"):
         return _sampled(reader, value, receiver, view)
     own = reader.table(receiver, view)
+    made = reader.log.inner.get(id(value))
+    if made is not None:
+        own = own.with_fits(reader.table(made, View(view.at)).fits)
     given = reader.union([*value.arguments, *_inputs(value)], view.of(view.column))
     if name not in _JOINING and own.rows:
         return own.with_fits(given.fits)

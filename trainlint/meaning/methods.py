@@ -90,6 +90,8 @@ def call_method(
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     machine.tables.note_call(result, name, machine.steps)
+    if name == "apply" and machine.tables.wanted:
+        _apply_to_columns(machine, result, receiver, arguments, keywords)
     if node is not None and _could_do_anything(receiver, name):
         machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
     return result
@@ -108,6 +110,19 @@ def _is_of_layer(tensor: Value) -> bool:
         case Item(source=Result(callee=Member(name="parameters" | "named_parameters"))):
             return True
     return False
+
+
+def _apply_to_columns(
+    machine: Machine, result: Result, table: Value, arguments: Arguments, keywords: Keywords
+) -> None:
+    """`table.apply(scaled)`: what the function makes of a column; along the rows it is each row's own."""
+    function = one(arguments[0]) if arguments else None
+    along = constant(keywords.get("axis", arguments[1] if len(arguments) > 1 else NONE))
+    if not isinstance(function, Function) or along not in (None, 0, "index"):
+        return
+    column = Item(table, Unknown("column", result.node), result.node, machine.steps)
+    with machine.unrecorded():
+        machine.tables.inner[id(result)] = machine.call(machine, function, (column,), {}, result.node, None)
 
 
 def device_of(callee: Member, arguments: Arguments, keywords: Keywords) -> Value | None:

@@ -10,6 +10,7 @@ from trainlint.meaning.shaped import NOTHING, Fit, Table, View
 from trainlint.meaning.tables import column_of
 from trainlint.meaning.values import (
     Argument,
+    Choice,
     Constant,
     External,
     Free,
@@ -18,6 +19,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Sequence,
+    Unknown,
     Value,
     one,
     options,
@@ -103,8 +105,10 @@ def index_of(key: Value | None) -> Value | None:
 def names_columns(key: Value) -> bool:
     """Whether a key takes columns, each of them whole."""
     match key:
-        case Constant(value=str()):
+        case Constant(value=str()) | Unknown(reason="column"):
             return True
+        case Choice():  # one after the other of a list of names
+            return all(names_columns(option) for option in options(key))
         case Sequence(items=items, element=element):
             inner = [one(v) for v in (*items, *([element] if element is not None else []))]
             return not any(isinstance(v, Constant) and isinstance(v.value, (int, bool)) for v in inner)

@@ -40,7 +40,7 @@ class Refit:
     @property
     def is_certain(self) -> bool:
         """Whether the two fits surely differ; numbers for labels do only where a class is missing."""
-        return self.fit.kind != "labels"
+        return self.fit.kind != "labels" and not self.fit.by_hand
 
     @property
     def edits(self) -> list[Change]:
@@ -66,8 +66,6 @@ def refits(program: Program) -> list[Refit]:
     """One for each call."""
     reader = program.table_reader
     fitted = list(_fitted(reader))
-    if len(fitted) < 2:
-        return []
     found: dict[s.Node, Refit] = {}
     divided, used = splits(reader), list(uses(reader))
     for one in fitted:
@@ -82,7 +80,22 @@ def refits(program: Program) -> list[Refit]:
             ):
                 if again or _is_used(one.fit, used) or one.fit.kind in _FOR_MODELS:
                     found[one.fit.node] = Refit(one.fit, other.fit, again)
-    return sorted(found.values(), key=lambda refit: refit.fit.at)
+    return sorted([*found.values(), *_by_hand(used, divided)], key=lambda refit: refit.fit.at)
+
+
+def _by_hand(used: list[Use], divided: list[Split]) -> Iterator[Refit]:
+    """`(test - test.mean()) / test.std()` beside the same of the training part: one for each test part."""
+    learnt = [fit for use in used if use.trains for fit in use.table.fits if fit.by_hand]
+    judged = [fit for use in used if not use.trains for fit in use.table.fits if fit.by_hand]
+    said: set[int] = set()
+    for split in divided:
+        for mine in sorted(set(judged), key=lambda fit: fit.at):
+            other = next(
+                (fit for fit in learnt if fit.kind == mine.kind and covers(split.train, fit.rows)), None
+            )
+            if other is not None and covers(split.test, mine.rows) and id(split.node.cst) not in said:
+                said.add(id(split.node.cst))
+                yield Refit(mine, other, False)
 
 
 _FOR_MODELS = frozenset(("scaler", "imputer", "vocabulary", "feature selection"))

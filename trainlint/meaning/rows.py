@@ -141,6 +141,8 @@ def signature(value: Value, depth: int = 0) -> str:
             return f"{signature(receiver, depth + 1)}.{name}"
         case Item(source=source, key=key) if key is not None:
             return f"{signature(source, depth + 1)}[{signature(key, depth + 1)}]"
+        case Result(callee=External(name="builtins.len"), arguments=(part,)) if _head_of(part) is not None:
+            return _head_of(part) or ""
         case Result(callee=External(name="operator.unary-"), arguments=(inner,)):
             return f"-{signature(inner, depth + 1)}"
         case Result(callee=callee, arguments=arguments) if isinstance(callee, (External, Member)):
@@ -151,3 +153,14 @@ def signature(value: Value, depth: int = 0) -> str:
         case Sequence(items=items, element=None) if items:
             return f"[{','.join(signature(item, depth + 1) for item in items)}]"
     return f"#{id(value)}"
+
+
+def _head_of(part: Value) -> str | None:
+    """How many rows `table[:n]` has: the `train` that is `table[:len(train)]` is as long as it was."""
+    match one(part):
+        case Item(key=Result(callee=External(name="builtins.slice"), arguments=(lower, upper, step))):
+            if signature(lower) == signature(step) == "None" and not signature(upper).startswith(
+                ("-", "None")
+            ):
+                return signature(upper)
+    return None

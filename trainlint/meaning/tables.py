@@ -53,6 +53,9 @@ class Tables:
     calls: list[Result] = field(default_factory=list)
     parts: list[Item] = field(default_factory=list)
     fills: dict[int, list[Fill]] = field(default_factory=dict)
+    inner: dict[int, Value] = field(
+        default_factory=dict
+    )  # what `table.apply(f)` makes of a column, by the call
     held: list[Value] = field(
         default_factory=list
     )  # what has fills stays alive, so that its id stays its own

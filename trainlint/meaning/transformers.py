@@ -81,7 +81,11 @@ def parts_of(value: Value) -> list[Value]:
     found: list[Value] = []
     given = [
         *value.arguments,
-        *(value.keywords[k] for k in ("steps", "transformers", "features") if k in value.keywords),
+        *(
+            value.keywords[k]
+            for k in ("steps", "transformers", "transformer_list", "features")
+            if k in value.keywords
+        ),
     ]
     for argument in given:
         inner = one(argument)
