@@ -1,4 +1,4 @@
-"""The steps of a pipeline stand in an order in which one gets what it cannot take, and raises or ruins the image.
+"""The steps of a pipeline stand in an order in which one gets what it cannot take: it raises or spoils images.
 
 Transforms are made for pictures, for bytes or for floats from 0 to 1, and few of them check which they get.
 `ColorJitter` keeps floats between 0 and 1: behind `Normalize`, which makes about half of all values negative,

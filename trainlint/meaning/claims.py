@@ -17,7 +17,7 @@ _NOUNS = "(?:data)?(?:loader|set|data|ds|dl|iter|iterator|gen|generator)?s?"
 _HELD_OUT = re.compile(
     rf"(?:val|valid|validation|validate|dev|test|testing|eval|evaluation|holdout|heldout){_NOUNS}"
 )
-_VALIDATION = re.compile(rf"(?:val|valid|validation|dev|holdout|heldout){_NOUNS}")
+_VALIDATION = re.compile(rf"(?:val|valid|validation|validate|dev|holdout|heldout){_NOUNS}")
 _TEST = re.compile(rf"(?:test|testing){_NOUNS}")
 _TRAINING = re.compile(rf"(?:train|training|trn|tr){_NOUNS}")
 

@@ -162,7 +162,7 @@ def _words_about(evaluation: Evaluation) -> frozenset[str]:
         if region.kind == "call":
             break
         if region.kind == "arm" and region.test is not None:
-            words |= {n.id for n in _names_in(region.test)}
+            words |= {n.id for n in names_in(region.test)}
     return words
 
 
@@ -172,7 +172,7 @@ def _made_of_what_it_counts(loop: For) -> Iterator[str]:
     for statement in _beside(loop):
         passed = passed or _holds(statement, loop)
         if passed and isinstance(statement, Assign) and statement.value is not None:
-            if any(name.id in counted for name in _names_in(statement.value)):
+            if any(name.id in counted for name in names_in(statement.value)):
                 yield from (target.id for target in statement.targets if isinstance(target, Name))
 
 
@@ -187,7 +187,7 @@ def _holds(statement: Statement, loop: For) -> bool:
     return statement is loop or (isinstance(statement, With) and loop in statement.body.statements)
 
 
-def _names_in(test: Expression) -> Iterator[Name]:
+def names_in(test: Expression) -> Iterator[Name]:
     pending: list[object] = [test]
     while pending:
         node = pending.pop()

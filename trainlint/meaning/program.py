@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.scales import FlatFilling, Scaling
     from trainlint.meaning.schedule_lengths import Misfit
     from trainlint.meaning.schedules import EarlySchedule
+    from trainlint.meaning.selections import Selection
     from trainlint.meaning.sequences import Misplaced
     from trainlint.meaning.shares import Share
     from trainlint.meaning.skew import Skewed
@@ -246,6 +247,13 @@ class Program:
         from trainlint.meaning.sequences import misplaced
 
         return misplaced(self)
+
+    @cached_property
+    def selections(self) -> list[Selection]:
+        """Choices that a run makes by the score of its test data."""
+        from trainlint.meaning.selections import selections
+
+        return selections(self)
 
     @cached_property
     def inferences(self) -> list[Evaluation]:
