@@ -124,6 +124,7 @@ rule = Rule(
     symptom,
     level="advice",
     since="0.1",
+    gain=3,
     needs=Needs(steps=2, seeds=3),
     options={
         "max-layers": Option(

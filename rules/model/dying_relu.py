@@ -100,7 +100,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         yield Finding(
             found.node,
-            f"`{text_of(found.node)}` starts the units of {found.layers:.0f} layers of `{found.architecture.name}` at "
+            f"`{text_of(found.node)}` starts the units of {found.layers:.0f} layer{'s' if found.layers > 1 else ''} of `{found.architecture.name}` at "
             f"{found.value:g}: below zero a plain ReLU passes nothing and learns nothing",
             fix=found.raised,
             title="Start the biases at zero",

@@ -163,6 +163,7 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
+    gain=3,
     needs=Needs(steps=1, seeds=2),
     options={
         "max-growth": Option(30, "smaller factors are not reported", "bench/depth.py; He et al. 2015"),

@@ -128,6 +128,7 @@ rule = Rule(
     level="advice",
     fix="unsafe",
     since="0.1",
+    gain=1,
     needs=Needs(steps=2, seeds=1),
     words=("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
 )

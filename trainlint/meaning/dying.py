@@ -99,7 +99,7 @@ def steep_courses(program: Program) -> Iterator[SteepCourse]:
             chain = architecture.chain
             if chain.whole and not (chain.normalised or chain.adds or chain.joins or chain.gates):
                 layers = sum(step.times for step in rectified(chain))
-                if layers and not any(
+                if layers > 1 and not any(
                     step.activates not in ("", "relu", "relu6") for step in chain.steps[:-1]
                 ):
                     yield SteepCourse(course, architecture, layers)
