@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.augmented import Augmented
     from trainlint.meaning.budgets import Budget, Enlarged
+    from trainlint.meaning.carried import CarriedState
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.clips import MisplacedClip
     from trainlint.meaning.constants import WrongConstants
@@ -186,6 +187,13 @@ class Program:
         from trainlint.meaning.accumulation import unscaled_accumulations
 
         return unscaled_accumulations(self)
+
+    @cached_property
+    def carried_states(self) -> list[CarriedState]:
+        """Recurrent state that goes from batch to batch with its graph."""
+        from trainlint.meaning.carried import carried_states
+
+        return carried_states(self)
 
     @cached_property
     def misplaced_clips(self) -> list[MisplacedClip]:

@@ -1,0 +1,123 @@
+"""Recurrent state that goes from batch to batch with its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.dataflow import attached, same, walk
+from trainlint.meaning.handover import handed_in
+from trainlint.meaning.place import Change, insert_after, text_of
+from trainlint.meaning.syntax import Call, Name, Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.truth import is_none
+from trainlint.meaning.values import Choice, Instance, Item, Result, Sequence, Value, constant, options
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CarriedState:
+    """A module's state that the next iteration gets although a backward pass went through its graph."""
+
+    call: Result
+    backward: Event
+    state: Value  # as the call gets it
+    position: int
+
+    @property
+    def node(self) -> Node:
+        """The call in the loop's own text that leads to the module."""
+        found = self.outer.node if self.outer is not None else self.call.node
+        assert found is not None
+        return found
+
+    @property
+    def outer(self) -> Region | None:
+        region, found = self.call.region, None
+        while region is not None and region is not self.backward.loop:
+            found = region if region.kind == "call" and isinstance(region.node, Call) else found
+            region = region.parent
+        return found
+
+    @property
+    def retains(self) -> bool:
+        """Whether the graph is kept for the next backward pass, so that it grows instead of raising."""
+        detail = self.backward.detail
+        keywords = detail[1] if isinstance(detail, tuple) and isinstance(detail[1], dict) else {}
+        return "retain_graph" in keywords and constant(keywords["retain_graph"]) is True
+
+    @property
+    def cut(self) -> list[Change]:
+        """The edit that takes the state out of its graph behind the backward pass."""
+        node, home = self.node, self.backward.node
+        if not isinstance(node, Call) or node.unit is not home.unit:
+            return []
+        given: Node | None = None
+        if self.outer is not None:
+            given = handed_in(self.outer, self.state)
+        elif len(node.arguments) > self.position and self.call.region is self.backward.region:
+            given = node.arguments[self.position].value
+        if not isinstance(given, Name):
+            return []
+        name = text_of(given)
+        pair = any(isinstance(o, Sequence) for o in options(self.state)) or _is_lstm(self.call.callee)
+        cut = f"tuple(part.detach() for part in {name})" if pair else f"{name}.detach()"
+        return [insert_after(home, f"{name} = {cut}")]
+
+
+def carried_states(program: Program) -> list[CarriedState]:
+    found: dict[int, CarriedState] = {}
+    for backward in program.backwards:
+        loop = backward.loop
+        if backward.value is None or loop is None or loop.unrolled or is_in_unit_test(backward):
+            continue
+        for carried in _carried(backward, loop):
+            found.setdefault(id(carried.call.node), carried)
+    return list(found.values())
+
+
+def _carried(backward: Event, loop: Region) -> Iterator[CarriedState]:
+    assert backward.value is not None
+    for value in walk(backward.value, lambda v: attached(v) is not False):
+        if not isinstance(value, Result) or not isinstance(value.callee, Instance) or value.node is None:
+            continue
+        if value.region is None or value.region.loop is not loop:
+            continue
+        for position, given in enumerate(value.arguments):
+            parts = given.items if isinstance(given, Sequence) else (given,)
+            if position and any(_comes_round(part, value, loop) for part in parts):
+                yield CarriedState(value, backward, given, position)
+
+
+def _comes_round(state: Value, call: Result, loop: Region) -> bool:
+    """Whether a state is what this very call gave in the turn before, and nothing else but what it starts from."""
+    if not isinstance(state, Choice) or not state.loop:
+        return False
+    carried = [o for o in options(state) if not is_none(o) and _is_made_in(o, loop)]
+    return bool(carried) and all(attached(o) is True and _is_of(o, call) for o in carried)
+
+
+def _is_made_in(value: Value, loop: Region) -> bool:
+    for inner in walk(value, lambda v: isinstance(v, (Item, Sequence))):
+        if isinstance(inner, Result) and (inner.region is None or inner.region.inside(loop)):
+            return True
+    return False
+
+
+def _is_of(state: Value, call: Result) -> bool:
+    """Whether a value is one of the results of the call, or taken together of several."""
+    if isinstance(state, Sequence):
+        return bool(state.items) and all(_is_of(item, call) for item in state.items)
+    if isinstance(state, Item):
+        return any(_is_of(o, call) for o in options(state.source))
+    return state is call or (
+        isinstance(state, Result) and bool(same(state.callee, call.callee)) and state.node is call.node
+    )
+
+
+def _is_lstm(module: Value) -> bool:
+    return isinstance(module, Instance) and getattr(module.cls, "name", "").endswith("nn.LSTM")
