@@ -115,7 +115,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         if not misfit.raises and misfit.idle < 2 and misfit.left <= options.number("left"):
             continue
         harm = (
-            "raises in the first step beyond them"
+            "raises in the first step beyond its end"
             if misfit.raises
             else f"trains the last {misfit.idle} of them at a rate of 0"
             if misfit.idle
@@ -125,7 +125,12 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             if misfit.climbs
             else f"ends with {misfit.left:.0%} of its way still to go"
         )
-        said = f"{misfit.kind} is made for {misfit.parameter}={misfit.length[0]:g} and runs for {misfit.turns[0]:g} epochs"
+        made = (
+            f"{misfit.parameter}={misfit.length[0]:g}"
+            if misfit.in_epochs
+            else f"{misfit.length[0]:.3g} epochs"
+        )
+        said = f"{misfit.kind} is made for {made} and runs for {misfit.turns[0]:g} epochs"
         named = "".join(f" (`{flag}` default)" for flag in misfit.settings)
         yield Finding(
             misfit.node,

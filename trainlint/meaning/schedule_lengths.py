@@ -11,8 +11,10 @@ from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.given import give, given_at
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.loaders import loader
 from trainlint.meaning.optimizers import is_schedule, number, scheduled
 from trainlint.meaning.place import Change
+from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount, iterations
 from trainlint.meaning.syntax import Literal, Node
 from trainlint.meaning.trace import Event, Region
@@ -150,10 +152,10 @@ def _compared(program: Program, schedule: Instance, made: list[Instance]) -> Ite
         or event.guards(loop)
     ):
         return
-    turns, loader = _turns(course, schedule, event, loop)
-    length = _length(schedule, name, loader)
+    turns, served = _turns(course, schedule, event, loop)
+    length = _length(program, schedule, name, served)
     if turns is not None and length is not None and turns[0] > 2 and length[0] > 0:
-        yield Misfit(course, schedule, event, length, turns, loader is None)
+        yield Misfit(course, schedule, event, length, turns, served is None)
 
 
 def _is_part(program: Program, schedule: Instance) -> bool:
@@ -169,7 +171,7 @@ def _is_part(program: Program, schedule: Instance) -> bool:
 def _turns(
     course: Course, schedule: Instance, event: Event, loop: Region
 ) -> tuple[Known | None, Value | None]:
-    """How many epochs the schedule goes along with; and the loader, if it steps with each batch of it."""
+    """How many epochs the schedule goes along with; and the batches, if it steps with each batch of it."""
     loops = course.loops
     if not loops or all(loop is not known for known in loops[:2]):
         return None, None
@@ -182,11 +184,11 @@ def _turns(
         return None, None  # it goes on over several runs
     if by_batch and course.step.guards(loop):
         return None, None
-    loader = underlying(loop.iterable) if by_batch and loop.iterable is not None else None
-    return (iterations(epochs), loader) if not by_batch or loader is not None else (None, None)
+    batches = underlying(loop.iterable) if by_batch and loop.iterable is not None else None
+    return (iterations(epochs), batches) if not by_batch or batches is not None else (None, None)
 
 
-def _length(schedule: Instance, name: str, loader: Value | None) -> Known | None:
+def _length(program: Program, schedule: Instance, name: str, batches: Value | None) -> Known | None:
     """For how many epochs a schedule is made, None where that is not known."""
     keyword, position = _LENGTHS[name]
     given = schedule.keywords.get(keyword)
@@ -198,14 +200,17 @@ def _length(schedule: Instance, name: str, loader: Value | None) -> Known | None
         given is None or (isinstance(one(given), Constant) and number(given) is None)
     ):
         per_epoch = schedule.keywords.get("steps_per_epoch")
-        if loader is None or per_epoch is None or not _is_length_of(per_epoch, loader):
+        if batches is None or per_epoch is None or not _is_length_of(per_epoch, batches):
             return None
         return amount(schedule.keywords.get("epochs", Constant(None)))
     if given is None:
-        return (5.0, None) if name == "PolynomialLR" and loader is None else None
+        return (5.0, None) if name == "PolynomialLR" and batches is None else None
     if name == "MultiStepLR":
-        return _first(given) if loader is None else None
-    return amount(given) if loader is None else _in_epochs(given, loader)
+        return _first(given) if batches is None else None
+    if batches is None:
+        return amount(given)
+    counted = name == "OneCycleLR" or name.startswith("get_")  # the others count epochs, as a rule
+    return _in_epochs(given, batches) or (_by_batches(program, given, batches) if counted else None)
 
 
 def _first(milestones: Value) -> Known | None:
@@ -218,19 +223,31 @@ def _first(milestones: Value) -> Known | None:
     return min(known, key=lambda item: item[0]) if known and len(known) == len(found) else None
 
 
-def _in_epochs(steps: Value, loader: Value) -> Known | None:
-    """`10 * len(loader)`: ten epochs."""
+def _in_epochs(steps: Value, batches: Value) -> Known | None:
+    """`10 * len(batches)`: ten epochs."""
     match one(steps):
         case Result(callee=External(name="operator.*"), arguments=(left, right)):
-            if _is_length_of(left, loader):
+            if _is_length_of(left, batches):
                 return amount(right)
-            if _is_length_of(right, loader):
+            if _is_length_of(right, batches):
                 return amount(left)
     return None
 
 
-def _is_length_of(value: Value, loader: Value) -> bool:
+def _by_batches(program: Program, steps: Value, source: Value) -> Known | None:
+    """A number of steps, where the number of batches is known."""
+    served, known = loader(source), amount(steps)
+    if served is None or known is None or served.open:
+        return None
+    count, given = samples_of(program, served.dataset), served.argument("batch_size")
+    size = number(given) if given is not None else (1.0, None)
+    if count is None or size is None or size[0] < 1 or served.argument("drop_last") is not None:
+        return None
+    return known[0] / math.ceil(count / size[0]), known[1] or size[1]
+
+
+def _is_length_of(value: Value, batches: Value) -> bool:
     match one(value):
         case Result(callee=External(name="builtins.len"), arguments=(whole,)):
-            return same(underlying(whole), loader) is True
+            return same(underlying(whole), batches) is True
     return False
