@@ -103,7 +103,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             course.node,
             f"{course.kind} starts at lr={course.rate[0]:g}{course.said(course.rate)}, far above the range in which it "
-            f"can train a network of {course.depth} layers (about {suggested})",
+            f"can train a network of at least {course.depth} layers (about {suggested})",
             because=[(course.step.node, "takes steps of this size")],
             fix=change if course.is_rate_literal else [],
             control=change,

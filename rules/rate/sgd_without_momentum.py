@@ -95,8 +95,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         yield Finding(
             course.node,
-            f"SGD lr={course.rate[0]:g}{course.said(course.rate)} trains a network of {course.depth} layers without "
-            "momentum, which takes several times as many steps",
+            f"SGD lr={course.rate[0]:g}{course.said(course.rate)} trains a network of at least {course.depth} layers "
+            "without momentum, which takes several times as many steps",
             because=[(course.step.node, "uses the gradient of one batch alone")],
             fix=[set_argument(course.node, "momentum", "0.9")],
             title="Add a momentum of 0.9",
