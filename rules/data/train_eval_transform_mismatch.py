@@ -99,7 +99,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
     for found in program.mismatches:
         if found.distance < options.number("distance"):
             continue
-        if found.trained is None:
+        if found.ranges:
+            said = f"`{text_of(found.node)}` gives values from 0 to {found.ranges}"
+        elif found.trained is None:
             said = f"`{text_of(found.node)}` is for the evaluation alone, training does not normalise"
         elif found.evaluated is None:
             said = f"training normalises with `{text_of(found.trained_node)}`, evaluation does not"

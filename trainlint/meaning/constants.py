@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.facts.transforms import COMPOSING, TO_UNIT_RANGE, is_transform
+from trainlint.meaning.facts.transforms import COMPOSING, MAKE_BYTES, TO_UNIT_RANGE, is_transform
 from trainlint.meaning.place import Change, replace, set_argument, text_of
-from trainlint.meaning.scaling import constants_of
+from trainlint.meaning.scaling import constants_of, is_float_type
 from trainlint.meaning.syntax import Call, Expression, Node
 from trainlint.meaning.transforms import Step
-from trainlint.meaning.values import External, Instance, Sequence, Value, constant, one, options
+from trainlint.meaning.values import External, Instance, Sequence, Value, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _unscaled(
     step: Step, mean: tuple[float, ...], std: tuple[float, ...], known: list[Step]
 ) -> WrongConstants | None:
     """Constants from 0 to 1 for values that became floats as they were, from 0 to 255."""
-    made = [s for s in known if s.name in ("ToImage", "PILToTensor")]
+    made = [s for s in known if s.name in MAKE_BYTES]
     typed = [s for s in known if s.name == "ToDtype"]
     if (
         not made
@@ -123,7 +123,11 @@ def _unscaled(
     ):
         return None
     kind, scale = typed[0].argument(0, "dtype"), typed[0].argument(1, "scale")
-    if not _is_float(kind) or (scale is not None and constant(scale) is not False) or typed[0].node is None:
+    if (
+        not is_float_type(kind)
+        or (scale is not None and constant(scale) is not False)
+        or typed[0].node is None
+    ):
         return None
     assert step.node is not None
     said = f"takes {max(mean):g} for the mean of values from 0 to 255"
@@ -146,13 +150,6 @@ def _of_gray(step: Step, mean: tuple[float, ...], known: list[Step]) -> WrongCon
 def _scales(step: Step) -> bool:
     scale = step.argument(1, "scale")
     return scale is not None and constant(scale) is True
-
-
-def _is_float(kind: Value | None) -> bool:
-    return kind is not None and all(
-        isinstance(o, External) and o.name in ("torch.float32", "torch.float", "torch.float16")
-        for o in options(kind)
-    )
 
 
 def _given(step: Step, position: int, name: str) -> Expression | None:

@@ -29,6 +29,7 @@ class Mismatch:
     trained_node: Node
     distance: float  # in standard deviations; infinite where only one normalises
     mended: tuple[Change, ...]
+    ranges: str = ""  # which values the trained and the evaluated step give, where that differs
 
 
 def mismatches(program: Program) -> list[Mismatch]:
@@ -65,6 +66,9 @@ def _kind(loader: Loader) -> str:
 
 def _apart(trained: Scale, judged: Scale) -> Mismatch | None:
     first, second = trained.normalise, judged.normalise
+    ranges = _ranges(trained, judged)
+    if ranges is not None:
+        return ranges
     if first is not None and second is not None:
         if first.value is second.value or first.node is None or second.node is None:
             return None
@@ -82,3 +86,19 @@ def _apart(trained: Scale, judged: Scale) -> Mismatch | None:
     trained_node = normalise if second is None else lacking.node
     change = append_text(lacking.node, f", {text_of(normalise)}")
     return Mismatch(node, first, second, trained_node, float("inf"), (change,))
+
+
+def _ranges(trained: Scale, judged: Scale) -> Mismatch | None:
+    """Bytes that are divided by 255 in one of two pipelines that are alike in their normalisation."""
+    first, second = trained.typed, judged.typed
+    if (trained.normalise is None) is not (judged.normalise is None) or not (
+        trained.complete and judged.complete
+    ):
+        return None
+    if first is None or second is None or trained.is_unit is judged.is_unit or trained.distance(judged) >= 1:
+        return None
+    if first.node is None or second.node is None:
+        return None
+    said = "255, and training from 0 to 1" if trained.is_unit else "1, and training from 0 to 255"
+    change = replace(second.node, text_of(first.node))
+    return Mismatch(second.node, first, second, first.node, float("inf"), (change,), said)

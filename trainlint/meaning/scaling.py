@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.facts.transforms import IMAGENET, TO_UNIT_RANGE, is_transform
+from trainlint.meaning.facts.transforms import IMAGENET, MAKE_BYTES, TO_UNIT_RANGE, VISION, is_transform
 from trainlint.meaning.transforms import Step, steps
-from trainlint.meaning.values import Constant, External, Instance, Sequence, Value, one, options
+from trainlint.meaning.values import Constant, External, Instance, Sequence, Value, constant, one, options
 from trainlint.records import dataclass
 
 
@@ -17,6 +17,8 @@ class Scale:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     complete: bool = True
+    typed: Step | None = None  # what makes floats of bytes, and whether they are from 0 to 1 then
+    is_unit: bool = False
 
     def distance(self, other: Scale) -> float:
         """How far two scales are apart at most, in units of the first one's deviation."""
@@ -48,12 +50,38 @@ def scale_of(pipelines: list[Value] | None) -> Scale | None:
         return None
     converting = next((step for step in applied if step.name in TO_UNIT_RANGE), None)
     complete = all(map(_is_known, pipelines))
+    typed, is_unit = _made_floats(applied)
     if not normalising:
-        return Scale(None, converting, complete=complete)
+        return Scale(None, converting, complete=complete, typed=typed, is_unit=is_unit)
     mean, std = constants_of(normalising[0])
     if mean is None or std is None:
         return None
-    return Scale(normalising[0], converting, mean, std, complete)
+    return Scale(normalising[0], converting, mean, std, complete, typed, is_unit)
+
+
+def _made_floats(applied: list[Step]) -> tuple[Step | None, bool]:
+    """The one step of torchvision's that makes floats of a picture's bytes, and whether it divides by 255."""
+    if not all(step.library.startswith(VISION) for step in applied):
+        return None, False
+    makes = [step for step in applied if step.name == "ToTensor" or step.name in MAKE_BYTES]
+    typed = [s for s in applied if s.name in ("ToTensor", "ConvertImageDtype", "ToDtype")]
+    if len(makes) != 1 or len(typed) != 1 or applied.index(makes[0]) > applied.index(typed[0]):
+        return None, False
+    if typed[0].name == "ToTensor":
+        return typed[0], True
+    scale = typed[0].argument(1, "scale") if typed[0].name == "ToDtype" else Constant(True)
+    if not is_float_type(typed[0].argument(0, "dtype")) or not (
+        scale is None or isinstance(constant(scale), bool)
+    ):
+        return None, False
+    return typed[0], scale is not None and constant(scale) is True
+
+
+def is_float_type(kind: Value | None) -> bool:
+    return kind is not None and all(
+        isinstance(o, External) and o.name in ("torch.float32", "torch.float", "torch.float16")
+        for o in options(kind)
+    )
 
 
 def constants_of(step: Step) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:

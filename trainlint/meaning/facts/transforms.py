@@ -55,6 +55,7 @@ IMAGENET = (
     (0.229, 0.224, 0.225),
 )  # what albumentations normalises with unless it is told otherwise
 TO_UNIT_RANGE = frozenset("ToTensor ConvertImageDtype ToFloat".split())  # bytes become numbers from 0 to 1
+MAKE_BYTES = frozenset("ToImage PILToTensor".split())  # tensors of the bytes of a picture
 
 NEEDS_TENSOR = frozenset(
     "Normalize RandomErasing ConvertImageDtype LinearTransformation".split()
