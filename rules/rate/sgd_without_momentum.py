@@ -67,7 +67,8 @@ the same: what is lost is mostly speed, and where 0.1 works, momentum at 0.1 was
 
 ## Options
 
-`min-layers` (3): smaller networks are not reported. `max-rate` (0.05): larger rates are not reported.
+`min-layers` (3): smaller networks are not reported. `max-rate` (0.05): larger rates are not reported;
+`max-rate-deep` (0.1): the same for networks of at least `deep` (8) layers.
 
 ## Sources
 
@@ -87,7 +88,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
     for course in program.courses:
         if course.kind != "SGD" or course.rate is None or course.gives("momentum", 2):
             continue
-        if course.depth < options.number("min-layers") or course.rate[0] > options.number("max-rate"):
+        deep = course.depth >= options.number("deep")
+        most = options.number("max-rate-deep" if deep else "max-rate")
+        if course.depth < options.number("min-layers") or course.rate[0] > most:
             continue
         if course.is_one_step or course.is_pretrained or course.is_private_or_shared or course.is_compared:
             continue
@@ -143,6 +146,14 @@ rule = Rule(
             0.05,
             "larger rates are not reported",
             "bench/rates.py: at 0.1 plain SGD is better on held-out data than with momentum",
+        ),
+        "deep": Option(
+            8, "networks of so many layers count as deep", "the smallest of He et al. 2016 has 18"
+        ),
+        "max-rate-deep": Option(
+            0.1,
+            "the same for deep networks",
+            "He et al. 2016 and Zagoruyko and Komodakis 2016 train deep residual networks at 0.1 with momentum 0.9",
         ),
     },
     words=("SGD",),

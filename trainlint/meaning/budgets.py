@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.datasets import part
 from trainlint.meaning.loaders import Loader, loader
 from trainlint.meaning.noise import is_noise
 from trainlint.meaning.optimizers import number
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 _TRIALS = ("test", "demo", "smoke", "tutorial", "quickstart", "toy", "sanity", "debug")
+_PHOTOGRAPHS = frozenset(
+    "CIFAR10 CIFAR100 STL10 SVHN Flowers102 OxfordIIITPet Food101 Caltech101 Caltech256".split()
+)
 _WORLD = frozenset(
     "torch.cuda.device_count torch.distributed.get_world_size horovod.torch.size torch.xpu.device_count".split()
 )
@@ -42,6 +46,13 @@ class Budget:
     @property
     def updates(self) -> int:
         return round(self.epochs[0]) * self.batches
+
+    @property
+    def is_of_photographs(self) -> bool:
+        """Whether the samples are known photographs, which take a network far longer than digits do."""
+        served = training_loader(self.course)
+        data = part(served.dataset).name if served is not None and served.dataset is not None else ""
+        return data.startswith("torchvision.") and data.rpartition(".")[2] in _PHOTOGRAPHS
 
     @property
     def node(self) -> Node:
