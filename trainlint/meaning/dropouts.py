@@ -83,8 +83,12 @@ def _of_networks(program: Program) -> Iterator[ExtremeDropout]:
                 users
                 and all(user.kind in NORMALISATION for user in users)
                 and step.kind in DROPOUT | {"dropout"}
+                and not (step.kind in _OF_CHANNELS and known[0] < 0.5)
             ):
                 yield ExtremeDropout("norm", step, *known, None, users[0].made)
+
+
+_OF_CHANNELS = frozenset("Dropout1d Dropout2d Dropout3d dropout1d dropout2d dropout3d".split())
 
 
 def _following(architecture: Architecture, step: Step) -> list[Step]:

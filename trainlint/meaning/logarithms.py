@@ -88,7 +88,7 @@ def _kind(value: Value) -> tuple[str, Result | None, bool]:
         return "", None, False
     name, parts = operation(value), operands(value)
     if name in ("softmax", "sigmoid"):
-        return name, value, False
+        return ("", None, False) if parts and _is_bounded(parts[0]) else (name, value, False)
     if name == "operator.-" and len(parts) == 2 and _is_one(parts[0]):
         kind, inner, _ = _single(parts[1])
         return ("opposite", inner, False) if kind == "sigmoid" else ("", None, False)
@@ -98,11 +98,37 @@ def _kind(value: Value) -> tuple[str, Result | None, bool]:
         kind, inner, _ = _single(others[0]) if len(small) == 1 else ("", None, False)
         return kind, inner, True
     if name == "clamp" and parts:
+        if _is_within(value):
+            return "", None, False
         kind, inner, _ = _single(parts[0])
         return kind, inner, True
     if name == "operator./" and len(parts) == 2 and _is_quotient(parts[0], parts[1]):
         return "quotient", value, False
     return "", None, False
+
+
+def _is_within(clamp: Result) -> bool:
+    """`clamp(p, 1e-4, 1 - 1e-4)`: as far as that from both ends, on purpose, as published detectors do."""
+    given = [
+        *operands(clamp)[1:],
+        *(clamp.keywords[name] for name in ("min", "max") if name in clamp.keywords),
+    ]
+    return len(given) > 1
+
+
+def _is_bounded(scores: Value) -> bool:
+    """Whether scores are cosines, or what a tanh gives: never far apart."""
+    found = [_without_sign(part) for part in peel(scores)]
+    return bool(found) and all(isinstance(part, Result) and operation(part) in _WITHIN_ONE for part in found)
+
+
+def _without_sign(value: Value) -> Value:
+    while isinstance(value, Result) and operation(value) in ("operator.unary-", "neg") and operands(value):
+        value = one(operands(value)[0])
+    return value
+
+
+_WITHIN_ONE = frozenset("cosine_similarity CosineSimilarity tanh Tanh cos sin".split())
 
 
 def _single(value: Value) -> tuple[str, Result | None, bool]:
