@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.facts.transforms import COMPOSING, MAKE_BYTES, TO_UNIT_RANGE, is_transform
+from trainlint.meaning.facts.transforms import (
+    COMPOSING,
+    GRAY_DATA,
+    MAKE_BYTES,
+    SETS_CHANNELS,
+    TO_UNIT_RANGE,
+    VISION,
+    is_transform,
+)
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.scaling import constants_of, is_float_type
 from trainlint.meaning.syntax import Call, Expression, Node
@@ -30,9 +38,10 @@ class WrongConstants:
 
 def wrong_constants(program: Program) -> list[WrongConstants]:
     found: dict[int, WrongConstants] = {}
+    gray = _through(program)
     for made in program.instances:
         for step, before in _normalising(made):
-            wrong = _wrong(step, before)
+            wrong = _wrong(step, before) or _for_gray_data(step, before, gray.get(id(made)))
             if wrong is not None:
                 found.setdefault(id(wrong.node), wrong)
     return list(found.values())
@@ -145,6 +154,36 @@ def _of_gray(step: Step, mean: tuple[float, ...], known: list[Step]) -> WrongCon
     assert step.node is not None
     said = f"has constants for {len(mean)} channels, and images of {channels}"
     return WrongConstants(step.node, said, ((gray[-1].node, "makes images gray"),), (), _first_only(step))
+
+
+def _through(program: Program) -> dict[int, Instance]:
+    """The pipelines of data sets whose pictures have one channel, by identity."""
+    found: dict[int, Instance] = {}
+    for made in program.instances:
+        if (
+            isinstance(made.cls, External)
+            and made.cls.name in GRAY_DATA
+            and "transforms" not in made.keywords
+        ):
+            given = made.attributes.get("transform") or made.keywords.get("transform")
+            for value in map(one, [given] if given is not None else made.arguments):
+                if isinstance(value, Instance):
+                    found.setdefault(id(value), made)
+    return found
+
+
+def _for_gray_data(step: Step, before: list[Value], data: Instance | None) -> WrongConstants | None:
+    """Three constants for pictures of one channel: version 1 raises, version 2 repeats them."""
+    known, (mean, _) = _known(before), constants_of(step)
+    if data is None or data.node is None or step.node is None or known is None or mean is None:
+        return None
+    second = step.library.startswith(f"{VISION}v2.") or not step.library.startswith(VISION)
+    if second or len(mean) == 1 or any(s.name in SETS_CHANNELS for s in known):
+        return None
+    assert isinstance(data.cls, External)
+    name = data.cls.name.rpartition(".")[2]
+    said = f"has constants for {len(mean)} channels, and images of 1"
+    return WrongConstants(step.node, said, ((data.node, f"{name} has one channel"),), (), _first_only(step))
 
 
 def _scales(step: Step) -> bool:

@@ -65,3 +65,9 @@ CLAMPING = frozenset("ColorJitter RandomAdjustSharpness".split())  # cut floats 
 NEEDS_BYTES = frozenset(
     "AutoAugment RandAugment TrivialAugmentWide AugMix RandomPosterize RandomEqualize".split()
 )  # of tensors
+
+# torchvision's data sets whose pictures have one channel, and its steps that may give them others.
+GRAY_DATA = frozenset(
+    f"torchvision.datasets.{name}" for name in "MNIST FashionMNIST KMNIST EMNIST QMNIST USPS FER2013".split()
+)
+SETS_CHANNELS = frozenset("Grayscale RGB ToPILImage LinearTransformation".split())
