@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.facts.transforms import (
+    CHOOSING,
     CLAMPING,
     COMPOSING,
+    MAKE_BYTES,
     NEEDS_BYTES,
     NEEDS_PICTURE,
     NEEDS_TENSOR,
@@ -18,13 +20,14 @@ from trainlint.meaning.place import Change, append_text, drop_item, text_of
 from trainlint.meaning.scaling import constants_of
 from trainlint.meaning.syntax import Display, Node
 from trainlint.meaning.transforms import Step
-from trainlint.meaning.values import External, Instance, Sequence, one
+from trainlint.meaning.values import External, Instance, Sequence, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 _SECOND = f"{VISION}v2."
+_FLOATING = frozenset("ToTensor ToDtype ConvertImageDtype".split())
 _TENSORS = "albumentations.pytorch."
 
 
@@ -49,6 +52,9 @@ class Misplaced:
 def misplaced(program: Program) -> list[Misplaced]:
     found: dict[int, Misplaced] = {}
     for made in program.instances:
+        early = _of_bytes(made)
+        if early is not None:
+            found.setdefault(id(early.node), early)
         placed = list(_placed(made))
         for position, first in enumerate(placed):
             for second in placed[position + 1 :]:
@@ -74,6 +80,32 @@ def _placed(made: Instance) -> Iterator[Placed]:
         if not is_transform(value.cls.name) or value.cls.name.endswith(".Lambda"):
             return
         yield Placed(Step(value), item)
+
+
+def _of_bytes(made: Instance) -> Misplaced | None:
+    """`v2.Normalize` before the `ToDtype` that makes floats of bytes, however the list was put together."""
+    listed = one(made.arguments[0]) if made.arguments else None
+    if not isinstance(made.cls, External) or made.cls.name != f"{_SECOND}Compose":
+        return None
+    if not isinstance(listed, Sequence) or listed.open or listed.element is not None:
+        return None
+    given = [v for v in map(one, listed.items) if isinstance(v, Instance) and isinstance(v.cls, External)]
+    applied = [Step(v) for v in given]
+    names = [step.name for step in applied]
+    plain = all(
+        s.library.startswith(_SECOND) and s.name not in ("Lambda", *COMPOSING, *CHOOSING) for s in applied
+    )
+    if len(given) < len(listed.items) or not plain or names.count("Normalize") != 1:
+        return None
+    at = names.index("Normalize")
+    behind = next((step for step in applied[at:] if step.name == "ToDtype"), None)
+    if behind is None or MAKE_BYTES.isdisjoint(names[:at]) or not _FLOATING.isdisjoint(names[:at]):
+        return None
+    scale, node = behind.argument(1, "scale"), applied[at].node
+    if scale is None or constant(scale) is not True or node is None or behind.node is None:
+        return None
+    why = f"gets bytes, and raises: it stands before `{text_of(behind.node)}`"
+    return Misplaced(node, behind.node, why, ())
 
 
 def _wrong(first: Placed, second: Placed, placed: list[Placed]) -> Misplaced | None:
