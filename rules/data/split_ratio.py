@@ -88,6 +88,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             share.node,
             f"`{text_of(share.callee)}` holds out {said}{under}",
+            because=[(size, "says how much") for size in share.sizes],
             fix=share.edits,
             title="Hold out a fifth",
         )

@@ -15,6 +15,7 @@ from trainlint.meaning.values import (
     External,
     Instance,
     Item,
+    Member,
     Result,
     Sequence,
     Value,
@@ -45,6 +46,11 @@ class Share:
         return self.node.function
 
     @property
+    def sizes(self) -> list[s.Node]:
+        """The arguments that say how large the parts are."""
+        return [a.value for a in self.node.arguments if a.keyword in ("test_size", "train_size")]
+
+    @property
     def edits(self) -> list[Change]:
         """A fifth held out, where the call names its share."""
         named = {argument.keyword for argument in self.node.arguments}
@@ -57,14 +63,18 @@ def shares(program: Program) -> list[Share]:
     """One for each split of all the data; none where folds or repetitions judge in its place."""
     if program.uses(*CROSS_VALIDATION, *FOLDS, *SEARCHES):
         return []
-    calls = [call for call in program.reading.tables.calls if isinstance(call.callee, External)]
+    calls = [
+        call
+        for call in program.reading.tables.calls
+        if isinstance(call.callee, External) or _is_of_datasets(call)
+    ]
     found = [share for call in calls for share in _shares_of(call, calls)]
     return list({id(share.node.cst): share for share in found}.values())
 
 
 def _shares_of(call: Result, calls: list[Result]) -> Iterator[Share]:
     divided = _sizes(call)
-    if divided is None or not isinstance(call.node, s.Call) or _is_part(call.arguments[0]):
+    if divided is None or not isinstance(call.node, s.Call) or _is_part(_whole(call)):
         return
     if call.region is not None and call.region.loop is not None:
         return  # of many: repetitions, or shares that are compared
@@ -74,7 +84,7 @@ def _shares_of(call: Result, calls: list[Result]) -> Iterator[Share]:
     nested = False
     for other in calls:
         within = _sizes(other) if other is not call else None
-        place = _part_of(other.arguments[0], call) if within is not None else None
+        place = _part_of(_whole(other), call) if within is not None else None
         if within is None or place is None:
             continue
         nested = True
@@ -83,19 +93,31 @@ def _shares_of(call: Result, calls: list[Result]) -> Iterator[Share]:
             train *= within[0]
         else:
             parts = [parts[0] * within[0], *(parts[0] * part for part in within[1])]
-    yield Share(call.node, max(parts), train, under, rows_of(call.arguments[0]), nested)
+    yield Share(call.node, max(parts), train, under, rows_of(_whole(call)), nested)
 
 
 def _sizes(call: Result) -> tuple[float, list[float], str | None] | None:
     """The shares of the part that trains and of the others."""
     name = call.callee.name if isinstance(call.callee, External) else ""
-    if not call.arguments:
+    if not call.arguments and not _is_of_datasets(call):
         return None
     if name.rpartition(".")[2] == SPLIT and name.startswith(SPLIT_HOMES):
+        return _named_sizes(call)
+    if _is_of_datasets(call):
         return _named_sizes(call)
     if name == "torch.utils.data.random_split" and len(call.arguments) > 1:
         return _listed_sizes(one(call.arguments[1]))
     return None
+
+
+def _is_of_datasets(call: Result) -> bool:
+    """`load_dataset(...).train_test_split(test_size=0.2)` of Hugging Face's datasets."""
+    return isinstance(call.callee, Member) and call.callee.name == SPLIT and "test_size" in call.keywords
+
+
+def _whole(call: Result) -> Value:
+    """What is divided."""
+    return call.callee.receiver if isinstance(call.callee, Member) else call.arguments[0]
 
 
 def _named_sizes(call: Result) -> tuple[float, list[float], str | None] | None:
@@ -124,7 +146,7 @@ def _fraction(size: Value | None, call: Result) -> float | None:
     if isinstance(known, float) and 0 < known < 1:
         return known
     if isinstance(known, int) and known > 1:
-        rows = rows_of(call.arguments[0])
+        rows = rows_of(_whole(call))
         return known / rows if rows and known < rows else None
     return None
 
@@ -145,11 +167,15 @@ def _part_of(value: Value, call: Result) -> int | None:
     match one(value):
         case Item(source=source, key=Constant(value=int() as index)) if one(source) is call:
             return index % 2
+        case Item(source=source, key=Constant(value="train" | "test" as name)) if one(source) is call:
+            return int(name == "test")
     return None
 
 
 def _is_part(value: Value) -> bool:
     match one(value):
+        case Item(key=Constant(value="test" | "validation" | "dev")):
+            return True  # a part by its own name, whoever made it
         case Item(source=source, key=Constant()):
             inner = one(source)
             return isinstance(inner, Result) and _sizes(inner) is not None
@@ -162,6 +188,8 @@ def _are_all_used(call: Result) -> bool:
     """Whether every part is named and read somewhere: else the call only draws a sample."""
     node = call.node
     assert node is not None
+    if _is_of_datasets(call):
+        return _are_both_named(node)
     for statement in s.nodes_in(node.unit.body):
         if (
             isinstance(statement, s.Assign)
@@ -174,6 +202,18 @@ def _are_all_used(call: Result) -> bool:
             )
             return all(_is_read(name, node) for name in names)
     return True
+
+
+def _are_both_named(node: s.Node) -> bool:
+    """Whether `parts["train"]` and `parts["test"]` of a whole dictionary are both read."""
+    named: set[object] = set()
+    for read in s.nodes_in(node.unit.body):
+        match read:
+            case s.Subscript(value=whole) if whole.cst is node.cst:
+                return False
+            case s.Subscript(indices=(s.Literal(value=str(part)),)):
+                named.add(part)
+    return {"train", "test"} <= named
 
 
 def _is_read(name: str, node: s.Node) -> bool:
