@@ -96,6 +96,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             found.node,
             f"`{found.architecture.name}` is a plain chain of {least}{found.layers:.0f} layers: no normalisation, no "
             "residual connection, and PyTorch's default weights, which shrink the signal at each",
+            because=[(written, "writes the chain") for written in found.written],
             control=found.drawn,
         )
 

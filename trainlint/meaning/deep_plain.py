@@ -8,7 +8,7 @@ from trainlint.meaning.architectures import Architecture, is_other_field, takes_
 from trainlint.meaning.chains import Step
 from trainlint.meaning.place import Change, insert_after, text_of
 from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.values import External
+from trainlint.meaning.values import Class, External
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -30,7 +30,19 @@ class DeepPlain:
     architecture: Architecture
     layers: float
     exact: bool
-    first: Step
+    mixing: tuple[Step, ...]
+
+    @property
+    def first(self) -> Step:
+        return self.mixing[0]
+
+    @property
+    def written(self) -> list[Node]:
+        """Where the layers are written that are most often there: the first of a chain, or what a loop makes."""
+        most = max(self.mixing, key=lambda step: step.times)
+        cls = self.architecture.network.cls
+        body = [cls.node] if isinstance(cls, Class) else []
+        return [*body, *([most.made] if most.made is not None else [])]
 
     @property
     def node(self) -> Node:
@@ -62,7 +74,7 @@ def deep_plains(program: Program) -> list[DeepPlain]:
         mixing = architecture.chain.mixing
         if mixing and mixing[0].made is not None and not _is_filled(program, mixing):
             exact = all(step.exact for step in mixing)
-            made = DeepPlain(architecture, architecture.chain.depth, exact, mixing[0])
+            made = DeepPlain(architecture, architecture.chain.depth, exact, tuple(mixing))
             found.setdefault(id(made.node.cst), made)
     return list(found.values())
 
