@@ -11,8 +11,8 @@ from trainlint.meaning.facts.missing import REFUSING, TENSORS
 from trainlint.meaning.missing import Gap, Search
 from trainlint.meaning.place import Change, insert_after
 from trainlint.meaning.shaped import View
-from trainlint.meaning.transformers import fitted_object, made_by
-from trainlint.meaning.values import External, Member, Result
+from trainlint.meaning.transformers import fitted_object, kind_of, made_by, parts_of
+from trainlint.meaning.values import External, Member, Result, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -66,9 +66,18 @@ def _refusing(program: Program) -> Iterator[tuple[Result, bool]]:
     """`LinearRegression().fit(x, y)`"""
     for call in program.reading.tables.calls:
         if isinstance(call.callee, Member) and call.callee.name == "fit" and call.arguments and call.node:
-            made = made_by(fitted_object(call.callee.receiver)) or ""
-            if made.startswith("sklearn.") and made.rpartition(".")[2] in REFUSING:
+            if _refuses(fitted_object(call.callee.receiver)):
                 yield call, True
+
+
+def _refuses(model: Value) -> bool:
+    """Whether an estimator raises on an empty cell; of a pipeline the last, behind steps that fill none."""
+    made = made_by(model) or ""
+    name = made.rpartition(".")[2]
+    if made.startswith("sklearn.") and name in ("Pipeline", "make_pipeline"):
+        *before, last = parts_of(model) or [model]
+        return last is not model and _refuses(one(last)) and all(kind_of(p) == "scaler" for p in before)
+    return made.startswith("sklearn.") and name in REFUSING
 
 
 def _trained(program: Program) -> Iterator[tuple[Result, bool]]:
