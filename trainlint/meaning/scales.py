@@ -99,6 +99,8 @@ def _scaling(program: Program, architecture: Architecture) -> Scaling | None:
     found: list[tuple[Filling, float, float]] = []
     for step in chain.mixing[:-1]:
         filling = program.fillings.get((id(step.layer), "weight"))
+        if step is chain.mixing[0] and filling is not None and filling.sure and fans(step) is None:
+            continue  # how many features there are is seldom said; the layers behind it are told apart
         gain = (
             _gain(filling, step, _activation(chain, step)) if filling is not None and filling.sure else None
         )
