@@ -17,7 +17,7 @@ from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
-from trainlint.meaning.values import constant
+from trainlint.meaning.values import External, Result, Sequence, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -134,9 +134,25 @@ def _is_of_vectors(chain: Chain, norm: Step) -> bool:
     made = next((step for step in reversed(before) if not (is_quiet(step) or step.activates)), None)
     if made is None or made.kind not in ("Linear", "LazyLinear"):
         return False
-    return any(step.kind in _FLATTENING for step in before) or all(map(_keeps_vectors, before))
+    return any(step.kind in _FLATTENING or _reduces(step) for step in before) or all(
+        map(_keeps_vectors, before)
+    )
 
 
+def _reduces(step: Step) -> bool:
+    """`x.amax(dim=2)`, `x.mean((2, 3))`: of each sample one vector is left."""
+    value = step.value
+    if step.kind not in _REDUCING or not isinstance(value, Result):
+        return False
+    given = value.keywords.get("dim") or next(
+        iter(value.arguments[isinstance(value.callee, External) :]), None
+    )
+    found = one(given) if given is not None else None
+    axes = [constant(v) for v in (found.items if isinstance(found, Sequence) else [given] if given else [])]
+    return bool(axes) and all(isinstance(axis, int) and axis != 0 for axis in axes)
+
+
+_REDUCING = ("amax", "amin", "max", "mean", "sum", "logsumexp")
 _FLATTENING = ("Flatten", "flatten", "view", "reshape")
 
 
