@@ -137,5 +137,5 @@ rule = Rule(
             "Kingma and Ba 2015, section 2.1: the update is invariant to rescaling of the gradient",
         )
     },
-    words=("backward",),
+    words=("backward", "manual_backward"),
 )

@@ -12,12 +12,22 @@ from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import implied
 from trainlint.meaning.optimizers import number
 from trainlint.meaning.place import Change, replace, text_of
-from trainlint.meaning.rhythm import is_index
+from trainlint.meaning.rhythm import periods
 from trainlint.meaning.roles import role
-from trainlint.meaning.syntax import Attribute, Binary, Call, Comparison, Expression, Literal, Name, Node
+from trainlint.meaning.syntax import (
+    Attribute,
+    Binary,
+    Boolean,
+    Call,
+    Comparison,
+    Expression,
+    Literal,
+    Name,
+    Node,
+)
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
-from trainlint.meaning.values import Constant, External, Instance, Member, Result, Value, constant, one
+from trainlint.meaning.values import External, Instance, Member, Result, Value, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -65,9 +75,13 @@ class Accumulation:
 
     @property
     def _period(self) -> Expression | None:
-        match self.arm.test:
-            case Comparison(left=Binary(operator="%", right=period)):
-                return period
+        tests = [self.arm.test]
+        while isinstance(tests[-1], Boolean):
+            tests[-1:] = [tests[-1].right, tests[-1].left]
+        for test in reversed(tests):
+            match test:
+                case Comparison(left=Binary(operator="%", right=period)):
+                    return period
         return None
 
 
@@ -92,7 +106,7 @@ def unscaled_accumulations(program: Program) -> list[Accumulation]:
     if program.uses("accumulate", "meta_lr", "inner_lr", "meta_optimizer"):
         return []  # an engine counts, or the batches are tasks
     for update in program.updates:
-        if "grad" in program.words(update.node.unit):
+        if "grad" in update.node.unit.code_words:
             continue  # the gradients may be divided by hand
         for arm, every, under in _rhythm(update):
             backward = _piled_up(update, arm)
@@ -108,19 +122,12 @@ def unscaled_accumulations(program: Program) -> list[Accumulation]:
 def _rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]:
     """The arms around a step that hold in one turn of several, and in one of how many."""
     for arm in update.event.guards(update.loop):
-        match one(arm.truth) if arm.truth is not None and arm.holds else None:
-            case Result(
-                callee=External(name="operator.=="),
-                arguments=(
-                    Result(callee=External(name="operator.%"), arguments=(index, period)),
-                    Constant(under=None),
-                ),
-            ) if is_index(index):
-                every = number(period)
-                if every is None:
-                    yield arm, None, None
-                elif every[0] > 1 or every[1] is not None:
-                    yield arm, every[0], every[1]
+        for period in (periods(arm.truth) or ()) if arm.truth is not None and arm.holds else ():
+            every = number(period)
+            if every is None:
+                yield arm, None, None
+            elif every[0] > 1 or every[1] is not None:
+                yield arm, every[0], every[1]
 
 
 def _piled_up(update: Update, arm: Region) -> Event | None:
@@ -131,13 +138,20 @@ def _piled_up(update: Update, arm: Region) -> Event | None:
     backward = feeding[0]
     if not implied(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
         return None
-    if role(backward.detail[0]) == "engine" or backward.inputs:
+    if role(backward.detail[0]) == "engine" or (backward.inputs and not _is_manual(backward)):
         return None
     clears = [e for e in update.events if e.kind in ("zero_grad", "grad_write") and update.may_clear(e)]
     after = [e for e in clears if e in update.after()]
     if any(not e.region.inside(arm) for e in clears) or not after or len(after) < len(clears):
         return None
     return backward
+
+
+def _is_manual(backward: Event) -> bool:
+    """Lightning's `self.manual_backward(loss)`, which divides nothing."""
+    call = backward.node.function if isinstance(backward.node, Call) else None
+    named = isinstance(call, Attribute) and call.name == "manual_backward"
+    return named and len(backward.inputs) == 1 and backward.inputs[0] is backward.value
 
 
 def _is_plain_mean(update: Update, backward: Event) -> bool:

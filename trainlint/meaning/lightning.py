@@ -24,6 +24,7 @@ from trainlint.meaning.values import (
     Mapping,
     Result,
     Sequence,
+    Unknown,
     Value,
     constant,
     one,
@@ -91,6 +92,8 @@ def run_step(
     parameters = function.node.parameters
     if loader is not None and len(parameters) > 1 and not parameters[1].star:
         arguments = {**arguments, parameters[1].name: element_of(machine, loader, function.node)}
+    if len(parameters) > 2 and not parameters[2].star:
+        arguments = {**arguments, parameters[2].name: Unknown("index", function.node)}
     before, machine.grad = machine.grad, function.name == "training_step"  # it evaluates without gradients
     with machine.within("loop", function.node, iterable=loader):
         result = machine.call(machine, step, (), arguments, None, None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trainlint.meaning.optimizers import number
+from trainlint.meaning.rounds import is_the_end
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Constant, External, Item, Result, Unknown, Value, one
+from trainlint.meaning.values import Choice, Constant, External, Item, Result, Unknown, Value, one, options
 
 
 def is_seldom(event: Event, after: Event, loop: Region) -> bool:
@@ -51,6 +52,70 @@ def _is_one_of_several(test: Value, holds: bool) -> bool:
             every = number(period)
             return every is not None and every[0] > 1 and is_index(index)
     return is_index(left)
+
+
+def periods(test: Value) -> list[Value] | None:
+    """After how many turns a test holds each time, None where it holds in others too but for the last one."""
+    found = []
+    for each in options(test):
+        period = _period(each)
+        if period is not None:
+            found.append(period)
+        elif not is_the_end(each, True):
+            return None
+    return found or None
+
+
+def _period(test: Value) -> Value | None:
+    """The `k` of `i % k == 0`, `i % k == k - 1`, and of a count that goes back to nothing at `count == k`."""
+    match test:
+        case Result(callee=External(name="operator.=="), arguments=(left, at)) if _is_remainder(one(left)):
+            index, period = one(left).arguments  # type: ignore[union-attr]
+            fixed = isinstance(at, Constant) and at.under is None
+            return period if is_index(index) and (fixed or _is_last(at, period)) else None
+        case Result(callee=External(name="operator.==" | "operator.>="), arguments=(count, period)):
+            return period if _is_count(one(count)) else None
+    return None
+
+
+def _is_last(remainder: Value, period: Value) -> bool:
+    """`k - 1`."""
+    every, at = number(period), number(remainder)
+    if every is not None and at is not None:
+        return at == (every[0] - 1, every[1])
+    match remainder:
+        case Result(callee=External(name="operator.-"), arguments=(whole, Constant(value=1))):
+            return whole is period
+    return False
+
+
+def _is_remainder(value: Value) -> bool:
+    match value:
+        case Result(callee=External(name="operator.%"), arguments=(_, _)):
+            return True
+    return False
+
+
+def _is_count(value: Value) -> bool:
+    """What grows by one in each turn, and is what it was at first again after some of them."""
+    match value:
+        case Result(
+            callee=External(name="operator.+"), arguments=(Choice(loop=True) as before, Constant(value=1))
+        ):
+            starts = [o for o in before.options if isinstance(o, Constant)]
+            round_ = [o for o in before.options if isinstance(o, Choice)]
+            return bool(starts) and any(_goes_back(o, value, starts) for o in round_)
+    return False
+
+
+def _goes_back(carried: Choice, grown: Value, starts: list[Constant]) -> bool:
+    others = [o for o in carried.options if not _is_again(o, grown)]
+    again = [o.value for o in others if isinstance(o, Constant)]
+    return 0 < len(others) == len(again) < len(carried.options) and set(again) <= {s.value for s in starts}
+
+
+def _is_again(value: Value, grown: Value) -> bool:
+    return value is grown or (isinstance(value, Result) and value.node is getattr(grown, "node", None))
 
 
 def is_index(value: Value) -> bool:

@@ -61,21 +61,23 @@ def _arms(loop: Region) -> Iterator[Region]:
 def _is_at_the_end(arm: Region) -> bool:
     if isinstance(arm.test, Boolean) and arm.test.operator == "or" and not arm.holds:
         return any(
-            _is_the_end(o, False) for o in (options(arm.truth) if arm.truth is not None else ())
+            is_the_end(o, False) for o in (options(arm.truth) if arm.truth is not None else ())
         )  # none of them holds
-    return _is_the_end(arm.truth, arm.holds)
+    return is_the_end(arm.truth, arm.holds)
 
 
-def _is_the_end(test: Value | None, holds: bool) -> bool:
+def is_the_end(test: Value | None, holds: bool) -> bool:
     """`i == len(loader) - 1`, `step + 1 == len(steps)`, and what holds only there: `not (i != len(loader) or quick)`."""
     match test:
         case Result(callee=External(name="operator.==" | "operator.!=" as sign), arguments=arguments):
             agrees = holds is (sign == "operator.==")
             return agrees and any(_is_length(v) for given in arguments for v in options(given))
         case Result(callee=External(name="operator.and"), arguments=arguments):
-            return holds and any(_is_the_end(v, holds) for v in arguments)
+            return holds and any(is_the_end(v, holds) for v in arguments)
         case Result(callee=External(name="operator.unarynot"), arguments=[inner]):
-            return _is_the_end(inner, not holds)
+            return is_the_end(inner, not holds)
+        case Member(receiver=Member(name="trainer"), name="is_last_batch"):
+            return holds
     return False
 
 
