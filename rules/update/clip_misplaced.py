@@ -110,7 +110,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             "after": (f"runs after `{step}`, which has used the unclipped gradients", placed.step_node, "steps first"),
             "before": ("runs before the backward pass: there is no gradient to clip yet", placed.backward_node, "computes the gradients, too late for the clip"),
             "scaled": (f"clips scaled gradients: `{step}` divides them by the loss scale afterwards", placed.step_node, "unscales them only here"),
-            "others": (f"clips parameters that `{step}` does not step, nor any other step of the loop", placed.step_node, "steps unclipped"),
+            "others": (f"clips parameters that `{step}` does not step, and no other step of the loop uses what it clips", placed.step_node, "steps unclipped"),
         }[placed.why]  # fmt: skip
         yield Finding(
             placed.node,

@@ -289,4 +289,26 @@ def _is_of_others(update: Update, clip: Event, updates: list[Update]) -> bool:
     known = all(
         u.optimizer.models and all(isinstance(m, Instance) for m in u.optimizer.models) for u in beside
     )
-    return known and all(u.owns(m) is False for u in beside for m in modules)
+    if not known or any(update.owns(m) is not False for m in modules):
+        return False
+    owners = [u for u in beside if any(u.owns(m) is not False for m in modules)]
+    return not owners or (_is_unclipped(update, clip) and all(_has_used(u, clip) for u in owners))
+
+
+def _is_unclipped(update: Update, clip: Event) -> bool:
+    """Whether no other clip of the loop can be of what this update steps."""
+    others = [e for e in update.events if e.kind == "clip" and e is not clip]
+    return not any(_belongs(update, e) for e in others) and clip.detail != METHOD
+
+
+def _has_used(owner: Update, clip: Event) -> bool:
+    """Whether gradients are clipped behind the step that used them, and cleared before the next ones come."""
+    if clip not in owner.after() or not owner.backwards:
+        return False
+    here = owner.events.index(clip)
+    for event in (*owner.events[here + 1 :], *owner.events[:here]):
+        if event in owner.backwards or (event.kind == "step" and same(event.target, owner.optimizer.value)):
+            return False
+        if event.kind == "zero_grad" and owner.owns(event.target) and owner.always_with(event):
+            return True
+    return False
