@@ -92,7 +92,7 @@ class Misfit:
     @property
     def left(self) -> float:
         """What is left of the rate's fall in the last epoch, from 1 (all) to 0."""
-        last, length = self.turns[0] - 1, self.length[0]
+        last, length = self.turns[0] - 1 if self.in_epochs else self.turns[0], self.length[0]
         if self.kind in _WAVES:
             return (1 + math.cos(math.pi * last / length)) / 2
         if self.kind in _TO_ZERO or self.kind == "OneCycleLR":
@@ -155,7 +155,11 @@ def _compared(program: Program, schedule: Instance, made: list[Instance]) -> Ite
     turns, served = _turns(course, schedule, event, loop)
     length = _length(program, schedule, name, served)
     if turns is not None and length is not None and turns[0] > 2 and length[0] > 0:
-        yield Misfit(course, schedule, event, length, turns, served is None)
+        found = Misfit(course, schedule, event, length, turns, served is None)
+        if (
+            abs(turns[0] - length[0]) > 1 or found.raises or found.never_falls
+        ):  # one more or less is a convention
+            yield found
 
 
 def _is_part(program: Program, schedule: Instance) -> bool:
