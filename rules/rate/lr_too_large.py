@@ -159,17 +159,17 @@ rule = Rule(
         "adam": Option(
             0.05,
             "largest rate of Adam, RMSprop and their relatives",
-            "bench/rates.py: at 0.1 all three networks stay at chance, at 0.05 two of three still learn",
+            "bench/rates.py: at 0.1 the perceptron and the network with BatchNorm stay at chance, at 0.05 both learn",
         ),
         "sgd": Option(
             1.0,
             "largest rate of SGD",
-            "bench/rates.py: at 2.0 the perceptron and the transformer stay at chance",
+            "bench/rates.py: at 2.0 the perceptron and the network with BatchNorm stay at chance",
         ),
         "momentum": Option(
             0.5,
             "largest rate of SGD with a momentum of 0.9 or more",
-            "bench/rates.py: at 0.3 all three networks stay at chance; Goyal et al. 2017 reach 3.2, after warm-up",
+            "bench/rates.py: at 0.3 the same two stay at chance; Goyal et al. 2017 reach 3.2, after warm-up",
         ),
         "min-layers": Option(
             2, "smaller networks are not reported", "a linear model has one minimum: Bottou 2012"
