@@ -114,6 +114,8 @@ def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ove
             return None  # it trains as well: who does that knows
     for training in program.training_loaders:
         trained = part_of(training.loader)
+        if _is_same_object(training.loader, served) and not says_held_out(_name_of(served)):
+            continue  # what trains is called so: that says nothing of what is evaluated
         if trained is not None and _is_trained_by(training, evaluation) and covers(trained, judged):
             mended = tuple(_served_otherwise(program, served, judged))
             chosen = getattr(one(served.argument("sampler") or served.value), "node", None)
@@ -121,9 +123,20 @@ def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ove
     return None
 
 
+def _is_same_object(first: Loader, second: Loader) -> bool:
+    """Whether two loaders were given one and the same data set."""
+    return (
+        first.dataset is not None and second.dataset is not None and one(first.dataset) is one(second.dataset)
+    )
+
+
+def _name_of(loader: Loader) -> str:
+    return name_given(loader.node) if loader.node is not None else ""
+
+
 def claimed(loader: Loader) -> str:
     """The name that says that what a loader serves is held out: its own, or else that of its data set."""
-    own = name_given(loader.node) if loader.node is not None else ""
+    own = _name_of(loader)
     if says_training(own):
         return ""
     if says_held_out(own):
