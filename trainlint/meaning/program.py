@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.shares import Share
     from trainlint.meaning.skew import Skewed
     from trainlint.meaning.stuck import StuckForward
+    from trainlint.meaning.unclipped import Unclipped
     from trainlint.meaning.unhandled import Unhandled
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.updates import Update
@@ -194,6 +195,13 @@ class Program:
         from trainlint.meaning.carried import carried_states
 
         return carried_states(self)
+
+    @cached_property
+    def unclipped(self) -> list[Unclipped]:
+        """The recurrent networks that train on gradients as they come."""
+        from trainlint.meaning.unclipped import unclipped
+
+        return list(unclipped(self))
 
     @cached_property
     def misplaced_clips(self) -> list[MisplacedClip]:
