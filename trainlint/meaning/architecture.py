@@ -88,7 +88,10 @@ def may_be_pretrained(model: Value) -> bool:
         asked = [
             v for k, v in layer.keywords.items() if k in ("pretrained", "weights", "encoder_weights", "**")
         ]
-        if any(not isinstance(one(v), Constant) for v in (*asked, *layer.arguments)):
+        given = (
+            () if layer.cls.name.startswith("transformers.") else layer.arguments
+        )  # a configuration has no weights
+        if any(not isinstance(one(v), Constant) for v in (*asked, *given)):
             return True
     return False
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.architecture import depth, holds, may_be_pretrained, post_norm_layers
+from trainlint.meaning.beginnings import starts_from_a_state
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import same
@@ -171,7 +172,9 @@ class Course:
     @cached_property
     def is_pretrained(self) -> bool:
         """Whether some of its weights are, or may be, trained already."""
-        return any(map(may_be_pretrained, self.networks)) or bool(self.program.events("load_state"))
+        if any(map(may_be_pretrained, self.networks)):
+            return True
+        return starts_from_a_state(self.program, self.step, self.networks)
 
     @cached_property
     def is_recurrent(self) -> bool:

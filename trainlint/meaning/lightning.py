@@ -134,6 +134,7 @@ class Fitted:
     epochs: Value
     optimizer: Value
     schedules: tuple[Value, ...] = ()
+    trainer: Instance | None = None
 
 
 def fit(
@@ -171,7 +172,7 @@ def _note_fitted(machine: Machine, module: Instance, trainer: Value, node: s.Nod
         return
     steps = _configured(given)
     if isinstance(one(steps), Instance) and not _drives_itself(module):
-        fitted = Fitted(made.keywords["max_epochs"], steps, tuple(_scheduled(given)))
+        fitted = Fitted(made.keywords["max_epochs"], steps, tuple(_scheduled(given)), made)
         machine.record("fit", node, module, None, (), detail=fitted)
 
 

@@ -198,7 +198,7 @@ class Program:
 
     @cached_property
     def unclipped(self) -> list[Unclipped]:
-        """The recurrent networks that train on gradients as they come."""
+        """The recurrent networks and transformers that train on gradients as they come."""
         from trainlint.meaning.unclipped import unclipped
 
         return list(unclipped(self))

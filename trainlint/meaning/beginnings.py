@@ -1,0 +1,43 @@
+"""Whether a network's weights may have been trained before its first step: states that are loaded ahead of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.flow import of_kind
+from trainlint.meaning.modules import parts
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.values import Instance, one
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+def starts_from_a_state(program: Program, step: Event, networks: list[Instance]) -> bool:
+    """Whether some state may be loaded into the networks before an optimizer steps; a best state put back behind
+    the training, and what goes into another network, tells nothing about the start."""
+    mine = {id(part) for network in networks for part in parts(network)}
+    home = _root(step)
+    for root in program.roots:
+        loads = [event for event in of_kind(root, "load_state") if _may_be_of(event, mine)]
+        if root is home:
+            order = {id(event): at for at, event in enumerate(of_kind(root, "load_state", step.kind))}
+            loads = [event for event in loads if order[id(event)] < order.get(id(step), len(order))]
+        elif home is program.roots[0]:
+            loads = []  # in a function that nobody is seen to call
+        if loads:
+            return True
+    return False
+
+
+def _root(event: Event) -> Region:
+    return list(event.region.ancestors())[-1]
+
+
+def _may_be_of(event: Event, mine: set[int]) -> bool:
+    """Whether what takes the state may be one of these parts: all that is not surely another network."""
+    taker = one(event.target) if event.target is not None else None
+    if not isinstance(taker, Instance) or not is_module(taker) or taker.symbolic:
+        return True
+    return any(id(part) in mine for part in parts(taker))
