@@ -25,7 +25,7 @@ from trainlint.meaning.hydra import composed, initialise, instantiate
 from trainlint.meaning.imports import imported
 from trainlint.meaning.iteration import NO_ENTRY, element_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import fields_of, get_attribute, register_unnamed
+from trainlint.meaning.objects import fields_of, get_attribute, is_module, register_unnamed
 from trainlint.meaning.overrides import copied, is_dictionary, overwrite, weaken
 from trainlint.meaning.processes import note_handed, note_start
 from trainlint.meaning.samples import note_sample
@@ -387,6 +387,8 @@ def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: 
         return copied(machine, inner, node)
     if not isinstance(inner, Instance):
         return None
+    if node is not None and is_module(inner):
+        machine.record("remember", node, inner)
     twin = Instance(inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic)
     twin.loop = inner.loop  # its parts were made there
     twin.places.update(inner.places)
@@ -421,6 +423,12 @@ def _save(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
     if node is not None and given:
         machine.record("save", node, given[0], None, given)
     return NONE
+
+
+def _copy_file(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> None:
+    """`shutil.copyfile("last.pt", "best.pt")`."""
+    if node is not None:
+        machine.record("remember", node, External("shutil.copyfile"), None, arguments)
 
 
 def _set_grad(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
@@ -640,6 +648,7 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "functools.partial": _partial,
     "torch.load": _load,
     "torch.save": _save,
+    **dict.fromkeys(("shutil.copyfile", "shutil.copy", "shutil.copy2"), _copy_file),
     "torch.set_grad_enabled": _set_grad,
     "torch.autograd.backward": _autograd_backward,
     "torch.autograd.grad": _autograd_grad,

@@ -281,6 +281,22 @@ def _load_state(
     return Unknown("keys", node)
 
 
+def _remember(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> None:
+    """`model.state_dict()`, `trainer.save_model(path)`: what becomes of it, nobody need know."""
+    if node is not None:
+        machine.record("remember", node, callee.receiver, None, arguments)
+
+
+def _log(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> None:
+    """`self.log("val_loss", loss)` of Lightning: a number by the name that its callbacks know it by."""
+    if node is not None and arguments and is_module(one(callee.receiver)):
+        machine.record("log", node, callee.receiver, None, arguments)
+
+
 def _prepare(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
@@ -512,6 +528,9 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "enter_context": stacked,
     "callback": stacked,
     "load_state_dict": _load_state,
+    **dict.fromkeys("state_dict save_pretrained save_model save_checkpoint save_state".split(), _remember),
+    "log": _log,
+    "log_dict": _log,
     "generate": _generate,
     "prepare": _prepare,
     "optimizers": _own_optimizers,

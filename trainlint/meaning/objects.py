@@ -294,7 +294,10 @@ def _attributes_of_self(targets: tuple[s.Expression, ...]) -> Iterator[str]:
 
 
 def counters(cls: Class) -> frozenset[str]:
-    """The attributes that methods count up (`self.step += 1`): what they start from says nothing later on."""
+    """The attributes that methods count up (`self.step += 1`): what they start from says nothing later on.
+
+    Neither does it of what else such a method keeps, where it trains nothing: the best score of an early stop.
+    """
     if cls.counters is None:
         bodies = [
             member.node.body
@@ -303,7 +306,14 @@ def counters(cls: Class) -> frozenset[str]:
             for member in base.names.values()
             if isinstance(member, Function) and isinstance(member.node, s.Define)
         ]
-        cls.counters = frozenset(name for body in bodies for name in _counted(body))
+        counting = [(body, frozenset(_counted(body))) for body in bodies]
+        kept = (
+            name
+            for body, names in counting
+            if names and body.words.isdisjoint(("backward", "zero_grad", "forward"))
+            for name in own_attributes(body)
+        )
+        cls.counters = frozenset((*kept, *(name for _, names in counting for name in names)))
     return cls.counters
 
 

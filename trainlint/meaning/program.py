@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.courses import Course
     from trainlint.meaning.cuts import CutLoss
     from trainlint.meaning.dead_biases import DeadBiases
+    from trainlint.meaning.decisions import Decision
     from trainlint.meaning.deep_plain import DeepPlain
     from trainlint.meaning.descents import Descent
     from trainlint.meaning.dropouts import ExtremeDropout
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.shares import Share
     from trainlint.meaning.skew import Skewed
     from trainlint.meaning.stuck import StuckForward
+    from trainlint.meaning.training_choices import TrainingChoice
     from trainlint.meaning.unclipped import Unclipped
     from trainlint.meaning.unhandled import Unhandled
     from trainlint.meaning.unit import Unit
@@ -270,6 +272,20 @@ class Program:
         from trainlint.meaning.selections import selections
 
         return selections(self)
+
+    @cached_property
+    def decisions(self) -> list[Decision]:
+        """What a run does or leaves as its numbers say."""
+        from trainlint.meaning.decisions import decisions
+
+        return decisions(self)
+
+    @cached_property
+    def training_choices(self) -> list[TrainingChoice]:
+        """Choices that go by the training loss although validation data is measured."""
+        from trainlint.meaning.training_choices import training_choices
+
+        return training_choices(self)
 
     @cached_property
     def inferences(self) -> list[Evaluation]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from trainlint.meaning import syntax as s
 from trainlint.meaning.dataflow import attached, descends
 from trainlint.meaning.fragments import say
@@ -233,8 +235,8 @@ def _note_attached(machine: Machine, owner: Instance, name: str, value: Value, n
 
 def _counted(holder: Instance, name: str, value: Value, node: s.Statement) -> Value:
     """The start of a counter is no constant: the loop that counts it up reads it again."""
-    number = isinstance(value, Constant) and type(value.value) in (int, float)
-    if number and isinstance(holder.cls, Class) and name in counters(holder.cls):
+    start = isinstance(value, Constant) and type(value.value) in (int, float, bool, NoneType)
+    if start and isinstance(holder.cls, Class) and name in counters(holder.cls):
         return Result(External("builtins.int"), (value,), {}, node)
     return value
 

@@ -1,0 +1,137 @@
+"""What a run decides by numbers that it measures: which weights it keeps, when it lowers its rate, when it stops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Literal
+
+from trainlint.meaning.dataflow import inputs_of, operation
+from trainlint.meaning.flow import key
+from trainlint.meaning.syntax import Assign, Comparison, Node, nodes_in
+from trainlint.meaning.trace import Event, Leave, Region
+from trainlint.meaning.values import Choice, External, Free, Instance, Result, Value, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+Kind = Literal["keep", "lower", "stop"]
+_COMPARING = frozenset("operator.< operator.<= operator.> operator.>=".split())
+_STOPPER = re.compile(r"(?i)early_?stop")
+_FAR = 5_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """Something that a run does or leaves as its numbers say."""
+
+    kind: Kind
+    node: Node
+    region: Region
+    tests: tuple[Value, ...]  # what decides: conditions, or the number that is handed over
+
+    @property
+    def is_handed(self) -> bool:
+        """Whether a number is handed to something that compares it by itself."""
+        return not any(operation(test) in _COMPARING for test in comparisons(self.tests))
+
+
+def decisions(program: Program) -> list[Decision]:
+    """Every decision in a loop that a number may have a say in, in order."""
+    return [made for root in program.roots for made in _in(root, root)]
+
+
+def _in(region: Region, root: Region) -> Iterator[Decision]:
+    for item in region.items:
+        if type(item) is Region:
+            yield from _in(item, root)
+        elif type(item) is Leave:
+            yield from _stop(item)
+        elif type(item) is Event:
+            yield from _by_event(item, root)
+
+
+def _by_event(event: Event, root: Region) -> Iterator[Decision]:
+    if event.kind == "schedule" and event.inputs:
+        yield Decision("lower", event.node, event.region, event.inputs[:1])
+    elif event.kind in ("save", "remember") and event.loop is not None:
+        if event.kind == "remember" and any(e.kind == "save" for e in _beside(event)):
+            return  # it is said where it is saved
+        tests = tuple(arm.truth for arm in event.guards(root) if arm.truth is not None)
+        if tests:
+            yield Decision("keep", event.node, event.region, tests)
+    elif event.kind in ("forward", "unresolved", "step") and event.inputs and _is_stopper(event.target):
+        yield Decision("stop", event.node, event.region, event.inputs[:1])
+
+
+def _beside(event: Event) -> Iterator[Event]:
+    return (item for item in event.region.items if type(item) is Event)
+
+
+def _is_stopper(target: Value) -> bool:
+    """An `EarlyStopping` from a file or package that is not at hand."""
+    match one(target):
+        case Instance(cls=External(name=name)) | Free(name=name):
+            return _STOPPER.search(name) is not None
+    return False
+
+
+def _stop(leave: Leave) -> Iterator[Decision]:
+    """A `break`, or a `return`, that ends the loop around the batches."""
+    loop = leave.region.loop
+    if loop is None or leave.kind not in ("break", "return") or not _trains(loop):
+        return
+    arms = []
+    for region in leave.region.ancestors():
+        if region is loop:
+            break
+        if region.kind == "call" and leave.kind == "return":
+            return  # out of a function that the loop calls
+        if region.kind == "arm" and region.truth is not None:
+            arms.append(region.truth)
+    if arms:
+        yield Decision("stop", leave.node, leave.region, tuple(arms))
+
+
+def _trains(loop: Region) -> bool:
+    return any(e.kind in ("backward", "step") for e in loop.events())
+
+
+def behind(values: Iterable[Value]) -> dict[int, Value]:
+    """All that values were computed from, by identity, and the conditions that chose between them."""
+    pending, seen = [*values], dict[int, Value]()
+    while pending and len(seen) < _FAR:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen[id(current)] = current
+        pending += inputs_of(current)
+        if type(current) is Choice and current.under:
+            pending += [test for given in current.under.values() for test, _ in given]
+    return seen
+
+
+def comparisons(tests: Iterable[Value]) -> list[Result]:
+    """The comparisons that a decision rests on."""
+    return [v for v in behind(tests).values() if type(v) is Result and operation(v) in _COMPARING]
+
+
+def is_progress(test: Result, sources: set[int]) -> bool:
+    """Whether a number is compared with what it was before: no look for NaN, no fixed bound."""
+    sides = [not sources.isdisjoint(behind((side,))) for side in test.arguments]
+    return len(sides) == 2 and (all(sides) or (any(sides) and _becomes_bound(test)))
+
+
+def _becomes_bound(test: Result) -> bool:
+    """Whether the text keeps one side of a comparison as the other: `if loss < self.best: self.best = loss`."""
+    match test.node:
+        case Comparison(left=left, rest=((_, right),)) as written:
+            names = {key(left), key(right)}
+        case _:
+            return False
+    for node in nodes_in(written.unit.body):
+        if isinstance(node, Assign) and node.value is not None and key(node.value) in names:
+            if any(key(target) in names - {key(node.value)} for target in node.targets):
+                return True
+    return False
