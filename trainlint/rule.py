@@ -66,6 +66,7 @@ class Needs:
     targets: Literal["any", "both-signs", "classes", "one-hot", "non-negative"] = "any"
     data: Literal["any", "class-ordered"] = "any"
     checkpoints: Literal["any", "cuda"] = "any"
+    batches: Literal["any", "own"] = "any"  # "own": as large as the program says, not cut down
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from trainlint.meaning.architecture import layers, named
 from trainlint.meaning.modules import held, parts
@@ -12,20 +13,24 @@ from trainlint.meaning.syntax import Define
 from trainlint.meaning.turns import turns_of_making
 from trainlint.meaning.values import Class, External, Function, Instance, Value, one
 
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
 _STACKS = ("TransformerEncoder", "TransformerDecoder")
 _ATTENDING = ("MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer")
 _CONFIGURED = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _USUAL_DEPTH = 12.0  # of `BertConfig()`, `GPT2Config()` and most others
-_PRODUCTS = frozenset("matmul bmm einsum baddbmm".split())
+_PRODUCTS = frozenset("matmul bmm einsum baddbmm transpose permute mT".split())
+_WEIGHING = ("softmax", "Softmax", "scaled_dot_product_attention")
 
 
-def transformer_layers(network: Instance) -> int:
+def transformer_layers(program: Program, network: Instance) -> int:
     """How many transformer layers a network has, at least; 0 where none is seen."""
     every = [part for part in parts(network) if isinstance(part, Instance)]
     repeated = {id(layer) for part in every if named(part) in _STACKS for layer in _first(part)}
     own = [_times(holder, repeated, network) for holder in every]
     library = [_of_library(layer) for layer in layers(network)]
-    return round(sum(own) + sum(library))
+    return round(sum(own) + sum(library) or _written_out(program, network))
 
 
 def _of_library(layer: Instance) -> float:
@@ -59,12 +64,10 @@ def _by_configuration(layer: Instance) -> float:
 
 
 def _times(holder: Instance, repeated: set[int], network: Instance) -> float:
-    """How many layers a module is: as often as the attention that it holds, or does itself, is made."""
+    """How many layers a module is: as often as the attention that it holds is made."""
     if named(holder) in (*_STACKS, *_ATTENDING, "Transformer"):
         return 0.0
     inside = [part for part in _held(holder) if id(part) not in repeated and named(part) in _ATTENDING]
-    if _attends(holder):
-        inside.append(holder)
     if named(holder) in ("Sequential", "ModuleList"):
         return sum(turns_of_making(part, network, None)[0] for part in inside)
     return max((turns_of_making(part, network, None)[0] for part in inside), default=0.0)
@@ -78,8 +81,17 @@ def _held(holder: Instance) -> Iterator[Instance]:
     yield from found.values()
 
 
+def _written_out(program: Program, network: Instance) -> float:
+    """How often attention that the project computes itself comes one after the other: heads stand side by side."""
+    found = next((a for a in program.architectures if a.network is network), None)
+    if found is None or not any(map(_attends, found.parts)):
+        return 0.0
+    times = [step.times for step in found.chain.every if step.kind in _WEIGHING]
+    return max((t for t in times if t > 1), default=0.0)
+
+
 def _attends(module: Instance) -> bool:
-    """Whether a module of the project's computes attention itself: a softmax between two products of matrices."""
+    """Whether a module of the project's own computes attention: a softmax between two products of matrices."""
     if not isinstance(module.cls, Class):
         return False
     words: set[str] = set()
@@ -89,7 +101,7 @@ def _attends(module: Instance) -> bool:
                 words |= member.node.body.words
     if "scaled_dot_product_attention" in words:
         return True
-    return not words.isdisjoint(("softmax", "Softmax")) and not words.isdisjoint(_PRODUCTS | {"transpose"})
+    return not words.isdisjoint(("softmax", "Softmax")) and not words.isdisjoint(_PRODUCTS)
 
 
 def _first(stack: Instance) -> Iterator[Value]:

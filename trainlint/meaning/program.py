@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.accumulation import Accumulation
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.augmented import Augmented
+    from trainlint.meaning.batches import Batches
     from trainlint.meaning.budgets import Budget, Enlarged
     from trainlint.meaning.carried import CarriedState
     from trainlint.meaning.checkpoints import Load
@@ -197,6 +198,13 @@ class Program:
         from trainlint.meaning.carried import carried_states
 
         return carried_states(self)
+
+    @cached_property
+    def batches(self) -> list[Batches]:
+        """The loaders of batches of known size, each with the course that learns from them."""
+        from trainlint.meaning.batches import batches
+
+        return list(batches(self))
 
     @cached_property
     def unclipped(self) -> list[Unclipped]:

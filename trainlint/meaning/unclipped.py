@@ -10,13 +10,14 @@ from trainlint.meaning.architecture import layers, named
 from trainlint.meaning.architectures import is_other_field, takes_derivatives
 from trainlint.meaning.blocks import transformer_layers
 from trainlint.meaning.courses import Course
+from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.facts.layers import RECURRENT
 from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.place import Change, insert_before, qualified_name, set_argument, text_of
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.updates import stepped_node
-from trainlint.meaning.values import External, Instance, constant
+from trainlint.meaning.values import External, Instance, Result, Sequence, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -101,10 +102,9 @@ def unclipped(program: Program) -> Iterator[Unclipped]:
         loop = id(course.loops[0]) if course.loops else id(course)
         if loop in said or not _learns_as_it_comes(course):
             continue
-        found = Unclipped(
-            course, _recurrent(course.networks), max(map(transformer_layers, course.networks), default=0)
-        )
-        if found.recurrent or found.blocks:
+        blocks = max((transformer_layers(program, network) for network in course.networks), default=0)
+        found = Unclipped(course, _recurrent(course.networks), blocks)
+        if (found.recurrent or found.blocks) and not _is_fed_by_hand(course):
             said.add(loop)
             yield found
 
@@ -126,6 +126,25 @@ def _is_short(course: Course) -> bool:
     turns = [iterations(loop) for loop in course.loops]
     known = [turn[0] for turn in turns if turn is not None]
     return bool(turns) and len(known) == len(turns) and prod(known) < _FEWEST_STEPS
+
+
+def _is_fed_by_hand(course: Course) -> bool:
+    """Whether a network gets numbers that stand in the text: "hello" as five lists."""
+    return any(
+        isinstance(value, Result) and operation(value) in _MAKING and _is_written(value)
+        for event in course.program.events("forward")
+        if any(event.target is network for network in course.networks)
+        for given in event.inputs
+        for value in walk(given, limit=40)
+    )
+
+
+def _is_written(made: Result) -> bool:
+    listed = one(made.arguments[0]) if made.arguments else None
+    return isinstance(listed, Sequence) and bool(listed.items) and listed.element is None and not listed.open
+
+
+_MAKING = frozenset("tensor Tensor LongTensor FloatTensor as_tensor".split())
 
 
 def _recurrent(networks: list[Instance]) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ class Case:
             "targets": needs.targets,
             "data": needs.data,
             "checkpoints": needs.checkpoints,
+            "batches": needs.batches,
             "choices": dict(choices),
         }
 

@@ -40,7 +40,8 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     clips.install(record, flow)
     logarithms.install(record)
     tables.install(record, str(request["program"]))
-    served = loaders.install(record, (request.get("choices") or {}).get("batches") == "own")
+    chosen = (request.get("choices") or {}).get("batches") or request.get("batches")
+    served = loaders.install(record, chosen == "own")
     rig = Rig(record, request, folder)
     rig.install()
     if request.get("home"):
