@@ -33,6 +33,16 @@ KNOWN: dict[str, tuple[int, int]] = {
     "KMNIST": (60_000, 10_000),
     "CIFAR10": (50_000, 10_000),
     "CIFAR100": (50_000, 10_000),
+    "SVHN": (73_257, 26_032),
+    "STL10": (5_000, 8_000),
+    "Flowers102": (1_020, 6_149),
+    "OxfordIIITPet": (3_680, 3_669),
+    "Food101": (75_750, 25_250),
+    "GTSRB": (26_640, 12_630),
+    "DTD": (1_880, 1_880),
+    "StanfordCars": (8_144, 8_041),
+    "FGVCAircraft": (6_667, 3_333),
+    "PCAM": (262_144, 32_768),
 }
 _DEEPEST = 6
 
@@ -91,7 +101,11 @@ def _of_library(program: Program, made: Instance, kind: str, depth: int) -> int 
         train = constant(
             made.keywords.get("train", made.arguments[1] if len(made.arguments) > 1 else Constant(True))
         )
-        return KNOWN[kind][0 if train else 1] if isinstance(train, bool) else None
+        split = constant(made.keywords["split"]) if "split" in made.keywords else train
+        trains = train if isinstance(train, bool) else None
+        if isinstance(split, str):
+            trains = split in ("train", "trainval") if split in ("train", "trainval", "test") else None
+        return KNOWN[kind][0 if trains else 1] if trains is not None else None
     return None
 
 

@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from trainlint.meaning.unclipped import Unclipped
     from trainlint.meaning.unhandled import Unhandled
     from trainlint.meaning.unit import Unit
+    from trainlint.meaning.unscaled import Unscaled
+    from trainlint.meaning.unvaried import Unvaried
     from trainlint.meaning.updates import Update
     from trainlint.meaning.values import Class
     from trainlint.meaning.weights import Fitted
@@ -427,6 +429,20 @@ class Program:
         from trainlint.meaning.unhandled import unhandled
 
         return unhandled(self)
+
+    @cached_property
+    def unscaled(self) -> list[Unscaled]:
+        """Networks whose first layer takes numbers as they come."""
+        from trainlint.meaning.unscaled import unscaled
+
+        return unscaled(self)
+
+    @cached_property
+    def unvaried(self) -> list[Unvaried]:
+        """Networks that see the same pictures in every epoch."""
+        from trainlint.meaning.unvaried import unvaried
+
+        return unvaried(self)
 
     @cached_property
     def skewed(self) -> list[Skewed]:

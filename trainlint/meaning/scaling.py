@@ -49,7 +49,7 @@ def scale_of(pipelines: list[Value] | None) -> Scale | None:
     if len(normalising) > 1:
         return None
     converting = next((step for step in applied if step.name in TO_UNIT_RANGE), None)
-    complete = all(map(_is_known, pipelines))
+    complete = all(map(is_known, pipelines))
     typed, is_unit = _made_floats(applied)
     if not normalising:
         return Scale(None, converting, complete=complete, typed=typed, is_unit=is_unit)
@@ -84,6 +84,17 @@ def is_float_type(kind: Value | None) -> bool:
     )
 
 
+def is_written_as_float(kind: Value | None) -> bool:
+    """The same, also as NumPy and Python write it."""
+    if kind is None:
+        return False
+    return is_float_type(kind) or all(
+        (isinstance(o, External) and o.name in ("numpy.float32", "numpy.float64", "builtins.float"))
+        or (isinstance(o, Constant) and str(o.value).startswith("float"))
+        for o in options(kind)
+    )
+
+
 def constants_of(step: Step) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     """The means and deviations that a `Normalize` is given, where they are written down."""
     mean, std = step.argument(0, "mean"), step.argument(1, "std")
@@ -109,17 +120,17 @@ def _numbers(value: Value) -> tuple[float, ...] | None:
     return None
 
 
-def _is_known(pipeline: Value) -> bool:
+def is_known(pipeline: Value) -> bool:
     """Whether all that a pipeline does is a library's, and nothing that could scale by itself."""
     found = one(pipeline)
     match found:
         case Sequence(items=items, open=False, element=None):
-            return all(map(_is_known, items))
+            return all(map(is_known, items))
         case Instance(cls=External(name=name)) if is_transform(name) or name == "torch.nn.Sequential":
             if name.rpartition(".")[2] in ("Lambda", "LinearTransformation"):
                 return False
             inner = [a for a in (*found.arguments, *found.keywords.values()) if _holds_steps(a)]
-            return all(map(_is_known, inner))
+            return all(map(is_known, inner))
     return False
 
 

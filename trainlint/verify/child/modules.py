@@ -58,7 +58,7 @@ class Calls:
             gradients=torch.is_grad_enabled(), nodes=nodes, bytes=size, layers=len(layers), active=len(active),
             dropout=sum(is_dropout(layer) for layer in layers), norms=sum(is_norm(layer) for layer in layers),
             trained=False, rows=int(tensors[0].shape[0]) if tensors and tensors[0].dim() else 1,
-            trainable=sum(p.requires_grad for p in module.parameters()),
+            trainable=sum(p.requires_grad for p in module.parameters()), **_input(arguments),
         )  # fmt: skip
         for tensor in tensors[:1]:
             if tensor.grad_fn is not None:
@@ -96,6 +96,22 @@ def _copied_buffers(layers: list[Any]) -> Iterator[None]:
     finally:
         for layer, buffers in zip(layers, originals):
             layer._buffers.update(buffers)
+
+
+def _input(arguments: Any) -> dict[str, float]:
+    """Mean and spread of what goes in, and of its columns, if it has some, the widest by the narrowest."""
+    given = next(tensors_in(arguments), None)
+    if given is None or not given.numel() or given.dim() < 2:
+        return {}
+    with torch.no_grad():
+        values = given.detach().double()
+        widths = values.std(0, unbiased=False) if values.dim() == 2 else values.new_ones(1)
+        widths = widths[widths > 0]
+        return {
+            "input_mean": float(values.mean()),
+            "input_spread": float(values.std(unbiased=False)),
+            "input_uneven": float(widths.max() / widths.min()) if widths.numel() else 1.0,
+        }
 
 
 def mode_layers(module: Any) -> Iterator[Any]:

@@ -1,0 +1,63 @@
+"""Random numbers by what their arguments say: between which numbers most of them lie."""
+
+from __future__ import annotations
+
+from trainlint.meaning.arithmetic import numbers
+from trainlint.meaning.extent import Column, Extent
+from trainlint.meaning.facts.columns import NORMAL, STANDARD, UNIFORM, UNIT, WIDE
+from trainlint.meaning.values import External, Instance, Member, Result, Value, one
+
+_HOMES = ("numpy.random.", "torch.", "random.")
+_GENERATORS = (
+    "numpy.random.default_rng",
+    "numpy.random.RandomState",
+    "numpy.random.Generator",
+    "random.Random",
+)
+_USUAL = {"low": 0.0, "high": 1.0, "loc": 0.0, "scale": 1.0, "mean": 0.0, "std": 1.0}
+
+
+def drawn(value: Result) -> Extent | None:
+    """What a call draws; None where it draws nothing, or that is not known."""
+    name = _name(value)
+    if name in UNIT:
+        ends = 0.0, 1.0
+    elif name in STANDARD:
+        ends = -WIDE, WIDE
+    elif name in UNIFORM:
+        low, high = _given(value, 0, "low", "a", "from"), _given(value, 1, "high", "b", "to")
+        if low is not None and "high" not in value.keywords and (len(value.arguments) == 1 or high is None):
+            low, high = 0.0, low  # `randint(10)` and `randint(10, (3,))`
+        if low is None or high is None:
+            return None
+        ends = low, high
+    elif name in NORMAL:
+        mean, std = _given(value, 0, "loc", "mean"), _given(value, 1, "scale", "std")
+        if mean is None or std is None:
+            return None
+        ends = mean - WIDE * abs(std), mean + WIDE * abs(std)
+    else:
+        return None
+    return Extent((Column(*ends),), value.node, source=value)
+
+
+def _name(value: Result) -> str:
+    match value.callee:
+        case External(name=name) if name.startswith(_HOMES):
+            return name.rpartition(".")[2]
+        case Member(receiver=receiver, name=name):
+            made = one(receiver)
+            match made:
+                case Instance(cls=External(name=home)) | Result(callee=External(name=home)):
+                    return name if home in _GENERATORS else ""
+    return ""
+
+
+def _given(value: Result, position: int, *names: str) -> float | None:
+    given: Value | None = next((value.keywords[n] for n in names if n in value.keywords), None)
+    if given is None and len(value.arguments) > position:
+        given = value.arguments[position]
+    if given is None:
+        return _USUAL.get(names[0])
+    found = numbers(given)
+    return found[0] if found is not None and len(found) == 1 else None

@@ -1,0 +1,88 @@
+"""Well-known tables as they come, and which of their columns a key takes."""
+
+from __future__ import annotations
+
+from trainlint.meaning.extent import Column, Extent
+from trainlint.meaning.facts.columns import LOADED, NAMED, NOT_RAW
+from trainlint.meaning.values import Constant, External, Result, Sequence, Value, constant, one
+
+
+def raw_table(value: Result) -> Extent | None:
+    """`load_wine()`, `pd.read_csv("titanic.csv")`."""
+    assert isinstance(value.callee, External)
+    name = value.callee.name
+    if name in LOADED:
+        scaled = constant(value.keywords.get("scaled", Constant(True)))
+        if name.endswith("load_diabetes") and scaled is not False:
+            return None
+        return Extent(tuple(Column(low, high, c) for c, low, high in LOADED[name]), value.node, source=value)
+    path = constant(value.arguments[0]) if value.arguments else None
+    said = path.lower().rpartition("/")[2] if isinstance(path, str) else ""
+    columns = next((NAMED[word] for word in NAMED if word in said), None)
+    if columns is None or any(word in said for word in NOT_RAW):
+        return None
+    made = tuple(Column(float(low), float(high), c) for c, low, high in columns)
+    return Extent(made, value.node, source=value, partly=True)
+
+
+def taken(extent: Extent, key: Value) -> Extent | None:
+    """What a key takes of a table: some of its columns, or rows of all of them."""
+    found = one(key)
+    if extent.of_pictures:
+        return extent
+    named = _named(found)
+    if named is not None:
+        return extent.of(tuple(c for c in extent.columns if c.name in named))
+    if isinstance(found, Sequence) and found.kind == "tuple" and len(found.items) == 2:
+        return _of_columns(extent, one(found.items[1]))
+    return extent
+
+
+def _named(key: Value) -> frozenset[str] | None:
+    """The columns that a key names."""
+    match key:
+        case Constant(value=str() as name):
+            return frozenset((name,))
+        case Sequence(items=items, open=False, element=None) if items:
+            names = [constant(item) for item in items]
+            return frozenset(names) if all(isinstance(n, str) for n in names) else None
+    return None
+
+
+def _of_columns(extent: Extent, key: Value) -> Extent | None:
+    """`table[:, key]`."""
+    if len(extent.columns) == 1 and not extent.columns[0].name:
+        return extent
+    named = _named(key)
+    if named is not None:
+        return extent.of(tuple(c for c in extent.columns if c.name in named))
+    match key:
+        case Result(callee=External(name="builtins.slice"), arguments=(lower, upper, step)):
+            ends = [constant(part) for part in (lower, upper, step)]
+            if ends == [None, None, None]:
+                return extent
+            if extent.partly or not all(e is None or type(e) is int for e in ends):
+                return None
+            return extent.of(extent.columns[slice(*ends)])
+        case Constant(value=int() as index) if not extent.partly and index < len(extent.columns):
+            return extent.of((extent.columns[index],))
+        case Sequence(items=items) if not extent.partly:
+            places = [constant(item) for item in items]
+            if all(type(p) is int and p < len(extent.columns) for p in places):
+                return extent.of(tuple(extent.columns[p] for p in places))
+    return None
+
+
+def is_by_columns(value: Result, name: str) -> bool:
+    if name in ("torch.hstack", "torch.column_stack"):
+        return True
+    axis = next((value.keywords[k] for k in ("dim", "axis") if k in value.keywords), None)
+    axis = axis if axis is not None else value.arguments[1] if len(value.arguments) > 1 else None
+    return axis is not None and constant(axis) in (1, -1)
+
+
+def names_in(value: Value) -> set[str]:
+    """The columns that an argument lists."""
+    found = one(value)
+    listed = found.items if isinstance(found, Sequence) else (found,)
+    return {str(constant(item)) for item in listed}

@@ -1,0 +1,163 @@
+"""Networks whose first layer takes numbers as they come: bytes of pictures, columns of different scale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.architecture import is_pretrained
+from trainlint.meaning.architectures import is_other_field, takes_derivatives
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.extent import Column, Extent
+from trainlint.meaning.extents import Extents
+from trainlint.meaning.facts.layers import MIXING, NORMALISING, RECURRENT, layer_name
+from trainlint.meaning.objectives import Objective
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.standardising import standardised
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.place import Change
+    from trainlint.meaning.program import Program
+
+_OTHERWISE = re.compile(  # where pixels are what is learnt, or have to stay within their range
+    r"(?i)(?:^|_)(?:c?vae|vqvae|d?c?gan|gans|discriminators?|denois\w*|diffusion|ddpm|unet_diffusion|auto_?encoders?|inpaint\w*"
+    r"|reconstruct\w*|super_?resolution|fgsm|pgd|adversarial\w*|torchattacks|foolbox|snntorch|spiking|spikes?|lif|capsule\w*|nerf"
+    r"|siren|normali[sz]e_images?|normali[sz]er|instancenorm2d)(?:_|$)"
+)
+_PARTS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NORMALISING_THEMSELVES = ("torchvision.models.detection.", "torchvision.models.quantization.")
+_LIBRARIES = (
+    "torchvision.models.",
+    "timm.create_model",
+    "timm.models.",
+    "segmentation_models_pytorch.",
+    "efficientnet_pytorch.",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unscaled:
+    """An input that reaches the first layer of a network as it is."""
+
+    extent: Extent
+    layer: Instance
+    behind_norm: bool  # a normalisation takes what the layer gives
+    program: Program
+
+    @property
+    def node(self) -> Node:
+        assert self.extent.node is not None
+        return self.extent.node
+
+    @property
+    def is_of_bytes(self) -> bool:
+        """Whether a picture's values go far beyond 1."""
+        return self.extent.of_pictures and self.largest > 10
+
+    @property
+    def is_off_centre(self) -> bool:
+        """Whether a picture's values are from 0 to 1, all of one sign, and no normalisation follows the layer."""
+        column = self.extent.columns[0]
+        return (
+            self.extent.of_pictures and column.low >= 0 and 0.5 <= column.high <= 1.5 and not self.behind_norm
+        )
+
+    @property
+    def ordered(self) -> list[Column]:
+        """The columns of a table that vary, the widest first."""
+        return sorted((c for c in self.extent.columns if c.width > 0), key=lambda c: -c.width)
+
+    @property
+    def ratio(self) -> float:
+        """The widest column by the narrowest."""
+        ordered = self.ordered
+        return ordered[0].width / ordered[-1].width if ordered and not self.extent.of_pictures else 1.0
+
+    @property
+    def largest(self) -> float:
+        return max(max(abs(c.low), abs(c.high)) for c in self.extent.columns)
+
+    @property
+    def edits(self) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+        """What normalises the input, as a fix and for the experiment only."""
+        return standardised(self.program, self.extent)
+
+    @property
+    def layer_node(self) -> Node | None:
+        return self.layer.node
+
+
+def unscaled(program: Program) -> list[Unscaled]:
+    """One for each place where such numbers are made."""
+    if is_other_field(program) or takes_derivatives(program) or is_otherwise(program):
+        return []
+    extents, found = Extents(program.reading.tables), dict[int, Unscaled]()
+    for objective in program.objectives:
+        if not objective.learns or not objective.reaches_backward or is_in_unit_test(objective.event):
+            continue
+        if _is_of_pixels(extents, objective):
+            return []
+        for made in _first_layers(program, extents, objective.prediction):
+            if not made.extent.of_pictures or is_labelled(objective):
+                found.setdefault(id(made.node.cst), made)
+    return list(found.values())
+
+
+def is_otherwise(program: Program) -> bool:
+    words = (word for unit in program.units for word in unit.code_words)
+    return any(_OTHERWISE.search(_PARTS.sub("_", word)) for word in words)
+
+
+def _is_of_pixels(extents: Extents, objective: Objective) -> bool:
+    """Whether a picture is what a network has to give."""
+    return any(
+        found is not None and found.of_pictures
+        for value in walk(objective.target, lambda v: not isinstance(v, Instance))
+        if isinstance(value, (Item, Result))
+        for found in [extents.of(value)]
+    )
+
+
+def is_labelled(objective: Objective) -> bool:
+    """Whether the target is part of the data, and not made up by the program: ones for what is real."""
+    if objective.criterion.kind in ("cross-entropy", "nll"):
+        return True
+    return any(
+        isinstance(v, (Item, Member)) and not isinstance(one(getattr(v, "source", v)), Result)
+        for v in walk(objective.target)
+    )
+
+
+def _first_layers(program: Program, extents: Extents, prediction: Value) -> Iterator[Unscaled]:
+    values = [v for v in walk(prediction) if isinstance(v, Result)]
+    normalised = {id(v.arguments[0]) for v in values if v.arguments and _is_norm(one(v.callee))}
+    for value in values:
+        layer = one(value.callee)
+        if not isinstance(layer, Instance) or not value.arguments or not _is_layer(layer):
+            continue
+        extent = extents.of(value.arguments[0])
+        if extent is not None and extent.node is not None and not extent.bytes:
+            yield Unscaled(extent, layer, id(value) in normalised and not is_pretrained(layer), program)
+
+
+def _is_layer(layer: Instance) -> bool:
+    """A layer of torch.nn's that mixes what it is given, or a whole network of a library's."""
+    if not isinstance(layer.cls, External):
+        return False
+    name = layer.cls.name
+    if layer_name(name) in MIXING | RECURRENT:
+        return True
+    return name.startswith(_LIBRARIES) and not name.startswith(_NORMALISING_THEMSELVES) and is_module(layer)
+
+
+def _is_norm(layer: Value) -> bool:
+    return (
+        isinstance(layer, Instance)
+        and isinstance(layer.cls, External)
+        and layer_name(layer.cls.name) in NORMALISING
+    )
