@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.unhandled import Unhandled
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.unscaled import Unscaled
+    from trainlint.meaning.unvalidated import Unvalidated
     from trainlint.meaning.unvaried import Unvaried
     from trainlint.meaning.updates import Update
     from trainlint.meaning.values import Class
@@ -289,6 +290,13 @@ class Program:
         from trainlint.meaning.decisions import decisions
 
         return decisions(self)
+
+    @cached_property
+    def unvalidated(self) -> list[Unvalidated]:
+        """Supervised runs whose network nobody measures on data that it has not seen."""
+        from trainlint.meaning.unvalidated import unvalidated
+
+        return unvalidated(self)
 
     @cached_property
     def training_choices(self) -> list[TrainingChoice]:
