@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.unhandled import Unhandled
     from trainlint.meaning.unit import Unit
     from trainlint.meaning.unscaled import Unscaled
+    from trainlint.meaning.unstopped import Unstopped
     from trainlint.meaning.unvalidated import Unvalidated
     from trainlint.meaning.unvaried import Unvaried
     from trainlint.meaning.updates import Update
@@ -290,6 +291,13 @@ class Program:
         from trainlint.meaning.decisions import decisions
 
         return decisions(self)
+
+    @cached_property
+    def unstopped(self) -> list[Unstopped]:
+        """Long runs that measure validation data and keep the weights of the last epoch."""
+        from trainlint.meaning.unstopped import unstopped
+
+        return unstopped(self)
 
     @cached_property
     def unvalidated(self) -> list[Unvalidated]:

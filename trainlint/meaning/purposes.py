@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
-from trainlint.meaning.claims import name_given, says_test, says_training, says_validation
+from trainlint.meaning.claims import name_given, says_held_out, says_test, says_training, says_validation
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
 from trainlint.meaning.loaders import Loader, loaders_behind
@@ -31,14 +31,18 @@ def purpose_of(evaluation: Evaluation) -> str:
         found = {said(name.id) for expression in given for name in names_in(expression)} - {UNSAID}
     if not found:
         function = enclosing_function(evaluation.event)
-        found = {said(function.name)} - {UNSAID} if function is not None else set()
+        found = (
+            {said(function.name)} - {UNSAID} if function is not None and function.name != "eval" else set()
+        )
     return found.pop() if len(found) == 1 else UNSAID
 
 
 def said(name: str) -> str:
     if says_training(name):
         return TRAINING
-    return VALIDATION if says_validation(name) else TEST if says_test(name) else UNSAID
+    if says_test(name):
+        return TEST
+    return VALIDATION if says_validation(name) or says_held_out(name) else UNSAID  # `eval_loader`
 
 
 def names_of(evaluation: Evaluation) -> Iterator[str]:
