@@ -14,6 +14,7 @@ from trainlint.lint import lint_source
 from trainlint.verify.case import make_case
 from trainlint.verify.cut import cut
 from trainlint.verify.experiment import Plan, experiment, run_arm
+from trainlint.verify.place import NOWHERE
 from trainlint.verify.sandbox import Sandbox
 
 pytest.importorskip("torch", reason="experiments run torch")
@@ -61,7 +62,7 @@ def test_bad_example_is_confirmed(page, example, sandbox, tmp_path):
     skip_without(example.text)
     diagnostics = found(page, example.text, tmp_path)
     assert diagnostics, "the example shows no finding"
-    verdict = experiment(diagnostics[0], example.text, "", page.rule, PLAN, sandbox.ask)
+    verdict = experiment(diagnostics[0], example.text, NOWHERE, page.rule, PLAN, sandbox.ask)
     assert verdict.state == "confirmed", f"{verdict.reason}: {verdict.evidence}"
     assert verdict.evidence and any(character.isdigit() for character in verdict.evidence)
 

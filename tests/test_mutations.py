@@ -27,6 +27,7 @@ from trainlint.page import Page
 from trainlint.rule import Rule
 from trainlint.run import Effect
 from trainlint.verify.experiment import Ask, Plan, experiment
+from trainlint.verify.place import NOWHERE
 from trainlint.verify.sandbox import Sandbox
 
 EXPERIMENTAL = tuple(page for page in PAGES if page.rule.symptom)
@@ -97,7 +98,7 @@ def test_a_symptom_that_is_never_or_always_there_is_noticed(page: Page, tmp_path
     finding = lint_folder(folder, BOOK, page.name).diagnostics[0]
     for symptom in (lambda written, control: None, lambda written, control: Effect("there it is")):
         broken = replace(page.rule, symptom=symptom)
-        verdict = experiment(finding, text, "", broken, Plan(seeds=1, timeout=60.0), ask)
+        verdict = experiment(finding, text, NOWHERE, broken, Plan(seeds=1, timeout=60.0), ask)
         assert verdict.state != "confirmed"
         assert verdict.reason in ("blind", "both-arms", "raised"), verdict.evidence  # both arms did run
 

@@ -25,6 +25,7 @@ from trainlint.verify.experiment import Plan, experiment
 from trainlint.verify.free import free_names
 from trainlint.verify.interpreter import find_python, has_torch
 from trainlint.verify.judge import REASONS, Arm, judge, read_run
+from trainlint.verify.place import NOWHERE
 from trainlint.verify.roles import find_roles
 from trainlint.verify.sandbox import KERNEL_WALLS, Sandbox
 
@@ -392,7 +393,7 @@ def confirm(name, text, sandbox, folder):
     assert report.diagnostics, "nothing was found"
     page = BOOK.page(name)
     assert page is not None
-    return experiment(report.diagnostics[0], text, "", page.rule, Plan(timeout=60.0), sandbox.ask)
+    return experiment(report.diagnostics[0], text, NOWHERE, page.rule, Plan(timeout=60.0), sandbox.ask)
 
 
 SCRIPT = program(
@@ -516,7 +517,7 @@ def test_a_fragment_gets_stand_ins_and_says_so(name, sandbox, tmp_path):
 def run_by_hand(rule, text, part, edits, sandbox, **plan):
     page = BOOK.page(rule)
     assert page is not None
-    return experiment(finding(rule, text, part, *edits), text, "", page.rule, Plan(**plan), sandbox.ask)
+    return experiment(finding(rule, text, part, *edits), text, NOWHERE, page.rule, Plan(**plan), sandbox.ask)
 
 
 CLEAN = program(
@@ -650,7 +651,9 @@ def test_cuda_and_cpu_agree(sandbox, tmp_path):
     for device in ("cpu", "cuda:0"):
         said = next(d for d in report.diagnostics if d.name == page.name)
         text = CLEAN.replace("loss.item()", "loss")
-        assert experiment(said, text, "", page.rule, Plan(device=device), sandbox.ask).state == "confirmed"
+        assert (
+            experiment(said, text, NOWHERE, page.rule, Plan(device=device), sandbox.ask).state == "confirmed"
+        )
 
 
 # --- the documentation -----------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ class Finder:
                 folder = dirname(folder)
             yield from self._module_in(folder, dotted)
         elif dotted:
-            for place in self._search_path(folder):
+            for place in self.search_path(folder):
                 if not self._hides_python(place, folder, dotted):
                     yield from self._module_in(place, dotted)
             yield from self._under_another_name(folder, dotted)
@@ -122,7 +122,7 @@ class Finder:
         packaged = place == folder and self.top_of_package(folder) != folder
         return packaged and dotted.partition(".")[0] in sys.stdlib_module_names
 
-    def _search_path(self, folder: str) -> tuple[str, ...]:
+    def search_path(self, folder: str) -> tuple[str, ...]:
         """Where an absolute import may be found, the likeliest first: as a package, as a script, else."""
         known = self._folders.get(folder)
         if known is None:

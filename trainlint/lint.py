@@ -113,17 +113,22 @@ def open_scopes(
     cwd = Path(os.path.abspath(cwd or Path.cwd()))
     found = find_files(paths, configurations, cwd)
     named = frozenset(Path(os.path.abspath(cwd / path)) for path in paths)
-    around = [*filter(os.path.isdir, named), *([cwd] if is_workplace(cwd) else [])]
+    holders = around(named, cwd)
     groups: dict[tuple[Path, Config], list[Path]] = {}
     roots: dict[Path, Path] = {}
     for file in found.files:
         if file.parent not in roots:
-            roots[file.parent] = find_root(file, around)
+            roots[file.parent] = find_root(file, holders)
         groups.setdefault((roots[file.parent], configurations.config_for(file)), []).append(file)
     scopes = tuple(
         _scope(root, config, book, frozenset(files), named, cwd) for (root, config), files in groups.items()
     )
     return scopes, found.failures
+
+
+def around(named: Iterable[Path], cwd: Path) -> list[Path]:
+    """Folders that the user means as a whole: those on the command line, and the one worked in."""
+    return [*filter(os.path.isdir, named), *([cwd] if is_workplace(cwd) else [])]
 
 
 def open_text(
@@ -138,8 +143,7 @@ def open_text(
     cwd = Path(os.path.abspath(cwd or Path.cwd()))
     file = Path(os.path.abspath(cwd / file))
     files = frozenset([file])
-    around = [cwd] if is_workplace(cwd) else []
-    scope = _scope(find_root(file, around), configurations.config_for(file), book, files, files, cwd)
+    scope = _scope(find_root(file, around((), cwd)), configurations.config_for(file), book, files, files, cwd)
     try:
         scope.lay_over(file, source_from_text(content, scope.project.display(file)))
     except SourceError as error:

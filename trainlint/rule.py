@@ -67,6 +67,7 @@ class Needs:
     data: Literal["any", "class-ordered"] = "any"
     checkpoints: Literal["any", "cuda"] = "any"
     batches: Literal["any", "own"] = "any"  # "own": as large as the program says, not cut down
+    alone: bool = False  # the flagged statement shows it by itself, wherever it stands
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from trainlint.book import Book
 from trainlint.checking import lint_all
 from trainlint.config import ConfigError, suggest
 from trainlint.desk import Answer, Desk, UsageError, open_desk
+from trainlint.lint import around
 from trainlint.telling import tell, texts, without_known
 from trainlint.terminal import draw_progress
 
@@ -62,6 +63,7 @@ def _run(desk: Desk, diagnostics: tuple[Diagnostic, ...], arguments: Namespace) 
             python=arguments.python,
             unsafe=arguments.unsafe_no_sandbox,
             jobs=arguments.jobs,
+            around=around(desk.paths, desk.cwd),
         ):
             verified.append(diagnostic)
             if draw is not None:

@@ -101,6 +101,6 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=1, checkpoints="cuda"),
+    needs=Needs(steps=1, checkpoints="cuda", alone=True),
     words=("load", "is_available", "no_cuda", "local_rank", "LOCAL_RANK"),
 )

@@ -9,7 +9,7 @@ Nothing here imports torch: programs run in a sandboxed child, in the interprete
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from trainlint.diagnostic import Diagnostic
 from trainlint.verify.experiment import Plan, experiment
 from trainlint.verify.interpreter import VerifyError, find_python
 from trainlint.verify.judge import inconclusive
+from trainlint.verify.place import home_of
 from trainlint.verify.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -40,10 +41,12 @@ def verify(
     python: str | None = None,
     unsafe: bool = False,
     jobs: int | None = None,
+    around: Sequence[Path] = (),
 ) -> Iterator[Diagnostic]:
     """The diagnostics in order, each with its verdict as soon as it is there.
 
-    `source_of` gives the source of a diagnostic's path. A diagnostic whose rule has no experiment passes
+    `source_of` gives the source of a diagnostic's path; the project of a file without a repository is the folder of
+    `around` that holds it. A diagnostic whose rule has no experiment passes
     through as it is. Raises VerifyError, one line for the user, before the first one where nothing can run.
     """
     waiting = list(diagnostics)
@@ -57,7 +60,8 @@ def verify(
         pool = ThreadPoolExecutor(jobs or _jobs())
         try:
             tasks = [
-                pool.submit(_verified, diagnostic, source_of, book, plan, sandbox) for diagnostic in waiting
+                pool.submit(_verified, diagnostic, source_of, book, plan, sandbox, around)
+                for diagnostic in waiting
             ]
             for task in tasks:
                 yield task.result()
@@ -83,15 +87,25 @@ def choose_device(wanted: str, sandbox: Sandbox) -> str:
 
 
 def _verified(
-    diagnostic: Diagnostic, source_of: Callable[[str], Source], book: Book, plan: Plan, sandbox: Sandbox
+    diagnostic: Diagnostic,
+    source_of: Callable[[str], Source],
+    book: Book,
+    plan: Plan,
+    sandbox: Sandbox,
+    around: Sequence[Path] = (),
 ) -> Diagnostic:
     rule = _rule(book, diagnostic)
     if rule is None:
         return diagnostic
     try:
         source = source_of(diagnostic.where.path)
-        home = str(source.file.resolve().parent) if source.file is not None else ""
-        verdict = experiment(diagnostic, source.text, home, rule, plan, sandbox.ask)
+
+        def read(path: str) -> tuple[str, str]:
+            other = source_of(path)
+            return str(other.file.resolve() if other.file is not None else path), other.text
+
+        home = home_of(source.file, source.text, around)
+        verdict = experiment(diagnostic, source.text, home, rule, plan, sandbox.ask, read)
     except Exception as error:  # the wall of this room: one experiment's failure is one verdict
         verdict = inconclusive("rule-failed", f"{type(error).__name__}: {error}")
     return replace(diagnostic, verdict=replace(verdict, protections=sandbox.protections))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from trainlint.diagnostic import Diagnostic, Edit
 from trainlint.edits import apply_edits, without_overlaps
 from trainlint.rule import Needs
 from trainlint.verify.batches import batch_form
-from trainlint.verify.cut import Cut, NotCut, Span, cut
+from trainlint.verify.cut import Cut, Extent, NotCut, Span, cut
 from trainlint.verify.free import free_names
-from trainlint.verify.roles import find_roles
+from trainlint.verify.place import NOWHERE, Home
+from trainlint.verify.roles import find_roles, words_of
+
+Read = Callable[[str], tuple[str, str]]  # a diagnostic's path: the file's full path and text
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One arm of an experiment: a program that can travel as JSON. `home` is the script's own folder."""
+    """One arm of an experiment: a program that can travel as JSON."""
 
     program: str
     path: str
@@ -27,7 +30,9 @@ class Case:
     free: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()  # free names without a role
     batch: Mapping[str, object] = field(default_factory=dict)
-    home: str = ""
+    home: Home = NOWHERE
+    overlay: Mapping[str, str] = field(default_factory=dict)  # texts of other files that this arm changes
+    words: Mapping[str, str] = field(default_factory=dict)  # roles by name alone, for what cannot be made
 
     def request(self, needs: Needs, seed: int, choices: Mapping[str, object]) -> dict[str, object]:
         """What the sandbox is asked to run."""
@@ -38,9 +43,11 @@ class Case:
             "spots": [list(span) for span in self.spots],
             "wanted": list(self.guards),
             "free": dict(self.free),
+            "missing": list(self.missing),
             "batch": dict(self.batch),
-            "home": self.home,
-            "readable": [self.home] if self.home else [],
+            "words": dict(self.words),
+            "overlay": dict(self.overlay),
+            **self.home.request(),
             "seed": seed,
             "steps": needs.steps,
             "epochs": needs.epochs,
@@ -52,31 +59,57 @@ class Case:
         }
 
 
-def make_cases(diagnostic: Diagnostic, text: str, home: str = "") -> tuple[Case, Case | None]:
+def make_cases(
+    diagnostic: Diagnostic,
+    text: str,
+    home: Home = NOWHERE,
+    extent: Extent = "program",
+    read: Read | None = None,
+) -> tuple[Case, Case | None]:
     """The finding's program as written and its control, None where no edit makes one. Raises NotCut."""
     where = diagnostic.where
     also = [because.where for because in diagnostic.because if because.where.path == where.path]
     spans = [(where.start, where.end)], [(place.start, place.end) for place in also]
     change = diagnostic.fix if diagnostic.control is None else diagnostic.control
     edits = without_overlaps(change.edits) if change is not None else ()
-    if any(edit.where.path != where.path for edit in edits):
+    elsewhere = tuple(edit for edit in edits if edit.where.path != where.path)
+    edits = tuple(edit for edit in edits if edit.where.path == where.path)
+    if elsewhere and (read is None or extent == "statement"):
         raise NotCut("its control changes another file")
     touched = [(edit.where.start, edit.where.end) for edit in edits]
-    written = make_case(cut(text, spans[0], [*spans[1], *touched]), where.path, home)
-    if not edits:
+    written = make_case(cut(text, spans[0], [*spans[1], *touched], extent), where.path, home)
+    if not edits and not elsewhere:
         return written, None
     moved = [[_moved(span, edits) for span in group] for group in spans]
     grown = [_grown(edit, edits) for edit in edits]
-    return written, make_case(cut(apply_edits(text, edits), moved[0], [*moved[1], *grown]), where.path, home)
+    changed = cut(apply_edits(text, edits), moved[0], [*moved[1], *grown], extent)
+    control = make_case(changed, where.path, home)
+    return written, replace(control, overlay=dict(_overlay(elsewhere, read)) if read is not None else {})
 
 
-def make_case(piece: Cut, path: str, home: str = "") -> Case:
+def _overlay(edits: Sequence[Edit], read: Read) -> Iterator[tuple[str, str]]:
+    """Other files as the control has them: full path and text."""
+    for path in dict.fromkeys(edit.where.path for edit in edits):
+        file, text = read(path)
+        yield file, apply_edits(text, [edit for edit in edits if edit.where.path == path])
+
+
+def make_case(piece: Cut, path: str, home: Home = NOWHERE) -> Case:
     tree = ast.parse(piece.text)
     free = free_names(tree)
     roles = find_roles(tree, free)
     missing = tuple(sorted(free - roles.keys()))
     return Case(
-        piece.text, path, piece.focus, piece.spots, piece.guards, roles, missing, batch_form(tree), home
+        piece.text,
+        path,
+        piece.focus,
+        piece.spots,
+        piece.guards,
+        roles,
+        missing,
+        batch_form(tree),
+        home,
+        words=words_of(tree) if home.root else {},
     )
 
 

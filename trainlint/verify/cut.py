@@ -11,12 +11,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from trainlint.verify.driver import call_for
+from trainlint.verify.driver import call_for, direct_call
 from trainlint.verify.statements import Statement, read_statements
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
+Extent = Literal["program", "function", "statement"]
 Span = tuple[
     int, int
 ]  # code point offsets, or lines; both ends belong to lines, the end is exclusive in offsets
@@ -38,8 +40,12 @@ class Cut:
     ] = ()  # attributes that conditions around them ask for: `resume` of `if args.resume:`
 
 
-def cut(text: str, where: Sequence[Span], also: Sequence[Span] = ()) -> Cut:
-    """The part of a text that the places in it need; `where` is the finding, `also` what it rests on."""
+def cut(text: str, where: Sequence[Span], also: Sequence[Span] = (), extent: Extent = "program") -> Cut:
+    """The part of a text that the places in it need; `where` is the finding, `also` what it rests on.
+
+    Of a `function` the definitions stay as well, and what the program does on the way there is left free; of a
+    `statement` nothing but what is imported and defined.
+    """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
@@ -47,11 +53,15 @@ def cut(text: str, where: Sequence[Span], also: Sequence[Span] = ()) -> Cut:
     lines = _Lines(text)
     spots = [lines.of(span) for span in where]
     statements = read_statements(tree)
-    kept = _kept(statements, [*spots, *(lines.of(span) for span in also)])
+    wanted = [*spots, *(lines.of(span) for span in also)]
+    kept = _kept(statements, wanted) if extent == "program" else _defined(statements, spots, extent)
     focus = tuple(_surroundings(tree, spot) for spot in spots) + tuple(lines.of(span) for span in also)
     blanked = lines.without(statement.lines for statement in statements if statement not in kept)
     flagged = tuple(_statement(tree, spot) for spot in spots)
-    return Cut(blanked + call_for(tree, spots, kept), focus, flagged, tuple(_guards(tree, spots)))
+    if extent == "statement":
+        return Cut(lines.with_statement(blanked, _lone(tree, flagged)), flagged, flagged)
+    call = call_for(tree, spots, kept) if extent == "program" else direct_call(tree, spots)
+    return Cut(blanked + call, focus, flagged, tuple(_guards(tree, spots)))
 
 
 def _kept(statements: Sequence[Statement], spots: Sequence[Span]) -> list[Statement]:
@@ -68,6 +78,16 @@ def _kept(statements: Sequence[Statement], spots: Sequence[Span]) -> list[Statem
             names |= statement.binds
             grown = True
     return _with_needs(statements, chosen)
+
+
+def _defined(statements: Sequence[Statement], spots: Sequence[Span], extent: Extent) -> list[Statement]:
+    """What only defines or names something; what the finding is about as well, unless that is to stand alone."""
+    flagged = [s for s in statements if any(_overlap(s.lines, spot) for spot in spots)]
+    return [
+        s
+        for s in statements
+        if (s in flagged and extent == "function") or (s not in flagged and (s.always or s.defines))
+    ]
 
 
 def _with_needs(statements: Sequence[Statement], chosen: list[Statement]) -> list[Statement]:
@@ -125,6 +145,16 @@ def _statement(tree: ast.Module, spot: Span) -> Span:
     return spot
 
 
+def _lone(tree: ast.Module, flagged: Sequence[Span]) -> Span:
+    """The flagged statement's lines, if it can run outside of what it stands in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and (node.lineno, node.end_lineno) == flagged[0]:
+            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)):
+                return flagged[0]
+            break
+    raise NotCut("the flagged statement does not stand by itself")
+
+
 def _smaller(one: Span, other: Span) -> bool:
     return one[1] - one[0] < other[1] - other[0]
 
@@ -149,6 +179,13 @@ class _Lines:
 
     def _line(self, offset: int) -> int:
         return max(1, min(bisect_right(self.starts, offset), len(self.lines)))
+
+    def with_statement(self, text: str, span: Span) -> str:
+        """A text with these lines of the original in it, as a statement of the module's own."""
+        lines = _LINE.findall(text)
+        lines[span[0] - 1 : span[1]] = self.lines[span[0] - 1 : span[1]]
+        lines[span[0] - 1] = lines[span[0] - 1].lstrip()
+        return "".join(_closed(lines))
 
     def without(self, spans: Iterable[Span]) -> str:
         """The text with these line ranges blank."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from trainlint.verify.statements import Statement
 
+UNBUILT = "_trainlint_unbuilt"  # the sandbox knows it: makes an object of a class without calling `__init__`
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -27,6 +28,32 @@ def call_for(tree: ast.Module, spots: Sequence[tuple[int, int]], kept: Iterable[
     if isinstance(definition, ast.ClassDef):
         return _call_method(definition, spots)
     return f"{definition.name}({_arguments(definition)})\n" if isinstance(definition, ast.FunctionDef) else ""
+
+
+def direct_call(tree: ast.Module, spots: Sequence[tuple[int, int]]) -> str:
+    """A line that calls the flagged function itself, all that it takes left free; empty for code outside of one.
+
+    A method gets an object that was never built: what it asks of it are stand-ins.
+    """
+    for node in tree.body:
+        if not _is_definition(node) or not any(_holds(node, spot) for spot in spots):
+            continue
+        if isinstance(node, ast.FunctionDef):
+            return f"{node.name}({_arguments(node)})\n"
+        if isinstance(node, ast.ClassDef):
+            flagged = [
+                part
+                for part in node.body
+                if isinstance(part, ast.FunctionDef) and any(_holds(part, spot) for spot in spots)
+            ]
+            if _is_network(node) or not flagged or flagged[0].name.startswith("__"):
+                return _call_method(node, spots)
+            return f"{UNBUILT}({node.name}).{flagged[0].name}({_arguments(flagged[0], bound=True)})\n"
+    return ""
+
+
+def _is_network(owner: ast.ClassDef) -> bool:
+    return any(isinstance(part, ast.FunctionDef) and part.name == "forward" for part in owner.body)
 
 
 def _outermost(tree: ast.Module, goal: ast.stmt) -> ast.stmt:

@@ -10,12 +10,22 @@ from typing import Any
 from trainlint.diagnostic import Diagnostic, Verdict
 from trainlint.rule import Rule
 from trainlint.run import Run
-from trainlint.verify.case import Case, make_cases
-from trainlint.verify.cut import NotCut
+from trainlint.verify.case import Case, Read, make_cases
+from trainlint.verify.cut import Extent, NotCut
 from trainlint.verify.judge import Arm, inconclusive, judge, read_run
+from trainlint.verify.place import Home
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 OPTIONS_TRIED = 3  # kinds of targets, where the data is a stand-in and the program refuses the first
+TRY_SMALLER = {
+    "missing-name",
+    "raised",
+    "control-raised",
+    "not-reached",
+    "timed-out",
+    "out-of-memory",
+    "not-cut",
+}
 OWN_BATCHES: Mapping[str, object] = {"batches": "own"}
 
 
@@ -29,20 +39,54 @@ class Plan:
     memory: int = 3 << 30
 
 
-def experiment(diagnostic: Diagnostic, text: str, home: str, rule: Rule, plan: Plan, ask: Ask) -> Verdict:
-    """The verdict on one finding. Never raises: what can go wrong is a verdict of its own."""
+def experiment(
+    diagnostic: Diagnostic,
+    text: str,
+    home: Home,
+    rule: Rule,
+    plan: Plan,
+    ask: Ask,
+    read: Read | None = None,
+) -> Verdict:
+    """The verdict on one finding. Never raises: what can go wrong is a verdict of its own.
+
+    Where the whole program cannot run, less of it is tried: the flagged function by itself, then, if the rule says
+    that this is enough, the flagged statement. `read` gives other files that the control changes.
+    """
     began = time.monotonic()
-    verdict = _experiment(diagnostic, text, home, rule, plan, ask)
+    verdict = _experiment(diagnostic, text, home, rule, plan, ask, read)
     return replace(verdict, device=plan.device, seconds=round(time.monotonic() - began, 3))
 
 
-def _experiment(diagnostic: Diagnostic, text: str, home: str, rule: Rule, plan: Plan, ask: Ask) -> Verdict:
+def _experiment(
+    diagnostic: Diagnostic, text: str, home: Home, rule: Rule, plan: Plan, ask: Ask, read: Read | None
+) -> Verdict:
     if rule.needs.device == "cuda" and not plan.device.startswith("cuda"):
         return inconclusive("needs-cuda")
     if rule.needs.ranks > 1:
         return inconclusive("unsupported", "several processes")
+    first = verdict = _attempt(diagnostic, text, home, rule, plan, ask, "program", read)
+    smaller: tuple[Extent, ...] = ("function", "statement") if rule.needs.alone else ("function",)
+    for extent in smaller if home.root else ():
+        if verdict.reason not in TRY_SMALLER:
+            break
+        verdict = _attempt(diagnostic, text, home, rule, plan, ask, extent, read)
+    return verdict if verdict.state != "inconclusive" else first
+
+
+def _attempt(
+    diagnostic: Diagnostic,
+    text: str,
+    home: Home,
+    rule: Rule,
+    plan: Plan,
+    ask: Ask,
+    extent: Extent,
+    read: Read | None,
+) -> Verdict:
+    """The verdict of as much of the program as `extent` says."""
     try:
-        written, control = make_cases(diagnostic, text, home)
+        written, control = make_cases(diagnostic, text, home, extent, read)
     except NotCut as error:
         return inconclusive("not-cut", str(error))
     if control is None:

@@ -81,6 +81,23 @@ def conventional_import(name: str) -> str:
     )
 
 
+def words_of(tree: ast.Module) -> dict[str, str]:
+    """A role for each name that a program binds or asks settings for, where what it is called tells."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    roles = {
+        name: "settings" if BAGS.fullmatch(name) else role_of_word(name)
+        for name in names
+        if name.isidentifier()
+    }
+    return {name: role for name, role in roles.items() if role}
+
+
 def role_of_word(name: str) -> str:
     return next((role for role, pattern in WORDS.items() if re.fullmatch(pattern, name)), "")
 

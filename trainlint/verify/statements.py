@@ -31,6 +31,18 @@ class Statement:
         return isinstance(self.node, (ast.Import, ast.ImportFrom))
 
     @property
+    def defines(self) -> bool:
+        """Whether it only gives something a name: imports, functions, classes, constants."""
+        match self.node:
+            case (
+                ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef()
+            ):
+                return True
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                return not any(isinstance(part, (ast.Call, ast.Name)) for part in ast.walk(value))
+        return False
+
+    @property
     def always(self) -> bool:
         """Whether it acts on everything: `__future__`, star imports, seeds and defaults."""
         match self.node:

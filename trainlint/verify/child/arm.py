@@ -7,6 +7,7 @@ import builtins
 import random
 import sys
 import time
+import types
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from . import clips, criteria, gradients, graphs, layers, loaders, logarithms, m
 from .loops import Loop, Loops, instrument
 from .record import Record
 from .rig import Rig
+from .rig.failures import Failures
+from .tolerance import sacred, tolerate
 
 SOFT_SHARE = 0.6  # of the time limit: after that, loops end at their next iteration
 MOST_LOOKS = 100  # at the graphs alive, per run of a loop
@@ -44,8 +47,6 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     served = loaders.install(record, chosen == "own")
     rig = Rig(record, request, folder)
     rig.install()
-    if request.get("home"):
-        sys.path.insert(0, str(request["home"]))
     raised = _execute(request, record, rig)
     served.close()
     return {
@@ -62,23 +63,32 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
     """Run the program as a script; what it raised, or None if it came to its end."""
     loops = Loops(record, lambda loop: _tick(record, loop), lambda item: isinstance(item, torch.nn.Module))
     try:
-        tree = instrument(
-            ast.parse(str(request["program"]), record.path), {first for first, _ in record.spots}
-        )
-        code = compile(tree, record.path, "exec")
-        names = {
-            "__name__": "__main__",
-            "__file__": record.path,
-            "__builtins__": rig.builtins(vars(builtins)),
-        }
-        names.update(loops.names())
-        rig.globals = names
+        tree = ast.parse(str(request["program"]), record.path)
+        rig.project.enter(record.path, tree)
+        rig.project.loops = loops
+        untouched = sacred(tree, record.spots, record.focus)
+        if request.get("root"):
+            tree = tolerate(tree, untouched)
+        code = compile(instrument(tree, {first for first, _ in record.spots}), record.path, "exec")
+        rig.globals = names = vars(_module(request))
+        names.update(loops.names(), **Failures(rig, untouched).names())
+        names.update(__file__=record.path, __builtins__=rig.builtins(vars(builtins)))
         exec(code, names)
     except SystemExit:
         return None
     except BaseException as error:  # a program may raise anything at all, and it is all the same here
         return _account(error, record)
     return None
+
+
+def _module(request: dict[str, Any]) -> types.ModuleType:
+    """The program as a module: a script, which those who import it by its own name find as well."""
+    module = types.ModuleType("__main__")
+    dotted = str(request.get("module") or "")
+    module.__package__ = dotted.rpartition(".")[0]
+    if dotted and dotted not in sys.modules:
+        sys.modules[dotted] = module
+    return module
 
 
 def _tick(record: Record, loop: Loop) -> None:

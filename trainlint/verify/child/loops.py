@@ -8,6 +8,7 @@ loop. A loop over layers or time steps does none of these.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,34 +19,40 @@ LOOP, ENTER, TEST, REACHED = "_trainlint_loop", "_trainlint_enter", "_trainlint_
 PATIENCE = 8  # a training loop may take this many times the wanted iterations to make the wanted steps
 
 
-def instrument(tree: ast.Module, spots: Collection[int] = ()) -> ast.Module:
-    """The same program with its loops, and reaching the lines in `spots`, announced; line numbers stay."""
+def instrument(tree: ast.Module, spots: Collection[int] = (), offset: int = 0) -> ast.Module:
+    """The same program with its loops, and reaching the lines in `spots`, announced; line numbers stay.
+
+    Loops are known by their line plus `offset`, which tells those of several files apart.
+    """
     bodies = [node for node in ast.walk(tree) if hasattr(node, "body") and isinstance(node.body, list)]
     for node in bodies:
         for name in ("body", "orelse", "finalbody", "handlers"):
             statements = getattr(node, name, None)
             if isinstance(statements, list):
-                setattr(node, name, [new for old in statements for new in _announced(old, spots)])
+                setattr(node, name, [new for old in statements for new in _announced(old, spots, offset)])
     return ast.fix_missing_locations(tree)
 
 
-def _announced(statement: Any, spots: Collection[int]) -> list[Any]:
+def _announced(statement: Any, spots: Collection[int], offset: int = 0) -> list[Any]:
     if getattr(statement, "lineno", 0) in spots and not isinstance(
         statement, (ast.ImportFrom, ast.ExceptHandler)
     ):
-        reached = ast.copy_location(ast.Expr(value=_call(REACHED, None, statement)), statement)
+        reached = ast.copy_location(ast.Expr(value=_call(REACHED, None, statement, 0)), statement)
         return [reached, *_announced(statement, ())]
     if isinstance(statement, ast.For):
-        statement.iter = _call(LOOP, statement.iter, statement)
+        statement.iter = _call(LOOP, statement.iter, statement, offset)
     if isinstance(statement, ast.While):
-        test = ast.BoolOp(op=ast.And(), values=[_call(TEST, None, statement), statement.test])
+        test = ast.BoolOp(op=ast.And(), values=[_call(TEST, None, statement, offset), statement.test])
         statement.test = ast.copy_location(test, statement.test)
-        return [ast.copy_location(ast.Expr(value=_call(ENTER, None, statement)), statement), statement]
+        return [
+            ast.copy_location(ast.Expr(value=_call(ENTER, None, statement, offset)), statement),
+            statement,
+        ]
     return [statement]
 
 
-def _call(name: str, argument: ast.expr | None, loop: ast.stmt) -> ast.expr:
-    line = ast.Constant(value=loop.lineno)
+def _call(name: str, argument: ast.expr | None, loop: ast.stmt, offset: int) -> ast.expr:
+    line = ast.Constant(value=loop.lineno + offset)
     arguments: list[ast.expr] = [line] if argument is None else [argument, line]
     call = ast.Call(func=ast.Name(id=name, ctx=ast.Load()), args=arguments, keywords=[])
     return ast.copy_location(call, argument or loop)
@@ -136,8 +143,7 @@ class Loops:
         return True
 
     def _key(self, line: int) -> tuple[int, int]:
-        frame = next(self.record.frames(), None)
-        return line, id(frame)
+        return line, id(sys._getframe(2))  # of the program's own code, which enters or tests the loop
 
     def _start(self, line: int) -> Loop:
         self.started += 1

@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from ..record import Record
-from . import absent, arguments, checkpoints, devices, paths, quiet, ranks
+from . import absent, arguments, checkpoints, devices, lost, paths, project, quiet, ranks
+from .missing import Missing
 from .roles import stand_in
 from .world import World
 
@@ -30,7 +31,12 @@ class Rig:
     def __init__(self, record: Record, request: dict[str, Any], folder: str) -> None:
         self.record, self.request, self.folder = record, request, folder
         self.free: Mapping[str, str] = request.get("free") or {}
+        self.missing = frozenset(request.get("missing") or ()) if request.get("root") else frozenset()
+        self.words: Mapping[str, str] = request.get("words") or {}
         self.globals: dict[str, Any] = {}
+        self.project = project.install(
+            record, str(request.get("root") or ""), request.get("search") or (), request.get("overlay") or {}
+        )
         self.world = World(
             record,
             text=str(request["program"]),
@@ -54,7 +60,8 @@ class Rig:
             self.world.text,
             self.request.get("wanted") or (),
         )
-        absent.install(self.record, self.world)
+        absent.install(self.record, self.world, self.project)
+        lost.install(self)
         places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
         checkpoints.install(self.record, places, str(self.request.get("checkpoints", "any")))
         ranks.install(self.record)
@@ -67,9 +74,15 @@ class Rig:
         names.rig = self
         return names
 
+    def role(self, name: str) -> str:
+        """What a name of the program stands for, by what it is called; empty where that is not known."""
+        return self.words.get(name, "")
+
     def resolve(self, name: str) -> Any:
         """The stand-in of a free name; raises KeyError, which the program sees as a NameError."""
         role = self.free.get(name)
+        if role is None and name in self.missing:
+            return Missing(name, "nothing says what it is")
         if role is None:
             raise KeyError(name)
         if name not in self.globals:
@@ -93,7 +106,7 @@ class Rig:
             for name, value in list(scope.items()):
                 owned = (
                     vars(value).items()
-                    if type(value).__module__ == "__main__" and hasattr(value, "__dict__")
+                    if self.project.owns(type(value)) and hasattr(value, "__dict__")
                     else ()
                 )
                 for known, thing in ((name, value), *owned):

@@ -1,6 +1,6 @@
 """Modules that are not installed: those that only watch a run become inert, torchvision a small double.
 
-Anything else stays missing, and the verdict names it.
+Anything else can be imported by the program, and the verdict names it where something of it is needed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 
 from ..record import Record
 from .inert import Inert
+from .missing import MissingModule
+from .project import Project
 
 WATCHERS = {
     "wandb", "tensorboard", "tensorboardX", "tensorboard_logger", "mlflow", "comet_ml", "neptune", "visdom", "clearml",
@@ -23,6 +25,9 @@ WATCHERS = {
     "graphviz", "pydot", "hiddenlayer", "tkinter", "psutil", "GPUtil", "pynvml", "nvidia_smi", "line_profiler",
     "memory_profiler", "sacred", "tqdm",
 }  # fmt: skip
+
+
+DOUBLED = WATCHERS | {"torchvision"}
 
 
 class InertModule(types.ModuleType):
@@ -37,17 +42,25 @@ class InertModule(types.ModuleType):
 class Finder:
     """The last of the import system's finders: asked only for what nobody else has."""
 
-    def __init__(self, record: Record, world: Any) -> None:
-        self.record, self.world = record, world
+    def __init__(self, record: Record, world: Any, project: Project) -> None:
+        self.record, self.world, self.project = record, world, project
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
-        top = name.partition(".")[0]
-        if top in WATCHERS or top == "torchvision":
+        if name.partition(".")[0] in DOUBLED or self._is_missing(name):
             return importlib.machinery.ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
         return None
 
+    def _is_missing(self, name: str) -> bool:
+        """Whether the program itself asks for it, and asks for a module of which nothing is there."""
+        owner = name.rpartition(".")[0]
+        return bool(self.project.importer()) and (
+            not owner or isinstance(sys.modules.get(owner), MissingModule)
+        )
+
     def create_module(self, spec: Any) -> Any:
         top = spec.name.partition(".")[0]
+        if top not in DOUBLED:
+            return MissingModule(spec.name)
         self.record.substitute(
             f"{top}: not installed, " + ("a small double" if top == "torchvision" else "inert")
         )
@@ -93,9 +106,9 @@ def progress_module(name: str) -> types.ModuleType:
     return module
 
 
-def install(record: Record, world: Any) -> None:
+def install(record: Record, world: Any, project: Project) -> None:
     has_tensorboard = importlib.util.find_spec("tensorboard") is not None
-    sys.meta_path.append(Finder(record, world))
+    sys.meta_path.append(Finder(record, world, project))
     if not has_tensorboard:
         board = "torch.utils.tensorboard"  # torch's own bridge asks for tensorboard's version
         sys.modules[board] = InertModule(board)

@@ -13,6 +13,7 @@ import torch
 
 from ..record import Record
 from .inert import Inert
+from .missing import Missing
 from .paths import Paths
 
 
@@ -39,7 +40,7 @@ def install(record: Record, paths: Paths, tag: str) -> None:
 
     def load_or_stand_in(file: Any, *arguments: Any, **keywords: Any) -> Any:
         file = paths.to_read(file)
-        here = not isinstance(file, (str, os.PathLike)) or _is_here(record, file)
+        here = _is_here(record, file)
         if not here:
             record.substitute("checkpoint file: a stand-in")
         data = record.note("load", raised="", stand_in=not here, device="")
@@ -60,6 +61,8 @@ def install(record: Record, paths: Paths, tag: str) -> None:
 
 
 def _is_here(record: Record, file: Any) -> bool:
+    if isinstance(file, Missing) or not isinstance(file, (str, os.PathLike)):
+        return hasattr(type(file), "read")
     return os.path.exists(file) and os.fspath(file) not in record.invented
 
 

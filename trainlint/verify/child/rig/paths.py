@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ..record import Record
+from .missing import Missing
 
 WRITING = frozenset("wax+")
 
@@ -26,7 +27,7 @@ class Paths:
 
     def to_write(self, path: Any) -> Any:
         """The path itself if it is in the folder, else a place of its own in there."""
-        if not isinstance(path, (str, bytes, os.PathLike)):
+        if not _is_path(path):
             return path
         full = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
         if full.startswith((self.folder + os.sep, os.devnull)):
@@ -38,7 +39,7 @@ class Paths:
 
     def to_read(self, path: Any) -> Any:
         """What this run has written under that name, or what lies beside the script."""
-        if not isinstance(path, (str, bytes, os.PathLike)) or os.path.exists(path):
+        if not _is_path(path) or os.path.exists(path):
             return path
         name = os.fsdecode(path)
         written = os.path.join(
@@ -46,6 +47,10 @@ class Paths:
         )
         beside = os.path.join(self.home, name)
         return next((place for place in (written, beside) if os.path.exists(place)), path)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, (str, bytes, os.PathLike)) and not isinstance(value, Missing)
 
 
 def install(record: Record, folder: str, home: str) -> Paths:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..record import Record
+from .checkpoints import State
 
 
 def install(record: Record) -> None:
@@ -17,7 +18,7 @@ def install(record: Record) -> None:
     if hasattr(torch, "compile"):
         torch.compile = _not_compiled(record)
     torch.hub.load = _refused("torch.hub.load")
-    torch.hub.load_state_dict_from_url = _refused("torch.hub.load_state_dict_from_url")
+    torch.hub.load_state_dict_from_url = _random_weights(record)
 
 
 def _not_compiled(record: Record) -> Any:
@@ -26,6 +27,14 @@ def _not_compiled(record: Record) -> Any:
         return model if model is not None else lambda function: function
 
     return compile
+
+
+def _random_weights(record: Record) -> Any:
+    def load_state_dict_from_url(*arguments: Any, **keywords: Any) -> Any:
+        record.substitute("pretrained weights: random ones")
+        return State("pretrained weights")
+
+    return load_state_dict_from_url
 
 
 def _refused(name: str) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from .inert import Inert
+from .missing import Missing
 from .world import ROWS, stand_in_model
 
 DESCRIBED = {
@@ -22,6 +23,7 @@ DESCRIBED = {
     "targets",
     "batch",
 }
+ENTRIES = {"count", "rate", "path", "classes", "features", "false", "device", "zero"}  # that settings hold
 SHAPED = {"criterion", "inputs", "targets", "batch", "classes", "features"}
 
 
@@ -55,12 +57,62 @@ class Samples:
         return [f"class {label}" for label in range(int(self.world.choices["target"].get("high", 2)))]
 
 
+class Settings:
+    """What a command line or a configuration would have said: each entry a plain value by its role."""
+
+    def __init__(self, rig: Any, name: str) -> None:
+        vars(self).update(_rig=rig, _name=name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        value = self._entry(name)
+        setattr(self, name, value)
+        return value
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, str(name))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, str(name), value)
+
+    def __contains__(self, name: str) -> bool:
+        return True
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getattr(self, str(name)) if default is None else default
+
+    def _entry(self, name: str) -> Any:
+        role = self._rig.role(name)
+        if role in ENTRIES:
+            value = plain(self._rig, role)
+            self._rig.record.substitute(f"{self._name}.{name}: {value!r}")
+            return value
+        return Setting(f"{self._name}.{name}", "nothing says what it is")
+
+
+class Setting(Missing):
+    """An entry without a role: switched off where it is a switch, a section of its own where it has entries."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def plain(rig: Any, role: str) -> Any:
+    """The value of a role that says all there is to say."""
+    if role in SHAPED:
+        rig.settle()
+    return BUILDERS[role](rig)
+
+
 def stand_in(rig: Any, name: str, role: str) -> Any:
     """Build one; `import:a.b` and `import:a:b` bring in what the name conventionally means."""
     if role.startswith("import:"):
         module, _, member = role[len("import:") :].partition(":")
         loaded = importlib.import_module(module)
         return getattr(loaded, member) if member else loaded
+    if role == "settings":
+        return Settings(rig, name)
     if role in SHAPED:
         rig.settle()
     if role in DESCRIBED:
@@ -71,7 +123,7 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
 def _model(rig: Any) -> Any:
     """The program's own class, if it has one that can be built without arguments; else a small network."""
     for name, kind in reversed(list(rig.globals.items())):
-        if isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == "__main__":
+        if isinstance(kind, type) and issubclass(kind, nn.Module) and rig.project.owns(kind):
             try:
                 built = kind()
             except TypeError:

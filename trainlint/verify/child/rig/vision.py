@@ -15,6 +15,11 @@ from .inert import Inert
 from .pictures import KNOWN, double
 from .world import World
 
+NAMED = (  # transforms that are made when they are asked for
+    "ToTensor ToPILImage PILToTensor RandomHorizontalFlip RandomVerticalFlip RandomRotation RandomAffine RandomErasing "
+    "RandomApply RandomOrder RandomChoice RandomGrayscale RandomPerspective ColorJitter Pad AutoAugment RandAugment "
+    "TrivialAugmentWide GaussianBlur functional"
+).split()
 PARTS = {"datasets", "transforms", "models", "utils"}
 RANDOM = (
     "Random",
@@ -84,6 +89,7 @@ def _transforms(made: Any, world: World) -> None:
     for name in SIZED:
         setattr(made, name, _sized_at_random if name.startswith("Random") else _sized)
     made.__getattr__ = _other
+    made.__all__ = [*(name for name in vars(made) if not name.startswith("__")), *NAMED]  # for `import *`
 
 
 def _other(name: str) -> Any:

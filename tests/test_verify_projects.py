@@ -1,0 +1,327 @@
+"""Verifying programs as they lie in repositories: many files, packages and data that are not here."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+import pytest
+
+from trainlint.book import open_book
+from trainlint.config import Config
+from trainlint.lint import lint
+from trainlint.source import read_source
+from trainlint.verify.experiment import Plan, experiment
+from trainlint.verify.interpreter import has_torch
+from trainlint.verify.place import home_of
+from trainlint.verify.sandbox import Sandbox
+
+pytestmark = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+BOOK = open_book()
+
+
+class Everything:
+    def config_for(self, file):
+        return Config(select=("ALL",))
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(sys.executable) as made:
+        yield made
+
+
+def verdict_on(name, files, folder, sandbox, at=None):
+    """The verdict on the first finding of a rule in a project of these files."""
+    for path, text in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(textwrap.dedent(text).lstrip())
+    report = lint([folder], Everything(), BOOK, cwd=folder)
+    said = next(d for d in report.diagnostics if d.name == name and (at is None or d.where.path == at))
+    source = read_source(folder / said.where.path, said.where.path)
+
+    def read(path):
+        return str((folder / path).resolve()), (folder / path).read_text()
+
+    page = BOOK.page(name)
+    assert page is not None
+    home = home_of(source.file, source.text, [folder])
+    return experiment(said, source.text, home, page.rule, Plan(timeout=60.0), sandbox.ask, read)
+
+
+NET = """
+    import torch.nn as nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(16, 32)
+            self.drop = nn.Dropout(0.5)
+            self.last = nn.Linear(32, 4)
+
+        def forward(self, x):
+            return self.last(self.drop(self.first(x).relu()))
+"""
+LOOP = """
+    import torch
+    import torch.nn as nn
+
+    def train(model, loader, epochs):
+        criterion = nn.CrossEntropyLoss()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        losses = []
+        for epoch in range(epochs):
+            for x, y in loader:
+                optimizer.zero_grad()
+                loss = criterion(model(x), y)
+                loss.backward()
+                optimizer.step()
+                losses.append(loss)
+        return losses
+"""
+DATA = """
+    import cv2
+    import os
+    import torch
+    from torch.utils.data import Dataset
+
+    class Pictures(Dataset):
+        def __init__(self, root):
+            self.files = sorted(os.listdir(root))
+
+        def __len__(self):
+            return len(self.files)
+
+        def __getitem__(self, index):
+            return torch.from_numpy(cv2.imread(self.files[index])), index % 4
+"""
+
+
+def test_modules_of_the_project_are_the_programs_own(sandbox, tmp_path):
+    files = {
+        "models/net.py": NET,
+        "train.py": """
+            import torch
+            import torch.nn as nn
+            from models.net import Net
+
+            model = Net()
+            criterion = nn.CrossEntropyLoss()
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            data = torch.utils.data.TensorDataset(torch.randn(64, 16), torch.randint(0, 4, (64,)))
+            loader = torch.utils.data.DataLoader(data, batch_size=8, shuffle=True)
+            losses = []
+            for epoch in range(400):
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    loss = criterion(model(x), y)
+                    loss.backward()
+                    optimizer.step()
+                    losses.append(loss)
+        """,
+    }
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "stand-in" not in verdict.evidence
+
+
+def test_loops_of_other_files_are_cut_short_as_well(sandbox, tmp_path):
+    files = {
+        "engine.py": LOOP.replace("losses.append(loss)", "losses.append(loss.item())"),
+        "train.py": """
+            import torch
+            from torch.utils.data import DataLoader, TensorDataset
+            from engine import train
+
+            model = torch.nn.Linear(16, 4)
+            data = TensorDataset(torch.randn(640, 16), torch.randint(0, 4, (640,)))
+            loader = DataLoader(data, batch_size=8)
+            train(model, loader, 1_000_000)
+        """,
+    }
+    assert verdict_on("train-loader-not-shuffled", files, tmp_path, sandbox).state == "confirmed"
+
+
+def test_a_module_of_a_package_finds_its_neighbours(sandbox, tmp_path):
+    files = {
+        "tool/__init__.py": "",
+        "tool/net.py": NET,
+        "tool/run.py": """
+            import torch
+            from torch.utils.data import DataLoader, TensorDataset
+            from .net import Net
+
+            def main():
+                model = Net()
+                loader = DataLoader(TensorDataset(torch.randn(64, 16), torch.randint(0, 4, (64,))), batch_size=8)
+                optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+                kept = 0
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    loss = torch.nn.functional.cross_entropy(model(x), y)
+                    loss.backward()
+                    optimizer.step()
+                    kept += loss
+                return kept
+
+            if __name__ == "__main__":
+                main()
+        """,
+    }
+    assert verdict_on("loss-retains-graph", files, tmp_path, sandbox).state == "confirmed"
+
+
+def test_packages_and_data_that_are_not_here_get_stand_ins_that_are_told(sandbox, tmp_path):
+    files = {
+        "data.py": DATA,
+        "engine.py": LOOP,
+        "train.py": """
+            import absent_package
+            import torch
+            from torch.utils.data import DataLoader
+            from data import Pictures
+
+            absent_package.set_up(seed=1)
+            config = absent_package.load("config.yaml")
+            loader = DataLoader(Pictures("/data/pictures"), batch_size=8, shuffle=True)
+            model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 4))
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            losses = []
+            for epoch in range(20):
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    loss = torch.nn.functional.cross_entropy(model(x), y)
+                    loss.backward()
+                    optimizer.step()
+                    losses.append(loss)
+        """,
+    }
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox, at="train.py")
+    assert verdict.state == "confirmed"
+    assert "stand-in" in verdict.evidence
+    assert any("Pictures: stand-in samples" in what for what in verdict.measurements["substituted"])
+
+
+def test_what_matters_and_is_not_here_is_named(sandbox, tmp_path):
+    files = {
+        "train.py": """
+            import absent_package
+            import torch
+            from torch.utils.data import DataLoader, TensorDataset
+
+            data = TensorDataset(torch.randn(64, 16), torch.randint(0, 4, (64,)))
+            loader = DataLoader(data, batch_size=8, shuffle=True)
+            model = torch.nn.Linear(16, 4)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            losses = []
+            for epoch in range(20):
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    loss = torch.nn.functional.cross_entropy(absent_package.augment(model(x)), y)
+                    loss.backward()
+                    optimizer.step()
+                    losses.append(loss)
+        """
+    }
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("inconclusive", "missing-name")
+    assert "absent_package is not installed" in verdict.evidence
+
+
+def test_an_import_that_may_fail_fails(sandbox, tmp_path):
+    files = {
+        "train.py": LOOP.replace(
+            "import torch\n",
+            "import torch\n    try:\n        import absent_package as fast\n    except ImportError:\n        fast = None\n",
+            1,
+        )
+        + """
+    model = torch.nn.Linear(16, 4) if fast is None else fast.model()
+    data = torch.utils.data.TensorDataset(torch.randn(64, 16), torch.randint(0, 4, (64,)))
+    train(model, torch.utils.data.DataLoader(data, batch_size=8, shuffle=True), 3)
+"""
+    }
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "stand-in" not in verdict.evidence
+
+
+def test_a_method_runs_without_what_its_object_could_not_be_built_from(sandbox, tmp_path):
+    files = {
+        "trainer.py": """
+            import torch
+            import absent_package
+
+            class Trainer:
+                def __init__(self, config):
+                    self.model = absent_package.build(config, torch.zeros(1))
+                    self.loader = absent_package.loader(config)
+                    self.criterion = torch.nn.CrossEntropyLoss()
+                    self.optimizer = torch.optim.SGD(self.model.parameters(), lr=config.lr)
+
+                def run(self):
+                    total = 0.0
+                    for x, y in self.loader:
+                        self.optimizer.zero_grad()
+                        loss = self.criterion(self.model(x), y)
+                        loss.backward()
+                        self.optimizer.step()
+                        total += loss
+                    return total / len(self.loader)
+        """
+    }
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "model" in verdict.evidence
+
+
+def test_a_statement_that_shows_it_by_itself_runs_by_itself(sandbox, tmp_path):
+    files = {
+        "train.py": """
+            import argparse
+            import torch
+            import absent_package
+
+            def main():
+                parser = argparse.ArgumentParser()
+                parser.add_argument("--weights", default="weights.pt")
+                args = parser.parse_args()
+                device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+                for name in absent_package.names(torch.zeros(1)):
+                    model = torch.hub.load(name, "large").to(device)
+                    model.load_state_dict(torch.load(args.weights))
+                    model.eval()
+
+            if __name__ == "__main__":
+                main()
+        """
+    }
+    assert verdict_on("load-without-map-location", files, tmp_path, sandbox).state == "confirmed"
+
+
+def test_a_control_may_change_another_file(sandbox, tmp_path):
+    files = {
+        "net.py": NET.replace(
+            "return self.last(self.drop(self.first(x).relu()))", "return self.last(self.first(x)).sigmoid()"
+        ).replace("nn.Linear(32, 4)", "nn.Linear(32, 1)"),
+        "train.py": """
+            import torch
+            import torch.nn as nn
+            from torch.utils.data import DataLoader, TensorDataset
+            from net import Net
+
+            model = Net()
+            criterion = nn.BCEWithLogitsLoss()
+            optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+            data = TensorDataset(torch.randn(256, 16), torch.randint(0, 2, (256, 1)).float())
+            for epoch in range(30):
+                for x, y in DataLoader(data, batch_size=32, shuffle=True):
+                    optimizer.zero_grad()
+                    loss = criterion(model(x), y)
+                    loss.backward()
+                    optimizer.step()
+        """,
+    }
+    verdict = verdict_on("sigmoid-before-bce-with-logits", files, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
