@@ -13,7 +13,7 @@ from trainlint.verify.batches import batch_form
 from trainlint.verify.cut import Cut, Extent, NotCut, Span, cut
 from trainlint.verify.free import free_names
 from trainlint.verify.place import NOWHERE, Home
-from trainlint.verify.roles import find_roles, words_of
+from trainlint.verify.roles import find_roles, unpacked, words_of
 
 Read = Callable[[str], tuple[str, str]]  # a diagnostic's path: the file's full path and text
 
@@ -32,6 +32,7 @@ class Case:
     batch: Mapping[str, object] = field(default_factory=dict)
     home: Home = NOWHERE
     overlay: Mapping[str, str] = field(default_factory=dict)  # texts of other files that this arm changes
+    unpacked: Mapping[str, int] = field(default_factory=dict)  # what is called, and how many values it gives
     words: Mapping[str, str] = field(default_factory=dict)  # roles by name alone, for what cannot be made
 
     def request(self, needs: Needs, seed: int, choices: Mapping[str, object]) -> dict[str, object]:
@@ -46,6 +47,7 @@ class Case:
             "missing": list(self.missing),
             "batch": dict(self.batch),
             "words": dict(self.words),
+            "unpacked": dict(self.unpacked),
             "overlay": dict(self.overlay),
             **self.home.request(),
             "seed": seed,
@@ -109,6 +111,7 @@ def make_case(piece: Cut, path: str, home: Home = NOWHERE) -> Case:
         missing,
         batch_form(tree),
         home,
+        unpacked=unpacked(tree),
         words=words_of(tree) if home.root else {},
     )
 

@@ -98,6 +98,18 @@ def words_of(tree: ast.Module) -> dict[str, str]:
     return {name: role for name, role in roles.items() if role}
 
 
+def unpacked(tree: ast.Module) -> dict[str, int]:
+    """Names of what is called, with how many values the program takes the result apart into."""
+    found: dict[str, int] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=ast.Call(func=ast.Name(id=name))):
+                found[name] = len(parts)
+            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=ast.Call(func=ast.Attribute(attr=name))):
+                found[name] = len(parts)
+    return found
+
+
 def role_of_word(name: str) -> str:
     return next((role for role, pattern in WORDS.items() if re.fullmatch(pattern, name)), "")
 

@@ -117,21 +117,21 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
         rig.settle()
     if role in DESCRIBED:
         rig.record.substitute(f"{name}: stand-in {role}")
-    return BUILDERS[role](rig)
+    return _model(rig, name) if role == "model" else BUILDERS[role](rig)
 
 
-def _model(rig: Any) -> Any:
+def _model(rig: Any, name: str = "") -> Any:
     """The program's own class, if it has one that can be built without arguments; else a small network."""
-    for name, kind in reversed(list(rig.globals.items())):
+    for known, kind in reversed(list(rig.globals.items())):
         if isinstance(kind, type) and issubclass(kind, nn.Module) and rig.project.owns(kind):
             try:
                 built = kind()
             except TypeError:
                 continue
-            rig.record.substitute(f"model: the program's own {name}")
+            rig.record.substitute(f"model: the program's own {known}")
             return built
     rig.record.substitute("model: stand-in")
-    return stand_in_model(rig.world)
+    return stand_in_model(rig.world, int((rig.request.get("unpacked") or {}).get(name, 1)))
 
 
 def _criterion(rig: Any) -> Any:
