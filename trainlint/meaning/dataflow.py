@@ -456,6 +456,25 @@ def descends(target: Value, value: Value) -> Value | None:
     return None
 
 
+def is_gradient(value: Value, depth: int = 0) -> bool:
+    """Whether it is the `.grad` of something, or holds such: `[p.grad for p in parameters]`, and one of these."""
+    if depth > 6:
+        return False
+    match value:
+        case Member(name="grad"):
+            return True
+        case Member(receiver=inner, name="data") | Item(source=inner):
+            return is_gradient(inner, depth + 1)
+        case Choice() | Sequence():
+            held = options(value) if isinstance(value, Choice) else _of_sequence(value)
+            return any(is_gradient(inner, depth + 1) for inner in held if inner is not value)
+        case Result(callee=Member(receiver=inner, name="detach" | "view" | "flatten")):
+            return is_gradient(inner, depth + 1)
+        case Result(callee=External(name="builtins.list" | "builtins.tuple" | "builtins.filter")):
+            return any(is_gradient(inner, depth + 1) for inner in value.arguments)
+    return False
+
+
 def _weight(target: Value) -> Value:
     """`w` of `w.data`."""
     inner = one(target)

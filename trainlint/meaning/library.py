@@ -9,7 +9,7 @@ from typing import Any
 from trainlint.meaning import ignite
 from trainlint.meaning.arguments import environment_variable
 from trainlint.meaning.configured import create, load_file, load_settings, merged, update_settings
-from trainlint.meaning.dataflow import attached
+from trainlint.meaning.dataflow import attached, is_gradient
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
@@ -82,6 +82,9 @@ def call_external(
     name = callee.name
     note_start(machine, name, arguments, keywords, node)
     note_handed(machine, arguments, keywords)
+    written = keywords.get("out", arguments[0] if arguments and name.startswith(_FOREACH) else None)
+    if written is not None and node is not None and is_gradient(written):
+        machine.record("rescale", node, written, None, arguments)
     handler = _HANDLERS.get(name)
     if handler is not None:
         value = handler(machine, arguments, keywords, node)
@@ -100,6 +103,7 @@ def call_external(
     return _result(machine, callee, arguments, keywords, node)
 
 
+_FOREACH = "torch._foreach_"  # writes its first argument in place
 _FILLERS = ("_", "init.constant", "normal", "uniform", "init.orthogonal")
 
 

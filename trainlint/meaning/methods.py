@@ -15,6 +15,7 @@ from trainlint.meaning.configured import (
     read_sections,
 )
 from trainlint.meaning.contexts import stacked
+from trainlint.meaning.dataflow import is_gradient
 from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
 from trainlint.meaning.hydra import store_settings
 from trainlint.meaning.hyperparameters import save_hyperparameters
@@ -73,6 +74,8 @@ def call_method(
     text = applied(receiver, name, arguments, keywords)
     if text is not None:
         return text
+    if name.endswith("_") and node is not None and is_gradient(receiver):
+        machine.record("rescale", node, receiver, None, arguments)
     handler = _HANDLERS.get(name)
     if handler is not None:
         value = handler(machine, callee, arguments, keywords, node)

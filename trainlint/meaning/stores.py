@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import NoneType
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.dataflow import attached, descends
+from trainlint.meaning.dataflow import attached, descends, is_gradient
 from trainlint.meaning.fragments import say
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module
@@ -387,6 +387,8 @@ def augment(machine: Machine, node: s.Augment, frame: Frame) -> None:
             return
         if not all(isinstance(option, Item) and _is_array(option.source) for option in options(old)):
             machine.record("keep", node, old, value, detail="+=")
+    if is_gradient(old):
+        machine.record("rescale", node, old, value)
     weight = descends(old, value) if node.operator in "+-" else None
     if weight is not None:
         machine.record("descent", node, weight, value)

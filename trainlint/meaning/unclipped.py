@@ -154,7 +154,7 @@ def _recurrent(networks: list[Instance]) -> tuple[str, ...]:
 
 def _bounds(program: Program) -> bool:
     """Whether gradients are changed by hand, or a name says that something clips them."""
-    if program.events("grad_write") or program.uses(*_BOUNDING):
+    if program.events("grad_write", "rescale") or program.uses(*_BOUNDING):
         return True
     words = {word.lower() for unit in program.units for word in unit.code_words}
     words |= {keyword.lower() for made in program.instances for keyword in made.keywords}
