@@ -88,7 +88,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             found.node,
             f"always saying the largest class has an accuracy of {share} here ({found.classes.ratio:.3g}:1),"
             " and nothing else is measured or weighed",
-            because=[(found.sink, "learns these labels")],
+            because=[
+                (found.sink, "learns these labels"),
+                *((made, "weighs all rows alike") for made in found.made),
+            ],
             fix=found.edits,
             title="Give the rare classes more weight",
         )
@@ -127,5 +130,17 @@ rule = Rule(
             "bench/imbalance.py: from 10:1 on, most of the rare class is missed; He and Garcia 2009",
         )
     },
-    words=("accuracy_score", "score", "accuracy", "Accuracy", "argmax", "eq", "acc", "correct"),
+    words=(
+        "accuracy_score",
+        "score",
+        "accuracy",
+        "Accuracy",
+        "argmax",
+        "eq",
+        "acc",
+        "correct",
+        "cross_val_score",
+        "cross_validate",
+        "best_score_",
+    ),
 )

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.imbalance import BALANCING, CLASSIFIERS, COUNTING, TELLING, WEIGHABLE
+from trainlint.meaning.facts.tables import CROSS_VALIDATION, SEARCHES
+from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.labels import Classes, classes_of
 from trainlint.meaning.place import Change, set_argument
-from trainlint.meaning.transformers import fitted_object, made_by
-from trainlint.meaning.values import External, Instance, Member
+from trainlint.meaning.transformers import fitted_object, made_by, parts_of
+from trainlint.meaning.values import (
+    External,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Result,
+    Value,
+    constant,
+    one,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -28,6 +40,12 @@ class Skewed:
     @property
     def node(self) -> s.Node:
         return self.classes.node
+
+    @property
+    def made(self) -> list[s.Node]:
+        """Where the criterion or estimator is made, if that is elsewhere."""
+        node = self.judge.node if self.judge is not None else None
+        return [node] if node is not None and node.cst is not self.sink.cst else []
 
     @property
     def edits(self) -> list[Change]:
@@ -60,28 +78,103 @@ def skewed(program: Program) -> list[Skewed]:
     if program.mentions(*BALANCING, *TELLING) or not program.uses(*COUNTING):
         return []
     found: dict[int, Skewed] = {}
-    for one in (*_of_criteria(program), *_of_estimators(program)):
-        found.setdefault(id(one.node.cst), one)
+    for each in (*_of_criteria(program), *_of_estimators(program), *_of_trainers(program)):
+        found.setdefault(id(each.node.cst), each)
     return list(found.values())
 
 
 def _of_criteria(program: Program) -> Iterator[Skewed]:
+    log = program.reading.tables
     for objective in program.objectives:
         event = objective.event
-        classes = classes_of(event.inputs[1]) if len(event.inputs) > 1 else None
+        classes = classes_of(event.inputs[1], log) if len(event.inputs) > 1 else None
         if classes is not None:
             judge = event.target if isinstance(event.target, Instance) else None
             yield Skewed(classes, event.node, judge)
 
 
 def _of_estimators(program: Program) -> Iterator[Skewed]:
+    """`model.fit(x, y)` and `cross_val_score(model, x, y)`, also of pipelines and searches."""
     for call in program.reading.tables.calls:
-        if not isinstance(call.callee, Member) or call.callee.name != "fit" or len(call.arguments) < 2:
+        given = _learnt(call)
+        if given is None or call.node is None:
             continue
-        estimator = fitted_object(call.callee.receiver)
-        made = made_by(estimator) or ""
-        if call.node is None or not made.startswith("sklearn.") or made.rpartition(".")[2] not in CLASSIFIERS:
-            continue
-        classes = classes_of(call.arguments[1])
+        estimator = _classifier(fitted_object(given[0]))
+        classes = classes_of(given[1], program.reading.tables) if estimator is not None else None
         if classes is not None:
             yield Skewed(classes, call.node, estimator if isinstance(estimator, Instance) else None)
+
+
+def _learnt(call: Result) -> tuple[Value, Value] | None:
+    """The estimator that a call trains, and the labels that it is given."""
+    match call.callee:
+        case Member(receiver=estimator, name="fit"):
+            rest = call.arguments[1:]
+        case External(name=name) if name.rpartition(".")[2] in CROSS_VALIDATION and call.arguments:
+            if not _counts_hits(call.keywords):
+                return None
+            estimator, rest = call.arguments[0], call.arguments[2:]
+        case _:
+            return None
+    labels = rest[0] if rest else call.keywords.get("y")
+    return (estimator, labels) if labels is not None else None
+
+
+def _counts_hits(keywords: dict[str, Value]) -> bool:
+    """Whether a search or cross-validation measures accuracy: that is what it does unless it is told otherwise."""
+    return "scoring" not in keywords or constant(keywords["scoring"]) == "accuracy"
+
+
+def _classifier(estimator: Value, depth: int = 0) -> Value | None:
+    """The classifier at the end of pipelines and searches, where it is one that takes classes as they come."""
+    made = made_by(estimator) or ""
+    name = made.rpartition(".")[2]
+    if depth > 3 or not made.startswith(("sklearn.", "skorch.", "imblearn.")):
+        return None
+    if name in ("Pipeline", "make_pipeline"):
+        parts = parts_of(estimator)
+        return _classifier(fitted_object(parts[-1]), depth + 1) if parts else None
+    if name in SEARCHES and isinstance(estimator, Instance):
+        inner = next(iter(estimator.arguments), estimator.keywords.get("estimator"))
+        if inner is None or not _counts_hits(estimator.keywords):
+            return None
+        return _classifier(fitted_object(inner), depth + 1)
+    return estimator if name in CLASSIFIERS or name in _NETS else None
+
+
+_NETS = ("NeuralNetClassifier", "NeuralNetBinaryClassifier")
+
+
+def _of_trainers(program: Program) -> Iterator[Skewed]:
+    """Data sets of `datasets` that the Trainer of transformers gets."""
+    for made in program.instances:
+        if not isinstance(made.cls, External) or not is_trainer(made):
+            continue
+        given = made.keywords.get("train_dataset")
+        labels = _labels_of(one(given)) if given is not None else None
+        classes = classes_of(labels, program.reading.tables) if labels is not None else None
+        if classes is not None and made.node is not None:
+            yield Skewed(classes, made.node, made)
+
+
+def _labels_of(data: Value) -> Value | None:
+    """The label column behind `Dataset.from_dict({...}).train_test_split(0.2)["train"].map(tokenise)`."""
+    for _ in range(8):
+        match data:
+            case Result(callee=External(name="datasets.Dataset.from_dict"), arguments=[content, *_]):
+                columns = one(content)
+                if not isinstance(columns, Mapping):
+                    return None
+                return next((v for k, v in columns.items.items() if k in ("label", "labels")), None)
+            case Result(callee=Member(receiver=inner, name=name)) if name in _ROWS_KEPT:
+                data = one(inner)
+            case Item(source=source, key=key) if key is not None and constant(key) == "train":
+                data = one(source)
+            case _:
+                return None
+    return None
+
+
+_ROWS_KEPT = frozenset(
+    "train_test_split map shuffle with_format set_format rename_column remove_columns cast_column class_encode_column".split()
+)

@@ -2,10 +2,50 @@
 
 from __future__ import annotations
 
-# A word in the path of a file: the column of the labels, and how many rows its classes have.
-FILES: dict[str, tuple[str, tuple[int, ...]]] = {"creditcard": ("Class", (284315, 492))}
+# Words in the path of a file: the column of the labels, how many rows its classes have, whether it is the last column.
+FILES: dict[str, tuple[str, tuple[int, ...], bool]] = {
+    "creditcard": ("Class", (284315, 492), True),
+    "stroke-data": ("stroke", (4861, 249), True),
+    "cs-training": ("SeriousDlqin2yrs", (139974, 10026), False),
+    "porto train": ("target", (573518, 21694), False),
+    "application_train": ("TARGET", (282686, 24825), False),
+    "ieee-fraud train_transaction": ("isFraud", (569877, 20663), False),
+    "santander-customer-satisfaction train": ("TARGET", (73012, 3008), True),
+    "ps_20174392719_1491204439457_log": ("isFraud", (6354407, 8213), False),
+    "ai4i2020": ("Machine failure", (9661, 339), False),
+    "quora-insincere train": ("target", (1225312, 80810), True),
+    "siim-isic train": ("target", (32542, 584), True),
+}
+# Words of files that hold other rows of it.
+LOOSE = (
+    "balanced",
+    "sampled",
+    "smote",
+    "subset",
+    "test",
+    "default",
+    "approval",
+    "cleaned",
+    "processed",
+    "folds",
+    "2023",
+)
 LOADED: dict[str, tuple[int, ...]] = {
     "sklearn.datasets.fetch_covtype": (283301, 211840, 35754, 20510, 17367, 9493, 2747)
+}
+# By the name that they have at OpenML.
+FETCHED: dict[str, tuple[int, ...]] = {
+    "mammography": (10923, 260),
+    "creditcard": (284315, 492),
+    "sick": (3541, 231),
+    "oil_spill": (896, 41),
+    "pc1": (1032, 77),
+    "mc1": (9398, 68),
+    "pc2": (5566, 23),
+    "ozone-level-8hr": (2374, 160),
+    "yeast_ml8": (2383, 34),
+    "hypothyroid": (3481, 194, 95, 2),
+    "page-blocks": (4913, 329, 115, 88, 28),
 }
 # What gives the rare classes more say.
 BALANCING = frozenset(
@@ -21,10 +61,13 @@ TELLING = frozenset(
     " matthews_corrcoef cohen_kappa_score classification_report confusion_matrix precision_recall_curve roc_curve auc"
     " precision_recall_fscore_support ConfusionMatrix ConfusionMatrixDisplay F1Score AUROC AveragePrecision Recall"
     " Precision BinaryF1Score MulticlassF1Score BinaryAUROC RocCurveDisplay PrecisionRecallDisplay recall precision f1"
-    " auroc auprc sensitivity specificity plot_confusion_matrix balanced_accuracy roc_auc per_class crosstab".split()
+    " auroc auprc sensitivity specificity plot_confusion_matrix balanced_accuracy roc_auc per_class crosstab"
+    " f1_macro f1_weighted f1_micro recall_macro precision_macro average_precision neg_log_loss log_loss brier_score_loss"
+    " matthews jaccard jaccard_score geometric_mean_score gmean imbalanced_classification_report class_report".split()
 )
 COUNTING = frozenset(  # what shows that accuracy is measured
-    "accuracy_score score accuracy Accuracy BinaryAccuracy MulticlassAccuracy acc correct argmax eq".split()
+    "accuracy_score score accuracy Accuracy BinaryAccuracy MulticlassAccuracy acc correct argmax eq cross_val_score"
+    " cross_validate best_score_".split()
 )
 WEIGHABLE = frozenset(
     "LogisticRegression SVC LinearSVC SGDClassifier RidgeClassifier Perceptron DecisionTreeClassifier"
