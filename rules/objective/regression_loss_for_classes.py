@@ -50,7 +50,8 @@ for epoch in range(20):
 Whole numbers that are quantities: ages, counts, ratings, time steps. Squared error between probabilities
 and one-hot rows (the Brier score), also least squares on +1 and -1: these treat all classes alike. Two
 classes as 0 and 1. The rule speaks where the targets are labels of a known data set, or are drawn as classes
-and judged as such.
+and judged as such; of codes (`LabelEncoder`, `factorize`, `ImageFolder`) where there are three outputs or more, or where
+a raw output is rounded to the nearest class.
 
 ## Fix
 
@@ -84,9 +85,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         classes = objective.regressed_classes
         if classes is None:
             continue
+        of_classes = f"{classes.count} classes" if classes.count else "classes"
+        outputs = f"{classes.count} outputs" if classes.count else "one output for each"
         yield Finding(
             objective.node,
-            f"`{text_of(objective.node)}` takes the indices of {classes.count} classes for quantities: use cross entropy with {classes.count} outputs{objective.proviso}",
+            f"`{text_of(objective.node)}` takes the indices of {of_classes} for quantities: use cross entropy with {outputs}{objective.proviso}",
             because=[(b.node, "trains on it") for b in objective.backwards[:1]],
             control=classes.as_cross_entropy,
         )

@@ -62,6 +62,7 @@ from trainlint.meaning.values import (
     Unpacked,
     Value,
     choice,
+    one,
     options,
 )
 
@@ -320,12 +321,25 @@ def bind(machine: Machine, function: Function, arguments: Arguments, keywords: K
         elif parameter.name in rest:
             names[parameter.name] = rest.pop(parameter.name)
         elif unpacked is not None:
-            names[parameter.name] = Unknown(f"passed on as {parameter.name}")
+            names[parameter.name] = _of_batch(arguments, len(names), default) or Unknown(
+                f"passed on as {parameter.name}"
+            )
         else:
             names[parameter.name] = (
                 default if default is not None else Unknown(f"{parameter.name} is not given")
             )
     return names
+
+
+def _of_batch(arguments: Arguments, index: int, default: Value | None) -> Value | None:
+    """`step(*batch)`: a parameter that has to be given is the part of the batch at its place."""
+    last = arguments[-1] if arguments else None
+    if default is not None or not isinstance(last, Unpacked) or index < len(arguments) - 1:
+        return None
+    source = one(last.source)
+    if not isinstance(source, Item) or source.key is not None:
+        return None
+    return Item(source, Constant(index - len(arguments) + 1), source.node)
 
 
 def standalone_arguments(machine: Machine, function: Function) -> Keywords:

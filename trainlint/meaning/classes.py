@@ -7,7 +7,7 @@ from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.targets import class_count, classes_of_one_hot, eye_rows, one_hot_of
-from trainlint.meaning.values import External, Instance, Member, Result, Value, constant
+from trainlint.meaning.values import External, Instance, Member, Result, Value, constant, one
 from trainlint.records import dataclass
 
 
@@ -65,7 +65,9 @@ def output_width(value: Value) -> int | None:
                 case Result(callee=Instance(cls=External(name=name)) as layer):
                     if layer_name(name) in ("Linear", "LazyLinear"):
                         return _size(layer, 1, "out_features")
-                    if layer_name(name) is None or not current.arguments:
+                    if layer_name(name) is None:
+                        return _replaced(layer)
+                    if not current.arguments:
                         return None
                     current = next(iter(peel(current.arguments[0])), current)
                 case Result() if operation(current) in ("sigmoid", "softmax", "relu", "tanh", "dropout"):
@@ -77,6 +79,18 @@ def output_width(value: Value) -> int | None:
                     current = next(iter(peel(source)), current)
                 case _:
                     return None
+    return None
+
+
+def _replaced(network: Instance) -> int | None:
+    """The size of the last layer that a library's network was given: `resnet.fc = nn.Linear(512, 3)`."""
+    last = one(network.attributes.get("fc", network.attributes.get("head", network)))
+    if (
+        isinstance(last, Instance)
+        and isinstance(last.cls, External)
+        and layer_name(last.cls.name) == "Linear"
+    ):
+        return _size(last, 1, "out_features")
     return None
 
 

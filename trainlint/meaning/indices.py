@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from trainlint.meaning.classes import output_width
 from trainlint.meaning.facts.layers import layer_name
-from trainlint.meaning.objectives import Objective
+from trainlint.meaning.nominal import is_nominal, rounds_predictions
+from trainlint.meaning.objectives import Objective, is_activation
 from trainlint.meaning.place import Change, replace
 from trainlint.meaning.rewrites import atom
 from trainlint.meaning.syntax import Call
@@ -15,16 +16,21 @@ from trainlint.records import dataclass
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegressedClasses:
-    """A regression loss on the indices of some classes; `width`: how many outputs the network has, if known."""
+    """A regression loss on the indices of some classes; `width`: how many outputs the network has, if known.
+
+    `count`: how many classes; None where they are known to be classes, and more than two, but not their number.
+    """
 
     objective: Objective
-    count: int
+    count: int | None
     width: int | None
 
     @property
     def as_cross_entropy(self) -> list[Change]:
         """The edit for the experiment: one output for each class, and cross entropy on them."""
         node = self.objective.written
+        if self.count is None:
+            return []
         widened = [] if self.width == self.count else self._widened
         if (
             not isinstance(node, Call)
@@ -56,11 +62,24 @@ def regressed_classes(objective: Objective) -> RegressedClasses | None:
     if objective.criterion.kind != "regression" or not objective.learns or not objective.reaches_backward:
         return None
     count = class_count(objective.target)
+    if count is None and is_nominal(objective.target):
+        return _of_codes(objective)
     if count is None or count < 3:
         return None
     if any(map(_is_drawn, origins(objective.target))) and not objective.program.uses("argmax", "round"):
         return None  # whole numbers that stand in for something else
     return RegressedClasses(objective, count, output_width(objective.prediction))
+
+
+def _of_codes(objective: Objective) -> RegressedClasses | None:
+    """Codes of words or folders: more than two where there are as many outputs, or where raw ones are rounded."""
+    width = output_width(objective.prediction)
+    if width is not None and width > 2:
+        return RegressedClasses(objective, width, width)
+    is_squashed = any(map(is_activation, objective.heads)) or objective.program.uses("sigmoid", "Sigmoid")
+    if width == 1 and not is_squashed and rounds_predictions(objective.program):
+        return RegressedClasses(objective, None, width)
+    return None
 
 
 def _is_drawn(origin: Value) -> bool:
