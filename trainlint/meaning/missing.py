@@ -30,6 +30,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Sequence,
+    Unknown,
     Value,
     constant,
     one,
@@ -208,7 +209,11 @@ def _keeps_first(key: Value) -> bool:
     """Whether a key takes rows from the first one on: a mask or a later start may leave the empty ones out."""
     match key:
         case Result(callee=External(name="builtins.slice"), arguments=(lower, _, step)):
-            return constant(lower) in (None, 0) and constant(step) in (None, 1)
+            first = one(lower)
+            whole = constant(lower) in (None, 0) or (isinstance(first, Unknown) and first.reason == "index")
+            return whole and constant(step) in (None, 1)
+        case Unknown(reason="index"):  # one sample after the other
+            return True
     return False
 
 

@@ -10,9 +10,10 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.missing import REFUSING, TENSORS
 from trainlint.meaning.missing import Gap, Search
 from trainlint.meaning.place import Change, insert_after
+from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.shaped import View
 from trainlint.meaning.transformers import fitted_object, kind_of, made_by, parts_of
-from trainlint.meaning.values import External, Member, Result, Value, one
+from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -85,8 +86,30 @@ def _trained(program: Program) -> Iterator[tuple[Result, bool]]:
     seen: set[int] = set()
     for event in program.backwards:
         for value in walk(event.value or event.target):
-            if not isinstance(value, Result) or id(value) in seen or not value.arguments:
-                continue
-            seen.add(id(value))
-            if isinstance(value.callee, External) and value.callee.name in TENSORS and value.node is not None:
-                yield value, False
+            for inner in (value, *_sampled(value)):
+                if isinstance(inner, Result) and id(inner) not in seen and _makes_tensor(inner):
+                    seen.add(id(inner))
+                    yield inner, False
+
+
+def _makes_tensor(value: Result) -> bool:
+    named = isinstance(value.callee, External) and value.callee.name in TENSORS
+    return named and bool(value.arguments) and value.node is not None
+
+
+def _sampled(value: Value) -> Iterator[Value]:
+    """What a sample of the project's own data set is taken from: of a loader, all samples from the first one on."""
+    if isinstance(value, Instance) and SAMPLE in value.attributes:
+        yield from walk(value.attributes[SAMPLE], lambda inner: not _starts_later(inner))
+
+
+def _starts_later(value: Value) -> bool:
+    """`self.x[i + 20]`: the first rows, which a window leaves empty, are never asked for."""
+    match value:
+        case Item(key=key) if key is not None:
+            match one(key):
+                case Result(callee=External(name="operator.+")):
+                    return True
+                case Result(callee=External(name="builtins.slice"), arguments=(lower, *_)):
+                    return isinstance(one(lower), Result)
+    return False

@@ -19,7 +19,25 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         "penguins": ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex"),
         "mpg": ("horsepower",),
     },
-    "pandas.read_csv": {"titanic": ("Age", "Cabin", "Embarked")},
+    "pandas.read_csv": {
+        "titanic": ("Age", "Cabin", "Embarked"),
+        "water_potability": ("ph", "Sulfate", "Trihalomethanes"),
+        "house-prices-advanced": (
+            "LotFrontage",
+            "MasVnrArea",
+            "GarageYrBlt",
+            "Alley",
+            "PoolQC",
+            "MiscFeature",
+        ),
+        "stroke-data": ("bmi",),
+        "melb_data": ("Car", "BuildingArea", "YearBuilt", "CouncilArea"),
+        "weatheraus": ("MinTemp", "MaxTemp", "Rainfall", "Evaporation", "Sunshine", "Cloud9am", "Cloud3pm"),
+        "cs-training": ("MonthlyIncome", "NumberOfDependents"),
+        "penguins_size": ("culmen_length_mm", "culmen_depth_mm", "flipper_length_mm", "body_mass_g", "sex"),
+        "penguins_lter": ("Culmen Length (mm)", "Culmen Depth (mm)", "Body Mass (g)", "Sex"),
+        "application_train": ("EXT_SOURCE_1", "EXT_SOURCE_2", "EXT_SOURCE_3", "OWN_CAR_AGE"),
+    },
     "sklearn.datasets.fetch_openml": {"titanic": ("age", "cabin", "boat", "body", "home.dest")},
 }
 NOT_KNOWN = ("spaceship", "clean", "prepared", "processed", "filled", "imputed")  # tables of another content
