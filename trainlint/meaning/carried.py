@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import attached, same, walk
 from trainlint.meaning.handover import handed_in
+from trainlint.meaning.kept_state import kept_attribute
 from trainlint.meaning.place import Change, insert_after, text_of
 from trainlint.meaning.syntax import Call, Name, Node
 from trainlint.meaning.trace import Event, Region
@@ -27,10 +28,13 @@ class CarriedState:
     backward: Event
     state: Value  # as the call gets it
     position: int
+    kept: str | None = None  # the attribute that holds it between the batches
 
     @property
     def node(self) -> Node:
-        """The call in the loop's own text that leads to the module."""
+        """The call in the loop's own text that leads to the module; of a state that is kept, the module's own."""
+        if self.kept is not None and self.call.node is not None:
+            return self.call.node
         found = self.outer.node if self.outer is not None else self.call.node
         assert found is not None
         return found
@@ -53,6 +57,8 @@ class CarriedState:
     @property
     def cut(self) -> list[Change]:
         """The edit that takes the state out of its graph behind the backward pass."""
+        if self.kept is not None:
+            return []
         node, home = self.node, self.backward.node
         if not isinstance(node, Call) or node.unit is not home.unit:
             return []
@@ -75,7 +81,7 @@ def carried_states(program: Program) -> list[CarriedState]:
         loop = backward.loop
         if backward.value is None or loop is None or loop.unrolled or is_in_unit_test(backward):
             continue
-        for carried in _carried(backward, loop):
+        for carried in (*_carried(backward, loop), *_kept(program, backward, loop)):
             found.setdefault(id(carried.call.node), carried)
     return list(found.values())
 
@@ -91,6 +97,15 @@ def _carried(backward: Event, loop: Region) -> Iterator[CarriedState]:
             parts = given.items if isinstance(given, Sequence) else (given,)
             if position and any(_comes_round(part, value, loop) for part in parts):
                 yield CarriedState(value, backward, given, position)
+
+
+def _kept(program: Program, backward: Event, loop: Region) -> Iterator[CarriedState]:
+    assert backward.value is not None
+    for value in walk(backward.value, lambda v: attached(v) is not False):
+        if isinstance(value, Result) and value.region is not None and value.region.loop is loop:
+            attribute = kept_attribute(program, value, backward)
+            if attribute is not None:
+                yield CarriedState(value, backward, value.arguments[1], 1, attribute)
 
 
 def _comes_round(state: Value, call: Result, loop: Region) -> bool:
