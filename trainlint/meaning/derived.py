@@ -152,7 +152,7 @@ def _dropped(reader: Reader, value: Result, receiver: Value, view: View) -> Tabl
 def _statistic(reader: Reader, value: Result, of: Value, name: str, axis: tuple[Value, ...]) -> Table:
     """`x.mean()`, `np.std(x, axis=0)`: what it says of the rows; along another axis it is each row's own."""
     along = value.keywords.get("axis", value.keywords.get("dim", axis[0] if axis else None))
-    asked = constant(along) if along is not None else None
+    asked = _over(along) if along is not None else None
     inner = reader.table(of, View(value.at))
     if asked not in (None, 0, "index", MISSING) or _is_windowed(of):
         return inner
@@ -160,6 +160,17 @@ def _statistic(reader: Reader, value: Result, of: Value, name: str, axis: tuple[
     if asked is MISSING or value.node is None or not inner.rows or listed:
         return NOTHING
     return Table(frozenset(), inner.fits | {Fit(value.node, name, True, inner.rows, value.at)})
+
+
+def _over(along: Value) -> object:
+    """Along which axis; of several, the one of the rows if it is among them: `x.mean(axis=(0, 2))`."""
+    found = one(along)
+    if not isinstance(found, Sequence) or found.open or not found.items:
+        return constant(along)
+    axes = [constant(item) for item in found.items]
+    if MISSING in axes:
+        return MISSING
+    return 0 if 0 in axes else axes[0]
 
 
 def _is_windowed(value: Value) -> bool:

@@ -46,6 +46,8 @@ class Refit:
     def edits(self) -> list[Change]:
         """`transform` by what was fitted to the training part."""
         call, first = self.fit.node, self.first.node
+        if call is first:
+            return []  # a function that is called for either part
         if not isinstance(call, s.Call) or not isinstance(call.function, s.Attribute):
             return []
         if call.function.name == "fit":
@@ -70,15 +72,17 @@ def refits(program: Program) -> list[Refit]:
     divided, used = splits(reader), list(uses(reader))
     for one in fitted:
         for other in fitted:
-            if one.fit.node.cst is other.fit.node.cst or one.fit.node in found:
-                continue
             again = one.transformer is other.transformer
+            anew = _is_made_anew(one, other)
+            if one.fit.node in found or (one.fit.node.cst is other.fit.node.cst and not anew):
+                continue
             if not again and not _are_alike(one, other):
                 continue
+            once_more = again or (anew and _is_of_one_model(one.fit, other.fit, used))
             if _is_held_out(one.fit.rows, other.fit.rows, divided) or (
-                again and other.fit.at < one.fit.at and _is_judged(one.fit, other.fit, used)
+                once_more and other.fit.at < one.fit.at and _is_judged(one.fit, other.fit, used)
             ):
-                if again or _is_used(one.fit, used) or one.fit.kind in _FOR_MODELS:
+                if once_more or _is_used(one.fit, used) or one.fit.kind in _FOR_MODELS:
                     found[one.fit.node] = Refit(one.fit, other.fit, again)
     return sorted([*found.values(), *_by_hand(used, divided)], key=lambda refit: refit.fit.at)
 
@@ -107,6 +111,27 @@ def _fitted(reader: Reader) -> Iterator[_Fitted]:
             continue
         for fit in reader.learnt(call):
             yield _Fitted(call, fit, fitted_object(call.callee.receiver))
+
+
+def _is_made_anew(one: _Fitted, other: _Fitted) -> bool:
+    """Whether a function that makes and fits a transformer was called for other rows: `prepare("test.csv")`."""
+    return one.transformer is not other.transformer and one.fit.node is other.fit.node and one is not other
+
+
+def _is_of_one_model(mine: Fit, first: Fit, used: list[Use]) -> bool:
+    """Whether the model that learns from the rows of the first fit is asked about those of the other."""
+    learnt = {id(_model(use)) for use in used if use.trains and first in use.table.fits}
+    return any(
+        not use.trains
+        and mine in use.table.fits
+        and first not in use.table.fits
+        and id(_model(use)) in learnt
+        for use in used
+    )
+
+
+def _model(use: Use) -> Value | None:
+    return fitted_object(use.call.callee.receiver) if isinstance(use.call.callee, Member) else None
 
 
 def _are_alike(one: _Fitted, other: _Fitted) -> bool:
