@@ -115,5 +115,5 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=4, epochs=1, seeds=1),
-    words=("Normalize",),
+    words=("Normalize", "imread", "Image", "read_image", "decode_image", "ToTensor", "to_tensor"),
 )

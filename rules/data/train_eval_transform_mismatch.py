@@ -99,7 +99,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
     for found in program.mismatches:
         if found.distance < options.number("distance"):
             continue
-        if found.ranges:
+        if found.said:
+            said = f"`{text_of(found.node)}` {found.said}"
+        elif found.ranges:
             said = f"`{text_of(found.node)}` gives values from 0 to {found.ranges}"
         elif found.trained is None:
             said = f"`{text_of(found.node)}` is for the evaluation alone, training does not normalise"
@@ -155,5 +157,16 @@ rule = Rule(
             "bench/scale_shift.py: inputs moved by 0.1 deviations cost 0.4 points of accuracy, by 0.5 1.4 points",
         )
     },
-    words=("Normalize",),
+    words=(
+        "eval_dataset",
+        "Normalize",
+        "imread",
+        "Image",
+        "read_image",
+        "train_test_split",
+        "load",
+        "astype",
+        "ToTensor",
+        "to_tensor",
+    ),
 )

@@ -59,7 +59,7 @@ def shifted(
     if change is truediv and (turned or 0.0 in by):
         return None
     columns = extent.columns
-    if len(by) > 1 and len(columns) == 1 and not extent.of_pictures:
+    if len(by) > 1 and len(columns) == 1 and (not extent.of_pictures or len(by) == 3):
         columns = columns * len(by)
     if len(by) not in (1, len(columns)):
         return None

@@ -15,7 +15,7 @@ from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.objects import lineage
 from trainlint.meaning.overlaps import served_to
-from trainlint.meaning.place import Change, drop_item, qualified_name, replace, text_of
+from trainlint.meaning.place import Change, drop_item, qualified_name, replace, set_argument, text_of
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.syntax import Call, Define, Node
 from trainlint.meaning.transforms import Step, is_pipeline, is_switched_off, pipelines, steps
@@ -172,6 +172,8 @@ def _without(step: Step) -> list[Change]:
     node = step.node
     if not isinstance(node, Call):
         return []
+    if step.is_made:
+        return [set_argument(node, "is_training", "False")]
     prefix = text_of(node.function).rpartition(step.name)[0]
     crop = step.argument(0, "size")
     if step.library.startswith(VISION) and "Crop" in step.name:

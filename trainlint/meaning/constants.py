@@ -16,6 +16,7 @@ from trainlint.meaning.facts.transforms import (
 )
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.scaling import constants_of, is_float_type
+from trainlint.meaning.standardised import misplaced_pictures
 from trainlint.meaning.syntax import Call, Expression, Node
 from trainlint.meaning.transforms import Step
 from trainlint.meaning.values import External, Instance, Sequence, Value, constant, one
@@ -44,6 +45,11 @@ def wrong_constants(program: Program) -> list[WrongConstants]:
             wrong = _wrong(step, before) or _for_gray_data(step, before, gray.get(id(made)))
             if wrong is not None:
                 found.setdefault(id(wrong.node), wrong)
+    for extent, why in misplaced_pictures(program):
+        assert extent.node is not None
+        read = getattr(extent.source, "node", None)
+        because = ((read, "reads them as bytes"),) if read is not None else ()
+        found.setdefault(id(extent.node), WrongConstants(extent.node, why, because))
     return list(found.values())
 
 

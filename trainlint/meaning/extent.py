@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from trainlint.meaning.syntax import Node
@@ -31,19 +30,19 @@ class Extent:
     bytes: bool = False  # whole numbers of eight bits, as files hold them
     source: Value | None = None  # what was read, drawn or loaded
     partly: bool = False  # a table with more columns, in an order that is not known
+    order: str = ""  # of the colours of a picture: "RGB" or "BGR"
+
+    @property
+    def swapped(self) -> Extent:
+        """With the colours the other way round."""
+        return replace(self, order={"RGB": "BGR", "BGR": "RGB"}.get(self.order, ""))
 
     def at(self, node: Node | None) -> Extent:
         return replace(self, node=node) if node is not None else self
-
-    def mapped(self, change: Callable[[float], float], node: Node | None) -> Extent:
-        """Each number put through a function that rises or falls throughout; what comes out are floats."""
-        ends = [(c.name, change(c.low), change(c.high)) for c in self.columns]
-        columns = tuple(Column(min(a, b), max(a, b), name) for name, a, b in ends)
-        return replace(self, columns=columns, bytes=False, node=node or self.node)
 
     def of(self, columns: tuple[Column, ...]) -> Extent | None:
         return replace(self, columns=columns) if columns else None
 
 
-def picture(source: Value, node: Node | None) -> Extent:
-    return Extent((Column(0.0, 255.0),), node, of_pictures=True, bytes=True, source=source)
+def picture(source: Value, node: Node | None, order: str = "") -> Extent:
+    return Extent((Column(0.0, 255.0),), node, of_pictures=True, bytes=True, source=source, order=order)

@@ -23,6 +23,7 @@ from trainlint.meaning.facts.columns import (
     PICTURES,
     READING,
     SIDE_BY_SIDE,
+    SWAPPING,
     TO_FLOATS,
 )
 from trainlint.meaning.loaders import Loader, loader
@@ -119,11 +120,11 @@ class Extents:
         source = one(source)
         served = loader(source) if key is None else None
         if served is not None:
-            return self._sample(served, None)  # the data set gives nothing but inputs
+            return self.sample(served, None)  # the data set gives nothing but inputs
         if isinstance(source, Item) and source.key is None and key is not None:
             served = loader(source.source)
             if served is not None:
-                return self._sample(served, constant(key))
+                return self.sample(served, constant(key))
         match source:
             case Result(callee=External(name=name), arguments=given) if name.endswith("train_test_split"):
                 index = constant(key) if key is not None else None
@@ -143,7 +144,7 @@ class Extents:
         found = self.of(source)
         return taken(found, key) if found is not None and key is not None else found
 
-    def _sample(self, served: Loader, key: object) -> Extent | None:
+    def sample(self, served: Loader, key: object) -> Extent | None:
         """What a loader gives under a key of its batches."""
         collate = served.argument("collate_fn")
         if served.open or (collate is not None and not is_none(collate)):
@@ -165,14 +166,7 @@ class Extents:
                 return self.of(items[key])
             case Mapping(items=entries) if key in entries:
                 return self.of(entries[key])
-            case Choice() if key is not None:
-                return self._alike_samples(options(found), key)
         return self.of(sample) if key is None else None
-
-    def _alike_samples(self, samples: list[Value], key: object) -> Extent | None:
-        found = [self._own_sample(sample, key) for sample in samples]
-        first = found[0]
-        return first if first and all(f is not None and f.columns == first.columns for f in found) else None
 
     def _shown(self, served: Loader, data: Instance) -> Extent | None:
         """A picture of torchvision's, behind its transforms."""
@@ -230,7 +224,9 @@ class Extents:
 
     def _function(self, value: Result, name: str) -> Extent | None:
         if name in READING:
-            return picture(value, value.node)
+            return picture(value, value.node, "BGR" if name.startswith("cv2.") else "RGB")
+        if name == "cv2.cvtColor" and len(value.arguments) > 1:
+            return self._recoloured(value)
         if name in LOADED or name == "pandas.read_csv":
             return raw_table(value)
         if name.startswith(_FUNCTIONS) and value.arguments:
@@ -245,6 +241,13 @@ class Extents:
         if name in KEEPING_FUNCTIONS and value.arguments:
             return self._kept(self.of(value.arguments[0]), value, name)
         return None
+
+    def _recoloured(self, value: Result) -> Extent | None:
+        found, code = self.of(value.arguments[0]), one(value.arguments[1])
+        name = code.name.rpartition(".")[2] if isinstance(code, External) else ""
+        if found is None:
+            return None
+        return found.swapped if name in SWAPPING else replace(found, order="") if name else None
 
     def _method(self, value: Result, receiver: Value, name: str) -> Extent | None:
         if name == "drop":

@@ -13,6 +13,7 @@ from trainlint.meaning.dataflow import attached, is_gradient
 from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
+from trainlint.meaning.facts.transforms import FACTORIES
 from trainlint.meaning.fields import from_dictionary, replaced, run_by_command_line
 from trainlint.meaning.flags import (
     CONFIGURATIONS,
@@ -134,7 +135,7 @@ def _makes_object(name: str) -> bool:
         return True
     if name.startswith(("torchvision.models.", "timm.create_model", "segmentation_models_pytorch.")):
         return True
-    if last == "from_pretrained":
+    if last == "from_pretrained" or name in FACTORIES:
         return True
     return last[:1].isupper() and last not in ("Tensor", "FloatTensor", "LongTensor", "Variable")
 

@@ -165,6 +165,23 @@ def fit(
     return True
 
 
+def judge(
+    machine: Machine, name: str, arguments: tuple[Value, ...], keywords: dict[str, Value], node: s.Node
+) -> bool:
+    """`trainer.test(module, ...)` and `trainer.validate(module, ...)` over what they are given."""
+    step = {"test": "test_step", "validate": "validation_step"}[name]
+    module = one(arguments[0]) if arguments else one(keywords.get("model", External("")))
+    given = [*arguments[1:2], *(keywords[k] for k in ("dataloaders", "datamodule") if k in keywords)]
+    if not isinstance(module, Instance) or not isinstance(module.cls, Class) or not given:
+        return False
+    found, served = find_member(module.cls, step), loader_of(machine, given[0], STEPS[step])
+    if found is None or not isinstance(found[0], Function) or served is None:
+        return False
+    machine.record("mode", node, module, detail=False)
+    run_step(machine, module, Bound(found[0], module, found[1]), _unknown(found[0]), served)
+    return True
+
+
 def _note_fitted(machine: Machine, module: Instance, trainer: Value, node: s.Node) -> None:
     """Note how long the trainer's loop runs and what it steps, if it is one optimizer."""
     made, given = one(trainer), _configuration(machine, module)

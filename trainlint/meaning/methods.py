@@ -19,7 +19,7 @@ from trainlint.meaning.dataflow import is_gradient
 from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
 from trainlint.meaning.hydra import store_settings
 from trainlint.meaning.hyperparameters import save_hyperparameters
-from trainlint.meaning.lightning import fit, own_optimizers, own_schedules
+from trainlint.meaning.lightning import fit, judge, own_optimizers, own_schedules
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
 from trainlint.meaning.optimisation import OPTIMISATION
@@ -449,6 +449,16 @@ def _fit(
     return NONE if fit(machine, callee.receiver, arguments, keywords, node) else None
 
 
+def _judge(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`trainer.test(module, loader)` of Lightning."""
+    made = one(callee.receiver)
+    if node is None or not isinstance(made, Instance) or not _is_lightning_trainer(made):
+        return None
+    return NONE if judge(machine, callee.name, arguments, keywords, node) else None
+
+
 def _is_lightning_trainer(value: Value) -> bool:
     """Lightning's, or what a fragment calls `trainer`."""
     if isinstance(value, (Free, Result)):
@@ -553,6 +563,8 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "extend": _append,
     "__iter__": _iterator,
     "fit": _fit,
+    "test": _judge,
+    "validate": _judge,
     "save_hyperparameters": save_hyperparameters,
     "run": _run_engine,
     "model_dump": _dumped,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.datasets import part_of
+from trainlint.meaning.extent import Extent
+from trainlint.meaning.extents import Extents
+from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.place import Change, append_text, replace, text_of
+from trainlint.meaning.recipes import apart, input_of, lacks
+from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scaling import Scale, scale_of
 from trainlint.meaning.syntax import Node
+from trainlint.meaning.tokenizing import tokenizers_of
 from trainlint.meaning.transforms import Step, pipelines
 from trainlint.meaning.values import External, Instance, one
 from trainlint.records import dataclass
@@ -30,19 +37,35 @@ class Mismatch:
     distance: float  # in standard deviations; infinite where only one normalises
     mended: tuple[Change, ...]
     ranges: str = ""  # which values the trained and the evaluated step give, where that differs
+    said: str = ""  # what the place does, where it is no step of a pipeline
 
 
 def mismatches(program: Program) -> list[Mismatch]:
     found: dict[int, Mismatch] = {}
     training = [t.loader for t in program.training_loaders]
+    extents = Extents(program.reading.tables)
     for evaluation in program.evaluations if training else ():
         if not evaluation.judged or not evaluation.trained or evaluation.of_training:
             continue
         for served in served_to(evaluation.event) if not is_in_unit_test(evaluation.event) else ():
-            mismatch = _mismatch(served, training)
+            mismatch = _mismatch(served, training) or _otherwise(extents, served, training)
             if mismatch is not None:
                 found.setdefault(id(mismatch.node), mismatch)
+    for mismatch in _by_trainers(program):
+        found.setdefault(id(mismatch.node), mismatch)
     return list(found.values())
+
+
+def _by_trainers(program: Program) -> Iterator[Mismatch]:
+    """`Trainer(train_dataset=..., eval_dataset=...)` of texts that two tokenizers turned into numbers."""
+    for made in program.instances if program.mentions("eval_dataset") else ():
+        trained, judged = (made.keywords.get(name) for name in ("train_dataset", "eval_dataset"))
+        if not is_trainer(made) or trained is None or judged is None:
+            continue
+        first, second = tokenizers_of(program, trained), tokenizers_of(program, judged)
+        if len(first) == len(second) == 1 and first[0].checkpoint != second[0].checkpoint:
+            said = f"gives other numbers to words than the tokenizer of `{first[0].checkpoint}`, which training uses"
+            yield Mismatch(second[0].node, None, None, first[0].node, float("inf"), (), said=said)
 
 
 def _mismatch(served: Loader, training: list[Loader]) -> Mismatch | None:
@@ -53,6 +76,36 @@ def _mismatch(served: Loader, training: list[Loader]) -> Mismatch | None:
     found = [_apart(scale, judged) if scale is not None else None for scale in scales]
     first = found[0]
     return first if all(f is not None for f in found) else None
+
+
+def _otherwise(extents: Extents, served: Loader, training: list[Loader]) -> Mismatch | None:
+    """Where arithmetic or functions of the author's own do what a pipeline would."""
+    found = [m for other in training if (m := _made_otherwise(extents, served, other)) is not None]
+    return found[0] if found and len(found) == len(training) else None
+
+
+def _made_otherwise(extents: Extents, served: Loader, other: Loader) -> Mismatch | None:
+    trained, judged = input_of(other), input_of(served)
+    if trained is not None and judged is not None:
+        places = lacks(trained, judged)
+        if places is None:
+            return None
+        said = f"is made without `{text_of(places[0])}`"
+        return Mismatch(places[1], None, None, places[0], float("inf"), (), said=said)
+    if SAMPLE not in served.value.attributes or SAMPLE not in other.value.attributes:
+        return None
+    first, second = extents.sample(other, 0), extents.sample(served, 0)
+    found = apart(first, second) if first is not None and second is not None else None
+    place = _place(second, found[1]) if second is not None and found is not None else None
+    origin = _place(first, found[1]) if first is not None and found is not None else None
+    if found is None or place is None or origin is None:
+        return None
+    return Mismatch(place, None, None, origin, found[0], (), said=found[1])
+
+
+def _place(extent: Extent, said: str) -> Node | None:
+    """Where a picture is read, if that decides the order of its colours, else where it got its scale."""
+    return getattr(extent.source, "node", None) if "colours" in said else extent.node
 
 
 def _kind(loader: Loader) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import sub, truediv
 
+from trainlint.meaning.arithmetic import shifted
 from trainlint.meaning.extent import Column, Extent, picture
 from trainlint.meaning.facts.transforms import TO_UNIT_RANGE, VISION
-from trainlint.meaning.scaling import is_float_type, is_known
+from trainlint.meaning.scaling import constants_of, is_float_type, is_known
 from trainlint.meaning.transforms import Step, steps
 from trainlint.meaning.values import Result, Value, constant
 
 _HOMES = (VISION, "albumentations.")
-_DECIDING = frozenset("Normalize LinearTransformation Lambda".split())
+_DECIDING = frozenset(("LinearTransformation", "Lambda"))
 
 
 def applied(extent: Extent | None, pipeline: Value) -> Extent | None:
@@ -26,6 +28,8 @@ def applied(extent: Extent | None, pipeline: Value) -> Extent | None:
 def _behind(extent: Extent, step: Step) -> Extent | None:
     if not step.library.startswith(_HOMES) or step.name in _DECIDING:
         return None
+    if step.name == "Normalize":
+        return _normalised(extent, step)
     if step.name in TO_UNIT_RANGE:
         divides = step.name != "ToFloat" or step.argument(0, "max_value") is None
         return _divided(extent, step) if divides else None
@@ -41,8 +45,20 @@ def _behind(extent: Extent, step: Step) -> Extent | None:
             else None
         )
     if step.name == "ToPILImage" and extent.source is not None:
-        return picture(extent.source, step.node)
+        return picture(extent.source, step.node, extent.order)
     return extent
+
+
+def _normalised(extent: Extent, step: Step) -> Extent | None:
+    mean, std = constants_of(step)
+    if mean is None or std is None or min(std) <= 0:
+        return None
+    if step.library.startswith("albumentations."):
+        if {"max_pixel_value", "normalization"} & step.value.keywords.keys() or len(step.value.arguments) > 2:
+            return None
+        mean, std = tuple(255 * m for m in mean), tuple(255 * s for s in std)
+    moved = shifted(extent, sub, mean, False, step.node)
+    return shifted(moved, truediv, std, False, step.node) if moved is not None else None
 
 
 def _divided(extent: Extent, step: Step) -> Extent:

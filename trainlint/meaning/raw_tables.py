@@ -29,13 +29,26 @@ def taken(extent: Extent, key: Value) -> Extent | None:
     """What a key takes of a table: some of its columns, or rows of all of them."""
     found = one(key)
     if extent.of_pictures:
-        return extent
+        return extent.swapped if _turns_colours(found) else extent
     named = _named(found)
     if named is not None:
         return extent.of(tuple(c for c in extent.columns if c.name in named))
     if isinstance(found, Sequence) and found.kind == "tuple" and len(found.items) == 2:
         return _of_columns(extent, one(found.items[1]))
     return extent
+
+
+def _turns_colours(key: Value) -> bool:
+    """`image[:, :, ::-1]`, `image[..., ::-1]`"""
+    last = one(key.items[-1]) if isinstance(key, Sequence) and key.items else None
+    through = isinstance(key, Sequence) and (len(key.items) == 3 or constant(key.items[0]) is ...)
+    step = last.arguments[2] if isinstance(last, Result) and len(last.arguments) == 3 else None
+    return through and step is not None and _is_minus_one(one(step))
+
+
+def _is_minus_one(step: Value) -> bool:
+    negative = isinstance(step, Result) and len(step.arguments) == 1 and constant(step.arguments[0]) == 1
+    return constant(step) == -1 or negative
 
 
 def _named(key: Value) -> frozenset[str] | None:

@@ -127,7 +127,7 @@ def is_known(pipeline: Value) -> bool:
         case Sequence(items=items, open=False, element=None):
             return all(map(is_known, items))
         case Instance(cls=External(name=name)) if is_transform(name) or name == "torch.nn.Sequential":
-            if name.rpartition(".")[2] in ("Lambda", "LinearTransformation"):
+            if name.rpartition(".")[2] in ("Lambda", "LinearTransformation", "create_transform"):
                 return False
             inner = [a for a in (*found.arguments, *found.keywords.values()) if _holds_steps(a)]
             return all(map(is_known, inner))

@@ -9,6 +9,7 @@ from trainlint.meaning.datasets import part
 from trainlint.meaning.facts.transforms import (
     CHOOSING,
     COMPOSING,
+    FACTORIES,
     TRANSFORMING,
     draws_at_random,
     is_transform,
@@ -59,7 +60,15 @@ class Step:
         return self.value.arguments[position] if position < len(self.value.arguments) else None
 
     @property
+    def is_made(self) -> bool:
+        """Whether a function made it: a pipeline in one."""
+        return self.library in FACTORIES
+
+    @property
     def is_random(self) -> bool:
+        if self.is_made:
+            training = self.argument(1, "is_training")
+            return training is not None and constant(training) is True
         if not draws_at_random(self.library):
             return False
         chance = self.value.keywords.get("p") or (

@@ -57,7 +57,7 @@ class Unscaled:
     @property
     def is_of_bytes(self) -> bool:
         """Whether a picture's values go far beyond 1."""
-        return self.extent.of_pictures and self.largest > 10
+        return self.extent.of_pictures and self.largest > 10 and min(c.low for c in self.extent.columns) >= 0
 
     @property
     def is_off_centre(self) -> bool:
@@ -102,7 +102,7 @@ def unscaled(program: Program) -> list[Unscaled]:
             continue
         if _is_of_pixels(extents, objective):
             return []
-        for made in _first_layers(program, extents, objective.prediction):
+        for made in first_layers(program, extents, objective.prediction):
             if not made.extent.of_pictures or is_labelled(objective):
                 found.setdefault(id(made.node.cst), made)
     return list(found.values())
@@ -133,7 +133,7 @@ def is_labelled(objective: Objective) -> bool:
     )
 
 
-def _first_layers(program: Program, extents: Extents, prediction: Value) -> Iterator[Unscaled]:
+def first_layers(program: Program, extents: Extents, prediction: Value) -> Iterator[Unscaled]:
     values = [v for v in walk(prediction) if isinstance(v, Result)]
     normalised = {id(v.arguments[0]) for v in values if v.arguments and _is_norm(one(v.callee))}
     for value in values:

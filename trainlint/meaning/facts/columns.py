@@ -72,6 +72,7 @@ READING = frozenset(
     " imageio.v2.imread imageio.v3.imread skimage.io.imread torchvision.datasets.folder.default_loader"
     " torchvision.datasets.folder.pil_loader".split()
 )
+SWAPPING = frozenset(("COLOR_BGR2RGB", "COLOR_RGB2BGR"))  # the order of colours
 # torchvision's data sets of photographs and drawings, whose samples are pictures.
 PICTURES = frozenset(
     "MNIST FashionMNIST KMNIST QMNIST EMNIST USPS CIFAR10 CIFAR100 SVHN STL10 ImageFolder DatasetFolder ImageNet Caltech101"
@@ -87,12 +88,12 @@ KEEPING_FUNCTIONS = frozenset(
     "torch.tensor torch.from_numpy torch.as_tensor torch.Tensor torch.FloatTensor torch.autograd.Variable torch.flatten"
     " torch.unsqueeze torch.squeeze torch.permute torch.transpose torch.reshape torch.flip numpy.array numpy.asarray"
     " numpy.float32 numpy.float64 numpy.transpose numpy.expand_dims numpy.ascontiguousarray numpy.moveaxis numpy.reshape"
-    " numpy.squeeze numpy.flip cv2.cvtColor cv2.resize pandas.DataFrame copy.deepcopy builtins.list".split()
+    " numpy.squeeze numpy.flip numpy.fliplr numpy.flipud numpy.rot90 PIL.Image.fromarray PIL.ImageOps.mirror PIL.ImageOps.flip cv2.flip cv2.resize pandas.DataFrame copy.deepcopy builtins.list".split()
 )
 KEEPING_METHODS = frozenset(
     "to float double half type astype reshape view permute transpose unsqueeze squeeze flatten contiguous cuda cpu clone"
     " copy detach numpy to_numpy convert resize rotate crop tolist requires_grad_ reset_index head sample sort_values"
-    " expand repeat type_as swapaxes movedim".split()
+    " expand repeat type_as swapaxes movedim flip fliplr flipud rot90 roll ravel thumbnail".split()
 )
 TO_FLOATS = frozenset(
     "torch.Tensor torch.FloatTensor numpy.float32 numpy.float64 float double half builtins.float".split()

@@ -36,8 +36,12 @@ MILD = frozenset(
 )
 
 
+# Functions that make a whole pipeline, at random or not by `is_training`, and normalise as the model wants it.
+FACTORIES = frozenset(("timm.data.create_transform", "timm.data.transforms_factory.create_transform"))
+
+
 def is_transform(name: str) -> bool:
-    return name.startswith(_HOMES)
+    return name.startswith(_HOMES) or name in FACTORIES
 
 
 def draws_at_random(name: str) -> bool:
