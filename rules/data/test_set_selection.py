@@ -91,7 +91,7 @@ CPU): the best epoch scores 0.586 on the data that chose it and 0.555 on 4,000 n
 
 ## Options
 
-`two-part`: data sets of torchvision that have no validation part of their own.
+`two-part`: data sets of torchvision and Hugging Face that have no validation part of their own.
 
 ## Sources
 
@@ -133,10 +133,24 @@ rule = Rule(
                 "SVHN",
                 "USPS",
                 "STL10",
+                "imdb",
+                "ag_news",
+                "yelp_polarity",
+                "dbpedia_14",
+                "stanfordnlp/imdb",
+                "fancyzhx/ag_news",
             ),
             "data sets that come without a validation part",
             "torchvision documentation of the data sets: `train=True` or `train=False`, `split=` train or test",
         )
     },
-    words=("save", "scheduler", "schedule", "step"),
+    words=(
+        "save",
+        "scheduler",
+        "schedule",
+        "step",
+        "EarlyStopping",
+        "ModelCheckpoint",
+        "load_best_model_at_end",
+    ),
 )

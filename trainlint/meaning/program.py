@@ -286,6 +286,13 @@ class Program:
         return selections(self)
 
     @cached_property
+    def loader_names(self) -> dict[int, list[str]]:
+        """By the identity of a loader, the names that files and functions know it by."""
+        from trainlint.meaning.purposes import loader_names
+
+        return loader_names(self)
+
+    @cached_property
     def decisions(self) -> list[Decision]:
         """What a run does or leaves as its numbers say."""
         from trainlint.meaning.decisions import decisions

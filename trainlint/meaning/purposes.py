@@ -9,10 +9,24 @@ from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.claims import name_given, says_held_out, says_test, says_training, says_validation
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
+from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.loaders import Loader, loaders_behind
 from trainlint.meaning.overlaps import claimed, names_in
 from trainlint.meaning.syntax import Call
-from trainlint.meaning.values import Argument, Constant, Free, Item, Member, Result, Value, options
+from trainlint.meaning.trace import Region
+from trainlint.meaning.values import (
+    Argument,
+    Constant,
+    External,
+    Free,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Value,
+    one,
+    options,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -20,11 +34,11 @@ if TYPE_CHECKING:
 VALIDATION, TEST, TRAINING, UNSAID = "validation", "test", "training", ""
 
 
-def purpose_of(evaluation: Evaluation) -> str:
+def purpose_of(program: Program, evaluation: Evaluation) -> str:
     """What the data of an evaluation is called, where all of its names agree."""
     if evaluation.of_training:
         return TRAINING
-    found = {said(name) for name in names_of(evaluation)} - {UNSAID}
+    found = {said(name) for name in names_of(program, evaluation)} - {UNSAID}
     if not found:
         call = evaluation.event.node
         given = [argument.value for argument in call.arguments] if isinstance(call, Call) else []
@@ -45,20 +59,46 @@ def said(name: str) -> str:
     return VALIDATION if says_validation(name) or says_held_out(name) else UNSAID  # `eval_loader`
 
 
-def names_of(evaluation: Evaluation) -> Iterator[str]:
+def names_of(program: Program, evaluation: Evaluation) -> Iterator[str]:
     """The names of what an evaluation's batches are drawn from."""
     for source in drawn_from(evaluation.event):
         for option in options(source):
             served = loaders_behind(option)
             for loader in served:
-                yield _name_of(loader)
+                yield name_of(program, loader)
             if not served:
                 yield from _named(option)
 
 
-def _name_of(loader: Loader) -> str:
+def name_of(program: Program, loader: Loader) -> str:
+    """What a loader is called where it is made, or else its data set, or else wherever it goes by a name that says something."""
     own = name_given(loader.node) if loader.node is not None else ""
-    return own if said(own) else claimed(loader)
+    if said(own):
+        return own
+    passed = [name for name in program.loader_names.get(id(loader.value), ()) if said(name)]
+    agreed = passed[0] if len({said(name) for name in passed}) == 1 else ""
+    return claimed(loader) or agreed
+
+
+def loader_names(program: Program) -> dict[int, list[str]]:
+    """By the identity of a loader, the names that files and functions know it by."""
+    found: dict[int, list[str]] = {}
+    frames = [region.names for root in program.roots for region in _calls(root) if region.names]
+    scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
+    for names in (*scopes, *frames):
+        for name, value in names.items():
+            bound = one(value)
+            if isinstance(bound, Instance) and isinstance(bound.cls, External) and bound.cls.name in LOADERS:
+                found.setdefault(id(bound), []).append(name)
+    return found
+
+
+def _calls(region: Region) -> Iterator[Region]:
+    for item in region.items:
+        if type(item) is Region:
+            if item.kind == "call":
+                yield item
+            yield from _calls(item)
 
 
 def _named(source: Value) -> Iterator[str]:
@@ -76,5 +116,5 @@ def named_evaluations(program: Program, purpose: str) -> list[Evaluation]:
     return [
         e
         for e in (*program.evaluations, *program.held_out)
-        if e.judged and e.trained and not is_in_unit_test(e.event) and purpose_of(e) == purpose
+        if e.judged and e.trained and not is_in_unit_test(e.event) and purpose_of(program, e) == purpose
     ]

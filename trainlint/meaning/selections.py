@@ -1,24 +1,33 @@
-"""Choices that a run makes by the score of its test data: which weights to keep, when to lower the rate."""
+"""Choices that a run makes by the score of its test data: which weights to keep, when to lower the rate, when to stop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.callers import enclosing_function, is_in_unit_test
-from trainlint.meaning.claims import name_given, says_test, says_validation
-from trainlint.meaning.dataflow import walk
+from trainlint.meaning.callers import callers, enclosing_function
+from trainlint.meaning.claims import says_test, says_validation
+from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.datasets import part_of
+from trainlint.meaning.decisions import Decision, behind, comparisons, is_progress
 from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.loaders import Loader
+from trainlint.meaning.monitors import monitors
 from trainlint.meaning.overlaps import names_in, served_to
+from trainlint.meaning.purposes import TEST, name_of, named_evaluations
 from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.trace import Event
-from trainlint.meaning.values import External, Instance, Value, one
+from trainlint.meaning.values import Constant, External, Instance, Item, Result, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
+
+_SAID = {
+    "keep": "keeps the weights that do best on",
+    "lower": "lowers the rate by",
+    "stop": "stops by",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,60 +43,101 @@ class Selection:
 
 def selections(program: Program) -> list[Selection]:
     found: dict[int, Selection] = {}
-    tested = [(e, loader) for e in program.evaluations for loader in _tested(program, e)]
-    for event, what, values in _choices(program) if tested else ():
-        reached = {id(inner) for value in values for inner in walk(value)}
-        behind = [
-            e for e in program.evaluations if e.event.value is not None and id(e.event.value) in reached
-        ]
-        by_test = [(e, loader) for e, loader in tested if any(e is b for b in behind)]
-        if not by_test or len(by_test) < len(behind) or _is_trained_through(program, reached):
-            continue
-        evaluation, loader = by_test[0]
-        if _serves_as_validation(event, evaluation):
-            continue
-        name = name_given(loader.node) if loader.node is not None else ""
-        chosen = Selection(event.node, what, name, _kind(loader), evaluation.loop_node)
-        found.setdefault(id(loader.value), chosen)
-    return list(found.values())
+    tested = [(e, loader) for e in named_evaluations(program, TEST) for loader in _served(program, e)]
+    for decision in program.decisions if tested else ():
+        chosen = _by_test(program, decision, tested)
+        if chosen is not None:
+            found.setdefault(id(chosen[1].value), chosen[0])
+    for evaluation, loader in tested:
+        for watched in _watched(program, evaluation, loader):
+            found.setdefault(id(loader.value), watched)
+    return [*found.values(), *_by_trainers(program)]
 
 
-def _tested(program: Program, evaluation: Evaluation) -> Iterator[Loader]:
-    """The loader of an evaluation, where all that it is called says test, and no training goes on with it."""
-    if (
-        not evaluation.judged
-        or not evaluation.trained
-        or evaluation.of_training
-        or is_in_unit_test(evaluation.event)
-    ):
-        return
+def _served(program: Program, evaluation: Evaluation) -> Iterator[Loader]:
+    """The one loader of an evaluation that is called test."""
     served = served_to(evaluation.event)
-    if len(served) == 1 and served[0].node is not None and says_test(name_given(served[0].node)):
+    if len(served) == 1 and says_test(name_of(program, served[0])):
         yield served[0]
 
 
-def _serves_as_validation(event: Event, evaluation: Evaluation) -> bool:
+def _by_test(
+    program: Program, decision: Decision, tested: list[tuple[Evaluation, Loader]]
+) -> tuple[Selection, Loader] | None:
+    reached = set(behind(decision.tests))
+    scored = [
+        e
+        for e in (*program.evaluations, *program.held_out)
+        if e.event.value is not None and id(e.event.value) in reached
+    ]
+    by_test = [(e, loader) for e, loader in tested if any(e is other for other in scored)]
+    if not by_test or len(by_test) < len(scored) or _is_trained_through(program, reached):
+        return None
+    if decision.kind == "stop" and not decision.is_handed:
+        outputs = {id(e.event.value) for e, _ in by_test}
+        if not any(is_progress(test, outputs) for test in comparisons(decision.tests)):
+            return None
+    evaluation, loader = by_test[0]
+    if _serves_as_validation(decision, evaluation):
+        return None
+    name = name_of(program, loader)
+    chosen = Selection(decision.node, _SAID[decision.kind], name, _kind(loader), evaluation.loop_node)
+    return chosen, loader
+
+
+def _watched(program: Program, evaluation: Evaluation, loader: Loader) -> Iterator[Selection]:
+    """`trainer.fit(module, train_loader, test_loader)` with callbacks that go by what `validation_step` logs."""
+    if not any(function.name == "validation_step" for function in callers(evaluation.event)):
+        return
+    started = [e.node for e in program.events("fit")]
+    for monitor in monitors(program):
+        if "validation_step" in monitor.homes:
+            name = name_of(program, loader)
+            place = started[0] if started else evaluation.loop_node
+            yield Selection(monitor.node, _SAID[monitor.kind], name, _kind(loader), place)
+
+
+def _by_trainers(program: Program) -> Iterator[Selection]:
+    """`Trainer(eval_dataset=data["test"])` of transformers, with `load_best_model_at_end=True` or an early stop."""
+    best = [
+        made
+        for made in program.instances
+        if constant(made.keywords.get("load_best_model_at_end", Constant(False))) is True
+    ]
+    for made in program.instances if best else ():
+        judged, call = made.keywords.get("eval_dataset"), made.node
+        if not is_trainer(made) or judged is None or not isinstance(call, Call):
+            continue
+        written = next((a.value for a in call.arguments if a.keyword == "eval_dataset"), None)
+        match one(judged):
+            case Item(source=source, key=Constant(value=str(key))) if says_test(key):
+                homes = [v for v in walk(source) if isinstance(v, Result)]
+            case _:
+                continue
+        if written is None or any(operation(v) == "train_test_split" for v in homes):
+            continue  # the method calls the part so, whatever it is for
+        loaded = next(
+            (v for v in homes if isinstance(v.callee, External) and v.callee.name == "datasets.load_dataset"),
+            None,
+        )
+        data = constant(loaded.arguments[0]) if loaded is not None and loaded.arguments else ""
+        yield Selection(
+            written,
+            "keeps the weights that do best on",
+            key,
+            data if isinstance(data, str) else "",
+            best[0].node or call,
+        )
+
+
+def _serves_as_validation(decision: Decision, evaluation: Evaluation) -> bool:
     """Whether the code that evaluates, or that decides, calls it validation: the fold of a cross-validation."""
     function = enclosing_function(evaluation.event)
     if function is not None and says_validation(function.name):
         return True
-    tests = [
-        region.test for region in event.region.ancestors() if region.kind == "arm" and region.test is not None
-    ]
-    given = [a.value for a in event.node.arguments] if isinstance(event.node, Call) else []
+    tests = [r.test for r in decision.region.ancestors() if r.kind == "arm" and r.test is not None]
+    given = [a.value for a in decision.node.arguments] if isinstance(decision.node, Call) else []
     return any(says_validation(name.id) for test in (*tests, *given) for name in names_in(test))
-
-
-def _choices(program: Program) -> Iterator[tuple[Event, str, list[Value]]]:
-    """What is chosen in training, and the values that decide."""
-    for root in program.roots:
-        for event in root.events():
-            if event.kind == "schedule" and event.inputs:
-                yield event, "lowers the rate by", list(event.inputs)
-            elif event.kind == "save" and event.loop is not None:
-                tests = [arm.truth for arm in event.guards(root) if arm.truth is not None]
-                if tests:
-                    yield event, "keeps the weights that do best on", tests
 
 
 def _is_trained_through(program: Program, reached: set[int]) -> bool:

@@ -20,8 +20,10 @@ from trainlint.meaning.syntax import Literal, Node, nodes_in
 from trainlint.meaning.trace import Event
 from trainlint.meaning.unit import Unit
 from trainlint.meaning.values import (
+    Argument,
     Constant,
     External,
+    Free,
     Instance,
     Item,
     Member,
@@ -112,7 +114,7 @@ def _may_speak(program: Program) -> bool:
 
 def _speaks(unit: Unit) -> bool:
     """Whether a name, a key or a path says that data is held out; `model.eval()` does not."""
-    if any(says_held_out(word) for word in unit.code_words - {"eval"}):
+    if any(says_held_out(word) for word in unit.code_words - {"eval", "dev"}):
         return True
     written = (n.value for n in nodes_in(unit.body) if isinstance(n, Literal) and isinstance(n.value, str))
     return any(" " not in text and len(text) < 100 and says_held_out(text) for text in written)
@@ -179,7 +181,11 @@ def _in_one_piece(program: Program, course: Course) -> Unvalidated | None:
 def _is_made_here(loader: Loader) -> bool:
     """Whether the data set is made where it is seen, not handed over by whoever may hold some of it back."""
     made = one(loader.dataset) if loader.dataset is not None else None
-    return isinstance(made, Instance) and not made.symbolic and made.node is not None
+    if isinstance(made, Instance):
+        return not made.symbolic and made.node is not None
+    behind = list(walk(made)) if made is not None else []
+    read = any(isinstance(v, Result) and _function(v).startswith(_READING) for v in behind)
+    return read and not any(isinstance(v, (Argument, Free)) for v in behind)
 
 
 def _is_supervised(program: Program, backward: Event, is_label: Callable[[Value, Value], bool]) -> bool:
