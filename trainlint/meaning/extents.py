@@ -28,7 +28,7 @@ from trainlint.meaning.facts.columns import (
 )
 from trainlint.meaning.loaders import Loader, loader
 from trainlint.meaning.pixels import applied, by_function
-from trainlint.meaning.raw_tables import is_by_columns, names_in, raw_table, taken
+from trainlint.meaning.raw_tables import is_by_columns, meant, names_in, raw_table, taken
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scaling import is_written_as_float
 from trainlint.meaning.tables import Tables
@@ -142,6 +142,8 @@ class Extents:
                 made = self._joined(listed.items) if isinstance(listed, Sequence) else None
                 return made.at(value.node) if made is not None else None
         found = self.of(source)
+        if found is None and key is not None:
+            return meant(source, key)
         return taken(found, key) if found is not None and key is not None else found
 
     def sample(self, served: Loader, key: object) -> Extent | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from trainlint.meaning.extent import Column, Extent
-from trainlint.meaning.facts.columns import LOADED, NAMED, NOT_RAW
+from trainlint.meaning.facts.columns import LOADED, MEANT, NAMED, NOT_RAW
 from trainlint.meaning.values import Constant, External, Result, Sequence, Value, constant, one
 
 
@@ -49,6 +51,28 @@ def _turns_colours(key: Value) -> bool:
 def _is_minus_one(step: Value) -> bool:
     negative = isinstance(step, Result) and len(step.arguments) == 1 and constant(step.arguments[0]) == 1
     return constant(step) == -1 or negative
+
+
+def meant(table: Value, key: Value) -> Extent | None:
+    """The columns that a key names of a file that nobody has seen, where their names tell what they hold."""
+    found, named = one(table), _named(one(key))
+    match found:
+        case Result(callee=External(name="pandas.read_csv"), arguments=[given, *_]) if (
+            named is not None and len(named) > 1
+        ):
+            path = str(constant(given)).lower().rpartition("/")[2]
+            columns = [Column(0.0, high, n) for n in sorted(named) if (high := _largest(n)) is not None]
+            if len(columns) > 1 and not any(word in path for word in NOT_RAW):
+                return Extent(tuple(columns), found.node, source=found, partly=True)
+    return None
+
+
+def _largest(name: str) -> float | None:
+    words = frozenset(re.split(r"[^a-z]+", name.lower()))
+    return next(
+        (largest for known, largest in MEANT if not known.isdisjoint(words) and not words & {"log", "k"}),
+        None,
+    )
 
 
 def _named(key: Value) -> frozenset[str] | None:

@@ -17,6 +17,7 @@ from trainlint.meaning.objectives import Objective
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.standardising import standardised
 from trainlint.meaning.syntax import Node
+from trainlint.meaning.transformers import fitted_object, made_by
 from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, one
 from trainlint.records import dataclass
 
@@ -85,7 +86,8 @@ class Unscaled:
     @property
     def edits(self) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
         """What normalises the input, as a fix and for the experiment only."""
-        return standardised(self.program, self.extent)
+        by_estimator = isinstance(self.layer.cls, External) and self.layer.cls.name.startswith("sklearn.")
+        return ((), ()) if by_estimator else standardised(self.program, self.extent)
 
     @property
     def layer_node(self) -> Node | None:
@@ -105,7 +107,21 @@ def unscaled(program: Program) -> list[Unscaled]:
         for made in first_layers(program, extents, objective.prediction):
             if not made.extent.of_pictures or is_labelled(objective):
                 found.setdefault(id(made.node.cst), made)
+    for made in _by_estimators(program, extents):
+        found.setdefault(id(made.node.cst), made)
     return list(found.values())
+
+
+def _by_estimators(program: Program, extents: Extents) -> Iterator[Unscaled]:
+    """`MLPClassifier().fit(x, y)` of scikit-learn."""
+    for call in program.reading.tables.calls:
+        if not isinstance(call.callee, Member) or call.callee.name != "fit" or not call.arguments:
+            continue
+        network = fitted_object(call.callee.receiver)
+        if isinstance(network, Instance) and (made_by(network) or "").startswith("sklearn.neural_network."):
+            extent = extents.of(call.arguments[0])
+            if extent is not None and call.node is not None:
+                yield Unscaled(extent.at(call.node), network, False, program)
 
 
 def is_otherwise(program: Program) -> bool:

@@ -64,6 +64,15 @@ NAMED: dict[str, Columns] = {
     "boston": (("CRIM", 0, 89), ("NOX", 0.38, 0.87), ("RM", 3.5, 8.8), ("TAX", 187, 711), ("B", 0.3, 397)),
     "creditcard": (("Time", 0, 172_792), ("V1", -57, 2.5), ("Amount", 0, 25_691)),
 }  # fmt: skip
+# What columns of a table that nobody has seen hold, by the words of their names: amounts of money, shares, ages.
+MEANT: tuple[tuple[frozenset[str], float], ...] = (
+    (frozenset("ratio rate share fraction probability percent pct".split()), 1.0),
+    (
+        frozenset("income salary wage price revenue balance amount loan sales turnover population".split()),
+        50_000.0,
+    ),
+    (frozenset("age years tenure children rooms bedrooms bathrooms".split()), 80.0),
+)
 NOT_RAW = ("clean", "prepared", "processed", "scaled", "normal", "standard", "preproc", "features", "encoded")
 
 # What reads a picture as bytes, or gives its bytes.
@@ -93,7 +102,7 @@ KEEPING_FUNCTIONS = frozenset(
 KEEPING_METHODS = frozenset(
     "to float double half type astype reshape view permute transpose unsqueeze squeeze flatten contiguous cuda cpu clone"
     " copy detach numpy to_numpy convert resize rotate crop tolist requires_grad_ reset_index head sample sort_values"
-    " expand repeat type_as swapaxes movedim flip fliplr flipud rot90 roll ravel thumbnail".split()
+    " expand repeat type_as dropna swapaxes movedim flip fliplr flipud rot90 roll ravel thumbnail".split()
 )
 TO_FLOATS = frozenset(
     "torch.Tensor torch.FloatTensor numpy.float32 numpy.float64 float double half builtins.float".split()
