@@ -18,9 +18,9 @@ from trainlint.meaning.place import Change
 from trainlint.meaning.populations import samples_of
 from trainlint.meaning.rhythm import periods
 from trainlint.meaning.schedules import amount
-from trainlint.meaning.syntax import Literal, Node
+from trainlint.meaning.syntax import Define, Literal, Node
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.values import Class, External, Instance, Result, Value, one
+from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -86,6 +86,10 @@ class Batches:
     def is_of_whole_samples(self) -> bool:
         """Whether what the loader batches are surely samples of one size, and no batches of the data set's own making."""
         data = _whole(self.loader.dataset)
+        if _pads(self.loader):
+            return self.loader.argument("batch_size") is not None
+        if _collates(self.loader):
+            return False
         if not isinstance(data, Instance):
             return False
         if isinstance(data.cls, Class):
@@ -153,9 +157,23 @@ def _size(program: Program, loader: Loader) -> Known | None:
 
 
 def _batches_otherwise(loader: Loader) -> bool:
-    """Whether a sampler or a function of its own says what a batch is."""
-    given = [loader.argument(name) for name in ("batch_sampler", "collate_fn", "sampler")]
+    """Whether a sampler says what a batch is."""
+    given = [loader.argument(name) for name in ("batch_sampler", "sampler")]
     return any(g is not None and is_none(g) is not True for g in given)
+
+
+def _collates(loader: Loader) -> bool:
+    given = loader.argument("collate_fn")
+    return given is not None and is_none(given) is not True
+
+
+def _pads(loader: Loader) -> bool:
+    """Whether a function of the project's own pads the samples of a batch to one length: as many as there are."""
+    given = loader.argument("collate_fn")
+    made = one(given) if given is not None else None
+    if not isinstance(made, Function) or not isinstance(made.node, Define):
+        return False
+    return "pad_sequence" in made.node.body.words
 
 
 def _is_seldom(course: Course) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.datasets import part
+from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.loaders import Loader, loader
 from trainlint.meaning.noise import is_noise
 from trainlint.meaning.optimizers import number
@@ -84,7 +85,9 @@ def _budget(course: Course) -> Budget | None:
     given = served.argument("batch_size")
     batch = number(given) if given is not None else (1.0, None)
     data = served.dataset
-    if data is None or batch is None or batch[0] < 1 or is_noise(data) or len(course.loops) != 2:
+    if data is None or batch is None or batch[0] < 1 or is_noise(data):
+        return None
+    if len(course.loops) != 2 and not isinstance(course.step.detail, Fitted):
         return None
     count = samples_of(course.program, data)
     return Budget(course, course.epochs, count, round(batch[0])) if count else None
@@ -92,6 +95,9 @@ def _budget(course: Course) -> Budget | None:
 
 def training_loader(course: Course) -> Loader | None:
     """The loader whose batches the innermost loop goes through."""
+    if isinstance(course.step.detail, Fitted):
+        served = {id(t.loader.value): t.loader for t in course.program.training_loaders}
+        return next(iter(served.values())) if len(served) == len(course.program.courses) == 1 else None
     source = course.loops[0].iterable if course.loops else None
     return loader(source) if source is not None else None
 

@@ -339,9 +339,15 @@ def _unfolded(layer: Instance, depth: int = 0) -> Iterator[Instance]:
         yield layer
         return
     for part in (*inner.items, *([inner.element] if inner.element is not None else [])):
-        for option in by_default(part)[:1]:
-            if isinstance(option, Instance):
-                yield from _unfolded(option, depth + 1)
+        found = [option for option in by_default(part) if isinstance(option, Instance)]
+        for option in sorted(found, key=_rank)[:1]:
+            yield from _unfolded(option, depth + 1)
+
+
+def _rank(layer: Instance) -> int:
+    """Of a pooling or a convolution, as the entry of a list says, the one with weights counts; a gap counts least."""
+    kind = layer_name(layer.cls.name) if isinstance(layer.cls, External) else None
+    return 0 if kind in MIXING else 2 if kind == "Identity" else 1
 
 
 def _is_plain_list(layer: Instance) -> bool:

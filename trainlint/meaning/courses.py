@@ -255,6 +255,8 @@ class Course:
 
     @property
     def epochs_node(self) -> Node | None:
+        if isinstance(self.step.detail, Fitted) and self.step.detail.trainer is not None:
+            return self.step.detail.trainer.node
         return self.loops[1].node if len(self.loops) > 1 else self.step.node
 
     @property

@@ -45,6 +45,15 @@ KNOWN: dict[str, tuple[int, int]] = {
     "PCAM": (262_144, 32_768),
     "EuroSAT": (27_000, 27_000),  # comes in one piece
 }
+# The same by the name of the split that is asked for.
+SPLIT: dict[str, dict[str, int]] = {
+    "STL10": {"train": 5_000, "test": 8_000, "unlabeled": 100_000, "train+unlabeled": 105_000},
+    "SVHN": {"train": 73_257, "test": 26_032, "extra": 531_131},
+    "Flowers102": {"train": 1_020, "val": 1_020, "test": 6_149},
+    "Food101": {"train": 75_750, "test": 25_250},
+    "OxfordIIITPet": {"trainval": 3_680, "test": 3_669},
+}
+_USUAL_SPLIT = {"OxfordIIITPet": "trainval"}  # "train" elsewhere
 _DEEPEST = 6
 
 
@@ -97,7 +106,11 @@ def _of_library(program: Program, made: Instance, kind: str, depth: int) -> int 
         return samples_of(program, given, depth + 1)
     if kind == "Subset":
         indices = made.arguments[1] if len(made.arguments) > 1 else made.keywords.get("indices")
-        return _listed(indices)
+        return _listed(program, indices, depth + 1)
+    if kind in SPLIT and isinstance(made.cls, External) and made.cls.name.startswith("torchvision."):
+        usual = Constant(_USUAL_SPLIT.get(kind, "train"))
+        asked = made.keywords.get("split", made.arguments[1] if len(made.arguments) > 1 else usual)
+        return SPLIT[kind].get(str(constant(asked)))
     if kind in KNOWN and isinstance(made.cls, External) and made.cls.name.startswith("torchvision."):
         train = constant(
             made.keywords.get("train", made.arguments[1] if len(made.arguments) > 1 else Constant(True))
@@ -110,19 +123,86 @@ def _of_library(program: Program, made: Instance, kind: str, depth: int) -> int 
     return None
 
 
-def _listed(indices: Value | None) -> int | None:
-    """`range(1000)`, `list(range(100, 200))`, `[0, 1, 2]`."""
+def _listed(program: Program, indices: Value | None, depth: int) -> int | None:
+    """`range(1000)`, `list(range(100, 200))`, `[0, 1, 2]`, `torch.randperm(len(data)).tolist()[:45000]`."""
+    if depth > _DEEPEST:
+        return None
     match one(indices) if indices is not None else None:
         case Sequence(items=items, open=False, element=None):
             return len(items)
-        case Result(callee=External(name="builtins.range"), arguments=parts):
-            bounds = [constant(part) for part in parts]
-            whole = [b for b in bounds if isinstance(b, int)]
-            if len(whole) < len(bounds) or len(whole) > 2:
+        case Result(callee=External(name=name), arguments=parts) if name.endswith(_COUNTING) and parts:
+            return _between(program, parts, depth)
+        case Result(callee=External(name=name), arguments=[inner]) if name in _KEEPING_ORDER:
+            return _listed(program, inner, depth + 1)
+        case Result(callee=External(name="random.sample"), arguments=[_, count]):
+            return _whole(program, count, depth)
+        case Result(callee=Member(receiver=inner, name="tolist" | "numpy" | "permutation")) as call:
+            return _between(program, call.arguments, depth) or _listed(program, inner, depth + 1)
+        case Item(source=source, key=key) if key is not None:
+            return _sliced(program, source, one(key), depth)
+    return None
+
+
+_COUNTING = ("builtins.range", "torch.randperm", "torch.arange", "numpy.arange", "numpy.random.permutation")
+_KEEPING_ORDER = frozenset("builtins.list builtins.sorted numpy.array torch.tensor torch.as_tensor".split())
+
+
+def _between(program: Program, bounds: tuple[Value, ...], depth: int) -> int | None:
+    found = [_whole(program, bound, depth) for bound in bounds[:2]]
+    if not found or len(bounds) > 2:
+        return None
+    first, last = (0, found[0]) if len(found) == 1 else found
+    return last - first if first is not None and last is not None and last > first else None
+
+
+def _sliced(program: Program, source: Value, key: Value, depth: int) -> int | None:
+    """`order[:45000]`, which whoever writes it has; of `order[45000:]` what is left, where the whole is known."""
+    match key:
+        case Result(callee=External(name="builtins.slice"), arguments=(lower, upper, step)):
+            if constant(step) not in (None, 1):
                 return None
-            return whole[0] if len(whole) == 1 else whole[1] - whole[0]
-        case Result(callee=External(name="builtins.list"), arguments=[inner]):
-            return _listed(inner)
+            first = (
+                0
+                if constant(lower) is None and not isinstance(one(lower), Result)
+                else _whole(program, lower, depth)
+            )
+            if constant(upper) is None and isinstance(one(upper), Constant):
+                last = _listed(program, source, depth + 1)
+            else:
+                last = _whole(program, upper, depth)
+            return last - first if first is not None and last is not None and last > first >= 0 else None
+    return None
+
+
+def _whole(program: Program, value: Value, depth: int) -> int | None:
+    """A whole number: written out, `len(data)`, `int(0.8 * len(data))`."""
+    match one(value):
+        case Constant(value=int() as known) if not isinstance(known, bool):
+            return known
+        case Result(callee=External(name="builtins.len"), arguments=[data]):
+            return samples_of(program, data, depth + 1) or _listed(program, data, depth + 1)
+        case Result(callee=External(name="builtins.int" | "builtins.round"), arguments=[inner]):
+            share = _product(program, inner, depth)
+            return floor(share) if share is not None else None
+        case Result(callee=External(name="operator.-" | "operator.+" as sign), arguments=[left, right]):
+            first, second = _whole(program, left, depth + 1), _whole(program, right, depth + 1)
+            if first is None or second is None or depth > _DEEPEST:
+                return None
+            return first - second if sign == "operator.-" else first + second
+    return None
+
+
+def _product(program: Program, value: Value, depth: int) -> float | None:
+    """`0.8 * len(data)`."""
+    match one(value):
+        case Result(callee=External(name="operator.*"), arguments=[left, right]):
+            found = [
+                float(known)
+                if isinstance(known := constant(part), (int, float))
+                else _whole(program, part, depth + 1)
+                for part in (left, right)
+            ]
+            return found[0] * found[1] if found[0] is not None and found[1] is not None else None
     return None
 
 
@@ -163,6 +243,8 @@ def _of_lengths(program: Program, split: Result, index: int, depth: int) -> int 
     own = lengths[index]
     if type(own) is int:
         return own
+    if not isinstance(own, float):
+        return _whole(program, given.items[index], depth)
     whole = samples_of(program, split.arguments[0], depth + 1)
     return floor(own * whole) if isinstance(own, float) and whole is not None and whole % 100 == 0 else None
 

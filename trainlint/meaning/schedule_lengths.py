@@ -214,6 +214,8 @@ def _length(program: Program, schedule: Instance, name: str, batches: Value | No
     if batches is None:
         return amount(given)
     counted = name == "OneCycleLR" or name.startswith("get_")  # the others count epochs, as a rule
+    if counted and _is_length_of(given, batches):
+        return 1.0, None
     return _in_epochs(given, batches) or (_by_batches(program, given, batches) if counted else None)
 
 

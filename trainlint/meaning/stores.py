@@ -378,7 +378,7 @@ def augment(machine: Machine, node: s.Augment, frame: Frame) -> None:
     new = _folded(old, node.operator, value)
     if new is None:
         if node.operator == "+" and isinstance(one(old), Sequence):
-            new = _extended(machine, one(old), value, node)
+            new = _extended(machine, old, value, node)
         else:
             new = Result(External(f"operator.{node.operator}"), (old, value), {}, node, machine.grad)
             new.region = machine.region
@@ -427,9 +427,16 @@ def _store_item_quietly(
 
 
 def _extended(machine: Machine, old: Value, value: Value, node: s.Node) -> Value:
-    assert isinstance(old, Sequence)
-    added = one(value)
+    listed, added = one(old), one(value)
+    assert isinstance(listed, Sequence)
+    old = listed
     if isinstance(added, Sequence) and added.element is None:
+        if (
+            old.kind == "list" and machine.writes
+        ):  # in one arm of several: the list itself grows, as by `append`
+            machine.extend(old, old.items + added.items)
+            old.open = old.open or added.open or machine.region.loop is not None
+            return old
         return Sequence(old.kind, old.items + added.items, node, old.open or added.open, old.element)
     return Sequence(old.kind, old.items, node, True, old.element or Item(value, None, node))
 

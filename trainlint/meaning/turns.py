@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from trainlint.meaning.facts.layers import MIXING, layer_name
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.schedules import amount, iterations
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import External, Instance, Result, Sequence, Value, one
+from trainlint.meaning.values import External, Instance, Result, Sequence, Value, constant, one
 
 
 def turns_of_making(layer: Instance, network: Instance, around: Region | None) -> tuple[float, bool]:
@@ -24,12 +25,27 @@ def turns_of_making(layer: Instance, network: Instance, around: Region | None) -
     for loop in enclosing_loops(layer.loop):
         if any(loop is other for other in outer):
             break
-        turns = turns_of(loop)
+        turns = _numbers(loop) if _has_matrix(layer) else None
+        turns = turns_of(loop) if turns is None else turns
         if turns is None:
             exact = False
         else:
             total *= max(0.0, turns)
     return total, exact
+
+
+def _has_matrix(layer: Instance) -> bool:
+    return isinstance(layer.cls, External) and (layer_name(layer.cls.name) or "") in MIXING
+
+
+def _numbers(loop: Region) -> float | None:
+    """How many numbers a list of widths has beside words: `[64, "M", 128, "M"]` makes two layers with weights."""
+    listed = underlying(loop.iterable) if loop.iterable is not None else None
+    if not isinstance(listed, Sequence) or listed.open or listed.element is not None:
+        return None
+    found = [constant(item) for item in listed.items]
+    words = sum(isinstance(item, str) for item in found)
+    return float(len(found) - words) if 0 < words < len(found) else None
 
 
 def turns_of(loop: Region) -> float | None:

@@ -106,6 +106,8 @@ ROWS: dict[str, int] = {
     "load_diabetes": 442,
     "load_linnerud": 20,
     "fetch_california_housing": 20640,
+    "fetch_covtype": 581012,
+    "fetch_olivetti_faces": 400,
 }
 MADE = frozenset(
     "make_classification make_regression make_blobs make_moons make_circles make_friedman1 make_s_curve".split()
