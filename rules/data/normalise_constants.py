@@ -51,7 +51,7 @@ for x, y in loader:
 Also reported: constants from 0 to 1 behind `ToDtype(torch.float32)` without `scale=True`, which leaves
 values from 0 to 255; deviations of zero, which raise, or below; as many means as there are not deviations;
 three constants behind `Grayscale()` or for a data set such as MNIST, which raise; in albumentations,
-constants for bytes beside the default `max_pixel_value=255`.
+constants for bytes beside the default `max_pixel_value=255`; and the same by hand, such as `(x / 255 - 127.5) / 127.5`.
 
 ## When it is fine
 

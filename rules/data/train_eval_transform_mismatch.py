@@ -55,6 +55,9 @@ for epoch in range(2):
     print(epoch, correct / len(test_loader.dataset))
 ```
 
+Arithmetic in data sets of your own is compared too, the order of colours (OpenCV reads blue first), arrays of one file or
+one split of which only one part is scaled, and the tokenizers of a `Trainer`'s two data sets.
+
 Constants that were estimated on the test images, which the network should not know, are a common way to
 get there; a small difference like that is not reported.
 
