@@ -129,7 +129,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 "zero at random before the loss",
                 "norm": f"dropout of {found.rate:g}{under} right before BatchNorm: the variance it learns is not that of evaluation",
             }[found.kind],
-            because=[(found.next, "takes what it gives")] if found.next is not None else [],
+            because=[
+                *([(found.next, "takes what it gives")] if found.next is not None else []),
+                *([(found.applied, "drops some of them")] if found.applied is not None else []),
+            ],
             fix=[] if found.under else edit,
             control=edit if found.kind != "norm" else found.with_rate(0),
             level=None if found.kind == "rate" or found.shrinks else "advice",

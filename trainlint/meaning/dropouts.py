@@ -42,6 +42,12 @@ class ExtremeDropout:
         assert self.step.made is not None
         return self.step.made
 
+    @property
+    def applied(self) -> Node | None:
+        """Where scores go through it, if it is made elsewhere."""
+        node = self.step.node if self.kind == "output" else None
+        return node if node is not None and node.cst is not self.node.cst else None
+
     def with_rate(self, rate: float) -> list[Change]:
         """The edit that sets another rate where it is written."""
         node = self.node
