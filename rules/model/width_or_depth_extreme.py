@@ -36,13 +36,13 @@ for _ in range(300):
     optimizer.step()
 ```
 
-Only networks of linear layers on vectors are reported. Great depth is the matter of deep-plain-network, many
+Reported are linear layers, wide ones only in networks on vectors. Great depth is the matter of deep-plain-network, many
 weights for few samples that of no-regularisation.
 
 ## When it is fine
 
 Autoencoders, where the narrow layer is the point; layers without an activation, which factor a larger matrix;
-embeddings, convolutions and recurrent networks. Residual connections and joined paths, where the input passes
+embeddings and recurrent networks. Residual connections and joined paths, where the input passes
 another way. Sizes that the code does not tell.
 
 ## Fix
@@ -101,7 +101,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 else [],
                 control=found.resized(4 * found.outputs),
             )
-        elif found.units > options.number("wide") * most:
+        elif found.vectors and found.units > options.number("wide") * most:
             yield Finding(
                 found.node,
                 f"{found.units:,} units of `{found.architecture.name}` between {found.inputs} inputs and {found.outputs} "

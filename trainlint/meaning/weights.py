@@ -18,7 +18,7 @@ from trainlint.meaning.populations import samples_of
 from trainlint.meaning.scales import fans
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.values import Class, External, Instance, Result, one
+from trainlint.meaning.values import Argument, Class, External, Function, Instance, Result, Unknown, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -144,17 +144,29 @@ def _items(region: object) -> Iterator[object]:
 
 
 def _varies(program: Program, training: TrainingLoader) -> bool:
-    """Whether samples change from epoch to epoch, or may do so: only plain tensors are sure not to."""
+    """Whether samples change from epoch to epoch, or may do so: plain tensors and fixed transforms are sure not to."""
     data = training.loader.dataset
     for value in walk(data) if data is not None else ():
         if isinstance(value, Instance):
-            if isinstance(value.cls, Class) or "transform" in value.keywords:
+            if isinstance(value.cls, Class):
                 return True
-            if isinstance(value.cls, External) and value.cls.name.startswith(
-                ("torchvision.", "albumentations.")
-            ):
+            if isinstance(value.cls, External) and not _is_fixed(value.cls.name):
                 return True
+        elif isinstance(value, (Function, Unknown, Argument)):
+            return True  # a function of its own, or what nobody sees
     return _is_drawn(training)
+
+
+def _is_fixed(name: str) -> bool:
+    """Whether a library's class keeps samples as they are, or does the same to them each time."""
+    if not name.startswith(("torchvision.", "albumentations.", "torchaudio.", "kornia.", "monai.", "timm.")):
+        return True
+    return name.startswith("torchvision.datasets.") or name.rpartition(".")[2] in _FIXED
+
+
+_FIXED = frozenset(
+    "Compose ToTensor Normalize Resize CenterCrop Grayscale ToImage ToDtype ConvertImageDtype Pad".split()
+)
 
 
 def _is_drawn(training: TrainingLoader) -> bool:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.architectures import Architecture, is_other_field
 from trainlint.meaning.chains import Step
-from trainlint.meaning.facts.layers import MIXING
 from trainlint.meaning.given import give
 from trainlint.meaning.place import Change
 from trainlint.meaning.scales import fans
@@ -28,6 +27,7 @@ class Width:
     units: int
     inputs: int
     outputs: int
+    vectors: bool = True  # the network takes vectors: no convolution comes before
 
     @property
     def node(self) -> Node:
@@ -45,7 +45,7 @@ class Width:
 
 
 def widths(program: Program) -> Iterator[Width]:
-    """The hidden layers of trained networks on vectors, each between plain activations and once by its place."""
+    """The hidden layers of trained networks behind vectors or maps, each between plain activations and once by its place."""
     if is_other_field(program):
         return
     said: set[int] = set()
@@ -62,24 +62,25 @@ def _of(architecture: Architecture) -> Iterator[Width]:
     if not chain.whole or chain.adds or chain.joins or chain.gates:
         return
     mixing = chain.mixing
-    if len(mixing) < 2 or any(step.kind != "Linear" for step in mixing) or not _is_of_vectors(architecture):
+    before = next((at for at, step in enumerate(reversed(mixing)) if step.kind != "Linear"), len(mixing))
+    mixing = mixing[len(mixing) - before :]  # behind the last convolution
+    if len(mixing) < 2 or not _is_of_numbers(architecture):
         return
     sizes = [fans(step) for step in mixing]
     if None in sizes or sizes[0] is None or sizes[-1] is None:
         return
-    inputs, outputs = sizes[0][0], sizes[-1][1]
+    inputs, outputs, vectors = sizes[0][0], sizes[-1][1], len(mixing) == len(chain.mixing)
     for step, size, following in zip(mixing, sizes, mixing[1:], strict=False):
         if size is not None and step.times == following.times == 1 and step.made is not None:
             if _is_rectified(architecture, step):
-                yield Width(architecture, step, following, size[1], inputs, outputs)
+                yield Width(architecture, step, following, size[1], inputs, outputs, vectors)
 
 
-def _is_of_vectors(architecture: Architecture) -> bool:
-    """Whether all that works on the input before the last layer is linear layers and what goes with them."""
+def _is_of_numbers(architecture: Architecture) -> bool:
+    """Whether no words or steps in time are read: what is left are vectors and maps."""
     return not any(
-        step.kind in MIXING and step.kind != "Linear" for step in architecture.chain.every
-    ) and not any(
-        step.kind in ("Embedding", "EmbeddingBag", "LSTM", "GRU", "RNN") for step in architecture.chain.every
+        step.kind in ("Embedding", "EmbeddingBag", "LSTM", "GRU", "RNN") or "Transpose" in step.kind
+        for step in architecture.chain.every
     )
 
 
