@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from trainlint.meaning.dataflow import inputs_of, operation
 from trainlint.meaning.flow import key
-from trainlint.meaning.syntax import Assign, Comparison, Node, nodes_in
+from trainlint.meaning.syntax import Assign, Binary, Comparison, Display, Expression, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import Choice, External, Free, Instance, Result, Value, one
 from trainlint.records import dataclass
@@ -124,14 +124,32 @@ def is_progress(test: Result, sources: set[int]) -> bool:
 
 
 def _becomes_bound(test: Result) -> bool:
-    """Whether the text keeps one side of a comparison as the other: `if loss < self.best: self.best = loss`."""
+    """Whether the text keeps one side of a comparison as the other: `if loss < self.best - margin: self.best = loss`."""
     match test.node:
         case Comparison(left=left, rest=((_, right),)) as written:
-            names = {key(left), key(right)}
+            sides = [{key(part) for part in _parts(side)} for side in (left, right)]
         case _:
             return False
     for node in nodes_in(written.unit.body):
-        if isinstance(node, Assign) and node.value is not None and key(node.value) in names:
-            if any(key(target) in names - {key(node.value)} for target in node.targets):
-                return True
+        if isinstance(node, Assign) and node.value is not None:
+            for target, value in _pairs(node):
+                kept, name = key(value), key(target)
+                if kept != name and any(kept in a and name in b for a, b in (sides, sides[::-1])):
+                    return True
     return False
+
+
+def _parts(side: Expression) -> Iterator[Expression]:
+    yield side
+    if isinstance(side, Binary):  # with a margin
+        yield from (side.left, side.right)
+
+
+def _pairs(node: Assign) -> Iterator[tuple[Expression, Expression]]:
+    assert node.value is not None
+    for target in node.targets:
+        match target, node.value:
+            case Display(items=names), Display(items=values) if len(names) == len(values):
+                yield from zip(names, values, strict=True)
+            case _:
+                yield target, node.value

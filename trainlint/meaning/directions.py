@@ -38,7 +38,7 @@ _SAME_METHODS = frozenset(
     "item mean sum detach cpu numpy float double to tolist data clone compute round squeeze cuda".split()
 )
 _SAME_FUNCTIONS = frozenset(
-    "builtins.float builtins.round builtins.sum numpy.mean numpy.sum numpy.average numpy.nanmean numpy.array statistics.mean"
+    "builtins.float builtins.int builtins.round builtins.sum numpy.mean numpy.sum numpy.average numpy.nanmean numpy.array statistics.mean"
     " statistics.fmean torch.mean torch.sum torch.stack torch.tensor torch.as_tensor numpy.asarray torch.cat".split()
 )
 _GUESSES = frozenset("argmax max topk round sigmoid softmax operator.> operator.>=".split())

@@ -39,7 +39,7 @@ STEPS = {
     "predict_step": "predict_dataloader",
 }
 RETURNED = "returned"  # detail of the backward pass on what a step returns
-_OPTIMIZERS = "*configured"  # attribute key of what a module's `configure_optimizers` gave
+CONFIGURED = "*configured"  # attribute key of what a module's `configure_optimizers` gave
 # What serves a framework its training batches, and in which class.
 _SERVING = {
     "train_dataloader": r"\.LightningDataModule$",
@@ -267,7 +267,7 @@ def own_schedules(machine: Machine, module: Instance, node: s.Node | None) -> Va
 
 def _configuration(machine: Machine, module: Instance) -> Value | None:
     """What `configure_optimizers` gives, made once and before all loops."""
-    if _OPTIMIZERS not in module.attributes and isinstance(module.cls, Class):
+    if CONFIGURED not in module.attributes and isinstance(module.cls, Class):
         found = find_member(module.cls, "configure_optimizers")
         if found is None or not isinstance(found[0], Function):
             return None
@@ -277,8 +277,8 @@ def _configuration(machine: Machine, module: Instance) -> Value | None:
                 given = machine.call(machine, Bound(found[0], module, found[1]), (), {}, None, None)
         finally:
             machine.region = region
-        module.attributes[_OPTIMIZERS] = given
-    return module.attributes.get(_OPTIMIZERS)
+        module.attributes[CONFIGURED] = given
+    return module.attributes.get(CONFIGURED)
 
 
 def _left_out(module: Instance, name: str, node: s.Node | None) -> Value | None:

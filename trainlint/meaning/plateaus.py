@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import same
+from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.directions import HIGH, LOW, direction
 from trainlint.meaning.given import give
+from trainlint.meaning.lightning import CONFIGURED
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Constant, External, Instance, Value, one
+from trainlint.meaning.values import Constant, External, Instance, Mapping, Value, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class Plateau:
     event: Event
     metric: Value | None
     alone: bool  # whether it is never stepped with a number
+    name: str = ""  # of the number, where a framework hands it over
 
     @property
     def node(self) -> Node:
@@ -68,6 +71,8 @@ class Plateau:
     @property
     def metric_text(self) -> str:
         call = self.event.node
+        if self.name:
+            return self.name
         return text_of(call.arguments[0].value) if isinstance(call, Call) and call.arguments else "its metric"
 
     @property
@@ -100,7 +105,33 @@ def plateaus(program: Program) -> list[Plateau]:
         alone = not any(s.inputs or s.detail for s in steps if same(s.target, made) is not False)
         if "**" not in given:
             found.setdefault(id(event.node), Plateau(made, event, metric, alone))
+    for plateau in _monitored(program):
+        found.setdefault(id(plateau.schedule), plateau)
     return list(found.values())
+
+
+def _monitored(program: Program) -> Iterator[Plateau]:
+    """`{"scheduler": plateau, "monitor": "val_acc"}` of Lightning, which hands over what is logged by that name."""
+    given = [made.attributes[CONFIGURED] for made in program.instances if CONFIGURED in made.attributes]
+    for value in (inner for configured in given for inner in walk(configured)):
+        if not isinstance(value, Mapping) or "monitor" not in value.items:
+            continue
+        name, held = (
+            constant(value.items["monitor"]),
+            value.items.get("scheduler", value.items.get("lr_scheduler")),
+        )
+        made = _made(held) if held is not None else None
+        for event in program.events("log") if made is not None else ():
+            logged = _logged_as(event, name)
+            if logged is not None and made is not None:
+                yield Plateau(made, event, logged, False, str(name))
+
+
+def _logged_as(event: Event, name: object) -> Value | None:
+    first = one(event.inputs[0])
+    if isinstance(first, Mapping) and isinstance(name, str):
+        return first.items.get(name)
+    return event.inputs[1] if constant(first) == name and len(event.inputs) > 1 else None
 
 
 def _made(value: Value) -> Instance | None:
