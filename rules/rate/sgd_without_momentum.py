@@ -47,7 +47,7 @@ for epoch in range(20):
 Linear and other shallow models. Rates above `max-rate`: there momentum needs a smaller rate, and then
 gains little. Differential privacy and federated averaging, where each step stands alone. Recurrent language
 models with clipped gradients, inner loops of meta-learning, inputs that are optimised. Fine-tuning, which
-does not go far. A comparison of optimizers, and `momentum=0` written out.
+does not go far. A comparison of optimizers.
 
 ## Fix
 
@@ -81,12 +81,12 @@ Effects of Data Parallelism on Neural Network Training" (2019), for where moment
 from collections.abc import Iterator
 from statistics import fmean, median
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, set_argument
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for course in program.courses:
-        if course.kind != "SGD" or course.rate is None or course.gives("momentum", 2):
+        if course.kind != "SGD" or course.rate is None or course.momentum != 0:
             continue
         deep = course.depth >= options.number("deep")
         most = options.number("max-rate-deep" if deep else "max-rate")
@@ -99,9 +99,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             course.node,
             f"SGD lr={course.rate[0]:g}{course.said(course.rate)} trains a network of at least {course.depth} layers "
-            "without momentum, which takes several times as many steps",
+            f"without momentum{course.said(course.setting('momentum', 2))}, which takes several times as many steps",
             because=[(course.step.node, "uses the gradient of one batch alone")],
-            fix=[set_argument(course.node, "momentum", "0.9")],
+            fix=course.with_momentum,
             title="Add a momentum of 0.9",
         )
 

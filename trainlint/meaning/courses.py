@@ -9,7 +9,8 @@ from trainlint.meaning.architecture import depth, holds, may_be_pretrained, post
 from trainlint.meaning.beginnings import starts_from_a_state
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.conditions import by_default
-from trainlint.meaning.dataflow import same
+from trainlint.meaning.dataflow import operation, same, walk
+from trainlint.meaning.falling import falls
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.given import give, given_at
 from trainlint.meaning.lightning import Fitted
@@ -26,6 +27,7 @@ from trainlint.meaning.values import (
     External,
     Instance,
     Mapping,
+    Result,
     Sequence,
     Value,
     constant,
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 Known = tuple[float, str | None]  # a number, and the flag whose default it is
-_FALLING = frozenset(  # schedules whose first rate is the optimizer's own, and the largest
-    "StepLR MultiStepLR ExponentialLR CosineAnnealingLR CosineAnnealingWarmRestarts ReduceLROnPlateau PolynomialLR".split()
-)
 _BY_HAND = (
     "warmup", "warm_up", "adjust_learning_rate", "adjust_lr", "update_lr", "set_lr", "lr_find", "LRFinder", "lr_finder",
     "auto_lr_find", "Tuner", "OptimWrapper", "NoamOpt",
@@ -128,6 +127,21 @@ class Course:
         known = number(given)
         return known[0] if known is not None else None
 
+    def setting(self, keyword: str, position: int | None = None) -> Known:
+        """A setting of the optimizer and the flag it stands under; of one that is not given, nothing."""
+        given = self.made.keywords.get(keyword)
+        if given is None and position is not None and len(self.made.arguments) > position:
+            given = self.made.arguments[position]
+        return number(given) or (0.0, None)
+
+    @property
+    def with_momentum(self) -> list[Change]:
+        """The edit that gives a momentum, where nothing but this call says that there is none."""
+        written = given_at(self.node, "momentum", 2)
+        if written is not None and not isinstance(written, Literal):
+            return []
+        return [give(self.node, "momentum", "0.9", 2)]
+
     def of_class(self, name: str, rate: str) -> list[Change]:
         """The edit that takes another optimizer of torch, with a rate that fits it."""
         call = self.node
@@ -162,12 +176,6 @@ class Course:
     @property
     def momentum(self) -> float | None:
         return self.number("momentum", 0.0, 2)
-
-    def gives(self, keyword: str, position: int | None = None) -> bool:
-        """Whether its call says something about a setting, be it the default."""
-        if "**" in self.made.keywords or keyword in self.made.keywords:
-            return True
-        return position is not None and len(self.made.arguments) > position
 
     @cached_property
     def is_pretrained(self) -> bool:
@@ -226,14 +234,14 @@ class Course:
         """Whether something else than the optimizer's own rate is, or may be, the first and largest one."""
         if self.program.events("lr_write") or self.program.uses(*_BY_HAND):
             return True
-        return any(not _is_falling(schedule) for schedule in self.schedules)
+        return any(not falls(self.program, schedule) for schedule in self.schedules)
 
     @property
     def peaks_at_rate(self) -> bool:
         """Whether the optimizer's rate is the largest that it uses, at once or after a warm-up of transformers."""
         if self.program.events("lr_write") or self.program.uses(*_BY_HAND[2:]):
             return False
-        return all(_is_falling(s) or _is_of_transformers(s) for s in self.schedules)
+        return all(falls(self.program, s) or _is_of_transformers(s) for s in self.schedules)
 
     @property
     def clips(self) -> bool:
@@ -262,9 +270,14 @@ class Course:
     @property
     def sums_losses(self) -> bool:
         """Whether some criterion adds the losses of its samples up, so that the gradient grows with the batch."""
-        return any(_sums(event) for event in self.program.events("criterion")) or self.program.uses(
-            "sum", "size_average"
-        )
+        if any(_sums(event) for event in self.program.events("criterion")) or self.program.uses(
+            "size_average"
+        ):
+            return True
+        if not self.program.uses("sum"):
+            return False
+        losses = [event.value for event in self.program.backwards if event.value is not None]
+        return not losses or any(map(_adds_up, (v for loss in losses for v in walk(loss))))
 
     @property
     def is_one_step(self) -> bool:
@@ -293,8 +306,14 @@ def _has_momentum(made: Instance) -> bool:
     return given is not None and (known is None or known[0] > 0)
 
 
-def _is_falling(schedule: Instance) -> bool:
-    return isinstance(schedule.cls, External) and schedule.cls.name.rpartition(".")[2] in _FALLING
+_SUMS = ("sum", "nansum", "einsum", "reduce")
+
+
+def _adds_up(value: Value) -> bool:
+    match value:
+        case Result(callee=External(name="builtins.sum")):
+            return True
+    return operation(value) in _SUMS
 
 
 def _sums(criterion: Event) -> bool:
