@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from trainlint.meaning.dataflow import operation, peel
 from trainlint.meaning.facts.layers import layer_name
+from trainlint.meaning.judged import is_judged_by_argmax
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.syntax import Node
-from trainlint.meaning.targets import class_count, classes_of_one_hot, eye_rows, one_hot_of
+from trainlint.meaning.targets import class_count, classes_of_one_hot, eye_rows, hot_at, one_hot_of, whole
 from trainlint.meaning.values import External, Instance, Member, Result, Value, constant, one
 from trainlint.records import dataclass
 
@@ -30,7 +31,7 @@ def exclusive_classes(objective: Objective) -> Exclusive | None:
         return Exclusive(
             f"the targets are the indices of {count} classes{outputs}", "one class index", None, True
         )
-    hot = one_hot_of(objective.target) or eye_rows(objective.target)
+    hot = one_hot_of(objective.target) or eye_rows(objective.target) or _read_back(objective)
     width = classes_of_one_hot(objective.target) if hot is not None and width is None else width
     if (
         hot is None
@@ -98,10 +99,15 @@ def _size(layer: Instance, position: int, keyword: str) -> int | None:
     given = layer.keywords.get(keyword)
     if given is None and len(layer.arguments) > position:
         given = layer.arguments[position]
-    number = constant(given) if given is not None else None
-    return number if isinstance(number, int) else None
+    return whole(given) if given is not None else None
 
 
 def _is_compared(objective: Objective) -> bool:
     """Whether the same prediction is judged by its largest entry."""
     return objective.program.uses("argmax", "max", "topk")
+
+
+def _read_back(objective: Objective) -> tuple[Value, Node | None] | None:
+    """Rows with a one at a label, which the program itself reads as the one class of each sample."""
+    hot = hot_at(objective.target)
+    return hot if hot is not None and is_judged_by_argmax(objective.program) else None

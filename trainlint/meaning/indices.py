@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainlint.meaning.classes import output_width
 from trainlint.meaning.facts.layers import layer_name
-from trainlint.meaning.nominal import is_nominal, rounds_predictions
+from trainlint.meaning.nominal import is_nominal, number_of_names, rounds_predictions
 from trainlint.meaning.objectives import Objective, is_activation
 from trainlint.meaning.place import Change, replace
 from trainlint.meaning.rewrites import atom
@@ -73,12 +73,14 @@ def regressed_classes(objective: Objective) -> RegressedClasses | None:
 
 def _of_codes(objective: Objective) -> RegressedClasses | None:
     """Codes of words or folders: more than two where there are as many outputs, or where raw ones are rounded."""
-    width = output_width(objective.prediction)
+    width, names = output_width(objective.prediction), number_of_names(objective.target)
+    if names is not None and names < 3:
+        return None
     if width is not None and width > 2:
         return RegressedClasses(objective, width, width)
     is_squashed = any(map(is_activation, objective.heads)) or objective.program.uses("sigmoid", "Sigmoid")
     if width == 1 and not is_squashed and rounds_predictions(objective.program):
-        return RegressedClasses(objective, None, width)
+        return RegressedClasses(objective, names, width)
     return None
 
 

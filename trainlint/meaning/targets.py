@@ -6,9 +6,10 @@ from trainlint.meaning.dataflow import operands, operation, peel, walk
 from trainlint.meaning.facts.datasets import CLASSES, LOADERS, RANGES, SINGLE_LABEL
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.samples import SAMPLE
-from trainlint.meaning.stores import HOT
+from trainlint.meaning.stores import HOT, HOT_AT
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
+    NONE,
     Choice,
     Constant,
     External,
@@ -25,7 +26,7 @@ from trainlint.records import dataclass
 
 _SAME_VALUES = frozenset(
     "astype values to_numpy copy reshape_ tensor from_numpy as_tensor FloatTensor Tensor asarray array float32 to_tensor"
-    " unsqueeze_ flatten ravel ascontiguousarray detach cpu dropna fillna ffill bfill squeeze".split()
+    " unsqueeze_ flatten ravel ascontiguousarray detach cpu dropna fillna ffill bfill squeeze toarray todense".split()
 )
 _NORMAL = frozenset(
     "torch.randn torch.randn_like torch.normal numpy.random.randn numpy.random.normal numpy.random.standard_normal"
@@ -424,8 +425,10 @@ def _one_hot(origin: Value) -> tuple[Value, Node | None] | None:
         ):
             return labels, node
         case Result(
-            callee=Member(receiver=Instance(cls=External(name=name)), name="fit_transform"), node=node
-        ) if name.endswith((".LabelBinarizer", ".OneHotEncoder")):
+            callee=Member(receiver=encoder, name="fit_transform" | "transform"), arguments=[names], node=node
+        ) if _encodes_rows(encoder, names):
+            return origin, node
+        case Result(callee=External(name="sklearn.preprocessing.label_binarize"), node=node):
             return origin, node
         case Result(callee=External(name="pandas.get_dummies"), node=node):
             return origin, node
@@ -436,12 +439,53 @@ def _one_hot(origin: Value) -> tuple[Value, Node | None] | None:
     return None
 
 
+def _encodes_rows(encoder: Value, names: Value) -> bool:
+    """Whether an encoder makes one row of each name; of several columns it makes several of them side by side."""
+    match one(encoder):
+        case Instance(cls=External(name=name)):
+            if not name.endswith((".LabelBinarizer", ".OneHotEncoder")):
+                return False
+            return not any(
+                isinstance(v, Item) and isinstance(v.key, Sequence) and len(v.key.items) > 1
+                for v in walk(names, limit=50)
+            )
+        case Result(callee=Member(receiver=inner, name="fit")):
+            return _encodes_rows(inner, names)
+    return False
+
+
+def hot_at(value: Value) -> tuple[Value, Node | None] | None:
+    """What is the key of the one in a row of zeros: one label, or all that a sample has."""
+    found = [
+        (origin.keywords[HOT_AT], origin.node)
+        for origin in origins(value)
+        if isinstance(origin, Result) and HOT_AT in origin.keywords
+    ]
+    return found[0] if found and len(found) == len(origins(value)) and found[0][0] is not NONE else None
+
+
+def whole(value: Value) -> int | None:
+    """A whole number: written in the code, or the length of a list that is."""
+    found = one(value)
+    match found:
+        case Constant(value=number) if type(number) is int:
+            return number
+        case Result(
+            callee=External(name="builtins.len"),
+            arguments=(Sequence(items=items, open=False, element=None),),
+        ):
+            return len(items)
+    return None
+
+
 def classes_of_one_hot(value: Value) -> int | None:
     """The number of classes that `one_hot(labels, 10)` or `zeros(n, 10)` was told by a number in the code."""
     for origin in origins(value):
         match origin:
             case Result(arguments=[_, width], keywords=keywords) if HOT in keywords:
                 given: Value | None = width
+            case Result(arguments=[width], keywords=keywords) if HOT_AT in keywords:
+                given = width
             case Result(callee=External(name=name), arguments=arguments, keywords=keywords) if name.endswith(
                 ".one_hot"
             ):
@@ -449,8 +493,10 @@ def classes_of_one_hot(value: Value) -> int | None:
             case _:
                 continue
         count = one(given) if given is not None else None
-        if isinstance(count, Constant) and count.under is None and type(count.value) is int:
-            return count.value
+        if count is not None and not (isinstance(count, Constant) and count.under is not None):
+            known = whole(count)
+            if known is not None:
+                return known
     return None
 
 
