@@ -95,7 +95,8 @@ step beyond the last.
 
 ## Options
 
-`left` (0.25): a run may end with this share of the rate's fall still to come.
+`left` (0.25): a run may end with this share of the rate's fall still to come. `left-of-waves` (0.1): the same
+for a cosine that goes down more than once.
 
 ## Sources
 
@@ -112,7 +113,8 @@ from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Ru
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for misfit in program.misfit_schedules:
-        if not misfit.raises and misfit.idle < 2 and misfit.left <= options.number("left"):
+        most = options.number("left-of-waves" if misfit.waves > 1.5 else "left")
+        if not misfit.raises and misfit.idle < 2 and misfit.left <= most:
             continue
         harm = (
             "raises in the first step beyond its end"
@@ -173,6 +175,11 @@ rule = Rule(
             0.25,
             "share of the rate's fall that may be still to come at the end of the run",
             "Hoffmann et al. 2022: a cosine up to 1.25 times as long as the run costs little; at 1.5 times 0.25 are left",
+        ),
+        "left-of-waves": Option(
+            0.1,
+            "the same for a cosine that has climbed back in between",
+            "within a fifth of a half-wave of its lowest point: nobody cuts waves that are meant in the middle",
         ),
     },
     words=(

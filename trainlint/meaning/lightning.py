@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_schedule_class
 from trainlint.meaning.iteration import element_of
@@ -135,6 +136,7 @@ class Fitted:
     optimizer: Value
     schedules: tuple[Value, ...] = ()
     trainer: Instance | None = None
+    by_epoch: tuple[Value, ...] = ()  # of the schedules those that step once in each epoch
 
 
 def fit(
@@ -189,7 +191,9 @@ def _note_fitted(machine: Machine, module: Instance, trainer: Value, node: s.Nod
         return
     steps = _configured(given)
     if isinstance(one(steps), Instance) and not _drives_itself(module):
-        fitted = Fitted(made.keywords["max_epochs"], steps, tuple(_scheduled(given)), made)
+        fitted = Fitted(
+            made.keywords["max_epochs"], steps, tuple(_scheduled(given)), made, tuple(_by_epoch(given))
+        )
         machine.record("fit", node, module, None, (), detail=fitted)
 
 
@@ -308,6 +312,15 @@ def _scheduled(given: Value) -> Iterator[Value]:
         case Instance(cls=External(name=name)) as made if (
             is_schedule_class(name) or name in SCHEDULE_FACTORIES
         ):
+            yield made
+
+
+def _by_epoch(given: Value) -> Iterator[Value]:
+    """The schedules that Lightning steps once in each epoch, as it does unless it is told otherwise."""
+    for made in _scheduled(given):
+        told = [inner for inner in walk(given) if isinstance(inner, Mapping) and "interval" in inner.items]
+        rare = [inner for inner in walk(given) if isinstance(inner, Mapping) and "frequency" in inner.items]
+        if not rare and all(constant(inner.items["interval"]) == "epoch" for inner in told):
             yield made
 
 

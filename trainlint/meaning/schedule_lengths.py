@@ -11,6 +11,7 @@ from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.given import give, given_at
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.loaders import loader
 from trainlint.meaning.optimizers import is_schedule, number, scheduled
 from trainlint.meaning.place import Change
@@ -18,7 +19,7 @@ from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount, iterations
 from trainlint.meaning.syntax import Literal, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Constant, External, Instance, Result, Sequence, Value, one
+from trainlint.meaning.values import Constant, External, Instance, Member, Result, Sequence, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -90,6 +91,11 @@ class Misfit:
         return self.kind in _WAVES and self.turns[0] - 1 > self.length[0]
 
     @property
+    def waves(self) -> float:
+        """How often the rate of a cosine goes down or up over the run."""
+        return self.turns[0] / self.length[0] if self.kind in _WAVES else 0.0
+
+    @property
     def left(self) -> float:
         """What is left of the rate's fall in the last epoch, from 1 (all) to 0."""
         last, length = self.turns[0] - 1 if self.in_epochs else self.turns[0], self.length[0]
@@ -141,11 +147,28 @@ def _compared(program: Program, schedule: Instance, made: list[Instance]) -> Ite
         for s in made
         if s is not schedule and (d := scheduled(s)) is not None and same(d, driven) is not False
     ]
-    if course is None or others or len(steps) != 1 or _is_part(program, schedule):
+    if course is None or others or _is_part(program, schedule):
         return
+    yield from (
+        _of_framework(program, schedule, course) if not steps else _stepped(program, schedule, course, steps)
+    )
+
+
+def _of_framework(program: Program, schedule: Instance, course: Course) -> Iterator[Misfit]:
+    """Of a schedule that Lightning steps once in each epoch."""
+    detail = course.step.detail
+    if not isinstance(detail, Fitted) or all(one(given) is not schedule for given in detail.by_epoch):
+        return
+    if detail.trainer is None or not {"max_steps", "max_time", "**"}.isdisjoint(detail.trainer.keywords):
+        return
+    yield from _misfit(program, schedule, course, course.step, course.epochs, None)
+
+
+def _stepped(program: Program, schedule: Instance, course: Course, steps: list[Event]) -> Iterator[Misfit]:
     event, loop = steps[0], steps[0].loop
     if (
-        one(event.target) is not schedule
+        len(steps) != 1
+        or one(event.target) is not schedule
         or event.inputs
         or event.detail
         or loop is None
@@ -153,7 +176,19 @@ def _compared(program: Program, schedule: Instance, made: list[Instance]) -> Ite
     ):
         return
     turns, served = _turns(course, schedule, event, loop)
-    length = _length(program, schedule, name, served)
+    yield from _misfit(program, schedule, course, event, turns, served)
+
+
+def _misfit(
+    program: Program,
+    schedule: Instance,
+    course: Course,
+    event: Event,
+    turns: Known | None,
+    served: Value | None,
+) -> Iterator[Misfit]:
+    assert isinstance(schedule.cls, External)
+    length = _length(program, schedule, schedule.cls.name.rpartition(".")[2], served)
     if turns is not None and length is not None and turns[0] > 2 and length[0] > 0:
         found = Misfit(course, schedule, event, length, turns, served is None)
         if (
@@ -216,6 +251,8 @@ def _length(program: Program, schedule: Instance, name: str, batches: Value | No
     counted = name == "OneCycleLR" or name.startswith("get_")  # the others count epochs, as a rule
     if counted and _is_length_of(given, batches):
         return 1.0, None
+    if not counted and _is_length_of(given, batches):
+        return None  # a wave in each epoch
     return _in_epochs(given, batches) or (_by_batches(program, given, batches) if counted else None)
 
 
@@ -230,13 +267,17 @@ def _first(milestones: Value) -> Known | None:
 
 
 def _in_epochs(steps: Value, batches: Value) -> Known | None:
-    """`10 * len(batches)`: ten epochs."""
+    """`10 * len(batches)`: ten epochs; `len(batches)`: one."""
+    if _is_length_of(steps, batches):
+        return 1.0, None
     match one(steps):
         case Result(callee=External(name="operator.*"), arguments=(left, right)):
-            if _is_length_of(left, batches):
-                return amount(right)
-            if _is_length_of(right, batches):
-                return amount(left)
+            for epochs, factor in ((left, right), (right, left)):
+                known, times = _in_epochs(epochs, batches), amount(factor)
+                if known is not None and times is not None:
+                    return known[0] * times[0], known[1] or times[1]
+        case Result(callee=External(name="builtins.int" | "builtins.round"), arguments=(inner,)):
+            return _in_epochs(inner, batches)
     return None
 
 
@@ -253,7 +294,33 @@ def _by_batches(program: Program, steps: Value, source: Value) -> Known | None:
 
 
 def _is_length_of(value: Value, batches: Value) -> bool:
+    """`len(batches)`, or the number of its samples by the size of its batches."""
     match one(value):
         case Result(callee=External(name="builtins.len"), arguments=(whole,)):
             return same(underlying(whole), batches) is True
+        case Result(callee=External(name="builtins.int" | "math.ceil"), arguments=(inner,)):
+            return _is_share_of(one(inner), "operator./", batches)
+        case found:
+            return _is_share_of(found, "operator.//", batches)
+
+
+def _is_share_of(value: Value, operator: str, batches: Value) -> bool:
+    served = loader(batches)
+    match value:
+        case Result(
+            callee=External(name=name),
+            arguments=(Result(callee=External(name="builtins.len"), arguments=(whole,)), size),
+        ) if name == operator and served is not None and not served.open:
+            given = served.argument("batch_size")
+            known, asked = number(given) if given is not None else None, number(size)
+            data = served.dataset
+            return known == asked is not None and data is not None and _is_data_of(whole, data, batches)
     return False
+
+
+def _is_data_of(whole: Value, data: Value, batches: Value) -> bool:
+    """The data set itself, or `batches.dataset`."""
+    match one(whole):
+        case Member(receiver=receiver, name="dataset"):
+            return same(underlying(receiver), batches) is True
+    return same(whole, data) is True
