@@ -8,6 +8,7 @@ from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import number
+from trainlint.meaning.turns import turns_of_making
 from trainlint.meaning.values import Constant, External, Instance, Value, constant, one
 
 _DEEP = 10  # layers that a library's network has at least
@@ -46,7 +47,14 @@ def named(part: Value) -> str:
 
 def depth(model: Value) -> int:
     """How many layers with matrices of weights are seen in a network: at least so many it has."""
-    return sum(_depth_of(layer) for layer in layers(model))
+    network = one(model)
+    made = network if isinstance(network, Instance) else None
+    return sum(_depth_of(layer) * (_times(layer, made) if made is not None else 1) for layer in layers(model))
+
+
+def _times(layer: Instance, network: Instance) -> int:
+    """How often a loop of the constructor makes it, as far as the turns are known."""
+    return max(1, int(turns_of_making(layer, network, None)[0]))
 
 
 def _depth_of(layer: Instance) -> int:
