@@ -24,6 +24,7 @@ from trainlint.meaning.syntax import (
     Literal,
     Name,
     Node,
+    nodes_in,
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
@@ -103,7 +104,7 @@ def _loss_expression(node: Node) -> Expression | None:
 
 def unscaled_accumulations(program: Program) -> list[Accumulation]:
     found: dict[int, Accumulation] = {}
-    if program.uses("accumulate", "meta_lr", "inner_lr", "meta_optimizer"):
+    if _is_counted_by_an_engine(program) or program.uses("meta_lr", "inner_lr", "meta_optimizer"):
         return []  # an engine counts, or the batches are tasks
     for update in program.updates:
         if "grad" in update.node.unit.code_words:
@@ -117,6 +118,15 @@ def unscaled_accumulations(program: Program) -> list[Accumulation]:
             ):
                 found.setdefault(id(update.node), Accumulation(update, backward, arm, every, under))
     return list(found.values())
+
+
+def _is_counted_by_an_engine(program: Program) -> bool:
+    """`with accelerator.accumulate(model):`; a number of that name says nothing."""
+    return program.uses("accumulate") and any(
+        isinstance(node, Call) and isinstance(node.function, Attribute) and node.function.name == "accumulate"
+        for unit in program.units
+        for node in nodes_in(unit.body)
+    )
 
 
 def _rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]:

@@ -177,9 +177,14 @@ def _counted(steps: tuple[Step, ...], outer: Region | None) -> tuple[Step, ...]:
 
 
 def _as_often(step: Step, layer: Step | None) -> Step:
-    if layer is None or step.layer is not None:
+    if layer is None or (step.layer is not None and not _is_shared(step)):
         return step
     return replace(step, times=layer.times, exact=layer.exact)
+
+
+def _is_shared(step: Step) -> bool:
+    """Whether one activation or dropout, made once, is applied in each turn: `x = self.act(layer(x))`."""
+    return step.times == 1 and not step.mixes and not step.normalises
 
 
 def _loop(step: Step, outer: Region | None) -> Region | None:

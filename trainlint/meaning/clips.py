@@ -205,9 +205,11 @@ def _comes_too_early(update: Update, clip: Event, first: Event) -> bool:
     """Whether the gradients are cleared each time before a clip that comes before the backward pass."""
     if not _is_beside(clip, update.event) or first not in update.before() or first.loop is not clip.loop:
         return False
-    if any(e.kind in ("grad_write", "unresolved", "clip") and e is not clip for e in update.before()):
-        return False  # gradients by other means, or a second clip
     here = update.events.index(first)
+    if any(e.kind in ("grad_write", "unresolved") for e in update.before()):
+        return False  # gradients by other means
+    if any(e.kind == "clip" and update.events.index(e) > here for e in update.before()):
+        return False  # a second clip, in its place
     around = [*update.after(), *update.events[:here]]
     return any(e.kind == "zero_grad" and update.owns(e.target) and update.always_with(e) for e in around)
 

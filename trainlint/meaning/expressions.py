@@ -139,8 +139,25 @@ def _binary(machine: Machine, node: s.Binary, frame: Frame) -> Value:
     if node.operator == "*" and not isinstance(first, Sequence):
         first, second = second, first  # `3 * [layer]`
     if node.operator == "*" and isinstance(first, Sequence) and first.items:
+        repeated = _repeated(first, second, node)
+        if repeated is not None:
+            return repeated
         return Sequence(first.kind, (), node, True, choice(list(first.items)))
     return _result(machine, f"operator.{node.operator}", (left, right), node)
+
+
+_MOST_REPEATED = 64
+
+
+def _repeated(listed: Sequence, times: Value, node: s.Node) -> Sequence | None:
+    """`[width] * layers` of numbers above zero: sizes, not places that a loop fills."""
+    count = times.value if isinstance(times, Constant) else None
+    if type(count) is not int or not 0 < count * len(listed.items) <= _MOST_REPEATED or listed.open:
+        return None
+    numbers = [item.value if isinstance(item, Constant) else None for item in map(one, listed.items)]
+    if listed.element is not None or not all(type(n) is int and n > 1 for n in numbers):
+        return None
+    return Sequence(listed.kind, listed.items * count, node)
 
 
 def _result(machine: Machine, name: str, arguments: tuple[Value, ...], node: s.Node) -> Result:
