@@ -114,7 +114,7 @@ def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ove
             return None  # it trains as well: who does that knows
     for training in program.training_loaders:
         trained = part_of(training.loader)
-        if _is_same_object(training.loader, served) and not says_held_out(_name_of(served)):
+        if is_same_object(training.loader, served) and not says_held_out(_name_of(served)):
             continue  # what trains is called so: that says nothing of what is evaluated
         if trained is not None and _is_trained_by(training, evaluation) and covers(trained, judged):
             mended = tuple(_served_otherwise(program, served, judged))
@@ -123,7 +123,7 @@ def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ove
     return None
 
 
-def _is_same_object(first: Loader, second: Loader) -> bool:
+def is_same_object(first: Loader, second: Loader) -> bool:
     """Whether two loaders were given one and the same data set."""
     return (
         first.dataset is not None and second.dataset is not None and one(first.dataset) is one(second.dataset)

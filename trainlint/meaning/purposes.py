@@ -11,7 +11,7 @@ from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
 from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.loaders import Loader, loaders_behind
-from trainlint.meaning.overlaps import claimed, names_in
+from trainlint.meaning.overlaps import claimed, is_same_object, names_in
 from trainlint.meaning.syntax import Call
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
@@ -75,6 +75,8 @@ def name_of(program: Program, loader: Loader) -> str:
     own = name_given(loader.node) if loader.node is not None else ""
     if said(own):
         return own
+    if any(is_same_object(training.loader, loader) for training in program.training_loaders):
+        return ""  # what trains is called so as well
     passed = [name for name in program.loader_names.get(id(loader.value), ()) if said(name)]
     agreed = passed[0] if len({said(name) for name in passed}) == 1 else ""
     return claimed(loader) or agreed
