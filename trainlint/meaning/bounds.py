@@ -7,9 +7,10 @@ from trainlint.meaning.dataflow import operands, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.facts.operations import BOUNDED
 from trainlint.meaning.objectives import Head, Objective
+from trainlint.meaning.raw_tables import quantity
 from trainlint.meaning.syntax import Node
-from trainlint.meaning.targets import evident_range
-from trainlint.meaning.values import NONE, External, Instance, Member, Result, Value, constant
+from trainlint.meaning.targets import evident_range, origins
+from trainlint.meaning.values import NONE, External, Instance, Item, Member, Result, Value, constant, one
 from trainlint.records import dataclass
 
 
@@ -41,9 +42,41 @@ def bound(objective: Objective) -> Bound | None:
         if known.low < low - slack or known.high > high + slack:
             return Bound(head, reach, known.why, known.node, True)
         return None
+    column = _column_of_quantities(objective) if high <= 1 and objective.reaches_backward else None
+    if column is not None:
+        return Bound(
+            head, reach, f"the targets are the column `{column.key}` as the file has it", column.node, True
+        )
     if head.operation == "relu" and _on_vectors(head) and not _is_known_non_negative(objective):
         return Bound(head, reach, "a target below zero can never be reached", None, False)
     return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Raw:
+    key: str
+    node: Node | None
+
+
+def _column_of_quantities(objective: Objective) -> _Raw | None:
+    """The column of a file that the targets are, where nothing was written into it and its name is one of quantities."""
+    found = None
+    for origin in origins(objective.target):
+        match origin:
+            case Item(source=source, key=key) if key is not None:
+                table = one(source)
+            case _:
+                return None
+        name = quantity(table, key)
+        if name is None or _is_written(objective, table, name):
+            return None
+        found = _Raw(name, origin.node)
+    return found
+
+
+def _is_written(objective: Objective, table: Value, name: str) -> bool:
+    fills = objective.program.reading.tables.fills.get(id(table), ())
+    return any(fill.column in (None, name) for fill in fills)
 
 
 def _is_of_one_output(objective: Objective, head: Head) -> bool:

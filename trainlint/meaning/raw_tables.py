@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from trainlint.meaning.extent import Column, Extent
-from trainlint.meaning.facts.columns import LOADED, MEANT, NAMED, NOT_RAW
+from trainlint.meaning.facts.columns import BESIDE_QUANTITIES, LOADED, MEANT, NAMED, NOT_RAW, QUANTITIES
 from trainlint.meaning.values import Constant, External, Result, Sequence, Value, constant, one
 
 
@@ -65,6 +65,21 @@ def meant(table: Value, key: Value) -> Extent | None:
             if len(columns) > 1 and not any(word in path for word in NOT_RAW):
                 return Extent(tuple(columns), found.node, source=found, partly=True)
     return None
+
+
+def quantity(table: Value, key: Value) -> str | None:
+    """The column of a file that a key names, where its name tells that its numbers lie far beyond 1."""
+    name, found = constant(key), one(table)
+    match found:
+        case Result(callee=External(name="pandas.read_csv" | "pandas.read_excel"), arguments=[given, *_]):
+            path = str(constant(given)).lower()
+        case _:
+            return None
+    if not isinstance(name, str) or any(word in path for word in NOT_RAW):
+        return None
+    words = frozenset(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name))
+    known = bool(words & QUANTITIES) and words <= QUANTITIES | BESIDE_QUANTITIES
+    return name if known else None
 
 
 def _largest(name: str) -> float | None:

@@ -26,7 +26,7 @@ from trainlint.records import dataclass
 
 _SAME_VALUES = frozenset(
     "astype values to_numpy copy reshape_ tensor from_numpy as_tensor FloatTensor Tensor asarray array float32 to_tensor"
-    " unsqueeze_ flatten ravel ascontiguousarray detach cpu dropna fillna ffill bfill squeeze toarray todense".split()
+    " unsqueeze_ flatten ravel ascontiguousarray detach cpu dropna fillna ffill bfill squeeze toarray todense tolist to_list".split()
 )
 _NORMAL = frozenset(
     "torch.randn torch.randn_like torch.normal numpy.random.randn numpy.random.normal numpy.random.standard_normal"

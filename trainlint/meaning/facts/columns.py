@@ -73,6 +73,14 @@ MEANT: tuple[tuple[frozenset[str], float], ...] = (
     ),
     (frozenset("age years tenure children rooms bedrooms bathrooms".split()), 80.0),
 )
+# Names of columns that hold quantities far beyond 1, and the words that may stand beside them.
+QUANTITIES = frozenset(
+    "age income salary wage price revenue sales population weight height temperature mileage horsepower area cost year".split()
+)
+BESIDE_QUANTITIES = frozenset(
+    "years usd eur euro dollars total mean median average avg annual monthly yearly selling sale house car person patient in kg"
+    " cm lbs celsius target value".split()
+)
 NOT_RAW = ("clean", "prepared", "processed", "scaled", "normal", "standard", "preproc", "features", "encoded")
 
 # What reads a picture as bytes, or gives its bytes.
