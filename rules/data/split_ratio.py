@@ -116,5 +116,5 @@ rule = Rule(
             100000, "more rows than these may be split as one likes", "Ng, Machine Learning Yearning"
         ),
     },
-    words=("train_test_split", "random_split"),
+    words=("train_test_split", "random_split", "permutation", "randperm", "sample"),
 )

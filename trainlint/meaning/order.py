@@ -146,7 +146,22 @@ def _is_series(program: Program) -> bool:
     )
     if program.mentions(*_SERIES_WORDS) or program.uses(*_SERIES_OPERATIONS):
         return True
-    return recurrent and program.mentions("hidden", "h0", "init_hidden", "series")
+    if not recurrent:
+        return False
+    return program.mentions("h0", "init_hidden", "series") or (
+        program.mentions("hidden") and not _starts_anew(program)
+    )
+
+
+def _starts_anew(program: Program) -> bool:
+    """Whether every recurrent layer is seen applied, and to its batches alone, without a state."""
+    layers = [
+        i for i in program.instances if isinstance(i.cls, External) and layer_name(i.cls.name) in RECURRENT
+    ]
+    applied = [e for e in program.events("forward") if any(e.target is layer for layer in layers)]
+    return all(any(e.target is layer for e in applied) for layer in layers) and all(
+        len(event.inputs) == 1 for event in applied
+    )
 
 
 def _carries_state(training: TrainingLoader) -> bool:

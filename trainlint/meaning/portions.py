@@ -19,8 +19,11 @@ class Portion:
     under: str | None = None
 
 
-def listed_sizes(sizes: Value) -> tuple[float, list[float], str | None] | None:
-    """`[800, 200]`, `[0.8, 0.2]`, `[n, len(data) - n]`: the share that trains and those of the other parts."""
+def listed_sizes(sizes: Value, trains: int | None = None) -> tuple[float, list[float], str | None] | None:
+    """`[800, 200]`, `[0.8, 0.2]`, `[n, len(data) - n]`: the share that trains and those of the other parts.
+
+    `trains`: which of them trains, where that is seen; else it is the first, if no other is larger.
+    """
     if not isinstance(sizes, Sequence) or sizes.open or sizes.element is not None or len(sizes.items) < 2:
         return None
     numbers = [constant(item) for item in sizes.items]
@@ -35,8 +38,9 @@ def listed_sizes(sizes: Value) -> tuple[float, list[float], str | None] | None:
     if not all(number > 0 for number in numbers):
         return None
     total = sum(numbers)
-    train, *others = (number / total for number in numbers)
-    return (train, others, under) if train >= max(others) else None
+    others = [number / total for number in numbers]
+    train = others.pop(trains if trains is not None and trains < len(others) else 0)
+    return (train, others, under) if trains is not None or train >= max(others) else None
 
 
 _SLACK = 0.005

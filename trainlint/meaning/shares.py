@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.divided import parted_by_hand, trains_on
 from trainlint.meaning.facts.tables import CROSS_VALIDATION, FOLDS, SEARCHES, SPLIT, SPLIT_HOMES
 from trainlint.meaning.place import Change, set_argument
 from trainlint.meaning.populations import samples_of
@@ -35,7 +36,7 @@ _DEFAULT = 0.25  # of train_test_split, which names neither size
 class Share:
     """A split whose sizes are known: the share of each part that is held out, and of what trains."""
 
-    node: s.Call
+    node: s.Node
     held_out: float  # the largest of the parts, or the only one
     train: float
     under: str | None = None
@@ -44,19 +45,21 @@ class Share:
 
     @property
     def callee(self) -> s.Node:
-        return self.node.function
+        return self.node.function if isinstance(self.node, s.Call) else self.node
 
     @property
     def sizes(self) -> list[s.Node]:
         """The arguments that say how large the parts are."""
-        return [a.value for a in self.node.arguments if a.keyword in ("test_size", "train_size")]
+        given = self.node.arguments if isinstance(self.node, s.Call) else ()
+        return [a.value for a in given if a.keyword in ("test_size", "train_size")]
 
     @property
     def edits(self) -> list[Change]:
         """A fifth held out, where the call names its share."""
-        named = {argument.keyword for argument in self.node.arguments}
+        named = {a.keyword for a in self.node.arguments} if isinstance(self.node, s.Call) else set()
         if self.nested or "test_size" not in named or "train_size" in named:
             return []
+        assert isinstance(self.node, s.Call)
         return [set_argument(self.node, "test_size", "0.2")]
 
 
@@ -70,11 +73,15 @@ def shares(program: Program) -> list[Share]:
         if isinstance(call.callee, External) or _is_of_datasets(call)
     ]
     found = [share for call in calls for share in _shares_of(program, call, calls)]
+    found += [
+        Share(parts.node, max(parts.held_out), parts.train, parts.under, None, True)
+        for parts in parted_by_hand(program)
+    ]
     return list({id(share.node.cst): share for share in found}.values())
 
 
 def _shares_of(program: Program, call: Result, calls: list[Result]) -> Iterator[Share]:
-    divided = _sizes(call)
+    divided = _sizes(call, trains_on(program, call))
     if divided is None or not isinstance(call.node, s.Call) or _is_part(_whole(call)):
         return
     if call.region is not None and call.region.loop is not None:
@@ -107,7 +114,7 @@ def _few(program: Program, call: Result, share: float) -> int | None:
     return samples if samples is not None and samples * share < _FEW else None
 
 
-def _sizes(call: Result) -> tuple[float, list[float], str | None] | None:
+def _sizes(call: Result, trains: int | None = None) -> tuple[float, list[float], str | None] | None:
     """The shares of the part that trains and of the others."""
     name = call.callee.name if isinstance(call.callee, External) else ""
     if not call.arguments and not _is_of_datasets(call):
@@ -117,7 +124,7 @@ def _sizes(call: Result) -> tuple[float, list[float], str | None] | None:
     if _is_of_datasets(call):
         return _named_sizes(call)
     if name == "torch.utils.data.random_split" and len(call.arguments) > 1:
-        return listed_sizes(one(call.arguments[1]))
+        return listed_sizes(one(call.arguments[1]), trains)
     return None
 
 
