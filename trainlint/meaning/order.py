@@ -67,7 +67,9 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         return False
     if training.backward.kind == "fit" and _may_stream(program, loader):
         return False
-    return not (_is_series(program) or _carries_state(training) or _shuffled_by_hand(program, loader))
+    return not (
+        _is_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, loader)
+    )
 
 
 def _may_stream(program: Program, loader: Loader) -> bool:
@@ -139,7 +141,7 @@ def _stops_at_once(training: TrainingLoader) -> bool:
     return any(getattr(i, "kind", "") == "break" for i in training.loop.items)
 
 
-def _is_series(program: Program) -> bool:
+def _is_series(program: Program, training: TrainingLoader) -> bool:
     """Recurrent models over windows of a series, whose order may be wanted: silent, a missed report costs less."""
     recurrent = any(
         isinstance(i.cls, External) and layer_name(i.cls.name) in RECURRENT for i in program.instances
@@ -149,19 +151,19 @@ def _is_series(program: Program) -> bool:
     if not recurrent:
         return False
     return program.mentions("h0", "init_hidden", "series") or (
-        program.mentions("hidden") and not _starts_anew(program)
+        program.mentions("hidden") and not _starts_anew(program, training)
     )
 
 
-def _starts_anew(program: Program) -> bool:
-    """Whether every recurrent layer is seen applied, and to its batches alone, without a state."""
+def _starts_anew(program: Program, training: TrainingLoader) -> bool:
+    """Whether every recurrent layer is seen applied to batches alone, without a state."""
     layers = [
         i for i in program.instances if isinstance(i.cls, External) and layer_name(i.cls.name) in RECURRENT
     ]
-    applied = [e for e in program.events("forward") if any(e.target is layer for layer in layers)]
-    return all(any(e.target is layer for e in applied) for layer in layers) and all(
-        len(event.inputs) == 1 for event in applied
-    )
+    loss = training.backward.value
+    applied = [v for v in walk(loss) if isinstance(v, Result)] if loss is not None else []
+    given = [[v for v in applied if v.callee is layer] for layer in layers]
+    return all(given) and all(len(v.arguments) + len(v.keywords) == 1 for each in given for v in each)
 
 
 def _carries_state(training: TrainingLoader) -> bool:
