@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from trainlint.verify.interpreter import has_torch
+
 ROOT = Path(__file__).parent.parent
 
 BUGGY = """\
@@ -123,3 +125,12 @@ def test_field_findings_carry_their_source_and_are_held_against_judgements(tmp_p
     assert "0 findings that nobody has judged" in said
     assert "1 judgements are of other commits" in said
     assert "error: 1 of 1 true" in said
+
+
+@pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+def test_verdicts_are_counted_by_family(tmp_path: Path) -> None:
+    (tmp_path / "some+one").mkdir()
+    (tmp_path / "some+one" / "train.py").write_text(BUGGY)
+    printed = run("verdicts.py", tmp_path)
+    assert "| update | 1 | 1 | 0 | 0 |" in printed
+    assert "| all | 1 | 1 | 0 | 0 |" in printed

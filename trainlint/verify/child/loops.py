@@ -180,10 +180,8 @@ class Loops:
             return False
         if record.late:
             return True
-        done = loop.index
-        if loop.holds_live and not loop.loads:
-            return done >= record.epochs_wanted
+        wanted = record.epochs_wanted if loop.holds_live and not loop.loads else record.steps_wanted
         if loop.trains(record):
             stepped = record.steps - loop.first_step >= record.steps_wanted
-            return done >= record.steps_wanted and (stepped or done >= PATIENCE * record.steps_wanted)
-        return done >= record.steps_wanted
+            return loop.index >= wanted and (stepped or loop.index >= PATIENCE * record.steps_wanted)
+        return loop.index >= wanted

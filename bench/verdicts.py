@@ -1,0 +1,110 @@
+"""What `trainlint verify` decides about the findings in real repositories, and why it does not decide the rest.
+
+    python bench/verdicts.py FOLDER [--select RULES] [--most N] [--timeout SECONDS] [--json FILE]
+
+FOLDER holds repositories as `bench/field.py` takes them, unpacked. Findings of rules with an experiment are verified, at most
+N of one rule in one repository (copies of a notebook would count as many). Printed are the verdicts by family, and the reasons
+of the undecided ones. This runs the code of those repositories in the sandbox: use a machine that has its protections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from trainlint.book import Book, open_book
+from trainlint.config import Config
+from trainlint.diagnostic import Diagnostic
+from trainlint.lint import lint
+from trainlint.source import Source, read_source
+from trainlint.verify import verify
+
+
+class Selected:
+    """One configuration for every file."""
+
+    def __init__(self, rules: tuple[str, ...]) -> None:
+        self.config = Config(select=rules)
+
+    def config_for(self, file: Path) -> Config:
+        return self.config
+
+
+def main() -> None:
+    arguments = read_arguments()
+    book = open_book()
+    said: list[tuple[str, Diagnostic]] = []
+    for folder in sorted(path for path in arguments.folder.iterdir() if path.is_dir()):
+        print(folder.name, file=sys.stderr)
+        said += ((folder.name, diagnostic) for diagnostic in verified(folder, book, arguments))
+    if arguments.json:
+        arguments.json.write_text("".join(json.dumps(row_of(*entry)) + "\n" for entry in said))
+    print("\n".join(table(said)))
+
+
+def verified(folder: Path, book: Book, arguments: argparse.Namespace) -> Iterator[Diagnostic]:
+    """The findings of a repository that an experiment can speak about, with their verdicts."""
+    os.chdir(folder)
+    report = lint([folder], Selected(tuple(arguments.select.split(","))), book, cwd=folder)
+    chosen = list(few(report.diagnostics, book, arguments.most))
+
+    def source_of(path: str) -> Source:
+        return read_source(folder / path, path)
+
+    yield from verify(chosen, source_of, book, timeout=arguments.timeout, around=[folder])
+
+
+def few(diagnostics: tuple[Diagnostic, ...], book: Book, most: int) -> Iterator[Diagnostic]:
+    seen: Counter[str] = Counter()
+    for diagnostic in diagnostics:
+        page = book.page(diagnostic.name)
+        if page is not None and page.rule.symptom is not None and seen[diagnostic.name] < most:
+            seen[diagnostic.name] += 1
+            yield diagnostic
+
+
+def table(said: list[tuple[str, Diagnostic]]) -> Iterator[str]:
+    families = sorted({diagnostic.family for _, diagnostic in said})
+    yield "| family | findings | confirmed | refuted | inconclusive |\n| --- | ---: | ---: | ---: | ---: |"
+    for family in (*families, "all"):
+        states = Counter(
+            d.verdict.state for _, d in said if d.verdict is not None and family in (d.family, "all")
+        )
+        counted = (sum(states.values()), *(states[name] for name in ("confirmed", "refuted", "inconclusive")))
+        yield f"| {family} | " + " | ".join(map(str, counted)) + " |"
+    yield "\n| why undecided | findings |\n| --- | ---: |"
+    reasons = Counter(
+        d.verdict.reason for _, d in said if d.verdict is not None and d.verdict.state == "inconclusive"
+    )
+    yield from (f"| {reason} | {count} |" for reason, count in reasons.most_common())
+
+
+def row_of(repository: str, diagnostic: Diagnostic) -> dict[str, object]:
+    verdict = diagnostic.verdict
+    assert verdict is not None
+    place = f"{diagnostic.where.path}:{diagnostic.where.line}"
+    return {
+        "repository": repository, "place": place, "rule": diagnostic.name, "state": verdict.state,
+        "reason": verdict.reason, "evidence": verdict.evidence, "seconds": verdict.seconds,
+    }  # fmt: skip
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=lambda text: Path(text).resolve(), help="the repositories")
+    parser.add_argument("--select", default="error,warning", help="rules, families or levels")
+    parser.add_argument("--most", type=int, default=3, help="of one rule in one repository")
+    parser.add_argument("--timeout", type=float, default=30.0, help="seconds for one run")
+    parser.add_argument(
+        "--json", type=lambda text: Path(text).resolve(), help="write every verdict there, a line each"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
