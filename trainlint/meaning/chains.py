@@ -16,7 +16,8 @@ from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import operation, peel
 from trainlint.meaning.facts.layers import MIXING, NORMALISING, NORMALISING_FUNCTIONS, layer_name
 from trainlint.meaning.facts.operations import ACTIVATIONS, SHAPE_ONLY
-from trainlint.meaning.syntax import Call, For, Name, Node, While
+from trainlint.meaning.matrices import added, product
+from trainlint.meaning.syntax import Binary, Call, For, Name, Node, While
 from trainlint.meaning.trace import Region
 from trainlint.meaning.turns import turns_of_making
 from trainlint.meaning.values import (
@@ -252,6 +253,11 @@ class _Walk:
     def _result(self, value: Result, depth: int) -> tuple[Step, ...]:
         callee = one(value.callee)
         name = operation(value)
+        by_hand, inner = product(value), added(value)
+        if by_hand is not None:
+            return self._behind(self.path(by_hand[0], depth), by_hand[0], value, by_hand[1])
+        if inner is not None:
+            return self.path(inner, depth)
         if name == "operator.setitem" or (isinstance(callee, External) and name in _MEETINGS):
             return self._met(value, name, _operands(value), depth)
         match callee:
@@ -331,10 +337,18 @@ def _is_chained(value: Result, around: Region | None) -> bool:
         if outer is around:
             return True
         if outer.kind == "loop" and outer.node is not None:
-            given = value.node.arguments if isinstance(value.node, Call) else ()
-            names = {a.value.id for a in given if isinstance(a.value, Name)}
+            names = set(_names(value.node))
             return isinstance(outer.node, (For, While)) and not names.isdisjoint(outer.node.body.assigned)
     return True
+
+
+def _names(node: Node | None) -> Iterator[str]:
+    """The names that a call or product is given."""
+    match node:
+        case Call(arguments=given):
+            yield from (a.value.id for a in given if isinstance(a.value, Name))
+        case Binary(left=left, right=right):
+            yield from (side.id for side in (left, right) if isinstance(side, Name))
 
 
 def _unfolded(layer: Instance, depth: int = 0) -> Iterator[Instance]:

@@ -128,6 +128,8 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None, depth: int)
         case Result(callee=External(name="builtins.enumerate"), arguments=[first, *_]):
             return Sequence("tuple", (Unknown("index", node), element_of(machine, first, node, depth)), node)
         case Result(callee=External(name="builtins.zip" | "itertools.zip_longest"), arguments=parts):
+            if iterable.callee.name == "builtins.zip":  # type: ignore[union-attr]  # the pattern says so
+                parts = _cut(parts)
             return Sequence("tuple", tuple(element_of(machine, part, node, depth) for part in parts), node)
         case Result(callee=External(name="builtins.range"), arguments=_):
             return Item(iterable, None, node)
@@ -160,6 +162,16 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None, depth: int)
                     else Item(yielded, None, node)
                 )
     return Item(source, None, node)
+
+
+def _cut(parts: tuple[Value, ...]) -> tuple[Value, ...]:
+    """`zip(sizes, sizes[1:])`: the last entries of the longer lists have no turn."""
+    lists = [found for found in map(one, parts) if isinstance(found, Sequence)]
+    closed = [found for found in lists if not found.open and found.element is None]
+    if len(closed) < len(parts) or len({len(found.items) for found in closed}) < 2:
+        return parts
+    least = min(len(found.items) for found in closed)
+    return tuple(Sequence(found.kind, found.items[:least], found.node) for found in closed)
 
 
 def _each(values: list[Value], source: Sequence | Mapping) -> Value:

@@ -26,6 +26,7 @@ from trainlint.meaning.hydra import composed, initialise, instantiate
 from trainlint.meaning.imports import imported
 from trainlint.meaning.iteration import NO_ENTRY, element_of
 from trainlint.meaning.machine import Machine
+from trainlint.meaning.matrices import note_matrix
 from trainlint.meaning.objects import fields_of, get_attribute, is_module, register_unnamed
 from trainlint.meaning.overrides import copied, is_dictionary, overwrite, weaken
 from trainlint.meaning.processes import note_handed, note_start
@@ -155,6 +156,8 @@ def make_library_object(
         note_sample(machine, instance)
     elif name.startswith("transformers.") and name.endswith(("Output", "WithPast", "WithPooling")):
         instance.attributes.update({key: value for key, value in keywords.items() if key != "**"})
+    elif name.endswith(".Parameter"):
+        note_matrix(machine, instance, node)
     machine.instances.append(instance)
     return instance
 

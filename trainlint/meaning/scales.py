@@ -14,7 +14,7 @@ from trainlint.meaning.place import Change, is_tried, replace, text_of, wrap_sta
 from trainlint.meaning.selected import is_flat
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import External, Instance, Sequence, Value, constant, one
+from trainlint.meaning.values import External, Instance, Sequence, Value, constant, one, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Scaling:
         node = self.node
         if not isinstance(node, Call) or not isinstance(node.function, Attribute):
             return []
+        if node.function.name == "Parameter":
+            return []  # drawn where it is made
         if any(
             tensor == "bias" or is_flat(layer, tensor) for layer, tensor, _ in reached(self.filling.event)
         ):
@@ -96,21 +98,26 @@ def _is_plain(chain: Chain) -> bool:
 def _scaling(program: Program, architecture: Architecture) -> Scaling | None:
     """What the hidden layers do; the last one makes the output, whatever its size."""
     chain = architecture.chain
-    found: list[tuple[Filling, float, float]] = []
+    found: list[tuple[Filling, float, float, float]] = []
     for step in chain.mixing[:-1]:
         filling = program.fillings.get((id(step.layer), "weight"))
-        if step is chain.mixing[0] and filling is not None and filling.sure and fans(step) is None:
-            continue  # how many features there are is seldom said; the layers behind it are told apart
-        gain = (
-            _gain(filling, step, _activation(chain, step)) if filling is not None and filling.sure else None
-        )
-        if filling is None or gain is None:
+        if filling is None or not filling.sure:
             return None
-        found.append((filling, step.times, gain))
+        if step is chain.mixing[0] and fans(step) is None and step.times == 1:
+            continue  # how many features there are is seldom said; the layers behind it are told apart
+        gains = [_gain(filling, fan, _activation(chain, step)) for fan in _ends(step)]
+        known = [gain for gain in gains if gain is not None]
+        if not known or len(known) < len(gains):
+            return None
+        found.append((filling, step.times, min(known), max(known)))
     if not found or _is_compared(program, found[0][0]):
         return None
-    growth = prod(gain ** min(times, 50.0) for _, times, gain in found)
-    return Scaling(architecture, found[0][0], sum(times for _, times, _ in found), growth)
+    least = prod(low ** min(times, 50.0) for _, times, low, _ in found)
+    most = prod(high ** min(times, 50.0) for _, times, _, high in found)
+    growth = (
+        least if least > 1 else min(most, 1.0)
+    )  # at least that far from 1, whichever layer has which size
+    return Scaling(architecture, found[0][0], sum(times for _, times, *_ in found), growth)
 
 
 def _is_compared(program: Program, filling: Filling) -> bool:
@@ -126,10 +133,9 @@ def _activation(chain: Chain, step: Step) -> str:
     return next((s.activates for s in behind if s.activates or s.mixes), "")
 
 
-def _gain(filling: Filling, step: Step, activation: str) -> float | None:
+def _gain(filling: Filling, fan: tuple[int, int], activation: str) -> float | None:
     """How often as large the signal is behind a layer and its activation, on average."""
-    fan = fans(step)
-    if fan is None or activation == "sigmoid":
+    if activation == "sigmoid":
         return None
     into, out = fan
     slope = sqrt(0.5) if activation in _RECTIFIED else 1.0
@@ -139,6 +145,21 @@ def _gain(filling: Filling, step: Step, activation: str) -> float | None:
         case "xavier_uniform" | "xavier_normal" if not _has_gain(filling.event):
             return sqrt(2 / (into + out) * into) * slope
     return None
+
+
+def _ends(step: Step) -> list[tuple[int, int]]:
+    """The inputs and outputs of a layer: of one that stands for several, the least and the most."""
+    known = fans(step)
+    if known is not None:
+        return [known]
+    if step.kind != "Linear" or step.layer is None:
+        return []
+    sizes = [_given(step.layer, name, n) for n, name in enumerate(("in_features", "out_features"))]
+    numbers = [[constant(o) for o in options(size)] if size is not None else [] for size in sizes]
+    if not all(n and all(type(size) is int for size in n) for n in numbers):
+        return []
+    into, out = numbers
+    return [(min(into), max(out)), (max(into), min(out))]
 
 
 def _has_gain(event: Event) -> bool:
