@@ -72,6 +72,9 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
             return _of_split(program, split, name.rpartition(".")[2], index, depth)
         case Item(key=key) if key is not None and (count := _counted(one(key))):
             return count
+        case Result(callee=External(name=name), arguments=[left, right]) if name in _ELEMENTWISE:
+            scaled = right if isinstance(one(left), Constant) else left  # `(x - mean) / deviation`
+            return samples_of(program, scaled, depth + 1)
         case Result(callee=External(name=name), arguments=[first, *_]) if name in _KEEPING:
             return samples_of(program, first, depth + 1)
         case Result(callee=Member(receiver=inner, name=name)) if name in _SAME_ROWS:
@@ -94,6 +97,7 @@ def _counted(key: Value) -> int | None:
 
 
 _SPLITS = ("random_split", "train_test_split")
+_ELEMENTWISE = ("operator.-", "operator./")  # the others join and repeat lists
 _KEEPING = frozenset(
     "torch.tensor torch.Tensor torch.FloatTensor torch.LongTensor torch.from_numpy torch.as_tensor".split()
 )

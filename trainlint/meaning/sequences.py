@@ -17,6 +17,7 @@ from trainlint.meaning.facts.transforms import (
     is_transform,
 )
 from trainlint.meaning.place import Change, append_text, drop_item, text_of
+from trainlint.meaning.sampled import taken_by
 from trainlint.meaning.scaling import constants_of
 from trainlint.meaning.syntax import Display, Node
 from trainlint.meaning.transforms import Step
@@ -37,6 +38,7 @@ class Placed:
 
     step: Step
     item: Node
+    takes: str = ""  # "picture" or "tensor": what a function asks of its sample that only these have
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +57,7 @@ def misplaced(program: Program) -> list[Misplaced]:
         early = _of_bytes(made)
         if early is not None:
             found.setdefault(id(early.node), early)
-        placed = list(_placed(made))
+        placed = list(_placed(program, made))
         for position, first in enumerate(placed):
             for second in placed[position + 1 :]:
                 wrong = _wrong(first, second, placed)
@@ -64,7 +66,7 @@ def misplaced(program: Program) -> list[Misplaced]:
     return list(found.values())
 
 
-def _placed(made: Instance) -> Iterator[Placed]:
+def _placed(program: Program, made: Instance) -> Iterator[Placed]:
     """The steps of a list that is written out; what is not a library's parts it, for nobody knows what comes out."""
     if not isinstance(made.cls, External) or not is_transform(made.cls.name) or not made.arguments:
         return
@@ -77,9 +79,16 @@ def _placed(made: Instance) -> Iterator[Placed]:
     for value, item in found:
         if not isinstance(value, Instance) or not isinstance(value.cls, External):
             return
-        if not is_transform(value.cls.name) or value.cls.name.endswith(".Lambda"):
+        if not is_transform(value.cls.name):
             return
-        yield Placed(Step(value), item)
+        if not value.cls.name.endswith(".Lambda"):
+            yield Placed(Step(value), item)
+            continue
+        takes = taken_by(program, value)
+        if takes:
+            yield Placed(Step(value), item, takes)
+        if takes != "tensor":
+            return
 
 
 def _of_bytes(made: Instance) -> Misplaced | None:
@@ -112,6 +121,14 @@ def _wrong(first: Placed, second: Placed, placed: list[Placed]) -> Misplaced | N
     a, b = first.step, second.step
     between = placed[placed.index(first) + 1 : placed.index(second)]
     if any(p.step.name in ("ToPILImage", "ToTensor", "ToImage", "ToTensorV2") for p in between):
+        return None
+    if second.takes == "picture" and a.library.startswith(VISION) and a.name in NEEDS_TENSOR | NEEDS_PICTURE:
+        why = f"asks the tensor of `{text_of(first.item)}` for what only pictures have, and raises"
+        return Misplaced(second.item, first.item, why, ())
+    if first.takes == "tensor" and b.library.startswith(VISION) and b.name in NEEDS_PICTURE:
+        why = f"stands before `{text_of(second.item)}`, which takes no tensors: one of both raises"
+        return Misplaced(first.item, second.item, why, _behind(first, second))
+    if first.takes or second.takes:
         return None
     if a.library.startswith(_TENSORS) and b.library.startswith("albumentations.") and b.name == "Normalize":
         why = f"gets the tensor of `{text_of(first.item)}`, and takes arrays only"
