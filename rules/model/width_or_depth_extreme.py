@@ -74,7 +74,7 @@ The wide ones did not learn worse: they took their time.
 ## Options
 
 `narrow` (2.5): as many outputs for each unit of the narrowest layer are reported. `wide` (100): a layer that many
-times as wide as input and output.
+times as wide as input and output. `weights-per-sample` (20,000): networks with more.
 
 ## Sources
 
@@ -108,6 +108,18 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 "outputs: far wider than the problem",
                 control=found.resized(8 * most),
             )
+    for crowd in program.crowded:
+        made, limit = crowd.architecture.network.node, options.number("weights-per-sample")
+        if crowd.share <= limit or crowd.samples < FEW or made is None:
+            continue
+        yield Finding(
+            made,
+            f"`{crowd.architecture.name}` has {crowd.weights / 1e6:,.0f} million weights or more for {crowd.samples:,} "
+            f"samples: {crowd.share:,.0f} for each, far larger than the data",
+        )
+
+
+FEW = 100  # samples; a network that is to learn fewer by heart is a trial of the code
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
@@ -150,6 +162,11 @@ rule = Rule(
         ),
         "wide": Option(
             100, "units for each input or output", "bench/width.py: beyond 50 times nothing but time is added"
+        ),
+        "weights-per-sample": Option(
+            20_000,
+            "weights of linear layers for each sample of a known number",
+            "bench/width.py: 2,100 for each sample cost 70 times the time and gain nothing",
         ),
     },
     words=("Linear",),

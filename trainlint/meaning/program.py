@@ -563,6 +563,13 @@ class Program:
         return list(fitted(self))
 
     @cached_property
+    def crowded(self) -> list[Fitted]:
+        """Networks whose samples are counted, with the weights that they have at least."""
+        from trainlint.meaning.weights import crowded
+
+        return list(crowded(self))
+
+    @cached_property
     def unregularised(self) -> list[Fitted]:
         from trainlint.meaning.weights import unregularised
 

@@ -154,12 +154,33 @@ def _ends(step: Step) -> list[tuple[int, int]]:
         return [known]
     if step.kind != "Linear" or step.layer is None:
         return []
-    sizes = [_given(step.layer, name, n) for n, name in enumerate(("in_features", "out_features"))]
-    numbers = [[constant(o) for o in options(size)] if size is not None else [] for size in sizes]
-    if not all(n and all(type(size) is int for size in n) for n in numbers):
-        return []
-    into, out = numbers
-    return [(min(into), max(out)), (max(into), min(out))]
+    into, out = (
+        _sizes(_given(step.layer, name, n)) for n, name in enumerate(("in_features", "out_features"))
+    )
+    return [(min(into), max(out)), (max(into), min(out))] if into and out else []
+
+
+def least_fans(step: Step) -> Iterator[tuple[int, int, float]]:
+    """The inputs and outputs that a linear layer has at least, and how often it is there with them.
+
+    Of what a loop makes the first layer takes the features, whose number is seldom said.
+    """
+    into = _given(step.layer, "in_features", 0) if step.layer is not None and step.kind == "Linear" else None
+    if step.layer is None or into is None:
+        return
+    out = _sizes(_given(step.layer, "out_features", 1))
+    given = options(into)
+    known = [n for n in map(constant, given) if type(n) is int]
+    times = step.times - (len(known) < len(given))
+    if known and out and times > 0 and len(given) - len(known) < 2:
+        yield min(known), min(out), times
+
+
+def _sizes(given: Value | None) -> list[int]:
+    """The numbers that a size may be; none where one of them is not known."""
+    found = [constant(option) for option in options(given)] if given is not None else []
+    numbers = [n for n in found if type(n) is int]
+    return numbers if len(numbers) == len(found) else []
 
 
 def _has_gain(event: Event) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.architectures import Architecture, is_other_field
@@ -15,7 +15,7 @@ from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.loaders import TrainingLoader
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.populations import samples_of
-from trainlint.meaning.scales import fans
+from trainlint.meaning.scales import fans, least_fans
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.values import Argument, Class, External, Function, Instance, Result, Unknown, one
@@ -39,6 +39,15 @@ def weights_of(chain: Chain) -> float | None:
             if sizes is None or not step.exact:
                 return None
             total += sizes[0] * _units(step, sizes[1]) * step.times
+    return total
+
+
+def weights_at_least(chain: Chain) -> float:
+    """The same from below, of linear layers only: a size that may be one of several counts as the least of them."""
+    total = 0.0
+    for step in chain.every:
+        for into, out, times in least_fans(step):
+            total += into * out * times
     return total
 
 
@@ -87,6 +96,15 @@ class Fitted:
 
 def fitted(program: Program) -> Iterator[Fitted]:
     """The networks of known size whose training samples are counted."""
+    return _fitted(program, weights_of)
+
+
+def crowded(program: Program) -> Iterator[Fitted]:
+    """The networks whose samples are counted, with the weights that their linear layers have at least."""
+    return _fitted(program, weights_at_least)
+
+
+def _fitted(program: Program, counted: Callable[[Chain], float | None]) -> Iterator[Fitted]:
     if is_other_field(program) or not program.courses:
         return
     for course in program.courses:
@@ -99,7 +117,7 @@ def fitted(program: Program) -> Iterator[Fitted]:
                 continue
             if loss is None or not any(v is architecture.value for v in walk(loss)):
                 continue
-            weights, samples = weights_of(architecture.chain), samples_of(program, training.loader.dataset)
+            weights, samples = counted(architecture.chain), samples_of(program, training.loader.dataset)
             if weights is None or samples is None or training.loader.open:
                 continue
             loops = enclosing_loops(training.loop)
