@@ -165,5 +165,12 @@ rule = Rule(
             "bench/rates.py: two layers train without warm-up at every rate, six do not; Xiong et al. 2020 have six",
         ),
     },
-    words=("TransformerEncoderLayer", "TransformerDecoderLayer", "Transformer"),
+    words=(
+        "TransformerEncoderLayer",
+        "TransformerDecoderLayer",
+        "Transformer",
+        "MultiheadAttention",
+        "scaled_dot_product_attention",
+        "softmax",
+    ),
 )

@@ -18,6 +18,7 @@ from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, insert_after, replace, text_of
 from trainlint.meaning.rates import DEFAULT_RATES
+from trainlint.meaning.residuals import post_norm_blocks
 from trainlint.meaning.schedules import amount, is_reinforcement, iterations
 from trainlint.meaning.syntax import Call, Literal, Node
 from trainlint.meaning.trace import Event, Region
@@ -199,7 +200,8 @@ class Course:
     @cached_property
     def post_norm_layers(self) -> int:
         """How many transformer layers of its networks normalise behind their residual sums."""
-        return sum(map(post_norm_layers, self.networks))
+        own = sum(post_norm_blocks(self.program, network) for network in self.networks)
+        return own + sum(map(post_norm_layers, self.networks))
 
     @property
     def is_compared(self) -> bool:
