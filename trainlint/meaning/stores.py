@@ -188,6 +188,10 @@ def _store_attribute(
         )  # `for m in model.modules(): m.training = True`
     if isinstance(holder, Free) and holder.name == "self":
         say(frame, target.name, value)
+    if target.name == "dataset" and _is_share(one(holder)):  # `val.dataset = copy(full)`: the same rows of a copy
+        subset = Instance(External("torch.utils.data.Subset"), node, (value, holder), {}, {"dataset": value})
+        store(machine, target.value, subset, frame, node)
+        return
     for option in options(holder):
         if isinstance(option, External) and option.name == "absl.flags.FLAGS":
             machine.write(machine.declared, ("flag", target.name), value)
@@ -210,6 +214,14 @@ def _store_attribute(
                 option.places[target.name] = node
             _note_attached(machine, option, target.name, value, node)
             machine.write(option.attributes, target.name, _counted(option, target.name, value, node))
+
+
+def _is_share(value: Value) -> bool:
+    """Whether it is one part of a data set that is split at random."""
+    match value:
+        case Item(source=Result(callee=External(name=name))):
+            return name in ("torch.utils.data.random_split", "torch.utils.data.dataset.random_split")
+    return False
 
 
 def _is_set_by_property(
