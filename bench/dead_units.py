@@ -16,14 +16,17 @@ from torch import nn
 STEPS = 300
 
 
-def run(kind: type[torch.optim.Optimizer], rate: float, bias: float | None, seed: int) -> tuple[float, float]:
+def run(
+    kind: type[torch.optim.Optimizer], rate: float, bias: float | None, seed: int, momentum: float = 0.0
+) -> tuple[float, float]:
     torch.manual_seed(seed)
     inputs, labels = task()
     model, criterion = network(nn.ReLU, 3, False), nn.CrossEntropyLoss()
     for layer in list(model)[:-1]:
         if isinstance(layer, nn.Linear) and bias is not None:
             nn.init.constant_(layer.bias, bias)
-    optimizer = kind(model.parameters(), lr=rate)
+    more = {"momentum": momentum} if momentum else {}
+    optimizer = kind(model.parameters(), lr=rate, **more)
     for _ in range(STEPS):
         rows = torch.randint(0, len(inputs), (64,))
         optimizer.zero_grad()
@@ -52,6 +55,10 @@ def main() -> None:
             f"{kind.__name__} {rate:g}, bias {bias}: dead {mean(f[0] for f in found):.2f}, loss {mean(f[1] for f in found):.3f}",
             flush=True,
         )
+    for rate in (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0):
+        found = [run(torch.optim.SGD, rate, None, seed, 0.9) for seed in range(3)]
+        dead, loss = mean(f[0] for f in found), mean(f[1] for f in found)
+        print(f"SGD {rate:g}, momentum 0.9: dead {dead:.2f}, loss {loss:.3f}", flush=True)
 
 
 if __name__ == "__main__":
