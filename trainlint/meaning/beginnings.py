@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.dataflow import operation
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Instance, one
+from trainlint.meaning.values import Instance, Value, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 def starts_from_a_state(program: Program, step: Event, networks: list[Instance]) -> bool:
     """Whether some state may be loaded into the networks before an optimizer steps; a best state put back behind
     the training, and what goes into another network, tells nothing about the start."""
-    mine = {id(part) for network in networks for part in parts(network)}
+    every = [part for network in networks for part in parts(network)]
+    if any(_is_made_of_a_file(part) for part in every):
+        return True
+    mine = {id(part) for part in every}
     home = _root(step)
     for root in program.roots:
         loads = [event for event in of_kind(root, "load_state") if _may_be_of(event, mine)]
@@ -29,6 +33,12 @@ def starts_from_a_state(program: Program, step: Event, networks: list[Instance])
         if loads:
             return True
     return False
+
+
+def _is_made_of_a_file(part: Value) -> bool:
+    """`Joint(torch.load("first.pth"))`: whoever gives a module what was saved whole has something trained at hand."""
+    given = (*part.arguments, *part.keywords.values()) if isinstance(part, Instance) else ()
+    return any(operation(one(value)) == "load" for value in given)
 
 
 def _root(event: Event) -> Region:
