@@ -130,5 +130,5 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=8, seeds=1),
-    words=("init", "fill_", "zero_", "Parameter"),
+    words=("init", "fill_", "zero_", "Parameter", "copy_", "ones_like", "full_like"),
 )

@@ -169,5 +169,5 @@ rule = Rule(
         "max-growth": Option(30, "smaller factors are not reported", "bench/depth.py; He et al. 2015"),
         "min-growth": Option(0.02, "larger factors are not reported", "bench/depth.py; He et al. 2015"),
     },
-    words=("init", "normal_", "uniform_", "Parameter"),
+    words=("init", "normal_", "uniform_", "Parameter", "copy_", "ones_like", "full_like"),
 )

@@ -42,6 +42,14 @@ def note_matrix(machine: Machine, made: Instance, node: Node | None) -> None:
         machine.record("initialise", node, Member(layer, "weight", node), None, inputs, detail=(how, {}))
 
 
+def note_start(machine: Machine, tensor: Value, given: Value, node: Node) -> None:
+    """`layer.weight.copy_(torch.ones_like(layer.weight) * 0.1)`, `layer.weight.data = torch.randn(50, 20)`."""
+    started = _started(given)
+    start = _start(started[0], _last(started[0]).removesuffix("_like"), started[1]) if started else None
+    if start is not None:
+        machine.record("initialise", node, tensor, None, start[1], detail=(start[0], {}))
+
+
 def _start(tensor: Result, name: str, scale: float) -> tuple[str, tuple[Value, ...]] | None:
     if name in _FILLED:
         return "constant_", (Constant(_FILLED[name] * scale),)

@@ -21,6 +21,7 @@ from trainlint.meaning.hydra import store_settings
 from trainlint.meaning.hyperparameters import save_hyperparameters
 from trainlint.meaning.lightning import fit, judge, own_optimizers, own_schedules
 from trainlint.meaning.machine import Machine
+from trainlint.meaning.matrices import note_start
 from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
 from trainlint.meaning.optimisation import OPTIMISATION
 from trainlint.meaning.overrides import is_dictionary
@@ -90,6 +91,8 @@ def call_method(
         machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
     if name in _IN_PLACE and node is not None and _is_of_layer(receiver):
         machine.record("initialise", node, receiver, None, arguments, detail=(name, keywords))
+    if name == "copy_" and arguments and node is not None and _is_of_layer(receiver):
+        note_start(machine, receiver, arguments[0], node)
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     machine.tables.note_call(result, name, machine.steps)

@@ -8,6 +8,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.dataflow import attached, descends, is_gradient
 from trainlint.meaning.fragments import say
 from trainlint.meaning.machine import Machine
+from trainlint.meaning.matrices import note_start
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.truth import truth
@@ -177,6 +178,8 @@ def _store_attribute(
     holder = machine.evaluate(machine, target.value, frame)
     if target.name in ("grad", "data") and not isinstance(one(holder), Instance):
         machine.record("grad_write", node, holder, value, detail=target.name)
+        if target.name == "data":
+            note_start(machine, holder, value, node)
         return
     if target.name == "requires_grad":
         machine.record("requires_grad", node, holder, value)
@@ -188,7 +191,9 @@ def _store_attribute(
         )  # `for m in model.modules(): m.training = True`
     if isinstance(holder, Free) and holder.name == "self":
         say(frame, target.name, value)
-    if target.name == "dataset" and _is_share(one(holder)):  # `val.dataset = copy(full)`: the same rows of a copy
+    if target.name == "dataset" and _is_share(
+        one(holder)
+    ):  # `val.dataset = copy(full)`: the same rows of a copy
         subset = Instance(External("torch.utils.data.Subset"), node, (value, holder), {}, {"dataset": value})
         store(machine, target.value, subset, frame, node)
         return
