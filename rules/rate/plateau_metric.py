@@ -81,6 +81,7 @@ curve. What cannot be told to be a loss or a score is not judged.
 ## Fix
 
 `mode="max"` for scores, `mode="min"` for losses; or hand over the other number, the validation loss as a rule.
+Never the number of the epoch: it only rises, and `mode="min"` takes that for a run that gets no better.
 
 ## How to see it
 
@@ -111,6 +112,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 f"`{text_of(plateau.event.node)}` is called without the number that ReduceLROnPlateau watches, and raises",
                 because=[(plateau.node, "is made here")],
                 control=plateau.with_number,
+            )
+        elif plateau.counts_rounds:
+            yield Finding(
+                plateau.event.node,
+                f"`{text_of(plateau.event.node)}` hands ReduceLROnPlateau the number of the round, not a number that is "
+                "measured: the rate does not go by the training",
+                because=[(plateau.node, "is made here")],
+                control=plateau.turned if plateau.mode else [],
             )
         elif plateau.is_contradicted:
             named = f" (the default of `{plateau.setting}`)" if plateau.setting else ""

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.directions import HIGH, LOW, direction
 from trainlint.meaning.given import give
+from trainlint.meaning.iteration import underlying
 from trainlint.meaning.lightning import CONFIGURED
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Constant, External, Instance, Mapping, Value, constant, one
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Item,
+    Mapping,
+    Result,
+    Unknown,
+    Value,
+    constant,
+    one,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -69,6 +81,11 @@ class Plateau:
         return direction(self.metric) in {LOW, HIGH} - {_WANTED[self.mode]}
 
     @property
+    def counts_rounds(self) -> bool:
+        """Whether the number is that of the round, which says nothing of the training: `step(epoch)`."""
+        return self.metric is not None and _is_round(self.metric)
+
+    @property
     def metric_text(self) -> str:
         call = self.event.node
         if self.name:
@@ -91,6 +108,20 @@ class Plateau:
         if not isinstance(call, Call) or not isinstance(call.function, Attribute):
             return []
         return [replace(call, f"{text_of(call.function.value)}.step(0.0)")]
+
+
+def _is_round(value: Value) -> bool:
+    """What a loop over a range binds, also `epoch + 1`."""
+    match one(value):
+        case Item(source=source, key=None):
+            match underlying(source):
+                case Result(callee=External(name="builtins.range")):
+                    return True
+        case Result(callee=External(name="operator.+" | "operator.-"), arguments=(left, right)):
+            return _is_round(left) and isinstance(one(right), Constant)
+        case Unknown(reason="index"):  # of `enumerate`
+            return True
+    return False
 
 
 def plateaus(program: Program) -> list[Plateau]:
