@@ -76,6 +76,14 @@ def copied_units(program: Program) -> list[CopiedUnits]:
 def _compared(program: Program) -> set[int]:
     """The places whose layers are filled with constants in one run and at random in another: a lesson on starts."""
     drawn = {id(_made(f)) for f in program.fillings.values() if f.tensor == "weight" and f.constant is None}
+    for architecture in program.architectures:  # or left as torch starts them
+        for step in architecture.chain.mixing if architecture.trains else ():
+            if (
+                step.layer is not None
+                and step.layer.node is not None
+                and not _filled(program, step, "weight")
+            ):
+                drawn.add(id(step.layer.node.cst))
     return drawn - {id(None)}
 
 
