@@ -101,7 +101,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 else [],
                 control=found.resized(4 * found.outputs),
             )
-        elif found.vectors and found.units > options.number("wide") * most:
+        elif found.vectors and found.inputs >= CURVE and found.units > options.number("wide") * most:
             yield Finding(
                 found.node,
                 f"{found.units:,} units of `{found.architecture.name}` between {found.inputs} inputs and {found.outputs} "
@@ -119,6 +119,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+CURVE = 2  # inputs; what is fitted over one number may wind as it likes, and its turns say how many units it takes
 FEW = 100  # samples; a network that is to learn fewer by heart is a trial of the code
 
 

@@ -152,6 +152,10 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
             return Constant(holder.name)
         case Argument(default=Instance() as default):
             return get_attribute(machine, default, name, node)
+        case Item(source=Result(callee=External(name=home), arguments=[whole, *_])) if (
+            name == "dataset" and home == "torch.utils.data.random_split"
+        ):
+            return whole  # both parts have it, and what is set on it holds for both
         case Argument(name="self") | Free(name="self") if node is not None:
             return _left_out(holder, name, node) or Member(holder, name, node)
         case Mapping(items=items) if name in items and name not in (

@@ -116,7 +116,9 @@ def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ove
         trained = part_of(training.loader)
         if is_same_object(training.loader, served) and not says_held_out(_name_of(served)):
             continue  # what trains is called so: that says nothing of what is evaluated
-        if trained is not None and _is_trained_by(training, evaluation) and covers(trained, judged):
+        if trained is None or not covers(trained, judged):
+            continue
+        if _is_trained_by(training, evaluation) and _has_trained(training, evaluation):
             mended = tuple(_served_otherwise(program, served, judged))
             chosen = getattr(one(served.argument("sampler") or served.value), "node", None)
             return Overlap(served.node, claim, _node(training), evaluation.loop_node, chosen, mended)
@@ -149,7 +151,8 @@ def claimed(loader: Loader) -> str:
 
 def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
     """`for x, y in train_loader: ... val_loss += ...` behind the loop that trains."""
-    trainings = [t for t in program.training_loaders if t.loader.value is served.value]
+    served_too = [t for t in program.training_loaders if t.loader.value is served.value]
+    trainings = [t for t in served_too if _has_trained(t, evaluation)]
     if not trainings or any(_is_elsewhere(evaluation, other) for other in program.evaluations):
         return None
     claim, node = first_of_validation(_words_about(evaluation)), evaluation.loop.node
@@ -216,6 +219,36 @@ def _is_trained_by(training: TrainingLoader, evaluation: Evaluation) -> bool:
     """Whether both are of one run: in one file, or one of them in a function that both are given to."""
     first, second = _root(training.loop), _root(evaluation.loop)
     return first is second or first.kind == second.kind == "root"
+
+
+def _has_trained(training: TrainingLoader, evaluation: Evaluation) -> bool:
+    """Whether the network that is evaluated may have seen these batches by then: another one has not, nor has an earlier one."""
+    judged = one(evaluation.model)
+    called = [one(event.target) for event in training.loop.events() if event.kind == "forward"]
+    if isinstance(judged, Instance) and called and all(isinstance(network, Instance) for network in called):
+        if not any(_is_within(judged, network) or _is_within(network, judged) for network in called):
+            return False
+    return not _comes_first(evaluation.loop, training.loop)
+
+
+def _is_within(part: Value, whole: Value, depth: int = 0) -> bool:
+    """Whether a network is another one, or held or wrapped by it."""
+    if part is whole:
+        return True
+    if not isinstance(whole, Instance) or depth > 3:
+        return False
+    held = (*whole.arguments, *whole.attributes.values())
+    return any(_is_within(part, one(value), depth + 1) for value in held)
+
+
+def _comes_first(first: Region, second: Region) -> bool:
+    """Whether one stretch of code is over when another begins, and no loop leads back to it."""
+    ways = [list(region.ancestors())[::-1] for region in (first, second)]
+    shared = [a for a, b in zip(*ways, strict=False) if a is b]
+    if not shared or any(region.kind == "loop" for region in shared) or len(shared) == min(map(len, ways)):
+        return False
+    places = [next(i for i, item in enumerate(shared[-1].items) if item is way[len(shared)]) for way in ways]
+    return places[0] < places[1]
 
 
 def _root(region: Region) -> Region:

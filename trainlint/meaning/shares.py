@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.claims import says_held_out
 from trainlint.meaning.divided import parted_by_hand, trains_on
 from trainlint.meaning.facts.tables import CROSS_VALIDATION, FOLDS, SEARCHES, SPLIT, SPLIT_HOMES
 from trainlint.meaning.place import Change, set_argument
@@ -192,7 +193,7 @@ def _is_part(value: Value) -> bool:
 
 
 def _are_all_used(call: Result) -> bool:
-    """Whether every part is named and read somewhere: else the call only draws a sample."""
+    """Whether every part is named and read somewhere: else the call only draws a sample, or divides what is held out."""
     node = call.node
     assert node is not None
     if _is_of_datasets(call):
@@ -207,7 +208,8 @@ def _are_all_used(call: Result) -> bool:
             names = (
                 [t.id for t in target.items if isinstance(t, s.Name)] if isinstance(target, s.Display) else []
             )
-            return all(_is_read(name, node) for name in names)
+            first = names[0] if names else ""
+            return all(_is_read(name, node) for name in names) and not says_held_out(first)
     return True
 
 
