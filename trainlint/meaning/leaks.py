@@ -66,12 +66,17 @@ _SPREAD = frozenset(("min", "max"))
 _CATEGORIES = frozenset(("encoder",))
 
 
+_LEARNING = "fit", "partial_fit", "train_on_batch", "torch"
+
+
 def leaks(program: Program) -> list[Leak]:
     """One for each fit: with the first split whose parts it has both seen."""
     reader = program.table_reader
     shaped = [*_shaped(reader), *(use.table for use in uses(reader) if use.trains)]
     found: dict[Fit, Leak] = {}
     for split in splits(reader):
+        if split.call is None and not program.uses(*_LEARNING):
+            continue  # slices of a picture of the data
         for fit in _fits_of(split, shaped):
             if fit not in found and _has_seen_both(fit, split) and _matters(fit, split):
                 found[fit] = Leak(fit, split)

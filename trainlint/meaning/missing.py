@@ -80,8 +80,8 @@ class Search:
             if fill.at > view.at or not view.shows(fill.column):
                 continue
             if fill.column is None:
-                if _takes_away(fill.value):
-                    found = NONE_MISSING
+                if not self.gaps(fill.value, View(fill.at)):
+                    found = NONE_MISSING  # `table.loc[empty] = ...`: nobody can say that they still are
                 continue
             brought = self.gaps(fill.value, View(fill.at))
             found = frozenset(gap for gap in found if gap.column != fill.column)

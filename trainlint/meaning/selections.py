@@ -73,7 +73,7 @@ def _by_test(
     by_test = [(e, loader) for e, loader in tested if any(e is other for other in scored)]
     if not by_test or len(by_test) < len(scored) or _is_trained_through(program, reached):
         return None
-    if decision.kind == "stop" and not decision.is_handed:
+    if decision.kind != "lower" and not decision.is_handed:
         outputs = {id(e.event.value) for e, _ in by_test}
         if not any(is_progress(test, outputs) for test in comparisons(decision.tests)):
             return None
