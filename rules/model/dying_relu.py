@@ -80,7 +80,7 @@ SGD without momentum lost no units at rates up to 1, and is not reported.
 ## Options
 
 `max-bias` (-0.25): biases above it are not reported. `max-rate` (0.025): the same for the rates of Adam and
-its relatives. `max-pace` (4): the same for `rate / (1 - momentum)` of SGD with momentum.
+its relatives. `max-pace` (4): the same for `rate * momentum / (1 - momentum)` of SGD with momentum.
 
 ## Sources
 
@@ -113,9 +113,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         momentum = (steep.course.momentum or 0.0) if steep.course.kind == "SGD" else None
         if rate is None or (momentum is None and steep.course.kind not in ADAPTIVE):
             continue
-        if rate[0] <= options.number("max-rate") or (momentum is not None and not 0 < momentum < 1):
+        if rate[0] <= options.number("max-rate"):
             continue
-        if momentum is not None and rate[0] / (1 - momentum) <= options.number("max-pace"):
+        if momentum is not None and momentum * rate[0] / max(1e-3, 1 - momentum) <= options.number(
+            "max-pace"
+        ):
             continue
         under = f" and momentum {momentum:g}" if momentum is not None else ""
         yield Finding(
@@ -168,7 +170,7 @@ rule = Rule(
         ),
         "max-pace": Option(
             4,
-            "rate / (1 - momentum) of SGD up to which it is not reported",
+            "rate * momentum / (1 - momentum) of SGD up to which it is not reported",
             "bench/dead_units.py: at 0.5 and momentum 0.9 two thirds die",
         ),
     },
