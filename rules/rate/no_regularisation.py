@@ -101,7 +101,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         under = f" (`{found.epochs[1]}` default)" if found.epochs[1] else ""
         yield Finding(
             found.node,
-            f"`{found.architecture.name}` has {found.weights:,.0f} weights for {found.samples:,} samples and sees them "
+            f"`{found.architecture.name}` has at least {found.weights:,.0f} weights for {found.samples:,} samples and sees them "
             f"{found.epochs[0]:.0f} times{under}, without decay, dropout, augmentation, normalisation or an early end",
             because=[(found.loader.loader.node, "serves them")]
             if found.loader.loader.node is not None

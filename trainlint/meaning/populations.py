@@ -54,7 +54,7 @@ SPLIT: dict[str, dict[str, int]] = {
     "OxfordIIITPet": {"trainval": 3_680, "test": 3_669},
 }
 _USUAL_SPLIT = {"OxfordIIITPet": "trainval"}  # "train" elsewhere
-_DEEPEST = 6
+_DEEPEST = 10
 
 
 def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | None:
@@ -75,12 +75,15 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
         case Result(callee=External(name=name), arguments=[left, right]) if name in _ELEMENTWISE:
             scaled = right if isinstance(one(left), Constant) else left  # `(x - mean) / deviation`
             return samples_of(program, scaled, depth + 1)
-        case Result(callee=External(name=name), arguments=[first, *_]) if name in _KEEPING:
+        case Result(callee=External(name=name), arguments=[first, *_]) if name in KEEPING:
             return samples_of(program, first, depth + 1)
-        case Result(callee=Member(receiver=inner, name=name)) if name in _SAME_ROWS:
+        case Result(callee=Member(receiver=inner, name=name)) if name in SAME_ROWS:
             return samples_of(program, inner, depth + 1)
         case Result(callee=Member(name="fit_transform" | "transform"), arguments=[first, *_]):
             return samples_of(program, first, depth + 1)
+        case Result(callee=External(name=name), arguments=[left, right]) if name in _ROW_BY_ROW:
+            found = [samples_of(program, side, depth + 1) for side in (left, right)]
+            return max((count for count in found if count is not None), default=None)
         case Sequence(items=items, open=False, element=None) if items:
             return len(items)
     return rows_of(data)
@@ -96,12 +99,14 @@ def _counted(key: Value) -> int | None:
     return None
 
 
+# `(x - mean) / std` has the rows of its larger side.
+_ROW_BY_ROW = frozenset("operator.+ operator.- operator.* operator./".split())
 _SPLITS = ("random_split", "train_test_split")
 _ELEMENTWISE = ("operator.-", "operator./")  # the others join and repeat lists
-_KEEPING = frozenset(
+KEEPING = frozenset(
     "torch.tensor torch.Tensor torch.FloatTensor torch.LongTensor torch.from_numpy torch.as_tensor".split()
 )
-_SAME_ROWS = frozenset("float long double to astype numpy values unsqueeze cuda cpu type".split())
+SAME_ROWS = frozenset("float long double to astype numpy values unsqueeze cuda cpu type".split())
 
 
 def _of_library(program: Program, made: Instance, kind: str, depth: int) -> int | None:

@@ -14,11 +14,26 @@ from trainlint.meaning.dropouts import rate_of
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.loaders import TrainingLoader
 from trainlint.meaning.place import Change, replace, set_argument, text_of
-from trainlint.meaning.populations import samples_of
+from trainlint.meaning.populations import KEEPING, SAME_ROWS, samples_of
+from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scales import fans, least_fans
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.values import Argument, Class, External, Function, Instance, Result, Unknown, one
+from trainlint.meaning.values import (
+    Argument,
+    Class,
+    External,
+    Function,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    one,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -31,13 +46,15 @@ _STOPPING = re.compile(
 
 
 def weights_of(chain: Chain) -> float | None:
-    """How many weights the layers of a chain have; None where a size is not known."""
+    """How many weights the layers of a chain have; layers aside whose size is not known: `nn.Linear(x.shape[1], 64)`."""
     total = 0.0
     for step in chain.every:
         if step.mixes:
             sizes = fans(step)
-            if sizes is None or not step.exact:
+            if not step.exact:
                 return None
+            if sizes is None:
+                continue
             total += sizes[0] * _units(step, sizes[1]) * step.times
     return total
 
@@ -167,12 +184,34 @@ def _varies(program: Program, training: TrainingLoader) -> bool:
     for value in walk(data) if data is not None else ():
         if isinstance(value, Instance):
             if isinstance(value.cls, Class):
-                return True
+                if data is None or value is not one(data) or not _serves_rows(training.loader.value):
+                    return True
             if isinstance(value.cls, External) and not _is_fixed(value.cls.name):
                 return True
         elif isinstance(value, (Function, Unknown, Argument)):
             return True  # a function of its own, or what nobody sees
     return _is_drawn(training)
+
+
+def _serves_rows(loader: Value) -> bool:
+    """Whether a sample of the project's own data set is a row of each table that it holds, and no more."""
+    sample = loader.attributes.get(SAMPLE) if isinstance(loader, Instance) else None
+    return sample is not None and _is_row(sample)
+
+
+def _is_row(value: Value) -> bool:
+    match one(value):
+        case Sequence(items=items, open=False, element=None):
+            return bool(items) and all(map(_is_row, items))
+        case Mapping(items=items, open=False):
+            return bool(items) and all(map(_is_row, items.values()))
+        case Item(source=source, key=Unknown(reason="index")):
+            return all(not isinstance(v, (Function, Unknown, Argument)) for v in walk(source))
+        case Result(callee=External(name=name), arguments=[first, *_]) if name in KEEPING:
+            return _is_row(first)
+        case Result(callee=Member(receiver=inner, name=name)) if name in SAME_ROWS:
+            return _is_row(inner)
+    return False
 
 
 def _is_fixed(name: str) -> bool:
