@@ -148,12 +148,15 @@ def _is_made_alike(first: Instance, second: Instance) -> bool:
         return False
     pairs = list(zip(first.arguments, second.arguments, strict=True))
     for name in {*first.keywords, *second.keywords}:
-        if name in TRANSFORMING:
+        if name in TRANSFORMING or name in _HOW_READ:
             continue
         if name not in first.keywords or name not in second.keywords:
             return False
         pairs.append((first.keywords[name], second.keywords[name]))
     return all((_is_transform(a) and _is_transform(b)) or _is_alike(a, b) for a, b in pairs)
+
+
+_HOW_READ = frozenset("download loader verbose progress".split())  # not which samples
 
 
 def _is_one_class(first: Instance, second: Instance) -> bool:
