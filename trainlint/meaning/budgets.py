@@ -15,6 +15,7 @@ from trainlint.meaning.optimizers import number
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.populations import samples_of
 from trainlint.meaning.syntax import Call, For, Node
+from trainlint.meaning.trace import Leave, Region
 from trainlint.meaning.values import Constant, External, Member, Result, Value
 from trainlint.records import dataclass
 
@@ -89,8 +90,19 @@ def _budget(course: Course) -> Budget | None:
         return None
     if len(course.loops) != 2 and not isinstance(course.step.detail, Fitted):
         return None
+    if course.loops and _is_left(course.loops[0], course.loops[0]):
+        return None  # after some batches
     count = samples_of(course.program, data)
     return Budget(course, course.epochs, count, round(batch[0])) if count else None
+
+
+def _is_left(region: Region, loop: Region) -> bool:
+    """Whether a `break` may end this very loop."""
+    return any(
+        (type(item) is Leave and item.kind == "break" and item.region.loop is loop)
+        or (type(item) is Region and item.kind != "loop" and _is_left(item, loop))
+        for item in region.items
+    )
 
 
 def training_loader(course: Course) -> Loader | None:
