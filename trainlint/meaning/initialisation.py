@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainlint.meaning.conditions import is_usual
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
+from trainlint.meaning.matrices import matrices_in, matrix_of
 from trainlint.meaning.modules import parts
 from trainlint.meaning.schedules import amount
 from trainlint.meaning.selected import selects
@@ -96,6 +97,9 @@ def _number(
 def reached(event: Event) -> Iterator[tuple[Instance, str, bool]]:
     """The layers that a filling reaches, which tensor of each, and whether that is sure."""
     target = _bare(event.target)
+    matrix = matrix_of(target)
+    if matrix is not None:
+        yield matrix, "weight", True
     match target:
         case Member(receiver=receiver, name="weight" | "bias" as tensor):
             for layer in _layers(receiver):
@@ -108,6 +112,8 @@ def reached(event: Event) -> Iterator[tuple[Instance, str, bool]]:
                     holds = selects(event.given, target, layer, tensor)
                     if holds is not False and _has(layer, tensor):
                         yield layer, tensor, holds is True
+            for layer in matrices_in(model):
+                yield layer, "weight", False  # written by hand: which of them the loop takes is not followed
 
 
 def _bare(tensor: Value) -> Value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trainlint.meaning.dataflow import operation
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.syntax import Node
@@ -15,6 +17,7 @@ from trainlint.meaning.values import (
     Value,
     constant,
     one,
+    options,
 )
 
 _PARAMETER = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
@@ -96,6 +99,24 @@ def _shape(value: Result) -> tuple[Value, ...]:
     return given if _last(value) in ("zeros", "ones", "randn", "rand", "empty") else ()
 
 
+def matrix_of(value: Value) -> Instance | None:
+    """The layer that a parameter stands for."""
+    found = one(value)
+    layer = found.attributes.get(_LAYER) if isinstance(found, Instance) and is_parameter(found) else None
+    return layer if isinstance(layer, Instance) else None
+
+
+def matrices_in(model: Value, depth: int = 0) -> Iterator[Instance]:
+    """The layers that the parameters of a network and of its parts stand for."""
+    for option in options(model):
+        for value in option.attributes.values() if isinstance(option, Instance) and depth < 4 else ():
+            layer = matrix_of(value)
+            if layer is not None:
+                yield layer
+            elif isinstance(one(value), Instance):
+                yield from matrices_in(value, depth + 1)
+
+
 def product(value: Result) -> tuple[Value, Instance] | None:
     """What goes into `x @ self.weight`, and the layer that the weight stands for."""
     name = operation(value)
@@ -150,8 +171,8 @@ def _layer(weight: Value, turned: bool) -> Instance | None:
             return _layer(inner, not turned)
     if not isinstance(found, Instance) or not is_parameter(found):
         return None
-    layer = found.attributes.get(_LAYER)
-    if not isinstance(layer, Instance):
+    layer = matrix_of(found)
+    if layer is None:
         return None
     if turned and "*turned" not in layer.attributes:
         layer.arguments = layer.arguments[::-1]
