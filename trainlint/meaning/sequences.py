@@ -39,6 +39,7 @@ class Placed:
     step: Step
     item: Node
     takes: str = ""  # "picture" or "tensor": what a function asks of its sample that only these have
+    written: bool = True  # in one list, and not in several or one after the other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,26 +68,27 @@ def misplaced(program: Program) -> list[Misplaced]:
 
 
 def _placed(program: Program, made: Instance) -> Iterator[Placed]:
-    """The steps of a list that is written out; what is not a library's parts it, for nobody knows what comes out."""
+    """The steps of a list, however it came about; what is not a library's parts it, for nobody knows what comes out."""
     if not isinstance(made.cls, External) or not is_transform(made.cls.name) or not made.arguments:
         return
     listed = one(made.arguments[0])
     if made.cls.name.rpartition(".")[2] not in COMPOSING or not isinstance(listed, Sequence):
         return
-    if listed.open or not isinstance(listed.node, Display) or len(listed.node.items) != len(listed.items):
+    if listed.open or listed.element is not None:
         return
-    found = list(zip(map(one, listed.items), listed.node.items, strict=True))
-    for value, item in found:
-        if not isinstance(value, Instance) or not isinstance(value.cls, External):
+    written = isinstance(listed.node, Display) and len(listed.node.items) == len(listed.items)
+    for position, value in enumerate(map(one, listed.items)):
+        if not isinstance(value, Instance) or not isinstance(value.cls, External) or value.node is None:
             return
         if not is_transform(value.cls.name):
             return
+        item = listed.node.items[position] if written and isinstance(listed.node, Display) else value.node
         if not value.cls.name.endswith(".Lambda"):
-            yield Placed(Step(value), item)
+            yield Placed(Step(value), item, written=written)
             continue
         takes = taken_by(program, value)
         if takes:
-            yield Placed(Step(value), item, takes)
+            yield Placed(Step(value), item, takes, written)
         if takes != "tensor":
             return
 
@@ -160,13 +162,17 @@ def _centres(step: Step) -> bool:
 
 
 def _behind(first: Placed, second: Placed) -> tuple[Change, ...]:
-    """The edit that moves the first step behind the second one."""
-    return (drop_item(first.item), append_text(second.item, f", {text_of(first.item)}"))
+    """The edit that moves the first step behind the second one, where both stand in one list."""
+    return (
+        ()
+        if not first.written
+        else (drop_item(first.item), append_text(second.item, f", {text_of(first.item)}"))
+    )
 
 
 def _before(first: Placed, second: Placed, placed: list[Placed]) -> tuple[Change, ...]:
     """The edit that moves the second step before the first one, where another one stands before that."""
     position = placed.index(first)
-    if position == 0:
+    if position == 0 or not first.written:
         return ()
     return (drop_item(second.item), append_text(placed[position - 1].item, f", {text_of(second.item)}"))
