@@ -145,3 +145,10 @@ def test_nothing_committed_names_a_machine() -> None:
         for match in machine_paths.finditer((ROOT / name).read_bytes().decode("utf-8", "replace"))
     ]
     assert not found
+
+
+def test_every_case_says_whether_it_is_good_or_bad():
+    """An example without a kind would be read by nobody."""
+    cases = sorted((ROOT / "tests" / "cases").glob("*.md"))
+    assert cases
+    assert not [file.name for file in cases if "```python\n" in file.read_text(encoding="utf-8")]

@@ -63,7 +63,7 @@ def _run(desk: Desk, diagnostics: tuple[Diagnostic, ...], arguments: Namespace) 
             python=arguments.python,
             unsafe=arguments.unsafe_no_sandbox,
             jobs=arguments.jobs,
-            around=around(desk.paths, desk.cwd),
+            around=around([desk.cwd / path for path in desk.paths], desk.cwd),
         ):
             verified.append(diagnostic)
             if draw is not None:
