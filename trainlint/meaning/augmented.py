@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.claims import name_given, says_training
+from trainlint.meaning.claims import name_given, says_training, speaks_of
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.datasets import covers, part, part_of
 from trainlint.meaning.evaluation import Evaluation
@@ -29,7 +29,6 @@ _OTHERWISE = re.compile(  # evaluations that want several draws, views of one sa
     r"(?i)(?:^|_)(?:tta|vae|gan|discriminators?|denois\w*|diffusion|auto_?encoders?|simclr|byol|moco|simsiam|dino|mae"
     r"|contrastive|triplet_(?:loss|margin\w*)|siamese|views|inpaint\w*|test_time\w*)(?:_|$)"
 )
-_PARTS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,8 +162,7 @@ def _is_drawn_again(evaluation: Evaluation) -> bool:
 
 
 def _wants_draws(program: Program) -> bool:
-    words = (word for unit in program.units for word in unit.code_words)
-    return any(_OTHERWISE.search(_PARTS.sub("_", word)) for word in words)
+    return any(speaks_of(word, _OTHERWISE) for unit in program.units for word in unit.code_words)
 
 
 def _without(step: Step) -> list[Change]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.claims import is_trial
 from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.datasets import part
@@ -15,14 +16,12 @@ from trainlint.meaning.optimizers import number
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.populations import samples_of
 from trainlint.meaning.syntax import Call, For, Node
-from trainlint.meaning.trace import Leave, Region
 from trainlint.meaning.values import Constant, External, Member, Result, Value
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-_TRIALS = ("test", "demo", "smoke", "tutorial", "quickstart", "toy", "sanity", "debug")
 _PHOTOGRAPHS = frozenset(
     "CIFAR10 CIFAR100 STL10 SVHN Flowers102 OxfordIIITPet Food101 Caltech101 Caltech256".split()
 )
@@ -81,7 +80,7 @@ def _budget(course: Course) -> Budget | None:
     served = training_loader(course)
     if served is None or served.open or course.epochs is None or course.is_pretrained or not course.networks:
         return None
-    if any(word in course.node.unit.path.rpartition("/")[2].lower() for word in _TRIALS):
+    if is_trial(course.node.unit.path):
         return None
     given = served.argument("batch_size")
     batch = number(given) if given is not None else (1.0, None)
@@ -90,19 +89,10 @@ def _budget(course: Course) -> Budget | None:
         return None
     if len(course.loops) != 2 and not isinstance(course.step.detail, Fitted):
         return None
-    if course.loops and _is_left(course.loops[0], course.loops[0]):
+    if course.loops and course.loops[0].may_be_left:
         return None  # after some batches
     count = samples_of(course.program, data)
     return Budget(course, course.epochs, count, round(batch[0])) if count else None
-
-
-def _is_left(region: Region, loop: Region) -> bool:
-    """Whether a `break` may end this very loop."""
-    return any(
-        (type(item) is Leave and item.kind == "break" and item.region.loop is loop)
-        or (type(item) is Region and item.kind != "loop" and _is_left(item, loop))
-        for item in region.items
-    )
 
 
 def training_loader(course: Course) -> Loader | None:

@@ -21,6 +21,19 @@ _VALIDATION = re.compile(rf"(?:val|valid|validation|validate|dev|holdout|heldout
 _TEST = re.compile(rf"(?:test|testing){_NOUNS}")
 _TRAINING = re.compile(rf"(?:train|training|trn|tr){_NOUNS}")
 
+_TRIAL = re.compile(r"(?i)test|demo|smoke|tutorial|quickstart|toy|sanity|debug|bench|profile|overfit")
+_PARTS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def is_trial(path: str) -> bool:
+    """Whether the name of a file says that it only tries something out."""
+    return _TRIAL.search(path.rpartition("/")[2]) is not None
+
+
+def speaks_of(name: str, words: re.Pattern[str]) -> bool:
+    """Whether one of these words is a part of a name: `VAE` of `ConvVAE`, written with lines between the parts."""
+    return words.search(_PARTS.sub("_", name)) is not None
+
 
 def says_held_out(name: str) -> bool:
     """Whether a name says that something is for evaluation, and not for training as well."""

@@ -73,7 +73,7 @@ def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
         return False
     if is_part_of_network(program, event.region) or _is_made_up(event):
         return False
-    return any(same(e.target, event.target) is True and _comes_first(e, event) for e in training) and not any(
+    return any(same(e.target, event.target) is True and comes_first(e, event) for e in training) and not any(
         _is_given_the_same(e, event) for e in training
     )
 
@@ -82,7 +82,8 @@ def _root(event: Event) -> Region:
     return list(event.region.ancestors())[-1]
 
 
-def _comes_first(trained: Event, event: Event) -> bool:
+def comes_first(trained: Event, event: Event) -> bool:
+    """Whether a network has been trained by the time of another event: before it, or in a loop around it."""
     around = enclosing_loops(event.region)
     if around and trained.region.inside(around[0]):
         return True

@@ -11,6 +11,7 @@ from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.datasets import Part, covers, is_same_data, part, part_of
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
+from trainlint.meaning.held_out import comes_first
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import Loader, TrainingLoader, loader, loaders_behind
@@ -228,7 +229,8 @@ def _has_trained(training: TrainingLoader, evaluation: Evaluation) -> bool:
     if isinstance(judged, Instance) and called and all(isinstance(network, Instance) for network in called):
         if not any(_is_within(judged, network) or _is_within(network, judged) for network in called):
             return False
-    return not _comes_first(evaluation.loop, training.loop)
+    apart = _root(training.loop) is not _root(evaluation.loop)
+    return apart or comes_first(training.backward, evaluation.event)
 
 
 def _is_within(part: Value, whole: Value, depth: int = 0) -> bool:
@@ -239,16 +241,6 @@ def _is_within(part: Value, whole: Value, depth: int = 0) -> bool:
         return False
     held = (*whole.arguments, *whole.attributes.values())
     return any(_is_within(part, one(value), depth + 1) for value in held)
-
-
-def _comes_first(first: Region, second: Region) -> bool:
-    """Whether one stretch of code is over when another begins, and no loop leads back to it."""
-    ways = [list(region.ancestors())[::-1] for region in (first, second)]
-    shared = [a for a, b in zip(*ways, strict=False) if a is b]
-    if not shared or any(region.kind == "loop" for region in shared) or len(shared) == min(map(len, ways)):
-        return False
-    places = [next(i for i, item in enumerate(shared[-1].items) if item is way[len(shared)]) for way in ways]
-    return places[0] < places[1]
 
 
 def _root(region: Region) -> Region:

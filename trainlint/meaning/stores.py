@@ -225,7 +225,7 @@ def _is_share(value: Value) -> bool:
     """Whether it is one part of a data set that is split at random."""
     match value:
         case Item(source=Result(callee=External(name=name))):
-            return name in ("torch.utils.data.random_split", "torch.utils.data.dataset.random_split")
+            return name == "torch.utils.data.random_split"
     return False
 
 

@@ -96,6 +96,18 @@ class Region:
             region = region.parent
         return region
 
+    @property
+    def may_be_left(self) -> bool:
+        """Whether a `break` may end this loop."""
+        pending: list[Region] = [self]
+        for region in pending:
+            for item in region.items:
+                if type(item) is Leave and item.kind == "break" and item.region.loop is self:
+                    return True
+                if type(item) is Region:
+                    pending.append(item)
+        return False
+
     def note_final(self, start: int, end: int, final: Region) -> None:
         """Note that `final` is done whichever way these items are left."""
         if final.items:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.architecture import is_pretrained
 from trainlint.meaning.architectures import is_other_field, takes_derivatives
 from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.claims import speaks_of
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.extent import Column, Extent
 from trainlint.meaning.extents import Extents
@@ -30,7 +31,6 @@ _OTHERWISE = re.compile(  # where pixels are what is learnt, or have to stay wit
     r"|reconstruct\w*|super_?resolution|fgsm|pgd|adversarial\w*|torchattacks|foolbox|snntorch|spiking|spikes?|lif|capsule\w*|nerf"
     r"|siren|normali[sz]e_images?|normali[sz]er|instancenorm2d)(?:_|$)"
 )
-_PARTS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NORMALISING_THEMSELVES = ("torchvision.models.detection.", "torchvision.models.quantization.")
 _LIBRARIES = (
     "torchvision.models.",
@@ -125,8 +125,7 @@ def _by_estimators(program: Program, extents: Extents) -> Iterator[Unscaled]:
 
 
 def is_otherwise(program: Program) -> bool:
-    words = (word for unit in program.units for word in unit.code_words)
-    return any(_OTHERWISE.search(_PARTS.sub("_", word)) for word in words)
+    return any(speaks_of(word, _OTHERWISE) for unit in program.units for word in unit.code_words)
 
 
 def _is_of_pixels(extents: Extents, objective: Objective) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.architectures import is_other_field, takes_derivatives
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.claims import says_held_out
+from trainlint.meaning.claims import is_trial, says_held_out
 from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.lightning import RETURNED
@@ -48,7 +48,6 @@ _HOLDING_OUT = (
 _EVALUATES = re.compile(
     r"(?:eval|evaluate|evaluation|test|testing|validate|validation|score|metrics?)(?:_\w+)?"
 )
-_TRIAL = re.compile(r"(?i)test|demo|smoke|tutorial|quickstart|toy|sanity|debug|bench|profile|overfit")
 _FILE = re.compile(r"[\w.{}-]+\.(?:pt|pth|ckpt|bin|pkl|safetensors|tar)")
 _MOVING = frozenset(
     "to cuda cpu float long double view reshape squeeze unsqueeze flatten int half detach clone".split()
@@ -105,7 +104,7 @@ def _may_speak(program: Program) -> bool:
         return False
     if program.held_out or any(not e.of_training for e in program.evaluations):
         return False
-    if _TRIAL.search(program.units[0].path.rpartition("/")[2]) or any(map(_speaks, program.units)):
+    if is_trial(program.units[0].path) or any(map(_speaks, program.units)):
         return False
     if any(constant(made.keywords.get("train", Constant(True))) is False for made in program.instances):
         return False

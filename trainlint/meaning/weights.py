@@ -165,17 +165,7 @@ def _stops(program: Program) -> bool:
     """Whether the code speaks of an early end, of the best state, or of penalties and noise."""
     if any(_STOPPING.search(word) for unit in program.units for word in unit.code_words):
         return True
-    return any(
-        type(item).__name__ == "Leave" and getattr(item, "kind", "") == "break"
-        for root in program.roots
-        for item in _items(root)
-    )
-
-
-def _items(region: object) -> Iterator[object]:
-    for item in getattr(region, "items", ()):
-        yield item
-        yield from _items(item)
+    return any(loop.may_be_left for root in program.roots for loop in root.loops())
 
 
 def _varies(program: Program, training: TrainingLoader) -> bool:
