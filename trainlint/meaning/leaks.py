@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.facts.tables import APPLYING_METHODS
+from trainlint.meaning.facts.tables import APPLYING_METHODS, TRAINING
 from trainlint.meaning.rows import covers, touches
 from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, splits, uses
@@ -66,21 +66,31 @@ _SPREAD = frozenset(("min", "max"))
 _CATEGORIES = frozenset(("encoder",))
 
 
-_LEARNING = "fit", "partial_fit", "train_on_batch", "torch"
-
-
 def leaks(program: Program) -> list[Leak]:
     """One for each fit: with the first split whose parts it has both seen."""
     reader = program.table_reader
     shaped = [*_shaped(reader), *(use.table for use in uses(reader) if use.trains)]
     found: dict[Fit, Leak] = {}
     for split in splits(reader):
-        if split.call is None and not program.uses(*_LEARNING):
-            continue  # slices of a picture of the data
+        if split.call is None and not _is_learnt_from(program, split):
+            continue  # slices for a picture of the data
         for fit in _fits_of(split, shaped):
             if fit not in found and _has_seen_both(fit, split) and _matters(fit, split):
                 found[fit] = Leak(fit, split)
     return list(_together(found.values()))
+
+
+def _is_learnt_from(program: Program, split: Split) -> bool:
+    """Whether a network trains here, or a method that fits takes rows that a split trains on."""
+    if program.backwards or program.events("fit"):
+        return True
+    reader = program.table_reader
+    return any(
+        touches(split.train, reader.at_call(given, call).rows)
+        for call in reader.log.calls
+        if isinstance(call.callee, Member) and call.callee.name in TRAINING
+        for given in (*call.arguments[:1], *call.keywords.values())
+    )
 
 
 def _shaped(reader: Reader) -> Iterator[Table]:
