@@ -116,10 +116,10 @@ def _mentions(node: ast.AST, names: set[str]) -> bool:
 def _wrapped(statement: ast.stmt) -> ast.stmt:
     """try: the statement; except: stand-ins for what it binds; else: stand-ins for what it binds to nothing of use."""
     line = ast.Constant(value=statement.lineno)
-    targets = list(_targets(statement))
+    bound = list(targets(statement))
     failed = ast.If(test=_call(FAILED, line), body=[ast.Raise()], orelse=[])
-    instead = [_assign(target, _call(INSTEAD, ast.Constant(value=_name(target)), line)) for target in targets]
-    names = targets if isinstance(statement, (ast.Assign, ast.AnnAssign)) else []
+    instead = [_assign(target, _call(INSTEAD, ast.Constant(value=_name(target)), line)) for target in bound]
+    names = bound if isinstance(statement, (ast.Assign, ast.AnnAssign)) else []
     kept = [
         _assign(target, _call(KEPT, _load(target), ast.Constant(value=_name(target)), line))
         for target in names
@@ -131,7 +131,7 @@ def _wrapped(statement: ast.stmt) -> ast.stmt:
     )
 
 
-def _targets(node: ast.AST) -> Iterator[Any]:
+def targets(node: ast.AST) -> Iterator[Any]:
     """Names and attributes that a statement binds."""
     if isinstance(node, (*Scope, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
         return
@@ -141,7 +141,7 @@ def _targets(node: ast.AST) -> Iterator[Any]:
     if isinstance(node, ast.alias):
         yield ast.Name(id=node.asname or node.name.partition(".")[0], ctx=ast.Store())
     for child in ast.iter_child_nodes(node):
-        yield from _targets(child)
+        yield from targets(child)
 
 
 def _name(target: Any) -> str:

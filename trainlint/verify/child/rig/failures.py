@@ -10,11 +10,11 @@ from typing import Any
 from ..record import Record
 from ..tolerance import ERROR, FAILED, INSTEAD, KEPT
 from .missing import Missing
-from .roles import Settings, plain, stand_in
+from .roles import ENTRIES, Settings, plain, stand_in
 
 UNBUILT = "_trainlint_unbuilt"  # as the parent's `driver` writes it
 MADE_UP = {"model", "criterion", "optimizer", "scheduler", "loader", "dataset", "device", "settings", "inert"}
-PLAIN = {"count", "rate", "path", "classes", "features", "false"}
+PLAIN = ENTRIES - {"device", "zero"}  # a number called `train` or `best` may have been anything
 
 
 class Failures:

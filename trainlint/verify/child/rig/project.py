@@ -18,6 +18,7 @@ from typing import Any
 
 from ..loops import Loops, instrument
 from ..record import Record
+from ..tolerance import targets
 from .missing import Missing
 
 FAR = 1_000_000  # loops of other files are numbered from here on, so that none is taken for one of the program's lines
@@ -98,7 +99,11 @@ class Loader(importlib.machinery.SourceFileLoader):
     def _leave_out(self, statement: ast.stmt, error: Exception, names: dict[str, Any]) -> None:
         said = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]}"
         place = f"{os.path.relpath(self.path, self.project.root)} line {statement.lineno}"
-        bound = set(_bound(statement)) - names.keys()
+        defined = getattr(statement, "name", None)
+        bound = (
+            {defined} if defined else {part.id for part in targets(statement) if isinstance(part, ast.Name)}
+        )
+        bound -= names.keys()
         for name in bound:
             names[name] = Missing(name, f"{place} raised {said}")
         if bound:
@@ -139,15 +144,3 @@ def _forgives(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
     return any(isinstance(node, ast.Name) and node.id in FORGIVING for node in ast.walk(handler.type))
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node.name
-        return
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        yield node.id
-    if isinstance(node, ast.alias):
-        yield node.asname or node.name.partition(".")[0]
-    for child in ast.iter_child_nodes(node):
-        yield from _bound(child)
