@@ -642,17 +642,9 @@ def test_verify_tells_verdicts_and_what_held_the_code_back(training: Path, run, 
     assert code == 1
     assert "confirmed: it shows" in out
     assert err == "protections: a lock\n"
-    assert verdicts == [
-        {
-            "device": "cpu",
-            "seeds": 3,
-            "timeout": 2.5,
-            "python": "py",
-            "unsafe": False,
-            "jobs": 2,
-            "around": [training.parent, training.parent],
-        }
-    ]
+    asked = {"device": "cpu", "seeds": 3, "timeout": 2.5, "python": "py", "unsafe": False, "jobs": 2}
+    assert len(verdicts) == 1
+    assert verdicts[0].items() >= {**asked, "around": [training.parent, training.parent]}.items()
     report = json.loads(run("verify", "--output-format", "json")[1])
     assert [finding["verdict"]["state"] for finding in report["findings"]] == [
         "refuted",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainlint import __version__
-from trainlint.argument_types import Names, Parser, count, device, seconds
+from trainlint.argument_types import Names, Parser, count
 from trainlint.config import suggest
 from trainlint.diagnostic import LEVELS
 from trainlint.terminal import columns
@@ -109,7 +109,9 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 def _check() -> argparse.ArgumentParser:
     parser = _parser("check", "[check] [OPTION ...] [PATH ...]", _CHECK, _EXIT_CODES)
     _add_paths(parser, "files and folders to lint; - is standard input (default: the current folder)")
-    _add_selection(parser)
+    _add_selection(parser).add_argument(
+        "--fail-on", choices=LEVELS, metavar="LEVEL", help=f"{_one_of(LEVELS)}: exit with 1 from there on"
+    )
     output = _add_output(parser, FORMATS)
     output.add_argument(
         "--statistics", action="store_true", help="how often each rule found something, instead of where"
@@ -133,29 +135,19 @@ def _check() -> argparse.ArgumentParser:
 
 
 def _verify() -> argparse.ArgumentParser:
-    parser = _parser("verify", "verify [OPTION ...] [PATH ...]", _VERIFY, _EXIT_CODES)
-    _add_paths(parser, "files and folders whose findings to run (default: the current folder)")
+    from trainlint.experiment_arguments import EXIT_CODES, add_experiments, add_failing
+
+    parser = _parser("verify", "verify [OPTION ...] [PATH ...]", _VERIFY, EXIT_CODES)
+    _add_paths(
+        parser,
+        "files and folders whose findings to run, or one place, train.py:31 (default: the current folder)",
+    )
     _add_selection(parser)
-    experiment = parser.add_argument_group("experiments")
-    experiment.add_argument(
-        "--device", type=device, default="auto", metavar="DEVICE", help="auto, cpu or cuda[:N]"
-    )
-    experiment.add_argument(
-        "--seeds", type=count, metavar="N", help="seeds per arm (default: what the rule wants)"
-    )
-    experiment.add_argument(
-        "--timeout", type=seconds, default=20.0, metavar="SECONDS", help="time for one run"
-    )
-    experiment.add_argument(
-        "--python", metavar="PROGRAM", help="the Python that has PyTorch and the code's packages"
-    )
-    experiment.add_argument("--rule", action=Names, metavar="NAME", help="run findings of these rules only")
-    experiment.add_argument("--show", action="store_true", help="print the programs that ran")
-    experiment.add_argument(
-        "--unsafe-no-sandbox", action="store_true", help="run where nothing holds the code back"
-    )
-    _add_leniency(parser.add_argument_group("exit code"))
-    _add_output(parser, ("text", "json"))
+    add_experiments(parser)
+    leniency = parser.add_argument_group("exit code")
+    add_failing(leniency)
+    _add_leniency(leniency)
+    _add_output(parser, ("text", "json", "json-lines"))
     _add_files(parser)
     _add_running(parser)
     return parser
@@ -205,7 +197,7 @@ def _add_paths(parser: argparse.ArgumentParser, help_text: str) -> None:
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=help_text)
 
 
-def _add_selection(parser: argparse.ArgumentParser) -> None:
+def _add_selection(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group(
         "which rules run",
         "RULES are names, families, levels (error, warning, advice) or ALL, with commas between them",
@@ -214,14 +206,12 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--extend-select", action=Names, metavar="RULES", help="these too")
     group.add_argument("--ignore", "--extend-ignore", action=Names, metavar="RULES", help="not these")
     group.add_argument(
-        "--fail-on", choices=LEVELS, metavar="LEVEL", help=f"{_one_of(LEVELS)}: exit with 1 from there on"
-    )
-    group.add_argument(
         "--rules", action="append", type=Path, default=[], metavar="FOLDER", help="rules of your own"
     )
     group.add_argument(
         "--trust-rules", action="store_true", help="run the rules that a repository's configuration names"
     )
+    return group
 
 
 def _add_adoption(parser: argparse.ArgumentParser) -> None:

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from trainlint.arguments import parse_arguments
 from trainlint.book import LISTED, BookError, open_book
 from trainlint.config import ConfigError, suggest
-from trainlint.desk import FAILED, Answer, UsageError
+from trainlint.desk import FAILED, INTERRUPTED, Answer, UsageError
 from trainlint.terminal import accept_any_character, columns, wants_color, write
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-INTERRUPTED = 130  # what shells expect after Ctrl-C
 SHOW_TRACEBACK = "TRAINLINT_TRACEBACK"
 
 
@@ -80,7 +79,7 @@ def _check(arguments: Namespace) -> Answer:
 def _verify(arguments: Namespace) -> Answer:
     from trainlint.verifying import verify
 
-    return verify(arguments)
+    return verify(arguments, lambda text: write(text, sys.stdout))
 
 
 def _rules(arguments: Namespace) -> Answer:

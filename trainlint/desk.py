@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.book import Book, open_book
 from trainlint.config import Config, build_config
-from trainlint.diagnostic import Failure, Report
+from trainlint.diagnostic import LEVELS, Failure, Report
 from trainlint.records import dataclass
 from trainlint.settings import COMMAND_LINE, Overrides, Settings, inline_table, merged
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CLEAN, FOUND, FAILED = 0, 1, 2  # the exit codes
+INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 STDIN = Path("-")
 
@@ -99,7 +100,7 @@ def _settings(arguments: Namespace) -> Settings:
         select=arguments.select,
         extend_select=(*(arguments.extend_select or ()), *(getattr(arguments, "rule", None) or ())),
         ignore=arguments.ignore or (),
-        fail_on=arguments.fail_on,
+        fail_on=arguments.fail_on if arguments.fail_on in LEVELS else None,
         exclude=arguments.exclude,
         extend_exclude=arguments.extend_exclude or (),
         force_exclude=arguments.force_exclude,

@@ -113,3 +113,4 @@ class Report:
     stale: int = 0  # entries of the baseline that this run could have found again and did not
     paths: tuple[str, ...] = ()  # the files that were looked at
     rules: tuple[str, ...] = ()  # the names of the rules that were asked
+    unconfirmed: int = 0  # what was run and not confirmed, or not run, where only the confirmed is asked for

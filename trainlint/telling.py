@@ -21,30 +21,40 @@ if TYPE_CHECKING:
 
     from trainlint.baseline import Baseline
     from trainlint.page import Page
+    from trainlint.report import View
     from trainlint.source import Source
 
 
 def tell(desk: Desk, report: Report, arguments: Namespace, notes: tuple[str, ...] = ()) -> Answer:
     """A report in the format that was asked for, with hints and the exit code."""
-    allowed = [failure for failure in report.failures if not counts(failure, arguments)]
-    report = replace(report, failures=tuple(f for f in report.failures if counts(f, arguments)))
-    code = _exit_code(desk, report, arguments)
-    said = () if arguments.quiet else (*notes, *_hints(desk, report))
-    said = (*(f"warning: {line_of(failure)}" for failure in allowed), *said)
+    report, allowed = without_allowed(report, arguments)
+    code = exit_code(report, arguments, lambda diagnostic: reaches(desk, diagnostic))
+    said = (*allowed, *remarks(desk, report, arguments, notes))
     if getattr(arguments, "statistics", False):
         return Answer(_statistics(desk, report, arguments), (*map(line_of, report.failures), *said), code)
-    return Answer(_render(desk, _few(desk, report), arguments, code), said, code)
+    return Answer(render_all(desk, _few(desk, report), arguments, code), said, code)
+
+
+def without_allowed(report: Report, arguments: Namespace) -> tuple[Report, tuple[str, ...]]:
+    """The report less the failures that let a run pass, and a warning for each of these."""
+    allowed = tuple(failure for failure in report.failures if not counts(failure, arguments))
+    left = tuple(failure for failure in report.failures if counts(failure, arguments))
+    return replace(report, failures=left), tuple(f"warning: {line_of(failure)}" for failure in allowed)
+
+
+def remarks(desk: Desk, report: Report, arguments: Namespace, notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Notes and hints for the person who wants to hear them."""
+    return () if arguments.quiet else (*notes, *_hints(desk, report))
 
 
 def _few(desk: Desk, report: Report) -> Report:
-    """The report with a handful of advice per file; what was executed is all told."""
-    if any(diagnostic.verdict is not None for diagnostic in report.diagnostics):
-        return report
+    """The report with a handful of advice per file."""
     gains = {page.name: page.rule.gain for page in desk.book.pages}
     return handful(report, lambda path: desk.settings.config_for(desk.cwd / path).max_advice, gains)
 
 
-def _render(desk: Desk, report: Report, arguments: Namespace, code: int) -> str:
+def render_all(desk: Desk, report: Report, arguments: Namespace, code: int) -> str:
+    """A whole report in the format that was asked for."""
     from trainlint.report import render
 
     return render(
@@ -52,12 +62,23 @@ def _render(desk: Desk, report: Report, arguments: Namespace, code: int) -> str:
         report,
         text_of=texts(desk),
         pages=_pages(desk, report),
-        color=arguments.output_file is None and wants_color(arguments.color, sys.stdout, os.environ),
+        color=_colored(arguments),
         quiet=arguments.quiet,
         fail_on=desk.config.fail_on,
         exit_code=code,
         width=columns(100),
     )
+
+
+def view_of(desk: Desk, arguments: Namespace) -> View:
+    """How a report is looked at that is told as it comes."""
+    from trainlint.report import View
+
+    return View(texts(desk), color=_colored(arguments), quiet=arguments.quiet, width=columns(100))
+
+
+def _colored(arguments: Namespace) -> bool:
+    return arguments.output_file is None and wants_color(arguments.color, sys.stdout, os.environ)
 
 
 def baseline_of(desk: Desk) -> Baseline | None:
@@ -84,17 +105,15 @@ def counts(failure: Failure, arguments: Namespace) -> bool:
     return failure.kind != "syntax" or not arguments.allow_unparsable
 
 
-def _exit_code(desk: Desk, report: Report, arguments: Namespace) -> int:
+def exit_code(report: Report, arguments: Namespace, fails: Callable[[Diagnostic], bool]) -> int:
+    """What a report comes to."""
     if report.failures:
         return FAILED
-    failing = any(_fails(diagnostic, desk) for diagnostic in report.diagnostics)
-    return FOUND if failing and not arguments.exit_zero else CLEAN
+    return FOUND if any(map(fails, report.diagnostics)) and not arguments.exit_zero else CLEAN
 
 
-def _fails(diagnostic: Diagnostic, desk: Desk) -> bool:
-    """Whether a finding reaches the failing level of its own file's configuration, and was not refuted."""
-    if diagnostic.verdict is not None and diagnostic.verdict.state == "refuted":
-        return False
+def reaches(desk: Desk, diagnostic: Diagnostic) -> bool:
+    """Whether a finding is as grave as the failing level of its own file's configuration, whatever its verdict."""
     config = desk.settings.config_for(desk.cwd / diagnostic.where.path)
     return LEVELS.index(diagnostic.level) <= LEVELS.index(config.fail_on)
 

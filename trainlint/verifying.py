@@ -3,41 +3,56 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainlint.book import Book
 from trainlint.checking import lint_all
 from trainlint.config import ConfigError, suggest
-from trainlint.desk import Answer, Desk, UsageError, open_desk
+from trainlint.desk import INTERRUPTED, Answer, Desk, UsageError, open_desk
+from trainlint.experiment_arguments import CONFIRMED
 from trainlint.lint import around
-from trainlint.telling import tell, texts, without_known
+from trainlint.spots import Spot, chosen, read_spots
+from trainlint.streaming import Stream
+from trainlint.telling import exit_code, reaches, remarks, texts, without_allowed, without_known
 from trainlint.terminal import draw_progress
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Generator
+    from pathlib import Path
 
-    from trainlint.diagnostic import Diagnostic
+    from trainlint.diagnostic import Diagnostic, Report
     from trainlint.source import Source
 
 
-def verify(arguments: Namespace) -> Answer:
-    """Run the code of every finding, as written and with its control."""
+def verify(arguments: Namespace, say: Callable[[str], None]) -> Answer:
+    """Run the code of every finding, as written and with its control; what can be told at once, `say` is told."""
+    paths, spots = read_spots(arguments.paths)
+    arguments.paths = [*paths, *(spot.path for spot in spots)]
     desk = open_desk(arguments)
+    for spot in spots:
+        if not (desk.cwd / spot.path).is_file():
+            raise UsageError(f"{spot.text}: there is no file {spot.path}")
     wanted = _names(arguments.rule or (), desk.book)
-    report = without_known(desk, lint_all(desk, arguments))
+    report, allowed = without_allowed(without_known(desk, lint_all(desk, arguments)), arguments)
     asked = tuple(said for said in report.diagnostics if not wanted or said.name in wanted)
-    verified = _run(desk, asked, arguments)
-    notes = tuple(_protections(verified))
-    answer = tell(desk, replace(report, diagnostics=verified), arguments, notes)
-    if not arguments.show:
-        return answer
-    programs = tuple(_programs(verified, _source_of(desk)))
+    asked = _chosen(desk, replace(report, diagnostics=asked), paths, spots) if spots else asked
+    stream = Stream(desk, arguments, say)
+    verified, interrupted = _run(desk, asked, arguments, stream)
+    report = replace(report, diagnostics=verified)
+    code = INTERRUPTED if interrupted else exit_code(report, arguments, _failing(desk, arguments))
+    output = stream.finish(_shown(report, arguments), code)
+    notes = (*allowed, *remarks(desk, report, arguments, tuple(_protections(verified))))
+    if interrupted:
+        notes += (
+            f"trainlint: interrupted: {len(asked) - len(verified)} of {len(asked)} findings were not run",
+        )
+    programs = tuple(_programs(verified, _source_of(desk))) if arguments.show else ()
     if arguments.output_format != "text":
-        return replace(answer, notes=(*answer.notes, *programs))
-    return replace(answer, output=str(answer.output) + "".join(f"{program}\n" for program in programs))
+        return Answer(output, (*notes, *programs), code)
+    return Answer(output + "".join(f"{program}\n" for program in programs), notes, code)
 
 
 def _names(names: tuple[str, ...], book: Book) -> frozenset[str]:
@@ -47,30 +62,84 @@ def _names(names: tuple[str, ...], book: Book) -> frozenset[str]:
     return frozenset(current for name in names if (current := book.current(name)))
 
 
-def _run(desk: Desk, diagnostics: tuple[Diagnostic, ...], arguments: Namespace) -> tuple[Diagnostic, ...]:
-    from trainlint.verify import VerifyError, verify
+def _chosen(
+    desk: Desk, report: Report, paths: tuple[Path, ...], spots: tuple[Spot, ...]
+) -> tuple[Diagnostic, ...]:
+    """The findings that were asked for by place; a place without one is an error, unless its file has another."""
+    asked, missed = chosen(report.diagnostics, paths, spots, _source_of(desk), desk.cwd)
+    if missed and not report.failures:
+        raise UsageError(missed[0])
+    return asked
+
+
+def _run(
+    desk: Desk, asked: tuple[Diagnostic, ...], arguments: Namespace, stream: Stream
+) -> tuple[tuple[Diagnostic, ...], bool]:
+    """The findings with their verdicts, as far as it got, and whether somebody interrupted it."""
+    from trainlint.verify import VerifyError
 
     draw = None if arguments.quiet else draw_progress(sys.stderr, "experiments")
     verified: list[Diagnostic] = []
+    running = _experiments(desk, asked, arguments, draw)
     try:
-        for diagnostic in verify(
-            diagnostics,
-            _source_of(desk),
-            desk.book,
-            device=arguments.device,
-            seeds=arguments.seeds,
-            timeout=arguments.timeout,
-            python=arguments.python,
-            unsafe=arguments.unsafe_no_sandbox,
-            jobs=arguments.jobs,
-            around=around([desk.cwd / path for path in desk.paths], desk.cwd),
-        ):
+        for diagnostic in running:
             verified.append(diagnostic)
             if draw is not None:
-                draw(len(verified), len(diagnostics))
+                draw(1, 1)  # wipes the line before something else is written there
+            if _is_shown(diagnostic, arguments):
+                stream.tell(diagnostic)
+    except KeyboardInterrupt:
+        return tuple(verified), True
     except VerifyError as error:
         raise UsageError(str(error)) from None
-    return tuple(verified)
+    finally:
+        running.close()
+    return tuple(verified), False
+
+
+def _experiments(
+    desk: Desk,
+    asked: tuple[Diagnostic, ...],
+    arguments: Namespace,
+    draw: Callable[[int, int], None] | None,
+) -> Generator[Diagnostic, None, None]:
+    from trainlint.verify import verify
+
+    yield from verify(
+        asked,
+        _source_of(desk),
+        desk.book,
+        device=arguments.device,
+        seeds=arguments.seeds,
+        timeout=arguments.timeout,
+        python=arguments.python,
+        unsafe=arguments.unsafe_no_sandbox,
+        jobs=arguments.jobs,
+        around=around([desk.cwd / path for path in desk.paths], desk.cwd),
+        progress=draw,
+    )
+
+
+def _is_shown(diagnostic: Diagnostic, arguments: Namespace) -> bool:
+    confirmed = diagnostic.verdict is not None and diagnostic.verdict.state == "confirmed"
+    return confirmed or not arguments.only_confirmed
+
+
+def _shown(report: Report, arguments: Namespace) -> Report:
+    """The report less what is not asked for, which is counted."""
+    shown = tuple(said for said in report.diagnostics if _is_shown(said, arguments))
+    return replace(report, diagnostics=shown, unconfirmed=len(report.diagnostics) - len(shown))
+
+
+def _failing(desk: Desk, arguments: Namespace) -> Callable[[Diagnostic], bool]:
+    """Whether a finding fails the run: what was refuted never does."""
+
+    def fails(diagnostic: Diagnostic) -> bool:
+        state = diagnostic.verdict.state if diagnostic.verdict is not None else ""
+        proven = state == "confirmed" if arguments.fail_on == CONFIRMED else state != "refuted"
+        return proven and reaches(desk, diagnostic)
+
+    return fails
 
 
 def _source_of(desk: Desk) -> Callable[[str], Source]:

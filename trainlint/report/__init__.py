@@ -13,14 +13,16 @@ from trainlint.report.view import View, no_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import ModuleType
 
-    from trainlint.diagnostic import Level, Report
+    from trainlint.diagnostic import Diagnostic, Level, Report
     from trainlint.page import Page
     from trainlint.report.view import TextOf
 
-__all__ = ["FORMATS", "render"]
+__all__ = ["FORMATS", "STREAMED", "View", "end", "piece", "render"]
 
 FORMATS = ("text", "json", "json-lines", "sarif", "github", "gitlab", "junit")
+STREAMED = ("text", "json-lines")
 
 
 def render(
@@ -40,8 +42,24 @@ def render(
     `text_of` gives the source of a path in the report, or None. `pages` are the rules that were selected.
     `fail_on` tells failed from passed in formats that know only these. `width` is the room for an excerpt.
     """
-    if format not in FORMATS:
-        raise ValueError(f"unknown format {format!r}: one of {', '.join(FORMATS)}")
     view = View(text_of, tuple(pages), color, quiet, fail_on, exit_code, width)
-    rendered: str = import_module(f"{__name__}.{format.replace('-', '_')}").render(report, view)
+    rendered: str = _format(format).render(report, view)
     return rendered
+
+
+def piece(format: str, diagnostic: Diagnostic, view: View, first: bool) -> str:  # noqa: A002
+    """One finding of a report that is told as it comes, in one of `STREAMED`; `first` if nothing was told yet."""
+    rendered: str = _format(format).piece(diagnostic, view, first)
+    return rendered
+
+
+def end(format: str, report: Report, view: View, first: bool) -> str:  # noqa: A002
+    """What follows the last finding of such a report."""
+    rendered: str = _format(format).end(report, view, first)
+    return rendered
+
+
+def _format(name: str) -> ModuleType:
+    if name not in FORMATS:
+        raise ValueError(f"unknown format {name!r}: one of {', '.join(FORMATS)}")
+    return import_module(f"{__name__}.{name.replace('-', '_')}")

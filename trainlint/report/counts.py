@@ -26,6 +26,7 @@ class Counts:
     suppressed: int
     baselined: int
     withheld: int
+    unconfirmed: int
     stale: int
     levels: Mapping[str, int] = field(default_factory=dict)
     states: Mapping[str, int] = field(default_factory=dict)
@@ -43,11 +44,12 @@ class Counts:
 
     @property
     def hidden(self) -> str:
-        """What comments, the baseline and `max-advice` kept out of the report, in words."""
+        """What comments, the baseline, `max-advice` and `--only-confirmed` kept out of the report, in words."""
         counted = (
             (self.suppressed, "suppressed by comments"),
             (self.baselined, "known to the baseline"),
             (self.withheld, "more advice (see `max-advice`)"),
+            (self.unconfirmed, "not confirmed"),
         )
         return ", ".join(f"{number} {how}" for number, how in counted if number)
 
@@ -66,6 +68,7 @@ def count(report: Report) -> Counts:
         suppressed=report.suppressed,
         baselined=report.baselined,
         withheld=report.withheld,
+        unconfirmed=report.unconfirmed,
         stale=report.stale,
         levels=Counter(diagnostic.level for diagnostic in found),
         states=Counter(diagnostic.verdict.state for diagnostic in found if diagnostic.verdict),

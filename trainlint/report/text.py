@@ -40,12 +40,25 @@ _INDENT = "  "
 
 def render(report: Report, view: View) -> str:
     """Findings in their order, failures after them, a summary at the end."""
-    findings = [_finding(diagnostic, view) for diagnostic in report.diagnostics]
+    findings = [piece(said, view, first=not number) for number, said in enumerate(report.diagnostics)]
+    return "".join((*findings, end(report, view, first=not findings)))
+
+
+def piece(diagnostic: Diagnostic, view: View, first: bool) -> str:
+    """One finding; `first` where nothing was told before it."""
+    return _block(_finding(diagnostic, view), view, first)
+
+
+def end(report: Report, view: View, first: bool) -> str:
+    """What follows the findings."""
     failures = [_failure(failure, view) for failure in report.failures]
-    if view.quiet:
-        return "".join(f"{line}\n" for line in (*(first for first, *_ in findings), *failures))
-    blocks = filter(None, (*findings, failures, list(_summary(count(report), view))))
-    return "\n".join("\n".join(block) + "\n" for block in blocks)
+    summary = [] if view.quiet else list(_summary(count(report), view))
+    blocks = [block for block in (failures, summary) if block]
+    return "".join(_block(block, view, first and not number) for number, block in enumerate(blocks))
+
+
+def _block(lines: list[str], view: View, first: bool) -> str:
+    return ("" if first or view.quiet else "\n") + "".join(f"{line}\n" for line in lines)
 
 
 def _finding(diagnostic: Diagnostic, view: View) -> list[str]:

@@ -59,6 +59,7 @@ def summary_value(report: Report) -> Value:
         "suppressed": counts.suppressed,
         "baselined": counts.baselined,
         "withheld": counts.withheld,
+        "unconfirmed": counts.unconfirmed,
     }
 
 

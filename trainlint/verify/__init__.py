@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "VerifyError", "verify"]
 
+GLANCE = 0.2  # seconds between two looks at how far the experiments are
+
 
 def verify(
     diagnostics: Iterable[Diagnostic],
@@ -42,9 +44,11 @@ def verify(
     unsafe: bool = False,
     jobs: int | None = None,
     around: Sequence[Path] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Diagnostic]:
     """The diagnostics in order, each with its verdict as soon as it is there.
 
+    `progress` is told how many of how many experiments are done, several times a second.
     `source_of` gives the source of a diagnostic's path; the project of a file without a repository is the folder of
     `around` that holds it. A diagnostic whose rule has no experiment passes
     through as it is. Raises VerifyError, one line for the user, before the first one where nothing can run.
@@ -64,6 +68,9 @@ def verify(
                 for diagnostic in waiting
             ]
             for task in tasks:
+                while wait([task], GLANCE).not_done:
+                    if progress is not None:
+                        progress(sum(task.done() for task in tasks), len(tasks))
                 yield task.result()
         finally:
             pool.shutdown(

@@ -1,0 +1,243 @@
+"""`trainlint verify` as a person uses it: one place, what is shown, what fails, what an interrupt leaves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainlint.cli import main
+from trainlint.diagnostic import Verdict
+
+# lines 7 no-lr-scheduler, 12 missing-zero-grad, 13 loss-retains-graph
+TRAINING = """\
+import torch
+from torch import nn
+
+
+def train(model, loader, epochs=20):
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(epochs):
+        total = 0
+        for x, y in loader:
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+            total += (
+                loss
+            )
+        print(total)
+"""
+NAMES = ["no-lr-scheduler", "missing-zero-grad", "loss-retains-graph"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An own working directory, and no settings of whoever runs the tests."""
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    (project / "train.py").write_text(TRAINING, encoding="utf-8")
+    return project
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]):
+    """Run a command line: exit code, output, notes."""
+
+    def call(*argv: str) -> tuple[int, str, str]:
+        code = main(argv)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err + said.out
+        return code, said.out, said.err
+
+    return call
+
+
+STATES = {
+    "missing-zero-grad": "confirmed",
+    "loss-retains-graph": "refuted",
+    "no-lr-scheduler": "inconclusive",
+}
+REASONS = {"confirmed": "symptom", "refuted": "no-symptom", "inconclusive": "blind"}
+
+
+def verdict_of(state: Any) -> Verdict:
+    return Verdict(state, REASONS[state], f"it is {state}")
+
+
+@pytest.fixture
+def verdicts(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What each rule's findings come to without any experiment; a test may change it. `stop`: an interrupt before it."""
+    states = dict(STATES)
+
+    def fake(diagnostics, source_of, book, **asked):
+        for said in diagnostics:
+            state = states[said.name]
+            if state == "stop":
+                raise KeyboardInterrupt
+            yield replace(said, verdict=verdict_of(state))
+
+    monkeypatch.setattr("trainlint.verify.verify", fake)
+    return states
+
+
+def names(out: str) -> list[str]:
+    return [finding["name"] for finding in json.loads(out)["findings"]]
+
+
+# One place
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("train.py:13", ["missing-zero-grad"]),  # its own line
+        ("train.py:13:13", ["missing-zero-grad"]),  # as the text output writes it
+        ("train.py:13:13:", ["missing-zero-grad"]),
+        ("train.py:15", ["loss-retains-graph"]),  # within the flagged statement
+        ("./train.py:7", ["no-lr-scheduler"]),
+    ],
+)
+def test_a_place_means_the_findings_there(place: str, found: list[str], run, verdicts) -> None:
+    assert names(run("verify", "--output-format", "json", place)[1]) == found
+
+
+def test_places_and_folders_go_together(folder: Path, run, verdicts) -> None:
+    (folder / "more").mkdir()
+    (folder / "more" / "other.py").write_text(TRAINING)
+    out = run("verify", "--output-format", "json", "more", "train.py:13", "train.py:7")[1]
+    found = [(f["path"], f["name"]) for f in json.loads(out)["findings"]]
+    assert found == [
+        *(("more/other.py", name) for name in NAMES),
+        ("train.py", "no-lr-scheduler"),
+        ("train.py", "missing-zero-grad"),
+    ]
+
+
+def test_a_place_in_a_notebook_counts_the_lines_of_its_cell(folder: Path, run, verdicts) -> None:
+    imports, rest = TRAINING.split("\n\n\n")
+    cells = [("markdown", "# hello"), ("code", imports), ("code", rest)]
+    content = {
+        "cells": [{"cell_type": kind, "source": text, "metadata": {}} for kind, text in cells],
+        "metadata": {"language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (folder / "nb.ipynb").write_text(json.dumps(content))
+    assert names(run("verify", "--output-format", "json", "nb.ipynb:cell 3:9")[1]) == ["missing-zero-grad"]
+    assert names(run("verify", "--output-format", "json", "nb.ipynb:cell 3:11:13")[1]) == [
+        "loss-retains-graph"
+    ]
+    assert run("verify", "nb.ipynb:cell 2:1") == (
+        2,
+        "",
+        "trainlint: nb.ipynb:cell 2:1: nothing is found in this cell\n",
+    )
+
+
+def test_a_place_without_a_finding_names_the_nearest(run, verdicts) -> None:
+    assert run("verify", "train.py:11") == (
+        2,
+        "",
+        "trainlint: train.py:11: nothing is found there; the nearest is missing-zero-grad in line 13\n",
+    )
+
+
+def test_a_place_in_a_file_that_is_not_there_says_so(run, verdicts) -> None:
+    assert run("verify", "no.py:3") == (2, "", "trainlint: no.py:3: there is no file no.py\n")
+
+
+def test_a_file_whose_name_looks_like_a_place_is_a_file(folder: Path, run, verdicts) -> None:
+    (folder / "odd.py:3").mkdir()
+    (folder / "odd.py:3" / "train.py").write_text(TRAINING)
+    assert names(run("verify", "--output-format", "json", "odd.py:3")[1]) == NAMES
+
+
+# What is shown
+
+
+def test_only_what_is_confirmed_is_shown_and_the_rest_counted(run, verdicts) -> None:
+    code, out, _ = run("verify", "--only-confirmed")
+    assert code == 1
+    assert "missing-zero-grad" in out
+    assert "loss-retains-graph" not in out and "no-lr-scheduler" not in out
+    assert "Not shown: 2 not confirmed." in out
+    report = json.loads(run("verify", "--only-confirmed", "--output-format", "json")[1])
+    assert [f["name"] for f in report["findings"]] == ["missing-zero-grad"]
+    assert report["summary"]["unconfirmed"] == 2
+
+
+def test_findings_are_told_as_they_come(run, verdicts, capsys, monkeypatch) -> None:
+    """Whoever watches sees the first verdict before the second experiment is over."""
+    told: list[str] = []
+
+    def fake(diagnostics, source_of, book, **asked):
+        for said in diagnostics:
+            told.append(capsys.readouterr().out)
+            yield replace(said, verdict=Verdict("confirmed", "symptom", "it shows"))
+
+    monkeypatch.setattr("trainlint.verify.verify", fake)
+    for form in ("text", "json-lines"):
+        told.clear()
+        main(["verify", "--output-format", form])
+        assert told[0] == "" and "no-lr-scheduler" in told[1] and "missing-zero-grad" in told[2]
+        capsys.readouterr()
+
+
+@pytest.mark.parametrize("form", ["text", "json", "json-lines"])
+def test_streamed_reports_are_those_of_a_file(form: str, folder: Path, run, verdicts) -> None:
+    _, out, _ = run("verify", "--output-format", form)
+    run("verify", "--output-format", form, "-o", "report")
+    assert out == (folder / "report").read_text()
+    if form == "json-lines":
+        kinds = [json.loads(line)["type"] for line in out.splitlines()]
+        assert kinds == ["finding", "finding", "finding", "summary"]
+
+
+# What fails
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "states", "code"),
+    [
+        (None, {}, 1),
+        (None, {"missing-zero-grad": "refuted"}, 0),  # what is left is advice
+        (None, {"missing-zero-grad": "inconclusive"}, 1),
+        ("unrefuted", {"missing-zero-grad": "inconclusive"}, 1),
+        ("unrefuted", {"missing-zero-grad": "refuted"}, 0),
+        ("confirmed", {}, 1),
+        ("confirmed", {"missing-zero-grad": "inconclusive"}, 0),
+        ("confirmed", {"missing-zero-grad": "inconclusive", "no-lr-scheduler": "confirmed"}, 0),
+        ("advice", {"missing-zero-grad": "refuted"}, 1),
+        ("error", {"missing-zero-grad": "refuted", "loss-retains-graph": "confirmed"}, 0),
+    ],
+)
+def test_what_fails_is_what_was_not_refuted_or_as_asked(fail_on, states, code, run, verdicts) -> None:
+    verdicts.update(states)
+    asked = [] if fail_on is None else ["--fail-on", fail_on]
+    assert run("verify", *asked)[0] == code
+    assert run("verify", *asked, "--only-confirmed")[0] == code  # what is shown changes nothing
+
+
+def test_check_knows_levels_only(run) -> None:
+    code, _, err = run("check", "--fail-on", "confirmed")
+    assert code == 2 and "argument --fail-on: invalid choice" in err
+
+
+# An interrupt
+
+
+@pytest.mark.parametrize("form", ["text", "json", "json-lines"])
+def test_an_interrupt_leaves_a_report_of_what_was_done(form: str, run, verdicts) -> None:
+    verdicts["loss-retains-graph"] = "stop"
+    code, out, err = run("verify", "--output-format", form)
+    assert code == 130
+    assert "it is confirmed" in out and "loss-retains-graph" not in out
+    assert err.splitlines()[-1] == "trainlint: interrupted: 1 of 3 findings were not run"
