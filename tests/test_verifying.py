@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from trainlint.book import open_book
 from trainlint.cli import main
+from trainlint.config import Config
 from trainlint.diagnostic import Verdict
+from trainlint.lint import lint
+from trainlint.source import read_source
+from trainlint.verify import verify
+from trainlint.verify.interpreter import has_torch
+
+ROOT = Path(__file__).parent.parent
+BOOK = open_book()
+needs_torch = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
 
 # lines 7 no-lr-scheduler, 12 missing-zero-grad, 13 loss-retains-graph
 TRAINING = """\
@@ -241,3 +257,111 @@ def test_an_interrupt_leaves_a_report_of_what_was_done(form: str, run, verdicts)
     assert code == 130
     assert "it is confirmed" in out and "loss-retains-graph" not in out
     assert err.splitlines()[-1] == "trainlint: interrupted: 1 of 3 findings were not run"
+
+
+# A budget
+
+
+LOADER = "\nloader = [(torch.randn(4, 8), torch.randint(0, 3, (4,))) for _ in range(9)]\n"
+FAST = TRAINING + LOADER + "train(nn.Linear(8, 3), loader)\n"
+ENDLESS = FAST.replace(
+    "        print(total)\n", "        print(total)\n    while True:\n        epochs += 1\n"
+)
+
+
+@needs_torch
+def test_what_the_budget_does_not_reach_is_undecided_and_says_so(folder: Path, run) -> None:
+    (folder / "train.py").write_text(ENDLESS)
+    began = time.monotonic()
+    code, out, _ = run("verify", "--budget", "12", "--timeout", "100", "--output-format", "json", "-j", "1")
+    assert time.monotonic() - began < 60
+    assert code == 1
+    verdicts = [finding["verdict"] for finding in json.loads(out)["findings"]]
+    assert {(verdict["state"], verdict["reason"]) for verdict in verdicts} == {
+        ("inconclusive", "out-of-budget")
+    }
+
+
+@pytest.mark.parametrize("budget", [None, 100.0])
+def test_errors_come_first_where_time_is_short(budget: float | None, folder: Path, monkeypatch) -> None:
+    ran: list[str] = []
+
+    def fake(diagnostic, *rest):
+        ran.append(diagnostic.name)
+        return verdict_of("confirmed")
+
+    monkeypatch.setattr("trainlint.verify.experiment", fake)
+    report = lint([folder], Config(root=folder), BOOK, cwd=folder)
+    told = verify(
+        report.diagnostics,
+        lambda path: read_source(folder / path, path),
+        BOOK,
+        unsafe=True,
+        jobs=1,
+        budget=budget,
+    )
+    assert [said.name for said in told] == NAMES
+    assert ran == (NAMES if budget is None else [NAMES[1], NAMES[2], NAMES[0]])
+
+
+# The end of a process
+
+
+def left_behind(scratch: Path) -> list[str]:
+    """Folders in the place for temporary ones, and processes that were told of it."""
+    found = [str(path) for path in scratch.iterdir()]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if f"HOME={scratch}".encode() in environment:
+            found.append((process / "cmdline").read_bytes().decode())
+    return found
+
+
+@pytest.fixture
+def endless(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A verification that has told one verdict and will not end by itself, and its place for temporary files."""
+    scratch = folder.parent / "scratch"
+    scratch.mkdir()
+    (folder / "a.py").write_text(FAST)
+    (folder / "b.py").write_text(ENDLESS)
+    command = [
+        sys.executable,
+        "-m",
+        "trainlint",
+        "verify",
+        "--timeout",
+        "300",
+        "--output-format",
+        "json-lines",
+    ]
+    command += ["--rule", "missing-zero-grad", "-j", "1", "a.py", "b.py"]
+    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder
+    ) as process:
+        yield process, scratch
+        process.kill()
+
+
+@needs_torch
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes through /proc")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_end_from_outside_leaves_nothing_behind(end: signal.Signals, endless) -> None:
+    process, scratch = endless
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    assert first["path"] == "a.py" and first["verdict"]["state"] == "confirmed"
+    assert left_behind(scratch)  # it is still at work
+    process.send_signal(end)
+    rest, errors = process.communicate(timeout=60)
+    if end == signal.SIGINT:
+        assert process.returncode == 130
+        assert json.loads(rest)["type"] == "summary"
+        assert errors.splitlines()[-1] == "trainlint: interrupted: 1 of 2 findings were not run"
+    deadline = time.monotonic() + 20
+    while left_behind(scratch) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left_behind(scratch) == []

@@ -32,6 +32,12 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--timeout", type=seconds, default=20.0, metavar="SECONDS", help="time for one run")
     group.add_argument(
+        "--budget",
+        type=seconds,
+        metavar="SECONDS",
+        help="time for all of them: errors first, then what is cheap",
+    )
+    group.add_argument(
         "--python", metavar="PROGRAM", help="the Python that has PyTorch and the code's packages"
     )
     group.add_argument("--rule", action=Names, metavar="NAME", help="run findings of these rules only")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 def verify(arguments: Namespace, say: Callable[[str], None]) -> Answer:
     """Run the code of every finding, as written and with its control; what can be told at once, `say` is told."""
+    began = time.monotonic()
     paths, spots = read_spots(arguments.paths)
     arguments.paths = [*paths, *(spot.path for spot in spots)]
     desk = open_desk(arguments)
@@ -39,6 +41,8 @@ def verify(arguments: Namespace, say: Callable[[str], None]) -> Answer:
     report, allowed = without_allowed(without_known(desk, lint_all(desk, arguments)), arguments)
     asked = tuple(said for said in report.diagnostics if not wanted or said.name in wanted)
     asked = _chosen(desk, replace(report, diagnostics=asked), paths, spots) if spots else asked
+    if arguments.budget is not None:
+        arguments.budget = max(0.0, arguments.budget - (time.monotonic() - began))
     stream = Stream(desk, arguments, say)
     verified, interrupted = _run(desk, asked, arguments, stream)
     report = replace(report, diagnostics=verified)
@@ -117,6 +121,7 @@ def _experiments(
         jobs=arguments.jobs,
         around=around([desk.cwd / path for path in desk.paths], desk.cwd),
         progress=draw,
+        budget=arguments.budget,
     )
 
 

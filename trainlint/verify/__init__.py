@@ -9,13 +9,15 @@ Nothing here imports torch: programs run in a sandboxed child, in the interprete
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from trainlint.diagnostic import Diagnostic
+from trainlint.diagnostic import LEVELS, Diagnostic
+from trainlint.rule import Needs
 from trainlint.verify.experiment import Plan, experiment
 from trainlint.verify.interpreter import VerifyError, find_python
 from trainlint.verify.judge import inconclusive
@@ -45,9 +47,11 @@ def verify(
     jobs: int | None = None,
     around: Sequence[Path] = (),
     progress: Callable[[int, int], None] | None = None,
+    budget: float | None = None,
 ) -> Iterator[Diagnostic]:
     """The diagnostics in order, each with its verdict as soon as it is there.
 
+    What `budget` seconds do not suffice for is inconclusive; errors are run first then, and of equals what is cheap.
     `progress` is told how many of how many experiments are done, several times a second.
     `source_of` gives the source of a diagnostic's path; the project of a file without a repository is the folder of
     `around` that holds it. A diagnostic whose rule has no experiment passes
@@ -58,24 +62,38 @@ def verify(
     if not tried:
         yield from waiting
         return
+    until = time.monotonic() + budget if budget is not None else float("inf")
     interpreter = find_python(python)
     with Sandbox(interpreter, unsafe=unsafe) as sandbox:
         plan = Plan(choose_device(device, sandbox), seeds, timeout)
         pool = ThreadPoolExecutor(jobs or _jobs())
         try:
-            tasks = [
-                pool.submit(_verified, diagnostic, source_of, book, plan, sandbox, around)
-                for diagnostic in waiting
-            ]
-            for task in tasks:
-                while wait([task], GLANCE).not_done:
+            tasks = {
+                number: pool.submit(_verified, waiting[number], source_of, book, plan, sandbox, around, until)
+                for number in _order(waiting, book, budget is not None)
+            }
+            for number in range(len(waiting)):
+                while wait([tasks[number]], GLANCE).not_done:
                     if progress is not None:
-                        progress(sum(task.done() for task in tasks), len(tasks))
-                yield task.result()
+                        progress(sum(task.done() for task in tasks.values()), len(tasks))
+                yield tasks[number].result()
         finally:
             pool.shutdown(
                 wait=False, cancel_futures=True
             )  # an interrupt does not wait: closing the sandbox ends all
+
+
+def _order(diagnostics: Sequence[Diagnostic], book: Book, hurried: bool) -> list[int]:
+    """Which to begin with: in their order, or where time is short the gravest first, and of equals the cheapest."""
+    if not hurried:
+        return list(range(len(diagnostics)))
+
+    def urgency(number: int) -> tuple[int, int]:
+        rule = _rule(book, diagnostics[number])
+        needs = rule.needs if rule is not None else Needs()
+        return LEVELS.index(diagnostics[number].level), needs.seeds * needs.steps * needs.epochs
+
+    return sorted(range(len(diagnostics)), key=urgency)
 
 
 def choose_device(wanted: str, sandbox: Sandbox) -> str:
@@ -100,10 +118,17 @@ def _verified(
     plan: Plan,
     sandbox: Sandbox,
     around: Sequence[Path] = (),
+    until: float = float("inf"),
 ) -> Diagnostic:
     rule = _rule(book, diagnostic)
     if rule is None:
         return diagnostic
+    if time.monotonic() >= until:
+        return replace(diagnostic, verdict=inconclusive("out-of-budget"))
+
+    def ask(request: Mapping[str, object]) -> Mapping[str, Any]:
+        return sandbox.ask(request, until)
+
     try:
         source = source_of(diagnostic.where.path)
 
@@ -112,7 +137,7 @@ def _verified(
             return str(other.file.resolve() if other.file is not None else path), other.text
 
         home = home_of(source.file, source.text, around)
-        verdict = experiment(diagnostic, source.text, home, rule, plan, sandbox.ask, read)
+        verdict = experiment(diagnostic, source.text, home, rule, plan, ask, read)
     except Exception as error:  # the wall of this room: one experiment's failure is one verdict
         verdict = inconclusive("rule-failed", f"{type(error).__name__}: {error}")
     return replace(diagnostic, verdict=replace(verdict, protections=sandbox.protections))

@@ -24,6 +24,7 @@ REASONS: Mapping[str, str] = {
     "raised": "the program raised before the symptom could show",
     "control-raised": "the control raised",
     "timed-out": "the program did not end in time",
+    "out-of-budget": "the time of the whole run was over before",
     "out-of-memory": "the program took more memory than it may",
     "died": "the program ended without an account",
     "tampered": "the program interfered with the recorder",
@@ -38,6 +39,7 @@ REASONS: Mapping[str, str] = {
 }
 OUTCOMES = {
     "timed-out": "timed-out",
+    "out-of-budget": "out-of-budget",
     "out-of-memory": "out-of-memory",
     "too-many-tasks": "died",
     "flooded": "died",

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WaitedTooLong
@@ -62,8 +63,13 @@ class Sandbox:
     def __exit__(self, *problem: object) -> None:
         self.close()
 
-    def ask(self, request: Mapping[str, object]) -> Answer:
-        """Run one request; its answer, whatever became of it. Safe to call from several threads."""
+    def ask(self, request: Mapping[str, object], until: float = float("inf")) -> Answer:
+        """Run one request; its answer, whatever became of it. Safe to call from several threads.
+
+        Nobody waits beyond `until` on the monotonic clock: what is not answered then is out of budget, whatever it does.
+        """
+        if time.monotonic() >= until:
+            return {"outcome": "out-of-budget"}
         with self._lock:
             self._asked += 1
             number = self._asked
@@ -73,27 +79,24 @@ class Sandbox:
             except (OSError, ValueError):
                 self._waiting.pop(number, None)
                 return {"outcome": "sandbox-lost"}
+        patience = float(str(request["seconds"])) + GRACE_SECONDS
         try:
-            return waiting.result(float(str(request["seconds"])) + GRACE_SECONDS)
+            return waiting.result(min(patience, until - time.monotonic()))
         except WaitedTooLong:
+            if time.monotonic() >= until:
+                return {"outcome": "out-of-budget"}
             self._kill()  # the keeper keeps time itself: if it does not answer, something is very wrong
             return {"outcome": "sandbox-lost"}
 
     def close(self) -> None:
         """End the child, and with it everything that it started; remove its folder."""
         child, self._child = self._child, None
-        if child is not None:
-            with contextlib.suppress(OSError, ValueError):
-                if child.stdin:
-                    child.stdin.close()  # to the child this says that no more will come
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(2)
-            _end_group(child)
-            child.wait()
-            if child.stdout:
-                child.stdout.close()
-        if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        try:
+            if child is not None:
+                _end(child)
+        finally:  # also where somebody interrupts once more
+            if self._scratch:
+                shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _start(self) -> None:
         if not hasattr(os, "fork"):
@@ -173,6 +176,20 @@ def _environment(scratch: str) -> dict[str, str]:
     """Nothing of the user's environment but where libraries are."""
     own = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {**own, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": scratch, "PYTHONHASHSEED": "0"}
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    try:
+        with contextlib.suppress(OSError, ValueError):
+            if child.stdin:
+                child.stdin.close()  # to the child this says that no more will come
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(2)
+    finally:
+        _end_group(child)
+        child.wait()
+        if child.stdout:
+            child.stdout.close()
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

@@ -11,6 +11,8 @@ import gc
 import json
 import os
 import select
+import shutil
+import signal
 import sys
 from dataclasses import dataclass, field
 
@@ -38,7 +40,8 @@ def serve() -> None:
     greeting = warm_up()
     _write(1, json.dumps(greeting).encode() + b"\n")
     if "error" not in greeting:
-        _loop(cell)
+        _end_keepers(_loop(cell))
+    shutil.rmtree(settings["scratch"], ignore_errors=True)  # the parent may have been killed
 
 
 def _enter_namespaces() -> bool:
@@ -96,8 +99,11 @@ def _probe(cell: dict[str, object]) -> object:
     return json.loads(b"".join(keeper.pieces) or b"{}").get("protections", [])
 
 
-def _loop(cell: dict[str, object]) -> None:
-    """One keeper per request, several at a time if the parent asks; answers leave as whole lines."""
+def _loop(cell: dict[str, object]) -> list[Keeper]:
+    """One keeper per request, several at a time if the parent asks; answers leave as whole lines.
+
+    Returns those that are still at work when the parent has closed its end.
+    """
     keepers: dict[int, Keeper] = {}
     pending = b""
     while True:
@@ -107,11 +113,18 @@ def _loop(cell: dict[str, object]) -> None:
                 continue
             received = os.read(0, 1 << 16)
             if not received:
-                return
+                return list(keepers.values())
             *lines, pending = (pending + received).split(b"\n")
             for line in lines:
                 answers, keeper = _fork_keeper(json.loads(line), cell)
                 keepers[answers] = keeper
+
+
+def _end_keepers(keepers: list[Keeper]) -> None:
+    """Their experiments end with them."""
+    for keeper in keepers:
+        os.kill(keeper.process, signal.SIGKILL)
+        os.waitpid(keeper.process, 0)
 
 
 def _fork_keeper(request: dict[str, object], cell: dict[str, object]) -> tuple[int, Keeper]:
