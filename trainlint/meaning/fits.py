@@ -15,6 +15,7 @@ from trainlint.meaning.values import (
     Argument,
     Choice,
     Class,
+    External,
     Free,
     Instance,
     Item,
@@ -30,6 +31,7 @@ from trainlint.meaning.values import (
 from trainlint.records import dataclass
 
 Key = tuple[int, View]
+_EMPTY = frozenset("empty zeros ones full empty_like zeros_like ones_like full_like".split())
 _DEEPEST = 120
 _MOST_WORK = 60_000
 _MOST_PARTS = 40  # of a data set's attributes
@@ -63,7 +65,7 @@ class Reader:
         self.open[key] = self.depth
         self.depth, self.work, outer = self.depth + 1, self.work + 1, self.circle
         self.circle = self.depth
-        found = self._read(value, view).with_fits(self._fills(value, view))
+        found = self._filled(value, view, self._read(value, view).with_fits(self._fills(value, view)))
         self.depth -= 1
         del self.open[key]
         if self.circle >= self.depth:  # nothing that is still being read was left out
@@ -83,6 +85,14 @@ class Reader:
             if fill.at <= view.at and view.shows(fill.column):
                 found |= self.table(fill.value, View(fill.at, view.column or fill.column)).fits
         return found
+
+    def _filled(self, value: Value, view: View, found: Table) -> Table:
+        """An array that was made empty holds the rows that were written into it, as a list that a loop fills does."""
+        fills = self.log.fills.get(id(value), ())
+        if not fills or not is_made_empty(value):
+            return found
+        written = self.union((fill.value for fill in fills if fill.at <= view.at), View(view.at))
+        return _gathered(Table(written.rows, found.fits, written.stacked)) if written.rows else found
 
     def _read(self, value: Value, view: View) -> Table:
         match value:
@@ -158,6 +168,15 @@ class Reader:
             if before:
                 found |= self.learnt(before[-1])
         return found
+
+
+def is_made_empty(value: Value) -> bool:
+    """Whether an array holds nothing yet of what it is for: `np.zeros((n, window, columns))`."""
+    match value:
+        case Result(callee=External(name=name)):
+            home, _, last = name.rpartition(".")
+            return home in ("numpy", "torch") and last in _EMPTY
+    return False
 
 
 def _gathered(table: Table) -> Table:

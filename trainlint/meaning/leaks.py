@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.facts.tables import APPLYING_METHODS, TRAINING
+from trainlint.meaning.objects import external_bases
 from trainlint.meaning.rows import covers, touches
 from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, splits, uses
 from trainlint.meaning.train_only import fitted_to_training_part
 from trainlint.meaning.transformers import kind_of
-from trainlint.meaning.values import Member
+from trainlint.meaning.values import Class, Member
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def leaks(program: Program) -> list[Leak]:
 
 
 def _is_learnt_from(program: Program, split: Split) -> bool:
-    """Whether a network trains here, or a method that fits takes rows that a split trains on."""
-    if program.backwards or program.events("fit"):
+    """Whether a network trains here, a data set serves a part, or a method that fits takes rows of the first one."""
+    if program.backwards or program.events("fit") or _is_served(program, split):
         return True
     reader = program.table_reader
     return any(
@@ -90,6 +91,18 @@ def _is_learnt_from(program: Program, split: Split) -> bool:
         for call in reader.log.calls
         if isinstance(call.callee, Member) and call.callee.name in TRAINING
         for given in (*call.arguments[:1], *call.keywords.values())
+    )
+
+
+def _is_served(program: Program, split: Split) -> bool:
+    """Whether a data set of the project's own keeps rows of one of the parts."""
+    reader = program.table_reader
+    return any(
+        touches(split.train, rows) or touches(split.test, rows)
+        for made in program.instances
+        if isinstance(made.cls, Class) and any(b.endswith(".Dataset") for b in external_bases(made.cls))
+        for held in list(made.attributes.values())
+        if (rows := reader.table(held, View(program.reading.steps)).rows)
     )
 
 

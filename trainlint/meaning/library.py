@@ -154,6 +154,9 @@ def make_library_object(
         _fill_namespace(instance, arguments, keywords)
     elif name.endswith(".DataLoader"):
         note_sample(machine, instance)
+        machine.tables.note_taken(instance, machine.steps)
+    elif name.endswith(".Subset"):
+        machine.tables.note_taken(instance, machine.steps)
     elif name.startswith("transformers.") and name.endswith(("Output", "WithPast", "WithPooling")):
         instance.attributes.update({key: value for key, value in keywords.items() if key != "**"})
     elif name.endswith(".Parameter"):

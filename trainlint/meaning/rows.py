@@ -23,6 +23,11 @@ Selector: TypeAlias = tuple[Any, ...]  # ("keys", split, part), ("slice", lower,
 Atom: TypeAlias = tuple[int, tuple[Selector, ...]]  # where the rows came from, and which of them
 Rows: TypeAlias = frozenset[Atom]
 
+# Calls that give the numbers of all rows, in their order or in one that is drawn.
+_NUMBERING = frozenset("arange permutation randperm range".split())
+_COUNTING = frozenset("arange range".split())
+_RELISTING = frozenset("list array asarray tensor from_numpy as_tensor LongTensor".split())
+_AS_LISTED = frozenset("tolist numpy long cpu to astype".split())
 _OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 _DEEPEST = 8
 
@@ -52,6 +57,8 @@ def are_apart(first: Selector, second: Selector) -> bool:
             return upper is not None and _meet(upper, lower)
         case ("slice", None, upper), ("slice", lower, _):
             return upper is not None and _meet(upper, lower)
+        case ("order", order, *part), ("order", other, *rest):
+            return order == other and are_apart(("slice", *part), ("slice", *rest))
         case ("mask", sign), ("mask", other):
             return _are_opposite(sign, other)
     return False
@@ -97,8 +104,18 @@ def row_selector(key: Value) -> Selector | None:
             return ("keys", id(split), part)
         case Item(source=Result() as split, key=Constant(value=int() as part)) if _divides(split):
             return ("keys", id(split), part % 2)
+        case Item(source=source, key=within) if within is not None:
+            order, cut = _order(source), row_selector(within)
+            if order is not None and cut is not None and cut[0] == "slice":
+                return ("order", order, *cut[1:])
+        case Item(source=source, key=None) if (each := row_selector(source)) and each[0] == "order":
+            return each  # one after the other: `[rows[i] for i in order[:n]]`
         case Result(callee=External(name=name)) if name.startswith("operator."):
             return ("mask", _mask(key))
+        case Result(callee=External(name=name), arguments=arguments) if (
+            name.rpartition(".")[2] in _RELISTING | _COUNTING and arguments
+        ):
+            return _counted(name.rpartition(".")[2], arguments) or ("some", signature(key))
         case Result(
             callee=Member(name="isin" | "between" | "isnull" | "notnull" | "isna" | "notna" | "duplicated")
         ):
@@ -106,6 +123,32 @@ def row_selector(key: Value) -> Selector | None:
         case Constant(value=int()):
             return ("row", key.value)
     return ("some", signature(key))
+
+
+def _counted(function: str, arguments: tuple[Value, ...]) -> Selector | None:
+    """`range(800, 1000)`, in a list or not, takes what the slice of the same ends takes."""
+    if function in _RELISTING:
+        return row_selector(arguments[0])
+    if len(arguments) > 2:
+        return None
+    lower, upper = (None, arguments[0]) if len(arguments) == 1 else arguments
+    first = None if lower is None or signature(lower) == "0" else signature(lower)
+    return ("slice", first, signature(upper))
+
+
+def _order(value: Value, depth: int = 0) -> int | None:
+    """What stands for an order of all rows, as `np.random.permutation(len(x))` gives one, whatever it is kept in."""
+    match one(value) if depth < _DEEPEST else None:
+        case Result(callee=Member(name=name)) as call if name == "permutation":
+            return id(call)
+        case Result(callee=Member(receiver=inner, name=name)) if name in _AS_LISTED:
+            return _order(inner, depth + 1)
+        case Result(callee=External(name=name), arguments=(inner, *_)) as call:
+            last = name.rpartition(".")[2]
+            if last in _RELISTING:
+                return _order(inner, depth + 1)
+            return id(call) if last in _NUMBERING else None
+    return None
 
 
 def _divides(split: Result) -> bool:

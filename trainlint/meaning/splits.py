@@ -39,7 +39,7 @@ class Split:
     @property
     def place(self) -> Node:
         """What stands for it in a sentence."""
-        return self.node.function if isinstance(self.node, Call) else self.node
+        return self.node.function if isinstance(self.node, Call) and self.call is not None else self.node
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from trainlint.meaning.values import (
     MISSING,
     Class,
     Constant,
+    External,
     Instance,
     Item,
     Member,
@@ -26,6 +27,7 @@ from trainlint.meaning.values import (
     Sequence,
     Value,
     constant,
+    one,
     options,
 )
 from trainlint.records import dataclass
@@ -78,6 +80,23 @@ class Tables:
         item.at = at
         if type(item.key) not in (Constant, type(None)) and len(self.parts) < MOST:
             self.parts.append(item)
+
+    def note_taken(self, made: Instance, at: int) -> None:
+        """`Subset(data, indices)`, and a loader whose sampler draws from some indices only, as parts of the data."""
+        name = made.cls.name.rpartition(".")[2] if isinstance(made.cls, External) else ""
+        data = made.arguments[0] if made.arguments else made.keywords.get("dataset")
+        indices = None
+        if name == "Subset":
+            indices = made.arguments[1] if len(made.arguments) > 1 else made.keywords.get("indices")
+        elif name == "DataLoader" and "sampler" in made.keywords:
+            sampler = one(made.keywords["sampler"])
+            if isinstance(sampler, Instance) and isinstance(sampler.cls, External):
+                picks = sampler.cls.name.endswith(".SubsetRandomSampler")
+                indices = (
+                    sampler.arguments[0] if picks and sampler.arguments else sampler.keywords.get("indices")
+                )
+        if data is not None and indices is not None:
+            self.note_part(Item(data, indices, made.node), at)
 
     def note_fill(self, holder: Value, key: Value | None, value: Value, at: int) -> None:
         """`holder[key] = value`, also through `loc`, a column or a part of it."""
