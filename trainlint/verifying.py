@@ -160,9 +160,10 @@ def _source_of(desk: Desk) -> Callable[[str], Source]:
 
 
 def _protections(diagnostics: tuple[Diagnostic, ...]) -> Iterator[str]:
-    """Once, what held the code back while it ran."""
-    for protections in dict.fromkeys(said.verdict.protections for said in diagnostics if said.verdict):
-        yield f"protections: {', '.join(protections) or 'none'}"
+    """Once, what held the code back while it ran; nothing where none of it ran."""
+    ran = (said.verdict.protections for said in diagnostics if said.verdict and said.verdict.protections)
+    for protections in dict.fromkeys(ran):
+        yield f"protections: {', '.join(protections)}"
 
 
 def _programs(diagnostics: tuple[Diagnostic, ...], source_of: Callable[[str], Source]) -> Iterator[str]:

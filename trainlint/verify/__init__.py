@@ -140,7 +140,7 @@ def _verified(
         verdict = experiment(diagnostic, source.text, home, rule, plan, ask, read)
     except Exception as error:  # the wall of this room: one experiment's failure is one verdict
         verdict = inconclusive("rule-failed", f"{type(error).__name__}: {error}")
-    return replace(diagnostic, verdict=replace(verdict, protections=sandbox.protections))
+    return replace(diagnostic, verdict=verdict)
 
 
 def _rule(book: Book, diagnostic: Diagnostic) -> Rule | None:

@@ -54,8 +54,18 @@ def experiment(
     that this is enough, the flagged statement. `read` gives other files that the control changes.
     """
     began = time.monotonic()
-    verdict = _experiment(diagnostic, text, home, rule, plan, ask, read)
-    return replace(verdict, device=plan.device, seconds=round(time.monotonic() - began, 3))
+    held: list[tuple[str, ...]] = []
+
+    def noted(request: Mapping[str, object]) -> Mapping[str, Any]:
+        answer = ask(request)
+        if "protections" in answer:
+            held.append(tuple(answer["protections"]))
+        return answer
+
+    verdict = _experiment(diagnostic, text, home, rule, plan, noted, read)
+    always = tuple(name for name in held[0] if all(name in names for names in held)) if held else ()
+    seconds = round(time.monotonic() - began, 3)
+    return replace(verdict, device=plan.device, seconds=seconds, protections=always)
 
 
 def _experiment(

@@ -48,6 +48,7 @@ OUTCOMES = {
     "keeper-lost": "sandbox-lost",
     "sandbox-lost": "sandbox-lost",
 }
+LONGEST, MOST_STAND_INS = 400, 100  # of what the program's own account may bring into a verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +141,21 @@ def read_run(answer: Mapping[str, Any], seed: int) -> Run | tuple[str, str]:
     if outcome != "ended":
         return OUTCOMES.get(outcome, "died"), str(answer.get("detail") or "")
     account = answer.get("answer")
-    if not isinstance(account, dict) or account.get("tampered"):
+    if not isinstance(account, dict):
         return "tampered", ""
+    if account.get("tampered"):
+        return "tampered", f"{account['tampered']} was replaced"[:LONGEST]
     raised = account.get("raised")
     return Run(
         seed,
-        tuple(_event(entry) for entry in account.get("events") or () if isinstance(entry, dict)),
+        tuple(_event(entry) for entry in _listed(account.get("events")) if isinstance(entry, dict)),
         _said(raised) if isinstance(raised, dict) else None,
-        tuple(str(what) for what in account.get("substituted") or ()),
+        tuple(str(what)[:LONGEST] for what in _listed(account.get("substituted"))[:MOST_STAND_INS]),
     )
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _event(entry: Mapping[str, Any]) -> Event:
@@ -161,7 +168,8 @@ def _event(entry: Mapping[str, Any]) -> Event:
 
 def _said(raised: Mapping[str, Any]) -> str:
     line = raised.get("line")
-    return f"{raised.get('type')}: {raised.get('message')}" + (f" (line {line})" if line else "")
+    words = f"{raised.get('type')}: {raised.get('message')}"[:LONGEST]
+    return words + (f" (line {line})" if isinstance(line, int) and line else "")
 
 
 def _plain(value: object) -> object:

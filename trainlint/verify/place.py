@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,11 +29,24 @@ class Home:
             "root": self.root,
             "search": list(self.search),
             "module": self.module,
-            "readable": [self.root] if self.root else [],
+            "readable": list(readable(self.root)) if self.root else [],
+            "listed": [self.root] if self.root else [],
         }
 
 
 NOWHERE = Home()
+NOT_THE_PROJECT = frozenset(f"/{name}" for name in "boot dev etc proc root run sys tmp var".split())
+
+
+def readable(root: str) -> tuple[str, ...]:
+    """The project's folder; where that is the user's home or above it, what is in it but hidden: keys, tokens."""
+    home = os.path.realpath(os.path.expanduser("~"))
+    if os.path.commonpath([home, root]) != root:
+        return (root,)
+    with contextlib.suppress(OSError):
+        entries = [os.path.join(root, name) for name in sorted(os.listdir(root)) if not name.startswith(".")]
+        return tuple(path for entry in entries if entry not in NOT_THE_PROJECT for path in readable(entry))
+    return ()
 
 
 def home_of(file: Path | None, text: str, around: Sequence[Path] = ()) -> Home:

@@ -12,7 +12,19 @@ from typing import Any
 
 import torch
 
-from . import clips, criteria, gradients, graphs, layers, loaders, logarithms, modules, schedules, tables
+from . import (
+    clips,
+    criteria,
+    gradients,
+    graphs,
+    layers,
+    loaders,
+    logarithms,
+    modules,
+    schedules,
+    seals,
+    tables,
+)
 from .loops import Loop, Loops, instrument
 from .record import Record
 from .rig import Rig
@@ -47,6 +59,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     served = loaders.install(record, chosen == "own")
     rig = Rig(record, request, folder)
     rig.install()
+    sealed = seals.seal()
     raised = _execute(request, record, rig)
     served.close()
     return {
@@ -55,7 +68,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
         "substituted": record.substituted,
         "choices": rig.choices,
         "tripped": tripped[:20],
-        "tampered": _tampered(),
+        "tampered": seals.broken(sealed),
     }
 
 
@@ -127,8 +140,3 @@ def seed(number: int) -> None:
     except ImportError:
         return
     np.random.seed(number)
-
-
-def _tampered() -> bool:
-    """Whether the program replaced what the recorder put in place; a program that means harm can hide it."""
-    return bool(torch.autograd.backward.__module__ != gradients.__name__)

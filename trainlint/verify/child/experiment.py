@@ -11,25 +11,28 @@ import sys
 from . import kernel, landlock, seccomp, tripwire
 
 GPU_DEVICES = "nvidia0 nvidia1 nvidia2 nvidia3 nvidia4 nvidia5 nvidia6 nvidia7 nvidiactl nvidia-uvm nvidia-uvm-tools kfd dri"
+MOST_SPACE = 256 << 30  # of addresses: the tables for more would be memory that the watchdog does not see
 
 
-def run(request: dict[str, object], cell: dict[str, object], folder: str, writing: int) -> None:
+def run(request: dict[str, object], cell: dict[str, object], folder: str, writing: int, token: str) -> None:
     """Called in a fresh fork; the caller ends the process afterwards."""
     _detach(writing)
     os.chdir(folder)
     sys.dont_write_bytecode = True
     _set_environment(folder, str(request["device"]))
-    protections = ["resource limits"] if _limit(float(str(request["seconds"]))) else []
+    protections = ["resource limits"] if _limit(float(str(request["seconds"])), _has_driver(request)) else []
     if cell["kernel"]:
         protections += _wall_in(request, cell, folder)
     tripped = tripwire.install(folder)
-    _write(writing, {"protections": [*protections, "memory watchdog", "audit hook"]})
+    watched = ["memory watchdog"] if kernel.linux() else []
+    _write(writing, {"protections": [*protections, *watched, "audit hook"]})
     if request.get("probe"):
         _write(writing, {})
         return
     from .arm import run_arm  # imported by the warm process already; this file must not need torch
 
-    _write(writing, run_arm(request, folder, tripped))
+    account = run_arm(request, folder, tripped)
+    _write(writing, {**account, "token": token})
 
 
 def _detach(writing: int) -> None:
@@ -50,10 +53,15 @@ def _set_environment(folder: str, device: str) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2] or "0" if device.startswith("cuda") else ""
 
 
-def _limit(seconds: float) -> bool:
-    limits = {"CORE": 0, "CPU": int(seconds * 8) + 2, "FSIZE": 256 << 20, "NOFILE": 512}
+def _limit(seconds: float, driver: bool) -> bool:
+    """A core limit of 1 keeps programs that collect crashes away too, which 0 does not; drivers reserve any space."""
+    limits = {"CORE": 1, "CPU": int(seconds * 8) + 2, "FSIZE": 256 << 20, "NOFILE": 512, "MSGQUEUE": 0}
+    if not driver:
+        limits["AS"] = MOST_SPACE
     for name, value in limits.items():
-        kind = getattr(resource, "RLIMIT_" + name)
+        kind = getattr(resource, "RLIMIT_" + name, None)
+        if kind is None:
+            continue
         hard = resource.getrlimit(kind)[1]
         lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (lowered, lowered))
@@ -67,17 +75,24 @@ def _wall_in(request: dict[str, object], cell: dict[str, object], folder: str) -
     """The kernel's walls, those that it has."""
     walls = []
     devices = [f"/dev/{name}" for name in "null zero full random urandom".split()]
-    if str(request["device"]).startswith("cuda"):
+    if _has_driver(request):
         devices += [f"/dev/{name}" for name in GPU_DEVICES.split()]
     if cell["network"]:
         walls.append("network namespace")
+    read_only = bool(cell.get("private")) and kernel.make_read_only(folder)
+    if read_only:
+        walls.append("read-only file systems")
     kernel.drop_capabilities()
     readable = [*_paths(cell["readable"]), *_paths(request.get("readable"))]
-    if landlock.restrict(readable, [folder], devices):
+    if landlock.restrict(readable, _paths(request.get("listed")), [folder], devices):
         walls.append("landlock")
-    if seccomp.restrict():
+    if seccomp.restrict(read_only, _has_driver(request)):
         walls.append("system call filter")
     return walls
+
+
+def _has_driver(request: dict[str, object]) -> bool:
+    return str(request["device"]).startswith("cuda")
 
 
 def _paths(value: object) -> list[str]:

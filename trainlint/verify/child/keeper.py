@@ -6,6 +6,7 @@ no code of the user's, so its word about time, memory and the end of the experim
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -19,6 +20,7 @@ from . import kernel
 LARGEST_ANSWER = 16 << 20
 GLANCE = 0.02  # seconds between two looks at the memory of the experiment
 MOST_TASKS = 512
+DEEPEST = 24  # lists and objects in each other in an account: ours have five, a parser dies of a few thousand
 
 
 def keep(request: dict[str, object], cell: dict[str, object], run: object) -> bytes:
@@ -30,21 +32,23 @@ def keep(request: dict[str, object], cell: dict[str, object], run: object) -> by
     protections = ["process group", "time limit"]
     if cell["kernel"]:
         protections += _enter_cell(folder)
+    cell = {**cell, "private": "private folder" in protections}
+    token = os.urandom(16).hex()  # a program that writes an account of its own has to find it first
     reading, writing = os.pipe()
     process = os.fork()
     if not process:
         os.close(reading)
-        _become_experiment(request, cell, folder, writing, run)
+        _become_experiment(request, cell, folder, writing, token, run)
     os.close(writing)
     outcome, raw = _watch(process, reading, request)
     detail = _end(process, 0.5 if outcome == "ended" else 0.0)  # closing the pipe is its last act but one
     kernel.call("umount2", folder.encode(), 2)  # MNT_DETACH; refused where nothing was mounted
-    shutil.rmtree(folder, ignore_errors=True)
-    answer = _read_answer(outcome, raw, detail)
-    gained = answer.get("protections")
-    answer["protections"] = [*protections, *gained] if isinstance(gained, list) else protections
-    answer.update(id=request.get("id"), seconds=round(time.monotonic() - began, 4))
-    return json.dumps(answer).encode() + b"\n"
+    remove(folder)
+    greeting, _, account = raw.partition(b"\n")
+    answer = _read_answer(outcome, account, detail, token)
+    answer["protections"] = [*protections, *_gained(greeting)]
+    answer["seconds"] = round(time.monotonic() - began, 4)
+    return f"{request['id']} {json.dumps(answer)}\n".encode()
 
 
 def _enter_cell(folder: str) -> list[str]:
@@ -58,15 +62,15 @@ def _enter_cell(folder: str) -> list[str]:
 
 
 def _become_experiment(
-    request: dict[str, object], cell: dict[str, object], folder: str, writing: int, run: object
+    request: dict[str, object], cell: dict[str, object], folder: str, writing: int, token: str, run: object
 ) -> None:
     """Never returns: whatever happens here ends this process and nothing else."""
-    code = 1
+    leave, code = os._exit, 1  # the program may put something else in its place
     try:
-        run(request, cell, folder, writing)  # type: ignore[operator]
+        run(request, cell, folder, writing, token)  # type: ignore[operator]
         code = 0
     finally:
-        os._exit(code)
+        leave(code)
 
 
 def _watch(process: int, reading: int, request: dict[str, object]) -> tuple[str, bytes]:
@@ -83,11 +87,11 @@ def _watch(process: int, reading: int, request: dict[str, object]) -> tuple[str,
             pieces.append(piece)
             size += len(piece)
             if size > LARGEST_ANSWER:
-                return "flooded", b""
+                return "flooded", pieces[0]
         resident, tasks = _appetite(process)
         if resident > memory or tasks > MOST_TASKS:
-            return ("out-of-memory" if resident > memory else "too-many-tasks"), b""
-    return "timed-out", b""
+            return ("out-of-memory" if resident > memory else "too-many-tasks"), b"".join(pieces[:1])
+    return "timed-out", b"".join(pieces[:1])
 
 
 def _appetite(process: int) -> tuple[int, int]:
@@ -167,15 +171,50 @@ def _reap() -> None:
         pass
 
 
-def _read_answer(outcome: str, raw: bytes, detail: str) -> dict[str, object]:
+def remove(folder: str) -> None:
+    """A folder and all in it, also what the program has locked; links are not followed."""
+    with contextlib.suppress(OSError):
+        os.chmod(folder, 0o700)
+        for place, names, _ in os.walk(folder):  # from above: each is opened before it is entered
+            for name in names:
+                path = os.path.join(place, name)
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _gained(greeting: bytes) -> list[str]:
+    """The protections that the experiment took on, which it says before it runs the program."""
+    try:
+        return [str(name) for name in json.loads(greeting)["protections"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _read_answer(outcome: str, account: bytes, detail: str, token: str) -> dict[str, object]:
     """The experiment's own account, if it is one; it may be forged, but it cannot break anything here."""
     if outcome != "ended":
         return {"outcome": outcome}
+    if not account:
+        return {"outcome": "died", "detail": detail}
     try:
-        first, _, rest = raw.partition(b"\n")
-        answer: dict[str, object] = {"protections": json.loads(first)["protections"]}
-        if not rest:
-            return {**answer, "outcome": "died", "detail": detail}
-        return {**answer, "outcome": "ended", "answer": json.loads(rest)}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {"outcome": "died" if not raw else "tampered", "detail": detail}
+        answer = json.loads(account)
+        genuine = isinstance(answer, dict) and answer.pop("token", "") == token and _is_shallow(answer)
+    except (ValueError, RecursionError):
+        genuine = False
+    return {"outcome": "ended", "answer": answer} if genuine else {"outcome": "tampered", "detail": detail}
+
+
+def _is_shallow(value: object) -> bool:
+    """Whether any parser takes what is nested in a value."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return False

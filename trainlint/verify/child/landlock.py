@@ -23,7 +23,7 @@ def version() -> int:
     return max(0, kernel.system_call(CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1)))
 
 
-def restrict(readable: list[str], writable: list[str], devices: list[str]) -> bool:
+def restrict(readable: list[str], listed: list[str], writable: list[str], devices: list[str]) -> bool:
     """Allow reading and writing below these paths and nowhere else, no TCP, no signals to the outside."""
     known = version()
     if not known:
@@ -35,6 +35,7 @@ def restrict(readable: list[str], writable: list[str], devices: list[str]) -> bo
     try:
         for rights, paths in (
             (READ, readable),
+            (READ_FOLDER, listed),
             (files, writable),
             (READ | WRITE_FILE | DEVICE_CONTROL, devices),
         ):

@@ -11,14 +11,13 @@ import gc
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 from dataclasses import dataclass, field
 
 from . import kernel
 from .experiment import run
-from .keeper import keep
+from .keeper import keep, remove
 
 
 @dataclass
@@ -26,7 +25,7 @@ class Keeper:
     """A keeper at work: its process, the request it answers, and what it has said so far."""
 
     process: int
-    request: object
+    request: int
     pieces: list[bytes] = field(default_factory=list)
 
 
@@ -34,14 +33,23 @@ def serve() -> None:
     """Read the settings, say what protects, get warm, say so, then answer requests until the parent closes its end."""
     settings = json.loads(_read_line(0))
     cell = {"scratch": settings["scratch"], "kernel": settings.get("kernel", True), "readable": []}
+    keepers: dict[int, Keeper] = {}
+    try:
+        _get_ready(cell)
+        greeting = warm_up()
+        _write(1, json.dumps(greeting).encode() + b"\n")
+        if "error" not in greeting:
+            _loop(cell, keepers)
+    finally:  # the parent may be gone: nobody else cleans up
+        _end_keepers(keepers)
+        remove(str(cell["scratch"]))
+
+
+def _get_ready(cell: dict[str, object]) -> None:
+    """Into namespaces, and say which protections hold here."""
     cell["network"] = bool(cell["kernel"]) and _enter_namespaces()
     cell["readable"] = readable_paths(sys.path)
     _write(1, json.dumps({"protections": _probe(cell)}).encode() + b"\n")
-    greeting = warm_up()
-    _write(1, json.dumps(greeting).encode() + b"\n")
-    if "error" not in greeting:
-        _end_keepers(_loop(cell))
-    shutil.rmtree(settings["scratch"], ignore_errors=True)  # the parent may have been killed
 
 
 def _enter_namespaces() -> bool:
@@ -96,15 +104,11 @@ def _probe(cell: dict[str, object]) -> object:
         keeper.pieces.append(piece)
     os.close(handle)
     os.waitpid(keeper.process, 0)
-    return json.loads(b"".join(keeper.pieces) or b"{}").get("protections", [])
+    return json.loads(b"".join(keeper.pieces).partition(b" ")[2] or b"{}").get("protections", [])
 
 
-def _loop(cell: dict[str, object]) -> list[Keeper]:
-    """One keeper per request, several at a time if the parent asks; answers leave as whole lines.
-
-    Returns those that are still at work when the parent has closed its end.
-    """
-    keepers: dict[int, Keeper] = {}
+def _loop(cell: dict[str, object], keepers: dict[int, Keeper]) -> None:
+    """One keeper per request, several at a time if the parent asks; answers leave as whole lines."""
     pending = b""
     while True:
         for handle in select.select([0, *keepers], [], [])[0]:
@@ -113,16 +117,16 @@ def _loop(cell: dict[str, object]) -> list[Keeper]:
                 continue
             received = os.read(0, 1 << 16)
             if not received:
-                return list(keepers.values())
+                return
             *lines, pending = (pending + received).split(b"\n")
             for line in lines:
                 answers, keeper = _fork_keeper(json.loads(line), cell)
                 keepers[answers] = keeper
 
 
-def _end_keepers(keepers: list[Keeper]) -> None:
+def _end_keepers(keepers: dict[int, Keeper]) -> None:
     """Their experiments end with them."""
-    for keeper in keepers:
+    for keeper in keepers.values():
         os.kill(keeper.process, signal.SIGKILL)
         os.waitpid(keeper.process, 0)
 
@@ -132,7 +136,7 @@ def _fork_keeper(request: dict[str, object], cell: dict[str, object]) -> tuple[i
     process = os.fork()
     if process:
         os.close(writing)
-        return reading, Keeper(process, request.get("id"))
+        return reading, Keeper(process, int(str(request["id"])))
     code = 1
     try:
         os.setpgid(0, 0)
@@ -153,8 +157,8 @@ def _forward(handle: int, keepers: dict[int, Keeper]) -> None:
     os.close(handle)
     os.waitpid(keeper.process, 0)
     del keepers[handle]
-    lost = json.dumps({"id": keeper.request, "outcome": "keeper-lost"}).encode() + b"\n"
-    _write(1, b"".join(keeper.pieces) or lost)
+    whole = b"".join(keeper.pieces)
+    _write(1, whole if whole.endswith(b"\n") else b'%d {"outcome": "keeper-lost"}\n' % keeper.request)
 
 
 def _write(handle: int, content: bytes) -> None:
