@@ -325,3 +325,33 @@ def test_a_control_may_change_another_file(sandbox, tmp_path):
     }
     verdict = verdict_on("sigmoid-before-bce-with-logits", files, tmp_path, sandbox)
     assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+
+
+def test_a_package_that_another_program_wanted_makes_way_for_a_projects_own(sandbox, tmp_path):
+    """What was imported once for all programs is not what `import pandas` means in a project with a file of that name."""
+    pytest.importorskip("pandas", reason="the first program imports it")
+    train = """
+        import torch
+        import pandas
+
+        model = torch.nn.Linear(16, 4)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        losses = []
+        for epoch in range(20):
+            for x, y in pandas.batches():
+                optimizer.zero_grad()
+                loss = torch.nn.functional.cross_entropy(model(x), y)
+                loss.backward()
+                optimizer.step()
+                losses.append(loss)
+    """
+    installed = train.replace(
+        "pandas.batches()",
+        "[(torch.tensor(pandas.DataFrame([[1.0] * 16] * 8).values).float(), torch.arange(8) % 4)] * 9",
+    )
+    own = "import torch\n\ndef batches():\n    return [(torch.randn(8, 16), torch.arange(8) % 4)] * 9\n"
+    first = verdict_on("loss-retains-graph", {"train.py": installed}, tmp_path / "one", sandbox)
+    assert first.state == "confirmed", first.evidence
+    files = {"train.py": train, "pandas.py": own}
+    second = verdict_on("loss-retains-graph", files, tmp_path / "two", sandbox)
+    assert second.state == "confirmed" and "stand-in" not in second.evidence, second.evidence

@@ -34,6 +34,7 @@ PASSED_ON = (
     "NVIDIA_VISIBLE_DEVICES",
     "NVIDIA_DRIVER_CAPABILITIES",
 )
+QUIET = {"JOBLIB_MULTIPROCESSING": "0"}  # asked when it is imported: experiments start no processes
 START_SECONDS = 180.0
 GRACE_SECONDS = 15.0
 Answer = Mapping[str, Any]
@@ -49,6 +50,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Answer]] = {}
         self._asked = 0
+        self._packages: frozenset[str] = frozenset()  # installed ones that programs of this run have imported
         self._child: subprocess.Popen[bytes] | None = None
         self._scratch = ""
 
@@ -75,18 +77,20 @@ class Sandbox:
             number = self._asked
             waiting = self._waiting[number] = Future()
             try:
-                self._send({**request, "id": number})
+                self._send({**request, "id": number, "packages": sorted(self._packages)})
             except (OSError, ValueError):
                 self._waiting.pop(number, None)
                 return {"outcome": "sandbox-lost"}
         patience = float(str(request["seconds"])) + GRACE_SECONDS
         try:
-            return waiting.result(min(patience, until - time.monotonic()))
+            answer = waiting.result(min(patience, until - time.monotonic()))
         except WaitedTooLong:
             if time.monotonic() >= until:
                 return {"outcome": "out-of-budget"}
             self._kill()  # the keeper keeps time itself: if it does not answer, something is very wrong
             return {"outcome": "sandbox-lost"}
+        self._packages |= _packages(answer)
+        return answer
 
     def close(self) -> None:
         """End the child, and with it everything that it started; remove its folder."""
@@ -180,6 +184,14 @@ def _read_answer(text: bytes) -> Answer:
         return {"outcome": "tampered"}
 
 
+def _packages(answer: Answer) -> frozenset[str]:
+    account = answer.get("answer")
+    names = account.get("packages") if isinstance(account, dict) else None
+    return (
+        frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+    )
+
+
 def _environment(scratch: str) -> dict[str, str]:
     """Nothing of the user's environment but where libraries are."""
     own = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -188,7 +200,7 @@ def _environment(scratch: str) -> dict[str, str]:
         "TMPDIR": scratch,
         "TORCHINDUCTOR_CACHE_DIR": os.path.join(scratch, "inductor"),
     }
-    return {**own, **at_home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    return {**own, **at_home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **QUIET}
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -21,6 +21,7 @@ from . import (
     loaders,
     logarithms,
     modules,
+    prepared,
     schedules,
     seals,
     tables,
@@ -68,6 +69,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
         "substituted": record.substituted,
         "choices": rig.choices,
         "tripped": tripped[:20],
+        "packages": prepared.imported(),
         "tampered": seals.broken(sealed),
     }
 

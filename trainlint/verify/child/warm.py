@@ -109,6 +109,9 @@ def _probe(cell: dict[str, object]) -> object:
 
 def _loop(cell: dict[str, object], keepers: dict[int, Keeper]) -> None:
     """One keeper per request, several at a time if the parent asks; answers leave as whole lines."""
+    from .prepared import prepare, wishes  # knows torch
+
+    prepared: set[str] = set()
     pending = b""
     while True:
         for handle in select.select([0, *keepers], [], [])[0]:
@@ -120,7 +123,10 @@ def _loop(cell: dict[str, object], keepers: dict[int, Keeper]) -> None:
                 return
             *lines, pending = (pending + received).split(b"\n")
             for line in lines:
-                answers, keeper = _fork_keeper(json.loads(line), cell)
+                request = json.loads(line)
+                if prepare(wishes(request), prepared):
+                    gc.freeze()
+                answers, keeper = _fork_keeper(request, cell)
                 keepers[answers] = keeper
 
 

@@ -17,6 +17,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from ..loops import Loops, instrument
+from ..prepared import give_way
 from ..record import Record
 from ..tolerance import targets
 from .missing import Missing
@@ -114,6 +115,7 @@ def install(record: Record, root: str, search: Sequence[str], overlay: Mapping[s
     """Make the project's modules importable: its likeliest folder first, the others after all that is installed."""
     project = Project(record, os.path.realpath(root), overlay)
     if root:
+        give_way(search[:1])
         sys.meta_path.insert(0, project)
         sys.path[:] = [*search[:1], *sys.path, *search[1:]]
     return project
