@@ -86,6 +86,7 @@ class Diagnostic:
     certainty: Certainty = "constructed"
     fix: Fix | None = None
     control: Fix | None = None  # for experiments only, where the fix cannot serve; never applied to files
+    plant: Fix | None = None  # likewise: the harm itself, to see whether an experiment would show it
     fingerprint: str = ""
     verdict: Verdict | None = None
 

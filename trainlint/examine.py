@@ -183,6 +183,7 @@ def _describe(scope: Scope, page: Page, finding: Finding) -> Diagnostic:
         finding.known,
         _fix(page, finding, finding.fix),
         _fix(page, finding, finding.control),
+        _fix(page, finding, finding.plant),
         anchor(page.name, root_path, qualified_name(finding.place), statement_text(finding.place)),
     )
 

@@ -76,7 +76,8 @@ class Finding:
 
     `level` may only lower what the rule promises. `known` is the weakest evidence that the finding
     rests on: a conventional one caps it at a warning, a guess silences it. `fix` is what `--fix` writes;
-    `control` is the edit that the experiment compares with where no fix can be offered.
+    `control` is the edit that the experiment compares with where no fix can be offered. `plant` makes the harm certain
+    where it is flagged: what shows nothing as written is refuted only if the same experiment shows it then.
     """
 
     place: Place
@@ -84,6 +85,7 @@ class Finding:
     because: Sequence[tuple[Place, str]] = ()
     fix: Sequence[Change] = ()
     control: Sequence[Change] = ()
+    plant: Sequence[Change] = ()
     level: Level | None = None
     applicability: Applicability | None = None  # None: what the rule declares
     title: str = ""  # of the fix, in the imperative; empty: derived from the rule's name

@@ -77,6 +77,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             load.node,
             f"`{text_of(load.node)}` has no map_location: every tensor goes back to the device it was saved from",
             fix=[set_argument(load.node, "map_location", '"cpu"')],
+            plant=[set_argument(load.node, "map_location", "None")],
             title='Load to the CPU, then move: map_location="cpu"',
         )
 

@@ -98,6 +98,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{text_of(loader.callee)}` serves the training batches unshuffled{where}: {why}{said}",
             because=[(training.backward.node, "trains on its batches")],
             fix=[] if loader.is_sequential or alone else [set_argument(loader.node, "shuffle", "True")],
+            plant=loader.unshuffled,
             title="Shuffle the training loader",
             level="warning" if alone or loader.settings or not ordered else None,
         )

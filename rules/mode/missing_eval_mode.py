@@ -108,6 +108,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 (m.event.node, "last switched the mode") for m in evaluation.modes if m.event is not None
             ][:2],
             fix=evaluation.switched(model) if model else (),
+            plant=evaluation.in_training,
             title=f"Call `{model}.eval()` before the evaluation loop",
             level=None if dependent else "warning",
             known=evaluation.known,

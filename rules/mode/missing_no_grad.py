@@ -121,6 +121,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 ),
             ],
             fix=evaluation.without_grad,
+            plant=evaluation.with_grad,
             title="Run the evaluation under `torch.no_grad()`",
             known=evaluation.known,
         )
@@ -131,6 +132,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{text_of(evaluation.node)}` builds a graph for a prediction that no backward uses",
             because=[(prediction.numbers, "only numbers go on from here")],
             fix=evaluation.without_grad,
+            plant=evaluation.with_grad,
             title="Run the prediction under `torch.no_grad()`",
             known=evaluation.known,
         )

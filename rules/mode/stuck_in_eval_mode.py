@@ -102,6 +102,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 for node in stuck.last_train
             ],
             fix=[insert_before(stuck.forward.node, f"{model}.train()")] if stuck.fixable else (),
+            plant=stuck.planted,
             title="Switch back to train mode before the training forward",
             level=None if stuck.mode_dependent else "warning",
             known=stuck.known,

@@ -86,6 +86,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 f"`{text_of(objective.node)}` gets {head.operation} output for scores: it {harm}{objective.proviso}",
                 because=[(p, f"{head.operation} is applied here") for p in objective.places(head)],
                 fix=objective.without(head),
+                plant=objective.activated(head.operation),
                 title=f"Drop the {head.operation} before {objective.name}",
             )
 

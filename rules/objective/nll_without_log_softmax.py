@@ -105,6 +105,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             ],
             fix=objective.as_log_softmax(head) if soft else (),
             control=() if soft else objective.wrapped("torch.log_softmax({}, dim=1)"),
+            plant=objective.wrapped("torch.softmax({}, dim=1)"),
             title="Give it log-probabilities",
             level=objective.level,
         )

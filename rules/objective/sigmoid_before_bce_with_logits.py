@@ -81,6 +81,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 f"`{text_of(objective.node)}` gets {head.operation} output, but {objective.name} applies the sigmoid itself{objective.proviso}",
                 because=[(p, f"{head.operation} is applied here") for p in objective.places(head)],
                 fix=objective.without(head),
+                plant=objective.activated(head.operation),
                 title=f"Drop the {head.operation} before {objective.name}",
                 level=objective.level,
             )

@@ -113,6 +113,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 f"`{text_of(objective.node)}` gets {name} output, but {again}: the loss {harm}{objective.proviso}",
                 because=[(p, f"{name} is applied here") for p in objective.places(head)],
                 fix=objective.without(head),
+                plant=objective.activated("softmax") if soft else (),
                 title=f"Drop the {name} before {objective.name}",
                 level=objective.level if soft else "advice",
             )

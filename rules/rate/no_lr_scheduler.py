@@ -99,6 +99,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 (run.step.node, "the only driver"),
             ],
             fix=run.scheduled,
+            plant=run.held,
             title="Anneal the rate with a cosine schedule",
         )
 

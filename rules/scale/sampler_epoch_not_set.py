@@ -84,6 +84,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"no `set_epoch` in this loop: `{training.sampler_text}` repeats one shuffled order in every epoch",
             because=[(training.sampler_node, "shuffles by seed and epoch, and the epoch stays 0")],
             fix=training.fix,
+            plant=training.planted,
             title="Tell the sampler the epoch",
         )
 

@@ -96,6 +96,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             because=[(b.node, "adds to the gradients that are there") for b in backwards[:3]]
             + [(clear.node, "is passed by in most batches") for clear in seldom],
             fix=update.cleared,
+            plant=update.uncleared,
             title="Clear the gradients of each batch",
             known=update.known,
         )

@@ -101,6 +101,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 because=[(backward.node, "computes the gradients"), (update.node, "steps without them")],
                 fix=[*moved, remove_statement(clear.node)] if moved else (),
                 control=[*moved, replace(clear.node, "None")] if moved else (),
+                plant=[insert_before(update.node, text_of(clear.node))],
                 title="Clear the gradients before the backward pass",
                 known=update.known,
             )

@@ -186,6 +186,20 @@ class Evaluation:
         return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
 
     @property
+    def with_grad(self) -> list[Change]:
+        """The edit that builds the graph, for experiments."""
+        from trainlint.meaning import planting
+
+        return planting.graph_built(self.node)
+
+    @property
+    def in_training(self) -> list[Change]:
+        """The edit that evaluates in train mode, for experiments."""
+        from trainlint.meaning import planting
+
+        return planting.in_train_mode(self.node, self.model_text)
+
+    @property
     def mode_dependent(self) -> bool | None:
         target = self.event.target
         if only_tracks_instances(target) or normalises_by_batch_only(target) or _asks_for_losses(self.event):

@@ -25,7 +25,7 @@ from trainlint.meaning.holders import outlives
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import is_module
-from trainlint.meaning.place import statement_text, text_of
+from trainlint.meaning.place import Change, statement_text, text_of
 from trainlint.meaning.syntax import (
     Attribute,
     Augment,
@@ -120,6 +120,13 @@ class Keep:
         given = [v.arguments[0] for v in passed if isinstance(v, Result) and v.arguments and _is_criterion(v)]
         kept = {id(option) for option in options(self.value)}
         return any(id(v) in kept for first in given for v in walk(first))
+
+    @property
+    def planted(self) -> list[Change]:
+        """The edit that keeps some graph for good each time the statement runs."""
+        from trainlint.meaning import planting
+
+        return planting.graph_kept(self.place)
 
     @property
     def kept(self) -> str:

@@ -10,6 +10,7 @@ from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import needs_train_mode
+from trainlint.meaning.place import Change
 from trainlint.meaning.syntax import Call, For, Name, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
@@ -53,6 +54,13 @@ class Loader:
             return self.value.keywords[name]
         position = _POSITIONS.index(name) if name in _POSITIONS else 99
         return self.value.arguments[position] if position < len(self.value.arguments) else None
+
+    @property
+    def unshuffled(self) -> list[Change]:
+        """The edit that serves the samples as they are stored, for experiments."""
+        from trainlint.meaning import planting
+
+        return planting.stored_order(self.node) if self.node is not None else []
 
     @property
     def callee(self) -> Node:

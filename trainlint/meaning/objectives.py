@@ -216,6 +216,12 @@ class Objective:
 
         return wrapped(self, template)
 
+    def activated(self, operation: str) -> list[Change]:
+        """The edit that applies an activation to the scores, for experiments."""
+        from trainlint.meaning import planting
+
+        return planting.activated(self, operation)
+
     @property
     def with_logits(self) -> list[Change]:
         from trainlint.meaning.rewrites import with_logits

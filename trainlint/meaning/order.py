@@ -317,6 +317,13 @@ class FixedEpochSampler:
         return text_of(node) if node is not None else "the sampler"
 
     @property
+    def planted(self) -> list[Change]:
+        """The edit after which the sampler hears of no epoch, for experiments."""
+        from trainlint.meaning import planting
+
+        return planting.deaf(self.fix)
+
+    @property
     def fix(self) -> list[Change]:
         """The edit that sets the epoch at the top of the epoch loop, where loader and epoch have names."""
         batches = self.training.loop.node

@@ -53,6 +53,13 @@ class ConstantRate:
         return made.node
 
     @property
+    def held(self) -> list[Change]:
+        """The edit that undoes every change of the rate, for experiments."""
+        from trainlint.meaning import planting
+
+        return planting.rate_held(self.step.node, text_of(stepped_node(self.step)), self.rate)
+
+    @property
     def scheduled(self) -> list[Change]:
         """The edit that adds a cosine schedule over the epochs."""
         scope = self.node.unit.scope

@@ -14,6 +14,7 @@ from trainlint.meaning.modules import mode_dependent, parts, shown_mode_dependen
 from trainlint.meaning.objects import find_member, is_module
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training, needs_train_mode
+from trainlint.meaning.place import Change
 from trainlint.meaning.syntax import Attribute, Block, Call, Define, If, Name, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import Class, Function, Instance, Result, Sequence, Value, options
@@ -60,6 +61,13 @@ class StuckForward:
     @property
     def fixable(self) -> bool:
         return isinstance(self.model_node, (Name, Attribute))
+
+    @property
+    def planted(self) -> list[Change]:
+        """The edit that never goes back to train mode, for experiments."""
+        from trainlint.meaning import planting
+
+        return planting.eval_mode_for_good(self.place) if self.switch is not None else []
 
     @property
     def mode_dependent(self) -> bool | None:

@@ -86,6 +86,13 @@ class Update:
         return [insert_after(self.node, line)]
 
     @property
+    def uncleared(self) -> list[Change]:
+        """The edit that undoes whatever clears, for experiments."""
+        from trainlint.meaning import planting
+
+        return planting.gradients_carried(self.node, self.backwards[0].node, text_of(self.optimizer_node))
+
+    @property
     def discards(self) -> list[tuple[Event, Event]]:
         """Clears that stand between a backward pass and this step, each with that pass."""
         written = [e for e in self.events if e.kind == "grad_write" and not self._nulls(e)]

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from trainlint.diagnostic import Diagnostic, Edit
+from trainlint.diagnostic import Diagnostic, Edit, Fix
 from trainlint.edits import apply_edits, without_overlaps
 from trainlint.rule import Needs
 from trainlint.verify.batches import batch_form
@@ -69,24 +69,50 @@ def make_cases(
     read: Read | None = None,
 ) -> tuple[Case, Case | None]:
     """The finding's program as written and its control, None where no edit makes one. Raises NotCut."""
-    where = diagnostic.where
-    also = [because.where for because in diagnostic.because if because.where.path == where.path]
-    spans = [(where.start, where.end)], [(place.start, place.end) for place in also]
     change = diagnostic.fix if diagnostic.control is None else diagnostic.control
-    edits = without_overlaps(change.edits) if change is not None else ()
-    elsewhere = tuple(edit for edit in edits if edit.where.path != where.path)
-    edits = tuple(edit for edit in edits if edit.where.path == where.path)
+    edits = _here(diagnostic, change)
+    also = [(edit.where.start, edit.where.end) for edit in edits]
+    control = make_changed(diagnostic, change, text, home, extent, read)
+    where, rests = _places(diagnostic)
+    written = make_case(cut(text, [where], [*rests, *also], extent), diagnostic.where.path, home)
+    return written, control
+
+
+def make_changed(
+    diagnostic: Diagnostic,
+    change: Fix | None,
+    text: str,
+    home: Home = NOWHERE,
+    extent: Extent = "program",
+    read: Read | None = None,
+) -> Case | None:
+    """The finding's program with some edits; None where there are none. Raises NotCut."""
+    path = diagnostic.where.path
+    edits = _here(diagnostic, change)
+    elsewhere = [edit for edit in change.edits if edit.where.path != path] if change is not None else []
     if elsewhere and (read is None or extent == "statement"):
         raise NotCut("its control changes another file")
-    touched = [(edit.where.start, edit.where.end) for edit in edits]
-    written = make_case(cut(text, spans[0], [*spans[1], *touched], extent), where.path, home)
     if not edits and not elsewhere:
-        return written, None
-    moved = [[_moved(span, edits) for span in group] for group in spans]
+        return None
+    where, rests = _places(diagnostic)
+    moved = [_moved(span, edits) for span in rests]
     grown = [_grown(edit, edits) for edit in edits]
-    changed = cut(apply_edits(text, edits), moved[0], [*moved[1], *grown], extent)
-    control = make_case(changed, where.path, home)
-    return written, replace(control, overlay=dict(_overlay(elsewhere, read)) if read is not None else {})
+    changed = cut(apply_edits(text, edits), [_moved(where, edits)], [*moved, *grown], extent)
+    case = make_case(changed, path, home)
+    return replace(case, overlay=dict(_overlay(elsewhere, read)) if read is not None else {})
+
+
+def _here(diagnostic: Diagnostic, change: Fix | None) -> tuple[Edit, ...]:
+    """The edits of the file that the finding is in, in the order of its text."""
+    edits = without_overlaps(change.edits) if change is not None else ()
+    return tuple(edit for edit in edits if edit.where.path == diagnostic.where.path)
+
+
+def _places(diagnostic: Diagnostic) -> tuple[Span, list[Span]]:
+    """Where the finding is, and what it rests on in the same file."""
+    where = diagnostic.where
+    also = [because.where for because in diagnostic.because if because.where.path == where.path]
+    return (where.start, where.end), [(place.start, place.end) for place in also]
 
 
 def _overlay(edits: Sequence[Edit], read: Read) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from trainlint.diagnostic import Diagnostic, Verdict
 from trainlint.rule import Rule
 from trainlint.run import Run
-from trainlint.verify.case import Case, Read, make_cases
+from trainlint.verify.case import Case, Read, make_cases, make_changed
 from trainlint.verify.cut import Extent, NotCut
 from trainlint.verify.judge import Arm, inconclusive, judge, read_run
 from trainlint.verify.place import Home
@@ -26,6 +26,7 @@ TRY_SMALLER = {
     "out-of-memory",
     "not-cut",
 }
+SEES_NOTHING = {"blind", "control-raised"}  # what a planted defect may turn into a refutation
 OWN_BATCHES: Mapping[str, object] = {"batches": "own"}
 
 
@@ -102,9 +103,18 @@ def _attempt(
     if control is None:
         return inconclusive("no-control")
     settled, choices = settle(control, rule, plan, ask)
-    return judge(
-        rule, run_arm(written, rule, plan, ask, choices), run_arm(control, rule, plan, ask, choices, settled)
+    arms = (
+        run_arm(written, rule, plan, ask, choices),
+        run_arm(control, rule, plan, ask, choices, settled),
     )
+    verdict = judge(rule, *arms)
+    if verdict.reason not in SEES_NOTHING or diagnostic.plant is None:
+        return verdict
+    try:
+        planted = make_changed(diagnostic, diagnostic.plant, text, home, extent, read)
+    except NotCut:  # the plant fits no program
+        return verdict
+    return judge(rule, *arms, run_arm(planted, rule, plan, ask, choices)) if planted is not None else verdict
 
 
 def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:

@@ -6,7 +6,8 @@ The vocabulary of reasons is fixed here and explained in docs/verification.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,12 @@ OUTCOMES = {
     "sandbox-lost": "sandbox-lost",
 }
 LONGEST, MOST_STAND_INS = 400, 100  # of what the program's own account may bring into a verdict
+HARMLESS = re.compile(  # substitutions after which a program still does by itself what it is asked about
+    r"(argument|batches of|checkpoint file:|cuda:|data: stand-in|distributed set-up:|files written|pretrained weights:"
+    r"|torch\.compile:|torchvision:) ?.*|\w+: (not installed, inert|stand-in samples.*)|[\w.]+: -?[\d.e-]+"
+    r"|\w+: stand-in (inert|device|rate|count|path|zero|list|dict|classes|features|loader|dataset|inputs|targets|batch)",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,10 @@ def judge(rule: Rule, written: Arm, control: Arm | None, planted: Arm | None = N
         return inconclusive("no-control")
     if control.reason:
         return inconclusive(control.reason, f"control: {control.detail}" if control.detail else "")
-    if control.raised and not _raised_alike(written, control):
-        return inconclusive("control-raised", control.raised)
     try:
+        if control.raised and not _raised_alike(written, control):
+            refuted = _refuted(rule, written, written, planted)
+            return refuted or inconclusive("control-raised", control.raised)
         return _weigh(rule, written, control, planted)
     except Exception as error:  # a rule's symptom is code that may be anybody's
         return inconclusive("rule-failed", f"{type(error).__name__}: {error}")
@@ -98,13 +106,34 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
             ("NameError", "ModuleNotFoundError", "ImportError", "FileNotFoundError")
         )
         return inconclusive("missing-name" if missing else "raised", written.raised)
-    if planted is not None and not planted.reason and rule.symptom(planted.runs, control.runs):
-        return Verdict(
-            "refuted",
-            "no-symptom",
-            "as written the program does not show what it shows with the defect planted",
-        )
-    return inconclusive("blind" if reached else "not-reached")
+    refuted = _refuted(rule, written, control, planted)
+    return refuted or inconclusive("blind" if reached else "not-reached")
+
+
+def _refuted(rule: Rule, written: Arm, compared: Arm, planted: Arm | None) -> Verdict | None:
+    """A program that shows nothing, in an experiment that shows the defect where it is planted.
+
+    It has to be the user's own program that shows nothing: what a stand-in does refutes nobody.
+    """
+    if planted is None or planted.reason or written.raised or rule.symptom is None:
+        return None
+    reached = all(run.all("reached") for run in written.runs)
+    if not reached or any(not harmless(what) for run in written.runs for what in run.substituted):
+        return None
+    if any(rule.symptom(one.runs, planted.runs) for one in (written, compared)):
+        return None
+    if not rule.symptom(planted.runs, written.runs):
+        return None
+    effect = rule.symptom(planted.runs, compared.runs)
+    if effect is None:
+        return None
+    said = f"with the defect planted where it is flagged, {effect.sentence}; as written there is nothing of the kind"
+    return Verdict("refuted", "no-symptom", said, dict(_measured(effect, written.runs)))
+
+
+def harmless(substituted: str) -> bool:
+    """Whether what a substitution stands for cannot decide if a program shows a symptom."""
+    return HARMLESS.fullmatch(substituted) is not None
 
 
 def _raised_alike(written: Arm, control: Arm) -> bool:
@@ -123,11 +152,15 @@ def _confirmed(effect: Effect, runs: Runs, ended: str = "") -> Verdict:
     )
     evidence = effect.sentence + (f" (stand-ins: {', '.join(stand_ins)})" if stand_ins else "")
     evidence += f"; afterwards both programs raise {ended}" if ended else ""
-    measured = {name: _plain(value) for name, value in effect.measurements.items()}
+    reason = "structure" if effect.structure_only else "symptom"
+    return Verdict("confirmed", reason, evidence, dict(_measured(effect, runs)))
+
+
+def _measured(effect: Effect, runs: Runs) -> Iterator[tuple[str, object]]:
+    yield from ((name, _plain(value)) for name, value in effect.measurements.items())
     substituted = sorted({what for run in runs for what in run.substituted})
     if substituted:
-        measured["substituted"] = substituted
-    return Verdict("confirmed", "structure" if effect.structure_only else "symptom", evidence, measured)
+        yield "substituted", substituted
 
 
 def inconclusive(reason: str, detail: str = "") -> Verdict:

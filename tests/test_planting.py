@@ -1,0 +1,117 @@
+"""The third arm: what is harmless in a way that the linter does not see is refuted where a planted defect shows."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trainlint.book import open_book
+from trainlint.config import Config
+from trainlint.diagnostic import Verdict
+from trainlint.lint import lint_source
+from trainlint.verify.experiment import Plan, experiment
+from trainlint.verify.place import NOWHERE
+from trainlint.verify.sandbox import Sandbox
+
+pytest.importorskip("torch", reason="experiments run torch")
+
+BOOK = open_book()
+LOADER = "loader = DataLoader(data, batch_size=8, shuffle=True)"
+HEAD = f"""
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+data = TensorDataset(torch.randn(128, 4), torch.randint(3, (128,)))
+{LOADER}
+held_out = DataLoader(TensorDataset(torch.randn(64, 4), torch.randint(3, (64,))), batch_size=8)
+model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+criterion = nn.CrossEntropyLoss()
+"""
+TRAIN = """
+def train(epochs=3):
+    for epoch in range(epochs):
+        model.train()
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+"""
+TEST = """
+def test():
+    hits = 0
+    for x, y in held_out:
+        out = model(x)
+        hits += (out.argmax(1) == y).sum().item()
+    print(hits / 64)
+"""
+# each: what is flagged; the end of the program with the harm, and without it
+PROGRAMS = {
+    "missing-no-grad": (HEAD + TRAIN + TEST, "train(1)\ntest()", "train(1)\nwith torch.no_grad():\n    test()"),
+    "missing-eval-mode": (HEAD + TRAIN + TEST, "train(1)\ntest()", "train(1)\nmodel.eval()\ntest()"),
+    "missing-zero-grad": (
+        HEAD + TRAIN.replace("            optimizer.zero_grad()\n", ""),
+        "train()",
+        "optimizer.register_step_post_hook(lambda optimizer, *rest: optimizer.zero_grad())\ntrain()",
+    ),
+    "loss-retains-graph": (
+        HEAD + TRAIN.replace("optimizer.step()", "optimizer.step()\n            total.append(loss)"),
+        "total = []\ntrain()",
+        "from collections import deque\ntotal = deque(maxlen=2)\ntrain()",
+    ),
+    "no-lr-scheduler": (
+        HEAD + TRAIN,
+        "train(30)",
+        "def decay(optimizer, *rest):\n    optimizer.param_groups[0]['lr'] *= 0.99\noptimizer.register_step_post_hook(decay)\ntrain(30)",
+    ),
+    "train-loader-not-shuffled": (
+        HEAD.replace(LOADER, f"def make():\n    {LOADER.replace(', shuffle=True', '')}\n    return loader\n") + TRAIN,
+        "loader = make()\ntrain()",
+        "from functools import partial\nDataLoader = partial(DataLoader, shuffle=True)\nloader = make()\ntrain()",
+    ),
+    "stuck-in-eval-mode": (
+        HEAD + TEST.replace("hits = 0", "model.eval()\n    hits = 0")
+        + TRAIN.replace("        model.train()\n", "") + "        test()\n",
+        "train()",
+        "plain = test\ndef test():\n    plain()\n    model.train()\ntrain()",
+    ),
+    "softmax-before-cross-entropy": (
+        "from torch.nn.functional import softmax\n" + HEAD + TRAIN.replace("model(x), y", "softmax(model(x), dim=1), y"),
+        "train()",
+        "softmax = lambda scores, dim: scores\ntrain()",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(sys.executable, unsafe=True) as child:
+        yield child
+
+
+def verdict_on(name: str, flagged: str, text: str, sandbox: Sandbox, folder: Path) -> Verdict:
+    """The verdict on a finding of one program where another one begins in the same way."""
+    report = lint_source(flagged, folder / "train.py", Config(root=folder, select=(name,)), BOOK, cwd=folder)
+    page = BOOK.page(name)
+    assert report.diagnostics and page is not None, report
+    assert report.diagnostics[0].plant is not None
+    return experiment(report.diagnostics[0], text, NOWHERE, page.rule, Plan(timeout=60.0), sandbox.ask)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_does_no_harm_is_refuted_where_planted_harm_shows(
+    name: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    begins, harmful, harmless = (textwrap.dedent(part) for part in PROGRAMS[name])
+    flagged = f"{begins}\n{harmful}\n"
+    confirmed = verdict_on(name, flagged, flagged, sandbox, tmp_path)
+    assert confirmed.state == "confirmed", confirmed.evidence
+    refuted = verdict_on(name, flagged, f"{begins}\n{harmless}\n", sandbox, tmp_path)
+    assert (refuted.state, refuted.reason) == ("refuted", "no-symptom"), refuted.evidence
+    assert any(character.isdigit() for character in refuted.evidence)
