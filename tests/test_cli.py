@@ -18,6 +18,8 @@ from trainlint.cli import main
 from trainlint.diagnostic import Verdict
 from trainlint.report import FORMATS
 from trainlint.terminal import draw_progress, wants_color
+from trainlint.verify.case import make_cases
+from trainlint.verify.experiment import Plan, Trial
 
 ROOT = Path(__file__).parent.parent
 
@@ -625,11 +627,14 @@ def verdicts(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     def fake(diagnostics, source_of, book, **asked):
         called.append(asked)
         for said in diagnostics:
-            assert source_of(said.where.path).text
+            programs = make_cases(said, source_of(said.where.path).text)
             verdict = Verdict("refuted", "no-symptom", "it does not show", protections=("a lock",))
             if said.level == "error":
                 verdict = replace(verdict, state="confirmed", reason="symptom", evidence="it shows")
-            yield replace(said, verdict=verdict)
+            told = replace(said, verdict=verdict)
+            arms = {name: case for name, case in zip(("written", "control"), programs, strict=True) if case}
+            asked["witness"](told, Trial(verdict, arms), Plan())
+            yield told
 
     monkeypatch.setattr("trainlint.verify.verify", fake)
     return called

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from trainlint.argument_types import Names, count, device, seconds
 from trainlint.diagnostic import LEVELS
@@ -42,6 +43,12 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--rule", action=Names, metavar="NAME", help="run findings of these rules only")
     group.add_argument("--show", action="store_true", help="print the programs that ran")
+    group.add_argument(
+        "--save-repro",
+        type=Path,
+        metavar="FOLDER",
+        help="write a script for each verdict, to run with Python and torch alone",
+    )
     group.add_argument(
         "--only-confirmed", action="store_true", help="show confirmed findings only, and count the others"
     )

@@ -13,6 +13,7 @@ from trainlint.checking import lint_all
 from trainlint.config import ConfigError, suggest
 from trainlint.desk import INTERRUPTED, Answer, Desk, UsageError, open_desk
 from trainlint.experiment_arguments import CONFIRMED
+from trainlint.keeping import Scribe
 from trainlint.lint import around
 from trainlint.spots import Spot, chosen, read_spots
 from trainlint.streaming import Stream
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from trainlint.diagnostic import Diagnostic, Report
     from trainlint.source import Source
+    from trainlint.verify import Witness
 
 
 def verify(arguments: Namespace, say: Callable[[str], None]) -> Answer:
@@ -44,19 +46,20 @@ def verify(arguments: Namespace, say: Callable[[str], None]) -> Answer:
     if arguments.budget is not None:
         arguments.budget = max(0.0, arguments.budget - (time.monotonic() - began))
     stream = Stream(desk, arguments, say)
-    verified, interrupted = _run(desk, asked, arguments, stream)
+    scribe = Scribe(desk.book, arguments.save_repro, arguments.show)
+    verified, interrupted = _run(desk, asked, arguments, stream, scribe)
     report = replace(report, diagnostics=verified)
     code = INTERRUPTED if interrupted else exit_code(report, arguments, _failing(desk, arguments))
     output = stream.finish(_shown(report, arguments), code)
-    notes = (*allowed, *remarks(desk, report, arguments, tuple(_protections(verified))))
+    said = (*_protections(verified), *scribe.notes)
+    notes = (*allowed, *remarks(desk, report, arguments, said))
     if interrupted:
         notes += (
             f"trainlint: interrupted: {len(asked) - len(verified)} of {len(asked)} findings were not run",
         )
-    programs = tuple(_programs(verified, _source_of(desk))) if arguments.show else ()
     if arguments.output_format != "text":
-        return Answer(output, (*notes, *programs), code)
-    return Answer(output + "".join(f"{program}\n" for program in programs), notes, code)
+        return Answer(output, (*notes, *scribe.programs), code)
+    return Answer(output + "".join(f"{program}\n" for program in scribe.programs), notes, code)
 
 
 def _names(names: tuple[str, ...], book: Book) -> frozenset[str]:
@@ -77,14 +80,14 @@ def _chosen(
 
 
 def _run(
-    desk: Desk, asked: tuple[Diagnostic, ...], arguments: Namespace, stream: Stream
+    desk: Desk, asked: tuple[Diagnostic, ...], arguments: Namespace, stream: Stream, scribe: Scribe
 ) -> tuple[tuple[Diagnostic, ...], bool]:
     """The findings with their verdicts, as far as it got, and whether somebody interrupted it."""
     from trainlint.verify import VerifyError
 
     draw = None if arguments.quiet else draw_progress(sys.stderr, "experiments")
     verified: list[Diagnostic] = []
-    running = _experiments(desk, asked, arguments, draw)
+    running = _experiments(desk, asked, arguments, draw, scribe.witness)
     try:
         for diagnostic in running:
             verified.append(diagnostic)
@@ -106,6 +109,7 @@ def _experiments(
     asked: tuple[Diagnostic, ...],
     arguments: Namespace,
     draw: Callable[[int, int], None] | None,
+    witness: Witness,
 ) -> Generator[Diagnostic, None, None]:
     from trainlint.verify import verify
 
@@ -122,6 +126,7 @@ def _experiments(
         around=around([desk.cwd / path for path in desk.paths], desk.cwd),
         progress=draw,
         budget=arguments.budget,
+        witness=witness,
     )
 
 
@@ -164,21 +169,3 @@ def _protections(diagnostics: tuple[Diagnostic, ...]) -> Iterator[str]:
     ran = (said.verdict.protections for said in diagnostics if said.verdict and said.verdict.protections)
     for protections in dict.fromkeys(ran):
         yield f"protections: {', '.join(protections)}"
-
-
-def _programs(diagnostics: tuple[Diagnostic, ...], source_of: Callable[[str], Source]) -> Iterator[str]:
-    """The programs that ran, as written and with the control."""
-    from trainlint.report.view import place
-    from trainlint.verify.case import make_cases
-    from trainlint.verify.cut import NotCut
-
-    for said in diagnostics:
-        if said.verdict is None:
-            continue
-        try:
-            cases = make_cases(said, source_of(said.where.path).text)
-        except NotCut:
-            continue
-        for name, case in zip(("as written", "control"), cases, strict=True):
-            if case is not None:
-                yield f"\n# {place(said.where)}: {said.name}, {name}\n{case.program.rstrip()}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainlint.diagnostic import LEVELS, Diagnostic
 from trainlint.rule import Needs
-from trainlint.verify.experiment import Plan, experiment
+from trainlint.verify.experiment import Plan, Trial, investigate
 from trainlint.verify.interpreter import VerifyError, find_python
 from trainlint.verify.judge import inconclusive
 from trainlint.verify.place import home_of
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from trainlint.rule import Rule
     from trainlint.source import Source
 
-__all__ = ["Plan", "VerifyError", "verify"]
+__all__ = ["Plan", "Trial", "VerifyError", "verify"]
+
+Witness = Callable[[Diagnostic, Trial, Plan], None]
 
 GLANCE = 0.2  # seconds between two looks at how far the experiments are
 
@@ -48,11 +50,13 @@ def verify(
     around: Sequence[Path] = (),
     progress: Callable[[int, int], None] | None = None,
     budget: float | None = None,
+    witness: Witness | None = None,
 ) -> Iterator[Diagnostic]:
     """The diagnostics in order, each with its verdict as soon as it is there.
 
     What `budget` seconds do not suffice for is inconclusive; errors are run first then, and of equals what is cheap.
-    `progress` is told how many of how many experiments are done, several times a second.
+    `progress` is told how many of how many experiments are done, several times a second; `witness` is shown what ran for
+    each diagnostic before it is yielded.
     `source_of` gives the source of a diagnostic's path; the project of a file without a repository is the folder of
     `around` that holds it. A diagnostic whose rule has no experiment passes
     through as it is. Raises VerifyError, one line for the user, before the first one where nothing can run.
@@ -76,7 +80,10 @@ def verify(
                 while wait([tasks[number]], GLANCE).not_done:
                     if progress is not None:
                         progress(sum(task.done() for task in tasks.values()), len(tasks))
-                yield tasks[number].result()
+                diagnostic, trial = tasks[number].result()
+                if witness is not None and trial is not None:
+                    witness(diagnostic, trial, plan)
+                yield diagnostic
         finally:
             pool.shutdown(
                 wait=False, cancel_futures=True
@@ -119,12 +126,12 @@ def _verified(
     sandbox: Sandbox,
     around: Sequence[Path] = (),
     until: float = float("inf"),
-) -> Diagnostic:
+) -> tuple[Diagnostic, Trial | None]:
     rule = _rule(book, diagnostic)
     if rule is None:
-        return diagnostic
+        return diagnostic, None
     if time.monotonic() >= until:
-        return replace(diagnostic, verdict=inconclusive("out-of-budget"))
+        return replace(diagnostic, verdict=inconclusive("out-of-budget")), None
 
     def ask(request: Mapping[str, object]) -> Mapping[str, Any]:
         return sandbox.ask(request, until)
@@ -137,10 +144,10 @@ def _verified(
             return str(other.file.resolve() if other.file is not None else path), other.text
 
         home = home_of(source.file, source.text, around)
-        verdict = experiment(diagnostic, source.text, home, rule, plan, ask, read)
+        trial = investigate(diagnostic, source.text, home, rule, plan, ask, read)
     except Exception as error:  # the wall of this room: one experiment's failure is one verdict
-        verdict = inconclusive("rule-failed", f"{type(error).__name__}: {error}")
-    return replace(diagnostic, verdict=verdict)
+        trial = Trial(inconclusive("rule-failed", f"{type(error).__name__}: {error}"))
+    return replace(diagnostic, verdict=trial.verdict), trial
 
 
 def _rule(book: Book, diagnostic: Diagnostic) -> Rule | None:

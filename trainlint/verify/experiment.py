@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trainlint.diagnostic import Diagnostic, Verdict
@@ -40,6 +40,23 @@ class Plan:
     memory: int = 3 << 30
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A verdict and the programs it rests on, none where nothing ran: `choices` are what made them run."""
+
+    verdict: Verdict
+    arms: Mapping[str, Case] = field(default_factory=dict)  # written, control and, where it was run, planted
+    choices: Mapping[str, object] = field(default_factory=dict)
+
+    def requests(self, rule: Rule, plan: Plan) -> dict[str, list[Mapping[str, object]]]:
+        """What the sandbox was asked to run, by arm, a request for each seed."""
+        seeds = range(plan.seeds or rule.needs.seeds)
+        return {
+            name: [_request(case, rule, plan, seed, self.choices) for seed in seeds]
+            for name, case in self.arms.items()
+        }
+
+
 def experiment(
     diagnostic: Diagnostic,
     text: str,
@@ -49,7 +66,20 @@ def experiment(
     ask: Ask,
     read: Read | None = None,
 ) -> Verdict:
-    """The verdict on one finding. Never raises: what can go wrong is a verdict of its own.
+    """The verdict on one finding."""
+    return investigate(diagnostic, text, home, rule, plan, ask, read).verdict
+
+
+def investigate(
+    diagnostic: Diagnostic,
+    text: str,
+    home: Home,
+    rule: Rule,
+    plan: Plan,
+    ask: Ask,
+    read: Read | None = None,
+) -> Trial:
+    """The verdict on one finding, and what ran. Never raises: what can go wrong is a verdict of its own.
 
     Where the whole program cannot run, less of it is tried: the flagged function by itself, then, if the rule says
     that this is enough, the flagged statement. `read` gives other files that the control changes.
@@ -63,26 +93,33 @@ def experiment(
             held.append(tuple(answer["protections"]))
         return answer
 
-    verdict = _experiment(diagnostic, text, home, rule, plan, noted, read)
+    trial = _experiment(diagnostic, text, home, rule, plan, noted, read)
     always = tuple(name for name in held[0] if all(name in names for names in held)) if held else ()
     seconds = round(time.monotonic() - began, 3)
-    return replace(verdict, device=plan.device, seconds=seconds, protections=always)
+    verdict = replace(trial.verdict, device=plan.device, seconds=seconds, protections=always)
+    return replace(trial, verdict=verdict)
 
 
 def _experiment(
     diagnostic: Diagnostic, text: str, home: Home, rule: Rule, plan: Plan, ask: Ask, read: Read | None
-) -> Verdict:
+) -> Trial:
     if rule.needs.device == "cuda" and not plan.device.startswith("cuda"):
-        return inconclusive("needs-cuda")
+        return Trial(inconclusive("needs-cuda"))
     if rule.needs.ranks > 1:
-        return inconclusive("unsupported", "several processes")
-    first = verdict = _attempt(diagnostic, text, home, rule, plan, ask, "program", read)
-    smaller: tuple[Extent, ...] = ("function", "statement") if rule.needs.alone else ("function",)
-    for extent in smaller if home.root else ():
-        if verdict.reason not in TRY_SMALLER:
+        return Trial(inconclusive("unsupported", "several processes"))
+    first = trial = _attempt(diagnostic, text, home, rule, plan, ask, "program", read)
+    for extent in smaller_extents(rule, home):
+        if trial.verdict.reason not in TRY_SMALLER:
             break
-        verdict = _attempt(diagnostic, text, home, rule, plan, ask, extent, read)
-    return verdict if verdict.state != "inconclusive" else first
+        trial = _attempt(diagnostic, text, home, rule, plan, ask, extent, read)
+    return trial if trial.verdict.state != "inconclusive" else first
+
+
+def smaller_extents(rule: Rule, home: Home) -> tuple[Extent, ...]:
+    """What is tried where the program as a whole gives no verdict."""
+    if not home.root:
+        return ()
+    return ("function", "statement") if rule.needs.alone else ("function",)
 
 
 def _attempt(
@@ -94,27 +131,35 @@ def _attempt(
     ask: Ask,
     extent: Extent,
     read: Read | None,
-) -> Verdict:
+) -> Trial:
     """The verdict of as much of the program as `extent` says."""
     try:
         written, control = make_cases(diagnostic, text, home, extent, read)
     except NotCut as error:
-        return inconclusive("not-cut", str(error))
+        return Trial(inconclusive("not-cut", str(error)))
     if control is None:
-        return inconclusive("no-control")
+        return Trial(inconclusive("no-control"), {"written": written})
     settled, choices = settle(control, rule, plan, ask)
+    cases = {"written": written, "control": control}
+    if isinstance(
+        ended := read_run(settled, 0), tuple
+    ):  # whatever the other arm does decides nothing any more
+        return Trial(judge(rule, Arm(), Arm((), *ended)), cases, choices)
     arms = (
         run_arm(written, rule, plan, ask, choices),
         run_arm(control, rule, plan, ask, choices, settled),
     )
     verdict = judge(rule, *arms)
     if verdict.reason not in SEES_NOTHING or diagnostic.plant is None:
-        return verdict
+        return Trial(verdict, cases, choices)
     try:
         planted = make_changed(diagnostic, diagnostic.plant, text, home, extent, read)
     except NotCut:  # the plant fits no program
-        return verdict
-    return judge(rule, *arms, run_arm(planted, rule, plan, ask, choices)) if planted is not None else verdict
+        planted = None
+    if planted is None:
+        return Trial(verdict, cases, choices)
+    verdict = judge(rule, *arms, run_arm(planted, rule, plan, ask, choices))
+    return Trial(verdict, {**cases, "planted": planted}, choices)
 
 
 def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:
