@@ -121,7 +121,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         under = f" (`{found.under}` default)" if found.under else ""
         if found.size <= options.number("small"):
-            if not found.is_of_whole_samples:
+            if not found.is_of_whole_samples or found.normalises_by_batch:
                 continue
             many = f", {found.updates:,} times an epoch" if found.updates is not None else ""
             said = f"each update follows {found.size} sample{'s' * (found.size > 1)}{under}{many}: noise leads, and training is slow"

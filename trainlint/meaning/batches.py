@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.architecture import layers, named
+from trainlint.meaning.architecture import holds, layers, named
 from trainlint.meaning.architectures import is_other_field, takes_derivatives
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.courses import Course, Known
@@ -32,9 +32,9 @@ _ELSEWHERE = (  # where small batches are the practice, or large ones
     "discriminator", "Discriminator", "generator_loss", "style_loss", "gram_matrix", "bag", "bags", "NTXentLoss", "SimCLR",
     "contrastive_loss", "InfoNCE", "prototypes", "support", "episode", "episodes", "gpytorch", "overfit", "volume", "voxel", "mask", "masks",
 )  # fmt: skip
-_DRAWING = frozenset(  # layers of networks that paint, segment or look at volumes, and of those that normalise by a batch
+_DRAWING = frozenset(  # layers of networks that paint, segment or look at volumes
     "Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Upsample PixelShuffle UpsamplingBilinear2d LazyConv3d".split()
-) | NORMALISATION | INSTANCE_NORM  # fmt: skip
+) | INSTANCE_NORM  # fmt: skip
 _OF_SAMPLES = (
     "torch.utils.data.TensorDataset",
     "torch.utils.data.dataset.TensorDataset",
@@ -73,13 +73,26 @@ class Batches:
     def is_plain(self) -> bool:
         """Whether the layers are seen, new, deep enough to matter, and ask for no batches of a size of their own."""
         course = self.course
-        if not course.networks or course.is_pretrained or course.depth < 2:
+        if not course.networks or course.is_pretrained:
             return False
         every = [layer for network in course.networks for layer in layers(network)]
+        if course.depth < 2 and not any(map(_is_classifier, every)):
+            return False
         if not _DRAWING.isdisjoint(map(named, every)):
             return False
         return all(
-            isinstance(layer.cls, External) and layer.cls.name.startswith("torch.nn.") for layer in every
+            isinstance(layer.cls, External)
+            and (layer.cls.name.startswith("torch.nn.") or _is_classifier(layer))
+            for layer in every
+        )
+
+    @property
+    def normalises_by_batch(self) -> bool:
+        """Whether layers may need many samples to normalise by: what single ones do to them is another matter."""
+        networks = self.course.networks
+        return any(
+            holds(network, *NORMALISATION) or any(map(_is_classifier, layers(network)))
+            for network in networks
         )
 
     @property
@@ -129,6 +142,18 @@ def batches(program: Program) -> Iterator[Batches]:
         size = _size(program, loader)
         if size is not None and size[0] >= 1:
             yield Batches(course, loader, round(size[0]), size[1], samples)
+
+
+def _is_classifier(layer: Instance) -> bool:
+    """A whole network of torchvision's for pictures: `resnet18(num_classes=10)`."""
+    name = layer.cls.name if isinstance(layer.cls, External) else ""
+    return name.startswith("torchvision.models.") and name.count(".") <= 3 and not name.startswith(_NOT_PLAIN)
+
+
+_NOT_PLAIN = tuple(
+    f"torchvision.models.{name}"
+    for name in ("detection", "segmentation", "video", "optical_flow", "quantization", "get_model")
+)
 
 
 def _keywords(program: Program) -> Iterator[str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from trainlint.meaning.dataflow import inputs_of, operation
 from trainlint.meaning.flow import key
-from trainlint.meaning.syntax import Assign, Binary, Comparison, Display, Expression, Node, nodes_in
+from trainlint.meaning.syntax import Assign, Binary, Call, Comparison, Display, Expression, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Choice, External, Free, Instance, Result, Value, one
+from trainlint.meaning.values import Bound, Choice, External, Free, Function, Instance, Result, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -35,6 +35,28 @@ class Decision:
     def is_handed(self) -> bool:
         """Whether a number is handed to something that compares it by itself."""
         return not any(operation(test) in _COMPARING for test in comparisons(self.tests))
+
+
+def place_of(decision: Decision, sources: set[int]) -> Node:
+    """Where the number that decides is chosen: the call that hands it to what compares it, or the decision itself."""
+    place = decision.node
+    for region in decision.region.ancestors():
+        if region.kind != "call":
+            continue
+        if not isinstance(region.node, Call) or not _is_handed_in(region, sources):
+            break
+        place = region.node
+    return place
+
+
+def _is_handed_in(call: Region, sources: set[int]) -> bool:
+    """Whether an argument of a call was computed from one of some values."""
+    function = call.function.function if isinstance(call.function, Bound) else call.function
+    if not isinstance(function, Function) or call.names is None:
+        return False
+    given = [call.names.get(parameter.name) for parameter in function.node.parameters]
+    numbers = [value for value in given if value is not None and not isinstance(one(value), Instance)]
+    return any(not sources.isdisjoint(behind((value,))) for value in numbers)
 
 
 def decisions(program: Program) -> list[Decision]:

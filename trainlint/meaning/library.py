@@ -374,7 +374,7 @@ def _defaultdict(
         element = Sequence("list", (), node)
     elif isinstance(made_by, (Class, Function, Partial)):
         element = machine.call(machine, made_by, (), {}, node, None)
-    return Mapping({}, node, True, element, machine.region)
+    return Mapping({}, node, True, element, machine.region, made_by)
 
 
 def _copy_sequence(

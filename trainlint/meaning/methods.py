@@ -22,7 +22,7 @@ from trainlint.meaning.hyperparameters import save_hyperparameters
 from trainlint.meaning.lightning import fit, judge, own_optimizers, own_schedules
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
-from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
+from trainlint.meaning.objects import external_bases, fields_of, is_module, keep_in, register_unnamed
 from trainlint.meaning.optimisation import OPTIMISATION
 from trainlint.meaning.overrides import is_dictionary
 from trainlint.meaning.processes import note_handed, start_by_method
@@ -418,6 +418,21 @@ def _get(
     return fallback
 
 
+def _set_default(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`meters.setdefault(name, Meter()).update(loss)`."""
+    receiver = one(callee.receiver)
+    if not isinstance(receiver, Mapping) or len(arguments) != 2 or keywords:
+        return None
+    key = constant(arguments[0])
+    if not isinstance(key, (str, int)):
+        return None
+    if key not in receiver.items:
+        keep_in(machine, receiver, key, arguments[1])
+    return receiver.items[key]
+
+
 def _entry(holder: Instance, arguments: Arguments) -> Value | None:
     """`settings.get("lr", 0.1)` of an attribute dictionary."""
     name = constant(arguments[0]) if arguments and is_dictionary(holder) else None
@@ -574,6 +589,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "dict": _dumped,
     "add_event_handler": _attach_handler,
     "get": _get,
+    "setdefault": _set_default,
     "pop": _get,
     "items": _values,
     "values": _values,

@@ -27,6 +27,7 @@ from trainlint.meaning.values import (
     Mapping,
     Member,
     Module,
+    Partial,
     Result,
     Sequence,
     Super,
@@ -422,7 +423,7 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
         case Mapping(items=items) if index is not MISSING and _in(index, items):
             return items[index]
         case Mapping(element=element) if index is not MISSING and element is not None:
-            return element
+            return _entry_by_default(machine, holder, index, node) or element
         case Mapping(items=items, element=element) if index is MISSING and (items or element is not None):
             if len(items) <= 4:
                 return choice([*items.values(), *([element] if element is not None else [])])
@@ -451,6 +452,28 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
     item = Item(holder, key, node)
     machine.tables.note_part(item, machine.steps)
     return item
+
+
+def _entry_by_default(machine: Machine, holder: Mapping, key: object, node: s.Node | None) -> Value | None:
+    """What a `defaultdict(Meter)` makes for a key that is new: an object of its own."""
+    if not isinstance(holder.made_by, (Class, Function, Partial)) or not isinstance(holder.element, Instance):
+        return None
+    here = machine.region
+    machine.region = holder.region or here
+    with machine.unrecorded():
+        made = machine.call(machine, holder.made_by, (), {}, node, None)
+    machine.region = here
+    keep_in(machine, holder, key, made)
+    return made
+
+
+def keep_in(machine: Machine, holder: Mapping, key: object, made: Value) -> None:
+    """Put what was made for a dictionary into it; it lives as long as that."""
+    if isinstance(made, Instance):
+        made.loop = holder.region.loop if holder.region is not None else made.loop
+    elif isinstance(made, (Sequence, Mapping)):
+        made.region = holder.region
+    machine.write(holder.items, key, made)
 
 
 def _by_method(

@@ -9,7 +9,7 @@ from trainlint.meaning.callers import callers, enclosing_function
 from trainlint.meaning.claims import says_test, says_validation
 from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.datasets import part_of
-from trainlint.meaning.decisions import Decision, behind, comparisons, is_progress
+from trainlint.meaning.decisions import Decision, behind, comparisons, is_progress, place_of
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.loaders import Loader
@@ -81,7 +81,8 @@ def _by_test(
     if _serves_as_validation(decision, evaluation):
         return None
     name = name_of(program, loader)
-    chosen = Selection(decision.node, _SAID[decision.kind], name, _kind(loader), evaluation.loop_node)
+    place = place_of(decision, {id(e.event.value) for e, _ in by_test})
+    chosen = Selection(place, _SAID[decision.kind], name, _kind(loader), evaluation.loop_node)
     return chosen, loader
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.claims import says_held_out, says_training
-from trainlint.meaning.decisions import Decision, Kind, behind, comparisons, is_progress
+from trainlint.meaning.decisions import Decision, Kind, behind, comparisons, is_progress, place_of
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.monitors import monitors
@@ -36,9 +36,8 @@ def training_choices(program: Program) -> list[TrainingChoice]:
     for decision in program.decisions if measured else ():
         beside = [e for e in measured if _is_beside(decision, e)]
         if beside and _is_by_training(program, decision):
-            found.setdefault(
-                id(decision.node), TrainingChoice(decision.kind, decision.node, beside[0].loop_node)
-            )
+            place = place_of(decision, {id(b.value) for b in program.backwards if b.value is not None})
+            found.setdefault(id(place), TrainingChoice(decision.kind, place, beside[0].loop_node))
     kept = [c for c in found.values() if c.kind != "stop"] or list(found.values())
     return [*kept, *_by_monitors(program)]
 

@@ -58,6 +58,7 @@ class Mapping:
     open: bool = False
     element: Value | None = None
     region: Any = None  # where in the trace a display was evaluated
+    made_by: Value | None = None  # what a `defaultdict` calls for a new key
 
 
 @dataclass(slots=True, eq=False)
