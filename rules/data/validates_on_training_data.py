@@ -145,5 +145,5 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=16, epochs=2, seeds=1),
-    words=("DataLoader", "eval_dataset"),
+    words=("DataLoader", "eval_dataset", "backward"),
 )

@@ -37,7 +37,7 @@ from trainlint.meaning.syntax import (
     Node,
     Subscript,
 )
-from trainlint.meaning.terms import is_measurement, is_trained, trained_by
+from trainlint.meaning.terms import is_measurement, is_trained, shaped_from, trained_by
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Argument,
@@ -152,6 +152,7 @@ def _is_criterion(value: Result) -> bool:
     return criterion(name or (callee.name if isinstance(callee, External) else "")) is not None
 
 
+_STEPS_BACK = 8
 _BEHIND = 400  # values looked at behind a kept one
 Passes: TypeAlias = dict[int, list[Value]]  # what each backward pass goes through, by its event
 
@@ -333,6 +334,7 @@ def _backward_through(event: Event, loop: Region, through: Passes) -> Event | No
     if not backwards:
         return None
     kept = _elements(event.value)
+    kept += [inner for value in kept if (inner := _shaped_of(value)) is not value]
     behind = {id(v) for value in kept for v in _behind(value) if isinstance(v, (Result, Item))}
     for backward in backwards:
         assert backward.value is not None
@@ -343,6 +345,16 @@ def _backward_through(event: Event, loop: Region, through: Passes) -> Event | No
         if here and not here <= _called(passed):
             return backward  # not the model itself, put into a list
     return None
+
+
+def _shaped_of(value: Value) -> Value:
+    """The output behind its sigmoid, its flat form, and the like."""
+    for _ in range(_STEPS_BACK):
+        inner = shaped_from(value)
+        if inner is None:
+            break
+        value = one(inner)
+    return value
 
 
 def _behind(value: Value) -> Iterator[Value]:

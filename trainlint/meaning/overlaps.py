@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.amends import served_otherwise, unserved_loaders
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.claims import first_of_validation, name_given, says_held_out, says_training
-from trainlint.meaning.dataflow import operation, walk
-from trainlint.meaning.datasets import Part, covers, is_same_data, part, part_of
+from trainlint.meaning.dataflow import operation, same, walk
+from trainlint.meaning.datasets import covers, is_same_data, part_of
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
 from trainlint.meaning.held_out import comes_first
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.iteration import underlying
-from trainlint.meaning.loaders import Loader, TrainingLoader, loader, loaders_behind
-from trainlint.meaning.objects import is_module
-from trainlint.meaning.place import Change, qualified_name, replace
+from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
+from trainlint.meaning.place import Change, replace
 from trainlint.meaning.syntax import (
     Assign,
     Block,
@@ -32,7 +32,7 @@ from trainlint.meaning.syntax import (
     nodes_in,
 )
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Argument, Bound, Function, Instance, Item, Value, one
+from trainlint.meaning.values import Argument, Free, Instance, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -64,9 +64,14 @@ def overlaps(program: Program) -> list[Overlap]:
         if not evaluation.judged or is_in_unit_test(evaluation.event) or _is_on_purpose(evaluation):
             continue
         served = served_to(evaluation.event)
-        if len(served) != 1:
+        if len(served) > 1:
             continue
-        overlap = _same_loader(program, evaluation, served[0]) or _own_loader(program, evaluation, served[0])
+        if served:
+            overlap = _same_loader(program, evaluation, served[0]) or _own_loader(
+                program, evaluation, served[0]
+            )
+        else:
+            overlap = _same_given(program, evaluation)
         if overlap is not None:
             found.setdefault(id(overlap.node), overlap)
     for overlap in _by_trainers(program):
@@ -120,7 +125,7 @@ def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ove
         if trained is None or not covers(trained, judged):
             continue
         if _is_trained_by(training, evaluation) and _has_trained(training, evaluation):
-            mended = tuple(_served_otherwise(program, served, judged))
+            mended = tuple(served_otherwise(program, served, judged))
             chosen = getattr(one(served.argument("sampler") or served.value), "node", None)
             return Overlap(served.node, claim, _node(training), evaluation.loop_node, chosen, mended)
     return None
@@ -160,8 +165,29 @@ def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ov
     training = next((t for t in trainings if t.loop.node is not node), None)
     if not claim or training is None or not isinstance(node, For):
         return None
-    mended = [replace(node.iterable, name) for name in _unserved_loaders(program, node.iterable)]
+    mended = [replace(node.iterable, name) for name in unserved_loaders(program, node.iterable)]
     return Overlap(node, claim, _node(training), node, None, tuple(mended[:1]))
+
+
+def _same_given(program: Program, evaluation: Evaluation) -> Overlap | None:
+    """The same of a loader that a function is given, or a fragment takes for granted: nobody is seen to make it."""
+    node, given = evaluation.loop.node, evaluation.loop.iterable
+    batches = one(underlying(given)) if given is not None else None
+    claim = first_of_validation(_words_about(evaluation))
+    if not claim or not isinstance(node, For) or not isinstance(batches, (Argument, Free)):
+        return None
+    others = [e.loop.iterable for e in program.evaluations if e.loop.node is node]
+    if any(other is None or same(one(underlying(other)), batches) is not True for other in others):
+        return None  # the same code evaluates other data too
+    for backward in program.backwards:
+        loop = backward.loop
+        if loop is None or loop.iterable is None or loop.node is node or loop.node is None:
+            continue
+        is_same = same(one(underlying(loop.iterable)), batches) is True
+        if is_same and _root(loop) is _root(evaluation.loop) and comes_first(backward, evaluation.event):
+            mended = [replace(node.iterable, name) for name in unserved_loaders(program, node.iterable)]
+            return Overlap(node, claim, loop.node, node, None, tuple(mended[:1]))
+    return None
 
 
 def _is_elsewhere(evaluation: Evaluation, other: Evaluation) -> bool:
@@ -257,68 +283,3 @@ def _is_on_purpose(evaluation: Evaluation) -> bool:
     body = function.node.body if function is not None and isinstance(function.node, Define) else None
     words = body.words if body is not None else evaluation.event.node.unit.body.words
     return not _ON_PURPOSE.isdisjoint(words)
-
-
-def _served_otherwise(program: Program, loader: Loader, judged: Part) -> list[Change]:
-    """The edit that serves held-out data which has a name here and is served nowhere."""
-    given = _given_dataset(loader.node) if isinstance(loader.node, Call) else None
-    if given is None:
-        return []
-    served = {id(one(made.dataset)) for made in _loaders(program) if made.dataset is not None}
-    for name, value in _names_around(program, given).items():
-        found = one(value)
-        if says_held_out(name) and _is_data(found) and id(found) not in served:
-            if not is_same_data(part(found).data, judged.data) or part(found).taken:
-                return [replace(given, name)]
-    return []
-
-
-def _given_dataset(call: Call) -> Expression | None:
-    for argument in call.arguments:
-        if argument.keyword == "dataset" or (argument.keyword is None and not argument.star):
-            return argument.value
-    return None
-
-
-def _is_data(value: Value) -> bool:
-    if isinstance(value, Item):
-        return bool(part(value).taken)
-    return isinstance(value, Instance) and not is_module(value) and loaders_behind(value) == []
-
-
-def _loaders(program: Program) -> list[Loader]:
-    return [Loader(made) for made in program.instances if loader(made) is not None]
-
-
-def _unserved_loaders(program: Program, place: Expression) -> Iterator[str]:
-    """The names, where a loop stands, of held-out loaders that no loop goes through."""
-    looped = [region.iterable for root in program.roots for region in root.loops() if region.iterable]
-    served = {id(made.value) for iterable in looped for made in loaders_behind(iterable)}
-    for name, value in _names_around(program, place).items():
-        found = one(value)
-        if not says_held_out(name) or any(id(found) == id(one(underlying(i))) for i in looped):
-            continue
-        made = loader(found)
-        if (made is not None and id(made.value) not in served) or isinstance(found, Argument):
-            yield name
-
-
-def _names_around(program: Program, place: Node) -> Mapping[str, Value]:
-    """What the names of the function around a place stand for, or those of its file."""
-    function = qualified_name(place).rpartition(".")[2]
-    if not function:
-        scope = place.unit.scope
-        return scope.names if scope is not None else {}
-    for region in (inner for root in program.roots for inner in _calls(root)):
-        called = region.function.function if isinstance(region.function, Bound) else region.function
-        if isinstance(called, Function) and called.name == function and called.unit is place.unit:
-            return region.names or {}
-    return {}
-
-
-def _calls(region: Region) -> Iterator[Region]:
-    for item in region.items:
-        if type(item) is Region:
-            if item.kind == "call":
-                yield item
-            yield from _calls(item)

@@ -89,9 +89,13 @@ def _terms_in(value: Value) -> Iterator[Value]:
             yield from inputs_of(value)
         case Result(callee=Member(receiver=receiver, name="mean" | "sum" | "values" | "items")):
             yield receiver
-        case Result(arguments=[prediction, *targets]) if targets and _is_criterion(value):
+        case Result(arguments=[prediction, *targets]) if targets and (
+            _is_criterion(value) or is_of_unknown_criterion(value)
+        ):
             if all(attached(t) is False or _is_given(one(t)) for t in targets):
                 yield prediction  # nothing else gives this loss its graph
+        case Result() if (inner := shaped_from(value)) is not None:
+            yield inner
         case Result(callee=External(name=name), arguments=arguments):
             if name in _SUMS:
                 yield from arguments
@@ -100,6 +104,16 @@ def _terms_in(value: Value) -> Iterator[Value]:
                 surely = [p for p in computed if attached(p)]
                 if len(surely or computed) == 1:
                     yield from surely or computed
+
+
+def shaped_from(value: Value) -> Value | None:
+    """What has a graph wherever this has one: the scores behind `torch.sigmoid(scores)` or `scores.view(-1)`."""
+    match value:
+        case Result(callee=Member(receiver=receiver, name=name)) if name in _SMOOTH:
+            return receiver
+        case Result(callee=External(name=name), arguments=[first, *_]):
+            return first if name.startswith("torch.") and name.rpartition(".")[2] in _SMOOTH else None
+    return None
 
 
 def _is_criterion(value: Result) -> bool:
@@ -116,6 +130,11 @@ def _is_given(value: Value) -> bool:
     return isinstance(value, (Argument, Free, Constant))
 
 
+# What has a graph where its one input has: activations and other shapes of the same numbers.
+_SMOOTH = frozenset(
+    "sigmoid softmax log_softmax logsigmoid tanh relu exp log sqrt abs pow square squeeze unsqueeze view reshape"
+    " flatten permute transpose t contiguous float double half clone cpu cuda to".split()
+)
 _SUMS = frozenset(
     "operator.+ operator.- operator.unary- builtins.sum torch.sum torch.mean torch.stack torch.cat".split()
 )
