@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pickle
 import random
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +53,11 @@ def main() -> None:
     wanted = [one for one in judged if not arguments.rule or one.diagnostic.name in arguments.rule]
     if arguments.save:
         arguments.save.write_bytes(pickle.dumps(judged))
-    said = list(verified(wanted, arguments))
-    if arguments.json:
-        arguments.json.write_text("".join(json.dumps(row_of(*entry)) + "\n" for entry in said))
+    said = []
+    with open(arguments.json or os.devnull, "w") as rows:
+        for entry in verified(wanted, arguments):
+            said.append(entry)
+            print(json.dumps(row_of(*entry)), file=rows, flush=True)
     print("\n".join(table(said)))
 
 
@@ -92,12 +95,12 @@ def verified(judged: Iterable[Judged], arguments: argparse.Namespace) -> Iterato
     with Sandbox(find_python(None), unsafe=True) as sandbox, tempfile.TemporaryDirectory() as folder:
         plan = Plan(timeout=arguments.timeout)
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            tasks = [
-                (one, pool.submit(verdict_on, one, Path(folder, str(number)), plan, sandbox))
+            tasks = {
+                pool.submit(verdict_on, one, Path(folder, str(number)), plan, sandbox): one
                 for number, one in enumerate(judged)
-            ]
-            for one, task in tasks:
-                yield one, task.result()
+            }
+            for task in as_completed(tasks):
+                yield tasks[task], task.result()
 
 
 def verdict_on(judged: Judged, folder: Path, plan: Plan, sandbox: Sandbox) -> Verdict:
@@ -121,7 +124,7 @@ def is_wrong(judged: Judged, verdict: Verdict) -> bool:
 def table(said: list[tuple[Judged, Verdict]]) -> Iterator[str]:
     yield "| rule | true: confirmed | refuted | inconclusive | false: confirmed | refuted | inconclusive |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for name in (*dict.fromkeys(judged.diagnostic.name for judged, _ in said), "all"):
+    for name in (*sorted({judged.diagnostic.name for judged, _ in said}), "all"):
         own = [(j.true, v.state) for j, v in said if name in (j.diagnostic.name, "all")]
         counts: Counter[tuple[bool, str]] = Counter(own)
         yield f"| {name} | " + " | ".join(str(counts[t, s]) for t in (True, False) for s in STATES) + " |"

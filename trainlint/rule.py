@@ -54,6 +54,7 @@ class Options:
 class Needs:
     """What an experiment wants from its rig, so that `verify` never knows a rule's name.
 
+    `weights="own"`: about the weights that training starts with; where these stand in for others, nothing is said.
     `checkpoints="cuda"`: files are loaded as if they had been saved from a GPU. What the program brings
     itself (data, targets, sizes) is never replaced.
     """
@@ -66,6 +67,7 @@ class Needs:
     targets: Literal["any", "both-signs", "classes", "one-hot", "non-negative"] = "any"
     data: Literal["any", "class-ordered"] = "any"
     checkpoints: Literal["any", "cuda"] = "any"
+    weights: Literal["any", "own"] = "any"
     batches: Literal["any", "own"] = "any"  # "own": as large as the program says, not cut down
     alone: bool = False  # the flagged statement shows it by itself, wherever it stands
 

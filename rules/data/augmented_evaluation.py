@@ -125,12 +125,15 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 
 def changed(run: Run) -> float | None:
-    """The share of the samples that were evaluated twice and held something else the second time."""
+    """The share of the samples held out that were evaluated twice and held something else the second time."""
+    trained = {
+        origin for batch in run.all("batch") if batch.flag("trained") for origin in batch.numbers("origins")
+    }
     seen: dict[float, set[float]] = {}
     times: dict[float, int] = {}
     for batch in run.all("batch"):
         for origin, look in zip(batch.numbers("origins"), batch.numbers("prints"), strict=False):
-            if not batch.flag("trained"):
+            if origin not in trained:
                 seen.setdefault(origin, set()).add(look)
                 times[origin] = times.get(origin, 0) + 1
     again = [origin for origin, count in times.items() if count > 1]

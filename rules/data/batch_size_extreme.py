@@ -145,7 +145,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
     size, other, samples = batch(written), batch(control), data(written)
-    if not size or not other or not samples:
+    if not size or not other or not samples or not is_deep(written):
         return None
     counts = f"{-(-samples // size):,} updates an epoch, with batches of {other} {-(-samples // other):,}"
     if 5 * size >= samples and other < size:
@@ -159,6 +159,11 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         return None
     said = f"{counts}; the length of the gradient varies by {here:.0%} from step to step against {there:.0%}"
     return Effect(said, {"size": size, "varies": here, "varies_control": there})
+
+
+def is_deep(runs: Runs) -> bool:
+    """Whether more than one layer learns: a linear model bears batches of any size."""
+    return any(len(look.numbers("units")) > 1 for run in runs for look in run.all("layers")[:1])
 
 
 def batch(runs: Runs) -> int:
@@ -192,7 +197,7 @@ rule = Rule(
     level="advice",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=64, epochs=3, seeds=2, batches="own"),
+    needs=Needs(steps=64, epochs=3, seeds=2, batches="own", weights="own"),
     options={
         "small": Option(
             2,

@@ -99,8 +99,14 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         for call in run.all("forward")
         if call.flag("training") and call.number("norms") and call.number("rows") == 1
     ]
-    if not alone:
-        return None
+    shapes = [
+        call.numbers("shape") for run in written for call in run.all("criterion") if call.flag("gradients")
+    ]
+    if not alone or not all(len(shape) <= 2 for shape in shapes):
+        return None  # where the loss compares maps, each has many values for a channel
+    trained = [call for run in written for call in run.all("forward") if call.flag("training")]
+    if len(alone) < len(trained):
+        return None  # a lone sample that does not raise is one noisy step
     said = f"{len(alone)} batches of 1 sample go through {alone[0].number('norms'):.0f} BatchNorm layers in training mode"
     return Effect(said, {"batches": len(alone)}, structure_only=True)
 

@@ -148,11 +148,19 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     others = [call for run in control for call in run.all("forward") if call.flag("training")]
     said = f"inputs have {look(calls[0])}"
     said += f"; with the control {look(others[0])}" if others else ""
+    if calls[0].number("norms") and not learns_slower(written, control):
+        return None
     losses, better = ([run.losses()[-1] for run in runs if run.losses()] for runs in (written, control))
     if losses and better:
         mean, other = sum(losses) / len(losses), sum(better) / len(better)
         said += f"; the loss after equal steps is {mean:.3g} and {other:.3g}"
     return Effect(said, {"losses": losses, "losses_control": better})
+
+
+def learns_slower(written: Runs, control: Runs) -> bool:
+    """Whether the loss is higher after equal steps: layers that normalise may have mended the inputs."""
+    ends, others = ([run.losses()[-1] for run in runs if run.losses()] for runs in (written, control))
+    return bool(ends and others) and sum(ends) / len(ends) > 1.1 * sum(others) / len(others)
 
 
 def unfit(call: Event) -> bool:

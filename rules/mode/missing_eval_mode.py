@@ -85,7 +85,7 @@ princeton-vl/pytorch_stacked_hourglass issue 44.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -117,6 +117,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
     passes = [event for run in written for event in run.near("forward") if not event.flag("trained")]
+    if not any(has_learnt(run) for run in written):
+        return None
     differ = max((event.number("differ") for event in passes), default=0.0)
     moved = max((event.number("moved") for event in passes), default=0.0)
     if differ < 1e-6 and moved < 1e-6:
@@ -131,6 +133,13 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         {"difference": differ, "statistics_moved": moved},
         structure_only=any(run.stands_in("model") for run in written),  # its dropout is ours, then
     )
+
+
+def has_learnt(run: Run) -> bool:
+    """Whether the weights are more than what they were drawn as, or may be: of a network that we made up nobody knows."""
+    if run.all("backward") or run.all("load"):
+        return True
+    return any(said.startswith(("model: ", "pretrained ", "checkpoint ")) for said in run.substituted)
 
 
 rule = Rule(

@@ -126,7 +126,7 @@ rule = Rule(
     level="advice",
     since="0.1",
     gain=3,
-    needs=Needs(steps=2, seeds=3),
+    needs=Needs(steps=2, seeds=3, weights="own"),
     options={
         "max-layers": Option(
             8,

@@ -158,7 +158,7 @@ rule = Rule(
     level="advice",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=30, epochs=2, seeds=2),
+    needs=Needs(steps=30, epochs=2, seeds=2, weights="own"),
     options={
         "max-bias": Option(
             -0.25, "biases above it are not reported", "bench/dead_units.py: at -0.3 learning stops"

@@ -164,7 +164,7 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     gain=3,
-    needs=Needs(steps=1, seeds=2),
+    needs=Needs(steps=1, seeds=2, weights="own"),
     options={
         "max-growth": Option(30, "smaller factors are not reported", "bench/depth.py; He et al. 2015"),
         "min-growth": Option(0.02, "larger factors are not reported", "bench/depth.py; He et al. 2015"),

@@ -129,6 +129,6 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     gain=1,
-    needs=Needs(steps=2, seeds=1),
+    needs=Needs(steps=2, seeds=1, weights="own"),
     words=("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
 )

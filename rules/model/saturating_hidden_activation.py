@@ -135,7 +135,7 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=2, seeds=3),
+    needs=Needs(steps=2, seeds=3, weights="own"),
     options={
         "min-layers": Option(
             3,

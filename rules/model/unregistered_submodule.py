@@ -106,8 +106,8 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         if run.raised and "empty parameter list" in run.raised:
             return Effect("the optimizer finds no parameters at all: " + run.raised)
     passes = [event for run in written for event in run.all("backward") if event.flag("hidden")]
-    if not passes:
-        return None
+    if not passes or not any(run.all("step") for run in written):
+        return None  # without an optimizer nobody knows what one would be given
     hidden, used = passes[0].number("hidden_elements"), passes[0].number("elements")
     said = f"{hidden:.0f} of the {used:.0f} weights in the loss are in no `parameters()` and no optimizer: they never change"
     return Effect(

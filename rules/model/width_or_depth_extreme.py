@@ -131,7 +131,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
             {"fall": here, "fall_control": there},
         )
     wide, usual = units(written), units(control)
-    if wide > 2 * usual > 0 and written is not control:
+    if wide > 2 * usual > 0 and is_wide(written):
         return Effect(
             f"a layer of {wide:.0f} units is trained, {usual:.0f} with the control", structure_only=True
         )
@@ -144,6 +144,15 @@ def fall(runs: Runs) -> float:
     return mean([mean(found[:5]) - mean(found[-10:]) for found in losses if len(found) > 20] or [0.0])
 
 
+def is_wide(runs: Runs) -> bool:
+    """Whether some layer has many times the units of what it takes in and of what the next one gives out."""
+    looks = [look for run in runs for look in run.all("layers")[:1]]
+    sizes = [(look.numbers("inputs"), look.numbers("units")) for look in looks]
+    return any(
+        u > 50 * max(i, o) for given, made in sizes for i, u, o in zip(given, made, made[1:], strict=False)
+    )
+
+
 def units(runs: Runs) -> float:
     """The width of the widest layer."""
     return max((max(look.numbers("units")) for run in runs for look in run.all("layers")[:1]), default=0.0)
@@ -154,7 +163,7 @@ rule = Rule(
     symptom,
     level="advice",
     since="0.1",
-    needs=Needs(steps=120, seeds=3),
+    needs=Needs(steps=120, seeds=3, weights="own"),
     options={
         "narrow": Option(
             2.5,

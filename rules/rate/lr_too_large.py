@@ -154,7 +154,7 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=16, epochs=5, seeds=3),
+    needs=Needs(steps=16, epochs=5, seeds=3, weights="own"),
     options={
         "adam": Option(
             0.05,

@@ -152,7 +152,7 @@ rule = Rule(
     level="advice",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=20, epochs=2, seeds=2),
+    needs=Needs(steps=20, epochs=2, seeds=2, weights="own"),
     options={
         "min-rate": Option(
             5e-4,

@@ -134,7 +134,7 @@ rule = Rule(
     level="advice",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=16, epochs=5, seeds=3),
+    needs=Needs(steps=16, epochs=5, seeds=3, weights="own"),
     gain=3,
     options={
         "min-layers": Option(

@@ -118,7 +118,7 @@ rule = Rule(
     level="advice",
     since="0.1",
     gain=3,
-    needs=Needs(steps=16, epochs=20, seeds=2),
+    needs=Needs(steps=16, epochs=20, seeds=2, weights="own"),
     options={
         "min-updates": Option(
             200,

@@ -104,11 +104,23 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         steps, means = run.near("step"), other.near("step")
         if steps and means and means[0].number("gradient_norm"):
             ratios.append(steps[0].number("gradient_norm") / means[0].number("gradient_norm"))
-    if not ratios or min(ratios) < 1.5:
+    if not ratios or min(ratios) < 1.5 or is_divided(written):
         return None
     ratio = sum(ratios) / len(ratios)
     said = f"the first update uses a gradient {ratio:.1f} times that of the mean over the same batches"
     return Effect(said, {"ratio": ratio, "seeds": len(ratios)})
+
+
+def is_divided(runs: Runs) -> bool:
+    """Whether what goes backward is less than what the loss function said, or no mean over the batch at all."""
+    for run in runs:
+        if any(call.word("reduction") == "sum" for call in run.all("criterion") if call.flag("gradients")):
+            return True
+        said = [call.number("value") for call in run.all("criterion") if call.flag("gradients")]
+        went = [value for event in run.all("backward") for value in event.numbers("values")[:1]]
+        if said and went and len(said) == len(went) and abs(sum(went)) < 0.75 * abs(sum(said)):
+            return True
+    return False
 
 
 rule = Rule(

@@ -112,7 +112,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    steps = [step for run in written for step in run.near("step")]
+    steps = [step for run in written for step in run.near("step") if not step.flag("closure")]
     carried = [step for step in steps if step.flag("carried_norm")]
     if len(carried) < max(1, (len(steps) - 1) / 2):
         return None

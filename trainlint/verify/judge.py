@@ -77,6 +77,8 @@ def judge(rule: Rule, written: Arm, control: Arm | None, planted: Arm | None = N
         return inconclusive(written.reason, written.detail)
     if control is None:
         return inconclusive("no-control")
+    if rule.needs.weights == "own" and (lost := _lost_weights(written)):
+        return inconclusive("missing-name", lost)
     if control.reason:
         return inconclusive(control.reason, f"control: {control.detail}" if control.detail else "")
     try:
@@ -134,6 +136,12 @@ def _refuted(rule: Rule, written: Arm, compared: Arm, planted: Arm | None) -> Ve
 def harmless(substituted: str) -> bool:
     """Whether what a substitution stands for cannot decide if a program shows a symptom."""
     return HARMLESS.fullmatch(substituted) is not None
+
+
+def _lost_weights(arm: Arm) -> str:
+    """The weights that the program starts with and that are not here."""
+    lost = re.compile(r"(checkpoint file|pretrained weights): .*|.*: a small stand-in network")
+    return next((what for run in arm.runs for what in run.substituted if lost.fullmatch(what)), "")
 
 
 def _raised_alike(written: Arm, control: Arm) -> bool:

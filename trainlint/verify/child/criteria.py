@@ -49,6 +49,7 @@ def _recorded(record: Record, kind: str, original: Callable[..., Any]) -> Callab
             return original(input, target, *arguments, **keywords)
         with record.pause(), torch.no_grad():
             data = record.note("criterion", kind=kind, raised="", **_describe(kind, input, target))
+        data["reduction"] = str(keywords.get("reduction", "mean"))
         if input.requires_grad and input.grad_fn is not None:
             input.register_hook(lambda gradient: data.update(gradient_norm=float(gradient.norm())))
         try:

@@ -45,6 +45,7 @@ class Layers:
             spreads=[given["spread"] for _, given in called],
             silent=[given["silent"] for _, given in called],
             copies=[_copies(m.weight.detach()) for m in modules],
+            inputs=[float(m.weight[0].numel()) for m in modules],
             units=[float(m.weight.shape[0]) for m in modules],
         )
 

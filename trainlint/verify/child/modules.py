@@ -18,6 +18,9 @@ from .record import Record
 PROBES = 3  # how often the mode's effect is measured at one place
 DROPOUT = (nn.modules.dropout._DropoutNd, nn.RReLU)
 NORM = (nn.modules.batchnorm._NormBase,)
+ALONE = (
+    nn.modules.instancenorm._InstanceNorm,
+)  # each sample by itself: no batch moves another one's statistics
 
 
 @dataclass
@@ -70,7 +73,8 @@ class Calls:
     def _probe(self, module: Any, arguments: Any, keywords: Any) -> dict[str, Any]:
         """The same batch twice more: how far two passes differ, and how far this one moved the statistics."""
         norms = [layer for layer in mode_layers(module) if is_norm(layer)]
-        moved = max((_distance(a, b.state_dict()) for a, b in zip(self.buffers, norms)), default=0.0)
+        kept = [(old, layer) for old, layer in zip(self.buffers, norms) if not isinstance(layer, ALONE)]
+        moved = max((_distance(old, layer.state_dict()) for old, layer in kept), default=0.0)
         state = torch.get_rng_state()
         with self.record.pause(), torch.no_grad(), _copied_buffers(norms):
             try:

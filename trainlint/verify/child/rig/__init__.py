@@ -63,7 +63,9 @@ class Rig:
         absent.install(self.record, self.world, self.project)
         lost.install(self)
         places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
-        checkpoints.install(self.record, places, str(self.request.get("checkpoints", "any")))
+        wanted = str(self.request.get("checkpoints", "any"))
+        tag = checkpoints.saved_from(str(self.request["program"]), wanted) if wanted != "any" else wanted
+        checkpoints.install(self.record, places, tag)
         ranks.install(self.record)
         quiet.install(self.record)
         if str(self.request["device"]) == "cpu":

@@ -6,6 +6,7 @@ raises unless the program says where to.
 
 from __future__ import annotations
 
+import ast
 import os
 from typing import Any
 
@@ -15,6 +16,19 @@ from ..record import Record
 from .inert import Inert
 from .missing import Missing
 from .paths import Paths
+
+
+def saved_from(program: str, wanted: str) -> str:
+    """Where files were saved that are not here: as wanted, unless the program writes its own, and these from the CPU."""
+    tree = ast.parse(program)
+    saves = [node for node in ast.walk(tree) if _calls(node, "save")]
+    savers = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and "save" in node.name]
+    moved = any(_calls(part, "cpu") for node in (*saves, *savers) for part in ast.walk(node))
+    return "any" if saves and (moved or "cuda" not in program) else wanted
+
+
+def _calls(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name
 
 
 class State(Inert):

@@ -20,6 +20,8 @@ MATTERS = (
     torch.utils.data.DataLoader,
 )
 
+MODES = ("grad", "inference", "eval")  # what is entered under such a name decides about what is measured
+
 
 class Missing:
     """Something of a module that is not installed, or of a statement that raised; `why` says which."""
@@ -65,6 +67,8 @@ class Missing:
     __subclasscheck__ = __instancecheck__
 
     def __enter__(self) -> Any:
+        if any(word in self._name.lower() for word in MODES):
+            raise self._error()
         return self
 
     def __exit__(self, *problem: Any) -> None:
