@@ -13,7 +13,7 @@ from trainlint.config import suggest
 from trainlint.diagnostic import LEVELS
 from trainlint.terminal import columns
 
-FORMATS = ("text", "json", "json-lines", "sarif", "github", "gitlab", "junit")
+FORMATS = ("text", "json", "json-lines", "sarif", "github", "gitlab", "junit", "html")
 STDIN = "-"
 
 _OVERVIEW = """\
@@ -147,7 +147,9 @@ def _verify() -> argparse.ArgumentParser:
     leniency = parser.add_argument_group("exit code")
     add_failing(leniency)
     _add_leniency(leniency)
-    _add_output(parser, ("text", "json", "json-lines"))
+    _add_output(parser, ("text", "json", "json-lines", "html")).add_argument(
+        "--report", type=Path, metavar="FILE", help="write an HTML page with plots as well"
+    )
     _add_files(parser)
     _add_running(parser)
     return parser

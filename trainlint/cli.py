@@ -39,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _obey(arguments: Namespace) -> Answer:
     try:
         answer = _COMMANDS[arguments.command](arguments)
-        _save(answer, arguments.output_file)
+        if arguments.output_file is not None:
+            _save("--output-file", arguments.output_file, answer.output)
+        for option, file, content in answer.files:
+            _save(option, file, content)
         return answer
     except (UsageError, ConfigError, BookError) as error:
         return Answer(notes=(f"trainlint: {error}",), code=FAILED)
@@ -53,14 +56,11 @@ def _obey(arguments: Namespace) -> Answer:
         return Answer(notes=(f"trainlint: internal error: {reason} ({hint})",), code=FAILED)
 
 
-def _save(answer: Answer, file: Path | None) -> None:
-    if file is None:
-        return
-    content = answer.output if isinstance(answer.output, bytes) else answer.output.encode("utf-8", "replace")
+def _save(option: str, file: Path, content: str | bytes) -> None:
     try:
-        file.write_bytes(content)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
     except OSError as error:
-        raise UsageError(f"--output-file {file} cannot be written: {error.strerror or error}") from None
+        raise UsageError(f"{option} {file} cannot be written: {error.strerror or error}") from None
 
 
 def _tell(answer: Answer, file: Path | None) -> None:

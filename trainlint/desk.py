@@ -29,11 +29,15 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command says: its output, then, line by line, notes for the person; and the exit code."""
+    """What a command says: its output, then, line by line, notes for the person; and the exit code.
+
+    `files` are written beside the output: the option that asked for each, its path and its content.
+    """
 
     output: str | bytes = ""
     notes: tuple[str, ...] = ()
     code: int = CLEAN
+    files: tuple[tuple[str, Path, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

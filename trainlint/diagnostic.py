@@ -60,6 +60,24 @@ class Because:
     message: str
 
 
+Number = float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What both programs of an experiment did, under the first seed: a number for every `stride`-th thing `along`.
+
+    None stands for what is no finite number. Without a `line` the points say an order, not a course.
+    """
+
+    name: str
+    along: str
+    written: tuple[Number, ...]
+    control: tuple[Number, ...]
+    stride: int = 1
+    line: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What executing a finding showed."""
@@ -71,6 +89,8 @@ class Verdict:
     device: str | None = None
     seconds: float = 0.0
     protections: tuple[str, ...] = ()
+    series: tuple[Series, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the interpreter that ran it and its torch
 
 
 @dataclass(frozen=True, slots=True)

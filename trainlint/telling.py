@@ -53,12 +53,12 @@ def _few(desk: Desk, report: Report) -> Report:
     return handful(report, lambda path: desk.settings.config_for(desk.cwd / path).max_advice, gains)
 
 
-def render_all(desk: Desk, report: Report, arguments: Namespace, code: int) -> str:
-    """A whole report in the format that was asked for."""
+def render_all(desk: Desk, report: Report, arguments: Namespace, code: int, form: str | None = None) -> str:
+    """A whole report in the format that was asked for, or in this one."""
     from trainlint.report import render
 
     return render(
-        arguments.output_format,
+        form or arguments.output_format,
         report,
         text_of=texts(desk),
         pages=_pages(desk, report),

@@ -17,7 +17,7 @@ from trainlint.keeping import Scribe
 from trainlint.lint import around
 from trainlint.spots import Spot, chosen, read_spots
 from trainlint.streaming import Stream
-from trainlint.telling import exit_code, reaches, remarks, texts, without_allowed, without_known
+from trainlint.telling import exit_code, reaches, remarks, render_all, texts, without_allowed, without_known
 from trainlint.terminal import draw_progress
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def verify(arguments: Namespace, say: Callable[[str], None]) -> Answer:
     for spot in spots:
         if not (desk.cwd / spot.path).is_file():
             raise UsageError(f"{spot.text}: there is no file {spot.path}")
+    if arguments.report is not None:
+        _try_writing(arguments.report)
     wanted = _names(arguments.rule or (), desk.book)
     report, allowed = without_allowed(without_known(desk, lint_all(desk, arguments)), arguments)
     asked = tuple(said for said in report.diagnostics if not wanted or said.name in wanted)
@@ -50,16 +52,31 @@ def verify(arguments: Namespace, say: Callable[[str], None]) -> Answer:
     verified, interrupted = _run(desk, asked, arguments, stream, scribe)
     report = replace(report, diagnostics=verified)
     code = INTERRUPTED if interrupted else exit_code(report, arguments, _failing(desk, arguments))
-    output = stream.finish(_shown(report, arguments), code)
+    report = _shown(report, arguments)
+    output = stream.finish(report, code)
     said = (*_protections(verified), *scribe.notes)
     notes = (*allowed, *remarks(desk, report, arguments, said))
     if interrupted:
         notes += (
             f"trainlint: interrupted: {len(asked) - len(verified)} of {len(asked)} findings were not run",
         )
+    files = tuple(_page(desk, report, arguments, code)) if arguments.report is not None else ()
     if arguments.output_format != "text":
-        return Answer(output, (*notes, *scribe.programs), code)
-    return Answer(output + "".join(f"{program}\n" for program in scribe.programs), notes, code)
+        return Answer(output, (*notes, *scribe.programs), code, files)
+    return Answer(output + "".join(f"{program}\n" for program in scribe.programs), notes, code, files)
+
+
+def _try_writing(file: Path) -> None:
+    """Know before all experiments, not after them, that a file cannot be written."""
+    try:
+        file.open("ab").close()
+    except OSError as error:
+        raise UsageError(f"--report {file} cannot be written: {error.strerror or error}") from None
+
+
+def _page(desk: Desk, report: Report, arguments: Namespace, code: int) -> Iterator[tuple[str, Path, str]]:
+    """The report for a browser, beside what is printed."""
+    yield "--report", arguments.report, render_all(desk, report, arguments, code, "html")
 
 
 def _names(names: tuple[str, ...], book: Book) -> frozenset[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "STREAMED", "View", "end", "piece", "render"]
 
-FORMATS = ("text", "json", "json-lines", "sarif", "github", "gitlab", "junit")
+FORMATS = ("text", "json", "json-lines", "sarif", "github", "gitlab", "junit", "html")
 STREAMED = ("text", "json-lines")
 
 

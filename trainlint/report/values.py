@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from trainlint.report.counts import count
 
 if TYPE_CHECKING:
-    from trainlint.diagnostic import Because, Diagnostic, Edit, Failure, Fix, Report, Verdict
+    from trainlint.diagnostic import Because, Diagnostic, Edit, Failure, Fix, Report, Series, Verdict
 
 Value = Mapping[str, object]
 
@@ -73,6 +73,19 @@ def verdict_value(verdict: Verdict) -> Value:
         "device": verdict.device,
         "seconds": verdict.seconds,
         "protections": list(verdict.protections),
+        "series": [_series(series) for series in verdict.series],
+        "versions": dict(verdict.versions),
+    }
+
+
+def _series(series: Series) -> Value:
+    return {
+        "name": series.name,
+        "along": series.along,
+        "stride": series.stride,
+        "line": series.line,
+        "written": list(series.written),
+        "control": list(series.control),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from trainlint.verify.case import Case, Read, make_cases, make_changed
 from trainlint.verify.cut import Extent, NotCut
 from trainlint.verify.judge import Arm, inconclusive, judge, read_run
 from trainlint.verify.place import Home
+from trainlint.verify.series import series_of
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 OPTIONS_TRIED = 3  # kinds of targets, where the data is a stand-in and the program refuses the first
@@ -85,19 +86,28 @@ def investigate(
     that this is enough, the flagged statement. `read` gives other files that the control changes.
     """
     began = time.monotonic()
-    held: list[tuple[str, ...]] = []
+    kept: list[Mapping[str, Any]] = []
 
     def noted(request: Mapping[str, object]) -> Mapping[str, Any]:
         answer = ask(request)
-        if "protections" in answer:
-            held.append(tuple(answer["protections"]))
+        kept.append({name: answer[name] for name in ("protections", "versions") if name in answer})
         return answer
 
     trial = _experiment(diagnostic, text, home, rule, plan, noted, read)
-    always = tuple(name for name in held[0] if all(name in names for names in held)) if held else ()
     seconds = round(time.monotonic() - began, 3)
-    verdict = replace(trial.verdict, device=plan.device, seconds=seconds, protections=always)
-    return replace(trial, verdict=verdict)
+    versions: Mapping[str, str] = next((answer["versions"] for answer in kept if "versions" in answer), {})
+    return replace(
+        trial,
+        verdict=replace(
+            trial.verdict, device=plan.device, seconds=seconds, protections=_always(kept), versions=versions
+        ),
+    )
+
+
+def _always(answers: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The protections that held in all runs."""
+    held = [answer["protections"] for answer in answers if "protections" in answer]
+    return tuple(str(name) for name in held[0] if all(name in names for names in held)) if held else ()
 
 
 def _experiment(
@@ -149,17 +159,18 @@ def _attempt(
         run_arm(written, rule, plan, ask, choices),
         run_arm(control, rule, plan, ask, choices, settled),
     )
+    series = series_of(arms[0].runs[0], arms[1].runs[0]) if arms[0].runs and arms[1].runs else ()
     verdict = judge(rule, *arms)
     if verdict.reason not in SEES_NOTHING or diagnostic.plant is None:
-        return Trial(verdict, cases, choices)
+        return Trial(replace(verdict, series=series), cases, choices)
     try:
         planted = make_changed(diagnostic, diagnostic.plant, text, home, extent, read)
     except NotCut:  # the plant fits no program
         planted = None
     if planted is None:
-        return Trial(verdict, cases, choices)
+        return Trial(replace(verdict, series=series), cases, choices)
     verdict = judge(rule, *arms, run_arm(planted, rule, plan, ask, choices))
-    return Trial(verdict, {**cases, "planted": planted}, choices)
+    return Trial(replace(verdict, series=series), {**cases, "planted": planted}, choices)
 
 
 def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:

@@ -166,7 +166,7 @@ class Sandbox:
                 number, _, answer = line.partition(b" ")
                 waiting = self._waiting.pop(int(number), None)
                 if waiting is not None:
-                    waiting.set_result(_read_answer(answer))
+                    waiting.set_result({**_read_answer(answer), "versions": self.versions})
         for waiting in list(self._waiting.values()):
             with contextlib.suppress(Exception):
                 waiting.set_result({"outcome": "sandbox-lost"})
