@@ -134,3 +134,22 @@ def test_verdicts_are_counted_by_family(tmp_path: Path) -> None:
     printed = run("verdicts.py", tmp_path)
     assert "| update | 1 | 1 | 0 | 0 |" in printed
     assert "| all | 1 | 1 | 0 | 0 |" in printed
+
+
+@pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+def test_verdicts_on_careless_findings_are_counted_against_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    told = run(
+        "near_misses.py", "--rule", "load-without-map-location", "--true", 2, "--false", 1, "--jobs", 1
+    )
+    counts = next(line for line in told.splitlines() if line.startswith("| all |")).split("|")[2:-1]
+    assert sum(map(int, counts[:3])) == 2 and sum(map(int, counts[3:])) == 1
+    assert "3 findings" in told and "0 wrongly" in told
+
+
+@pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+def test_repeated_verdicts_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    told = run("stability.py", "--rule", "missing-no-grad", "--times", 2, "--load", 1)
+    assert "| missing-no-grad | confirmed (symptom) 2 |" in told
+    assert "1 of 1 findings" in told

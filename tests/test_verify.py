@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -264,6 +265,42 @@ def test_verdicts(written, control, planted, state, reason):
     verdict = judge(rule_that_sees("harm"), written, control, planted)
     assert (verdict.state, verdict.reason) == (state, reason)
     assert verdict.evidence and "\n" not in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    ("substituted", "state"),
+    [
+        ("data: stand-in inputs of 4, targets: classes", "refuted"),
+        ("batches of 16 instead of 64", "refuted"),
+        ("argument lr: 0.1", "refuted"),
+        ("argument shuffle: True", "inconclusive"),
+        ("model: stand-in", "inconclusive"),
+        ("criterion: stand-in criterion", "inconclusive"),
+        ("Trainer: not built, its attributes are stand-ins", "inconclusive"),
+        ("left out: ValueError in line 3", "inconclusive"),
+        ("distributed set-up: one process that counts as rank 0 of 2", "inconclusive"),
+        ("resnet18: a small stand-in network", "inconclusive"),
+    ],
+)
+def test_what_was_made_up_refutes_nobody(substituted, state):
+    written = Arm((Run(0, (Event("reached", 0),), None, (substituted,)),))
+    assert judge(rule_that_sees("harm"), written, NONE, HARM).state == state
+
+
+def test_a_control_that_raises_does_not_keep_a_program_from_being_refuted():
+    failed = arm("reached", raised="AttributeError: 'float' object has no attribute 'item'")
+    assert judge(rule_that_sees("harm"), NONE, failed, HARM).state == "refuted"
+    assert judge(rule_that_sees("harm"), NONE, failed, NONE).reason == "control-raised"
+    assert judge(rule_that_sees("harm"), HARM, failed, HARM).reason == "control-raised"
+
+
+def test_weights_that_are_not_here_say_nothing_about_those_that_training_starts_with():
+    begins = replace(rule_that_sees("harm"), needs=Needs(weights="own"))
+    loaded = Arm((Run(0, (Event("harm", 0),), None, ("checkpoint file: a stand-in",)),))
+    assert judge(begins, loaded, NONE).reason == "lost-weights"
+    made_up = Arm((Run(0, (Event("harm", 0),), None, ("model: stand-in",)),))
+    assert judge(begins, made_up, NONE).reason == "lost-weights"
+    assert judge(rule_that_sees("harm"), loaded, NONE).state == "confirmed"
 
 
 def test_evidence_names_stand_ins_and_measurements_are_plain_json():

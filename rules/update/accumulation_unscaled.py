@@ -111,6 +111,9 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     return Effect(said, {"ratio": ratio, "seeds": len(ratios)})
 
 
+SCALE = 2.0**16  # that torch's GradScaler begins with
+
+
 def is_divided(runs: Runs) -> bool:
     """Whether what goes backward is less than what the loss function said, or no mean over the batch at all."""
     for run in runs:
@@ -118,7 +121,10 @@ def is_divided(runs: Runs) -> bool:
             return True
         said = [call.number("value") for call in run.all("criterion") if call.flag("gradients")]
         went = [value for event in run.all("backward") for value in event.numbers("values")[:1]]
-        if said and went and len(said) == len(went) and abs(sum(went)) < 0.75 * abs(sum(said)):
+        if not said or len(said) != len(went) or not sum(said):
+            continue
+        part = abs(sum(went) / sum(said))
+        if (part / SCALE if part > SCALE / 100 else part) < 0.75:
             return True
     return False
 

@@ -22,6 +22,7 @@ REASONS: Mapping[str, str] = {
     "no-control": "there is no edit to compare with",
     "not-cut": "the program could not be cut out",
     "missing-name": "the program needs something that is not here",
+    "lost-weights": "the experiment is about the weights that training starts with, and these are not here",
     "raised": "the program raised before the symptom could show",
     "control-raised": "the control raised",
     "timed-out": "the program did not end in time",
@@ -51,8 +52,8 @@ OUTCOMES = {
 }
 LONGEST, MOST_STAND_INS = 400, 100  # of what the program's own account may bring into a verdict
 HARMLESS = re.compile(  # substitutions after which a program still does by itself what it is asked about
-    r"(argument|batches of|checkpoint file:|cuda:|data: stand-in|distributed set-up:|files written|pretrained weights:"
-    r"|torch\.compile:|torchvision:) ?.*|\w+: (not installed, inert|stand-in samples.*)|[\w.]+: -?[\d.e-]+"
+    r"(batches of|checkpoint file:|cuda:|data: stand-in|files written|pretrained weights:|torch\.compile:|torchvision:) ?.*"
+    r"|\w+: (not installed, inert|stand-in samples.*)|[\w.]+: -?[\d.e-]+|argument \w+: (?!True|False|None).*"
     r"|\w+: stand-in (inert|device|rate|count|path|zero|list|dict|classes|features|loader|dataset|inputs|targets|batch)",
     re.DOTALL,
 )
@@ -78,7 +79,7 @@ def judge(rule: Rule, written: Arm, control: Arm | None, planted: Arm | None = N
     if control is None:
         return inconclusive("no-control")
     if rule.needs.weights == "own" and (lost := _lost_weights(written)):
-        return inconclusive("missing-name", lost)
+        return inconclusive("lost-weights", lost)
     if control.reason:
         return inconclusive(control.reason, f"control: {control.detail}" if control.detail else "")
     try:
@@ -140,7 +141,9 @@ def harmless(substituted: str) -> bool:
 
 def _lost_weights(arm: Arm) -> str:
     """The weights that the program starts with and that are not here."""
-    lost = re.compile(r"(checkpoint file|pretrained weights): .*|.*: a small stand-in network")
+    lost = re.compile(
+        r"(checkpoint file|pretrained weights): .*|model: stand-in|.*: a small stand-in network"
+    )
     return next((what for run in arm.runs for what in run.substituted if lost.fullmatch(what)), "")
 
 
