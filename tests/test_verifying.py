@@ -21,7 +21,7 @@ from trainlint.config import Config
 from trainlint.diagnostic import Verdict
 from trainlint.lint import lint
 from trainlint.source import read_source
-from trainlint.verify import verify
+from trainlint.verify import Trial, verify
 from trainlint.verify.interpreter import has_torch
 
 ROOT = Path(__file__).parent.parent
@@ -288,9 +288,9 @@ def test_errors_come_first_where_time_is_short(budget: float | None, folder: Pat
 
     def fake(diagnostic, *rest):
         ran.append(diagnostic.name)
-        return verdict_of("confirmed")
+        return Trial(verdict_of("confirmed"))
 
-    monkeypatch.setattr("trainlint.verify.experiment", fake)
+    monkeypatch.setattr("trainlint.verify.investigate", fake)
     report = lint([folder], Config(root=folder), BOOK, cwd=folder)
     told = verify(
         report.diagnostics,

@@ -259,7 +259,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--isolated", action="store_true", help="read no configuration file")
     group.add_argument("-j", "--jobs", type=count, metavar="N", help="processes (default: one per processor)")
     group.add_argument(
-        "--no-cache", action="store_true", help="changes nothing yet: there is no cache so far"
+        "--no-cache", action="store_true", help="look at no verdicts of earlier runs, and keep none"
     )
 
 

@@ -35,7 +35,18 @@ def check(arguments: Namespace) -> Answer:
         return _write_baseline(desk, arguments)
     if arguments.fix or arguments.diff or arguments.add_ignores:
         return _change(desk, arguments)
-    return tell(desk, without_known(desk, lint_all(desk, arguments)), arguments)
+    report = without_known(desk, lint_all(desk, arguments))
+    return tell(desk, report if arguments.no_cache else _with_verdicts(desk, report), arguments)
+
+
+def _with_verdicts(desk: Desk, report: Report) -> Report:
+    """The report with what earlier verifications showed of the same texts; it decides nothing here."""
+    if desk.stdin is not None or not report.diagnostics:
+        return report
+    from trainlint.remembered import cache_folder, recalled
+
+    files = {page.name: page.file for page in desk.book.pages}
+    return replace(report, diagnostics=recalled(report.diagnostics, desk.cwd, files, cache_folder()))
 
 
 def _refuse_contradictions(arguments: Namespace) -> None:

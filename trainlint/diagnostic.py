@@ -14,6 +14,7 @@ from trainlint.records import dataclass
 
 Level = Literal["error", "warning", "advice"]
 Applicability = Literal["safe", "unsafe"]
+State = Literal["confirmed", "refuted", "inconclusive"]
 Certainty = Literal["imported", "constructed", "annotated", "inferred", "conventional", "guessed"]
 
 LEVELS: tuple[Level, ...] = ("error", "warning", "advice")  # from the gravest to the mildest
@@ -82,7 +83,7 @@ class Series:
 class Verdict:
     """What executing a finding showed."""
 
-    state: Literal["confirmed", "refuted", "inconclusive"]
+    state: State
     reason: str  # from the fixed vocabulary in docs/verification.md
     evidence: str  # one sentence with numbers
     measurements: Mapping[str, object] = field(default_factory=dict)
@@ -91,6 +92,7 @@ class Verdict:
     protections: tuple[str, ...] = ()
     series: tuple[Series, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)  # of the interpreter that ran it and its torch
+    earlier: bool = False  # remembered from a run before this one
 
 
 @dataclass(frozen=True, slots=True)

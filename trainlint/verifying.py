@@ -15,6 +15,7 @@ from trainlint.desk import INTERRUPTED, Answer, Desk, UsageError, open_desk
 from trainlint.experiment_arguments import CONFIRMED
 from trainlint.keeping import Scribe
 from trainlint.lint import around
+from trainlint.remembered import cache_folder
 from trainlint.spots import Spot, chosen, read_spots
 from trainlint.streaming import Stream
 from trainlint.telling import exit_code, reaches, remarks, render_all, texts, without_allowed, without_known
@@ -144,6 +145,7 @@ def _experiments(
         progress=draw,
         budget=arguments.budget,
         witness=witness,
+        cache=None if arguments.no_cache else cache_folder(),
     )
 
 

@@ -32,6 +32,7 @@ class Counts:
     states: Mapping[str, int] = field(default_factory=dict)
     fixable: int = 0
     unsafe: int = 0
+    earlier: int = 0  # verdicts that are remembered from a run before this one
 
     @property
     def findings(self) -> int:
@@ -74,6 +75,7 @@ def count(report: Report) -> Counts:
         states=Counter(diagnostic.verdict.state for diagnostic in found if diagnostic.verdict),
         fixable=fixes["safe"],
         unsafe=fixes["unsafe"],
+        earlier=sum(diagnostic.verdict is not None and diagnostic.verdict.earlier for diagnostic in found),
     )
 
 

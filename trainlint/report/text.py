@@ -82,7 +82,8 @@ def _behind(diagnostic: Diagnostic, view: View) -> Iterator[str]:
         yield _note(f"help{mark}: {one_line(diagnostic.fix.title)}{asked}", "help", gutter, view)
     if verdict := diagnostic.verdict:
         measured = ", ".join(filter(None, (verdict.device, f"{verdict.seconds:.1f} s")))
-        words = one_line(f"{verdict.state}: {verdict.evidence or verdict.reason} ({measured})")
+        state = f"{verdict.state} earlier" if verdict.earlier else verdict.state
+        words = one_line(f"{state}: {verdict.evidence or verdict.reason} ({measured})")
         yield _note(words, verdict.state, gutter, view)
 
 
@@ -125,7 +126,7 @@ def _summary(counts: Counts, view: View) -> Iterator[str]:
     if counts.stale:
         yield f"The baseline has {how_many(counts.stale, 'entry')} that nothing matches any more."
     if counts.verdicts:
-        yield f"Executed: {counts.verdicts}."
+        yield f"Executed: {counts.verdicts}{f'; {counts.earlier} of them earlier' if counts.earlier else ''}."
 
 
 def _fixable(counts: Counts) -> str:

@@ -75,6 +75,7 @@ def verdict_value(verdict: Verdict) -> Value:
         "protections": list(verdict.protections),
         "series": [_series(series) for series in verdict.series],
         "versions": dict(verdict.versions),
+        "earlier": verdict.earlier,
     }
 
 

@@ -12,20 +12,24 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainlint.diagnostic import LEVELS, Diagnostic
+from trainlint.remembered import remember_versions, versions_of
 from trainlint.rule import Needs
+from trainlint.verify.environment import print_of_python
 from trainlint.verify.experiment import Plan, Trial, investigate
 from trainlint.verify.interpreter import VerifyError, find_python
 from trainlint.verify.judge import inconclusive
 from trainlint.verify.place import home_of
+from trainlint.verify.recall import Reads, Recall
 from trainlint.verify.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from trainlint.book import Book
+    from trainlint.page import Page
     from trainlint.rule import Rule
     from trainlint.source import Source
 
@@ -51,12 +55,13 @@ def verify(
     progress: Callable[[int, int], None] | None = None,
     budget: float | None = None,
     witness: Witness | None = None,
+    cache: Path | None = None,
 ) -> Iterator[Diagnostic]:
     """The diagnostics in order, each with its verdict as soon as it is there.
 
     What `budget` seconds do not suffice for is inconclusive; errors are run first then, and of equals what is cheap.
     `progress` is told how many of how many experiments are done, several times a second; `witness` is shown what ran for
-    each diagnostic before it is yielded.
+    each diagnostic before it is yielded. `cache` is the folder where verdicts of earlier runs are and these are kept.
     `source_of` gives the source of a diagnostic's path; the project of a file without a repository is the folder of
     `around` that holds it. A diagnostic whose rule has no experiment passes
     through as it is. Raises VerifyError, one line for the user, before the first one where nothing can run.
@@ -68,12 +73,16 @@ def verify(
         return
     until = time.monotonic() + budget if budget is not None else float("inf")
     interpreter = find_python(python)
-    with Sandbox(interpreter, unsafe=unsafe) as sandbox:
+    known = print_of_python(interpreter) if cache is not None else ""
+    versions = versions_of(cache, known) if cache is not None and known else {}
+    with Sandbox(interpreter, unsafe=unsafe, versions=versions) as sandbox:
         plan = Plan(choose_device(device, sandbox), seeds, timeout)
+        recall = Recall(cache, f"{known} {unsafe}", plan) if cache is not None and known else None
+        bench = _Bench(source_of, book, plan, sandbox, around, until, recall)
         pool = ThreadPoolExecutor(jobs or _jobs())
         try:
             tasks = {
-                number: pool.submit(_verified, waiting[number], source_of, book, plan, sandbox, around, until)
+                number: pool.submit(_verified, waiting[number], bench)
                 for number in _order(waiting, book, budget is not None)
             }
             for number in range(len(waiting)):
@@ -88,6 +97,10 @@ def verify(
             pool.shutdown(
                 wait=False, cancel_futures=True
             )  # an interrupt does not wait: closing the sandbox ends all
+            if recall is not None:
+                recall.close()
+                if sandbox.started:
+                    remember_versions(recall.folder, known, sandbox.versions)
 
 
 def _order(diagnostics: Sequence[Diagnostic], book: Book, hurried: bool) -> list[int]:
@@ -118,36 +131,58 @@ def choose_device(wanted: str, sandbox: Sandbox) -> str:
     return "cpu" if name == "cpu" else f"cuda:{number or 0}"
 
 
-def _verified(
-    diagnostic: Diagnostic,
-    source_of: Callable[[str], Source],
-    book: Book,
-    plan: Plan,
-    sandbox: Sandbox,
-    around: Sequence[Path] = (),
-    until: float = float("inf"),
-) -> tuple[Diagnostic, Trial | None]:
-    rule = _rule(book, diagnostic)
-    if rule is None:
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What all experiments of a run share."""
+
+    source_of: Callable[[str], Source]
+    book: Book
+    plan: Plan
+    sandbox: Sandbox
+    around: Sequence[Path]
+    until: float
+    recall: Recall | None
+
+    def read(self, path: str) -> tuple[str, str]:
+        """A file that a control changes: its full path and its text."""
+        other = self.source_of(path)
+        return str(other.file.resolve() if other.file is not None else path), other.text
+
+
+def _verified(diagnostic: Diagnostic, bench: _Bench) -> tuple[Diagnostic, Trial | None]:
+    page = bench.book.page(diagnostic.name)
+    if page is None or page.rule.symptom is None:
         return diagnostic, None
-    if time.monotonic() >= until:
+    if time.monotonic() >= bench.until:
         return replace(diagnostic, verdict=inconclusive("out-of-budget")), None
-
-    def ask(request: Mapping[str, object]) -> Mapping[str, Any]:
-        return sandbox.ask(request, until)
-
     try:
-        source = source_of(diagnostic.where.path)
-
-        def read(path: str) -> tuple[str, str]:
-            other = source_of(path)
-            return str(other.file.resolve() if other.file is not None else path), other.text
-
-        home = home_of(source.file, source.text, around)
-        trial = investigate(diagnostic, source.text, home, rule, plan, ask, read)
+        trial = _trial(diagnostic, page, bench)
+    except VerifyError:
+        raise  # nothing can run here
     except Exception as error:  # the wall of this room: one experiment's failure is one verdict
         trial = Trial(inconclusive("rule-failed", f"{type(error).__name__}: {error}"))
     return replace(diagnostic, verdict=trial.verdict), trial
+
+
+def _trial(diagnostic: Diagnostic, page: Page, bench: _Bench) -> Trial:
+    """The experiment, or what is remembered of it."""
+    source, recall = bench.source_of(diagnostic.where.path), bench.recall
+    home = home_of(source.file, source.text, bench.around)
+    key = recall.key(diagnostic, source.text, home, page, bench.read) if recall is not None else ""
+    known = recall.trial(key, diagnostic, source.text, home, page, bench.read) if recall is not None else None
+    reads = Reads()
+
+    def ask(request: Mapping[str, object]) -> Mapping[str, Any]:
+        answer = bench.sandbox.ask(request, bench.until)
+        reads.note(answer)
+        return answer
+
+    trial = known or investigate(diagnostic, source.text, home, page.rule, bench.plan, ask, bench.read)
+    if recall is None or source.file is None:
+        return trial
+    if known is not None or recall.keep(key, trial, diagnostic, source.text, home, page, bench.read, reads):
+        recall.place(source.file, diagnostic, key, page)
+    return trial
 
 
 def _rule(book: Book, diagnostic: Diagnostic) -> Rule | None:

@@ -48,6 +48,7 @@ class Trial:
     verdict: Verdict
     arms: Mapping[str, Case] = field(default_factory=dict)  # written, control and, where it was run, planted
     choices: Mapping[str, object] = field(default_factory=dict)
+    extent: Extent = "program"
 
     def requests(self, rule: Rule, plan: Plan) -> dict[str, list[Mapping[str, object]]]:
         """What the sandbox was asked to run, by arm, a request for each seed."""
@@ -148,13 +149,12 @@ def _attempt(
     except NotCut as error:
         return Trial(inconclusive("not-cut", str(error)))
     if control is None:
-        return Trial(inconclusive("no-control"), {"written": written})
+        return Trial(inconclusive("no-control"), {"written": written}, extent=extent)
     settled, choices = settle(control, rule, plan, ask)
     cases = {"written": written, "control": control}
-    if isinstance(
-        ended := read_run(settled, 0), tuple
-    ):  # whatever the other arm does decides nothing any more
-        return Trial(judge(rule, Arm(), Arm((), *ended)), cases, choices)
+    ended = read_run(settled, 0)
+    if not isinstance(ended, Run):  # whatever the other arm does decides nothing any more
+        return Trial(judge(rule, Arm(), Arm((), *ended)), cases, choices, extent)
     arms = (
         run_arm(written, rule, plan, ask, choices),
         run_arm(control, rule, plan, ask, choices, settled),
@@ -162,15 +162,15 @@ def _attempt(
     series = series_of(arms[0].runs[0], arms[1].runs[0]) if arms[0].runs and arms[1].runs else ()
     verdict = judge(rule, *arms)
     if verdict.reason not in SEES_NOTHING or diagnostic.plant is None:
-        return Trial(replace(verdict, series=series), cases, choices)
+        return Trial(replace(verdict, series=series), cases, choices, extent)
     try:
         planted = make_changed(diagnostic, diagnostic.plant, text, home, extent, read)
     except NotCut:  # the plant fits no program
         planted = None
     if planted is None:
-        return Trial(replace(verdict, series=series), cases, choices)
+        return Trial(replace(verdict, series=series), cases, choices, extent)
     verdict = judge(rule, *arms, run_arm(planted, rule, plan, ask, choices))
-    return Trial(replace(verdict, series=series), {**cases, "planted": planted}, choices)
+    return Trial(replace(verdict, series=series), {**cases, "planted": planted}, choices, extent)
 
 
 def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:

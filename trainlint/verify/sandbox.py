@@ -41,12 +41,24 @@ Answer = Mapping[str, Any]
 
 
 class Sandbox:
-    """A warm child and the threads that listen to it. Use as a context manager."""
+    """A warm child and the threads that listen to it. Use as a context manager.
 
-    def __init__(self, python: str, *, kernel: bool = True, unsafe: bool = False) -> None:
+    Where `versions` of its Python and torch are known it starts with the first request only.
+    """
+
+    def __init__(
+        self,
+        python: str,
+        *,
+        kernel: bool = True,
+        unsafe: bool = False,
+        versions: Mapping[str, str] | None = None,
+    ) -> None:
         self.python, self.kernel, self.unsafe = python, kernel, unsafe
         self.protections: tuple[str, ...] = ()
-        self.versions: Mapping[str, str] = {}
+        self.versions: Mapping[str, str] = versions or {}
+        self.started = self._closed = False
+        self._starting = threading.Lock()
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Answer]] = {}
         self._asked = 0
@@ -55,12 +67,21 @@ class Sandbox:
         self._scratch = ""
 
     def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
+        if not self.versions:
+            self._begin()
         return self
+
+    def _begin(self) -> None:
+        """Start, unless that is done or all is over."""
+        with self._starting:
+            if self.started or self._closed:
+                return
+            try:
+                self._start()
+                self.started = True
+            finally:
+                if self._closed or not self.started:  # closed by somebody else, or it did not start
+                    self.close()
 
     def __exit__(self, *problem: object) -> None:
         self.close()
@@ -72,6 +93,7 @@ class Sandbox:
         """
         if time.monotonic() >= until:
             return {"outcome": "out-of-budget"}
+        self._begin()
         with self._lock:
             self._asked += 1
             number = self._asked
@@ -94,6 +116,7 @@ class Sandbox:
 
     def close(self) -> None:
         """End the child, and with it everything that it started; remove its folder."""
+        self._closed = True
         child, self._child = self._child, None
         try:
             if child is not None:

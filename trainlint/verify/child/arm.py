@@ -22,6 +22,7 @@ from . import (
     logarithms,
     modules,
     prepared,
+    reading,
     schedules,
     seals,
     tables,
@@ -59,6 +60,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     chosen = (request.get("choices") or {}).get("batches") or request.get("batches")
     served = loaders.install(record, chosen == "own")
     rig = Rig(record, request, folder)
+    read = reading.install(str(request.get("root") or ""))
     rig.install()
     sealed = seals.seal()
     raised = _execute(request, record, rig)
@@ -70,6 +72,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
         "choices": rig.choices,
         "tripped": tripped[:20],
         "packages": prepared.imported(),
+        "files": sorted(read) if len(read) <= reading.MOST_FILES else None,
         "tampered": seals.broken(sealed),
     }
 

@@ -1,0 +1,190 @@
+"""Verdicts of earlier runs as one verification uses them: by what, how they are found again, and which are kept.
+
+The key is made of the programs as they would run (by their statements, wherever these stand in the file), of the rule's file, of this very installation of trainlint, of the interpreter with its packages, and of all that was asked for. What a
+program read of its project is found out by running it, and has to be unchanged.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from trainlint.diagnostic import Diagnostic
+from trainlint.page import Page
+from trainlint.remembered import (
+    Remembered,
+    content_print,
+    package_print,
+    print_of,
+    prune,
+    remember,
+    remember_places,
+    verdict_of,
+)
+from trainlint.rule import Needs
+from trainlint.verify.case import Case, Read, make_cases, make_changed
+from trainlint.verify.cut import Extent, NotCut
+from trainlint.verify.experiment import TRY_SMALLER, Plan, Trial, smaller_extents
+from trainlint.verify.place import Home
+
+PASSING = {  # what may be otherwise the next time, with nothing changed
+    "timed-out", "out-of-budget", "out-of-memory", "died", "tampered", "rule-failed", "sandbox-lost",
+}  # fmt: skip
+NAMES_A_LINE = re.compile(r"\bline \d")
+
+
+@dataclass
+class Reads:
+    """What the answers to one experiment's requests say was read; `whole` until one of them does not say."""
+
+    files: set[str] = field(default_factory=set)
+    whole: bool = True
+
+    def note(self, answer: Mapping[str, Any]) -> None:
+        account = answer.get("answer")
+        files = account.get("files") if isinstance(account, dict) else None
+        if answer.get("outcome") != "ended" or not isinstance(files, list):
+            self.whole = False
+        else:
+            self.files |= {str(file) for file in files}
+
+
+class Recall:
+    """The cache folder during one run. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, environment: str, plan: Plan) -> None:
+        self.folder = folder
+        self._plan = plan
+        self._surroundings = (environment, package_print(), repr(plan))
+        self._began = time.time_ns()
+        self._found: dict[Path, tuple[dict[str, str], dict[str, str]]] = {}
+        self._lock = threading.Lock()
+
+    def key(self, said: Diagnostic, text: str, home: Home, page: Page, read: Read) -> str:
+        """What the verdict on a finding is found by."""
+        whole = _programs(said, text, home, page, read, "program")
+        return print_of(*self._surroundings, said.name, content_print(str(page.file)), *whole)
+
+    def trial(
+        self, key: str, said: Diagnostic, text: str, home: Home, page: Page, read: Read
+    ) -> Trial | None:
+        """What is remembered, with its programs."""
+        kept = verdict_of(self.folder, key)
+        if kept is None or kept.made.get("text", print_of(text)) != print_of(text):
+            return None
+        if "smaller" in kept.made and kept.made["smaller"] != _smaller(said, text, home, page, read):
+            return None
+        try:
+            return _rebuilt(kept, said, text, home, read)
+        except (NotCut, KeyError, TypeError):
+            return None
+
+    def keep(
+        self,
+        key: str,
+        trial: Trial,
+        said: Diagnostic,
+        text: str,
+        home: Home,
+        page: Page,
+        read: Read,
+        reads: Reads,
+    ) -> bool:
+        """Remember a verdict that would be the same the next time; whether it is remembered now."""
+        if not reads.whole or trial.verdict.reason in PASSING:
+            return False
+        root = os.path.realpath(home.root) if home.root else ""
+        paths = {path for path in reads.files if root and f"{path}{os.sep}".startswith(root + os.sep)}
+        paths |= {folder for folder in (root, home.folder) if folder}
+        if any(_changed_since(path, self._began) for path in paths):
+            return False
+        made: dict[str, object] = {
+            "extent": trial.extent, "arms": list(trial.arms), "choices": dict(trial.choices),
+        }  # fmt: skip
+        if NAMES_A_LINE.search(trial.verdict.evidence):
+            made["text"] = print_of(text)
+        if trial.extent != "program" or trial.verdict.reason in TRY_SMALLER:
+            made["smaller"] = _smaller(said, text, home, page, read)
+        files = {path: content_print(path) for path in sorted(paths)}
+        remember(self.folder, key, Remembered(trial.verdict, files, made))
+        return True
+
+    def place(self, file: Path, said: Diagnostic, key: str, page: Page) -> None:
+        """Note which finding has the verdict, for those who only look."""
+        with self._lock:
+            keys, rules = self._found.setdefault(file, ({}, {}))
+            keys[said.fingerprint], rules[said.fingerprint] = key, content_print(str(page.file))
+
+    def close(self) -> None:
+        for file, (keys, rules) in self._found.items():
+            if not _changed_since(str(file), self._began):
+                remember_places(self.folder, file, keys, rules)
+        prune(self.folder)
+
+
+def _changed_since(path: str, moment: int) -> bool:
+    try:
+        return os.stat(path).st_mtime_ns >= moment
+    except OSError:
+        return True
+
+
+def _rebuilt(kept: Remembered, said: Diagnostic, text: str, home: Home, read: Read) -> Trial:
+    """The programs of a verdict, cut anew."""
+    extent: Extent = kept.made["extent"]
+    written, control = make_cases(said, text, home, extent, read)
+    planted = make_changed(said, said.plant, text, home, extent, read)
+    cases = {"written": written, "control": control, "planted": planted}
+    arms = {name: case for name in kept.made["arms"] if (case := cases[name]) is not None}
+    verdict = replace(kept.verdict, earlier=True)
+    return Trial(verdict, arms, dict(kept.made["choices"]), extent)
+
+
+def _smaller(said: Diagnostic, text: str, home: Home, page: Page, read: Read) -> str:
+    """A print of what is tried where the program as a whole gives no verdict."""
+    extents = smaller_extents(page.rule, home)
+    return print_of(
+        *(program for extent in extents for program in _programs(said, text, home, page, read, extent))
+    )
+
+
+def _programs(
+    said: Diagnostic, text: str, home: Home, page: Page, read: Read, extent: Extent
+) -> Iterator[str]:
+    """All programs that may run for a finding, each as a text."""
+    try:
+        cases = [*make_cases(said, text, home, extent, read)]
+        cases.append(make_changed(said, said.plant, text, home, extent, read))
+    except NotCut as error:
+        yield str(error)
+        return
+    yield from (shape(case, page.rule.needs) if case is not None else "" for case in cases)
+
+
+def shape(case: Case, needs: Needs) -> str:
+    """What is asked of the sandbox for a program, less the lines that its statements happen to stand in."""
+    lines = case.program.split("\n")
+    spans = [_lines(node) for node in ast.parse(case.program).body]
+
+    def place(line: int) -> str:
+        within = [number for number, (first, _) in enumerate(spans) if first <= line]
+        return f"{within[-1]}+{line - spans[within[-1]][0]}" if within else str(line)
+
+    request = case.request(needs, 0, {})
+    request["program"] = ["\n".join(lines[first - 1 : last]) for first, last in spans]
+    for name in ("focus", "spots"):
+        request[name] = [[place(first), place(last)] for first, last in getattr(case, name)]
+    return json.dumps(request, sort_keys=True)
+
+
+def _lines(node: ast.stmt) -> tuple[int, int]:
+    first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
+    return first, node.end_lineno or node.lineno
