@@ -153,3 +153,12 @@ def test_repeated_verdicts_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     told = run("stability.py", "--rule", "missing-no-grad", "--times", 2, "--load", 1)
     assert "| missing-no-grad | confirmed (symptom) 2 |" in told
     assert "1 of 1 findings" in told
+
+
+@pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+def test_the_speed_of_a_verification_is_told_by_finding(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "train.py").write_text(BUGGY)
+    said = run("verify_speed.py", tmp_path, "--rounds", 1)
+    assert "findings: " in said and "1 confirmed" in said
+    assert "a finding takes as long as starting torch" in said

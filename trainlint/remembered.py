@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
@@ -145,16 +146,29 @@ def print_of(*parts: str) -> str:
 
 
 def content_print(path: str) -> str:
-    """A print of a file's content, or of the names in a folder; of what is not there an empty one."""
+    """A print of a file's content, or of the names in a folder; of what is not there an empty one.
+
+    With a separator at its end a folder stands for the modules that can be imported from it.
+    """
     try:
+        if path.endswith(os.sep):
+            return print_of(*sorted(entry.name for entry in os.scandir(path) if _imports(entry)))
         if os.path.isdir(path):
             return print_of(*sorted(name for name in os.listdir(path) if name != "__pycache__"))
         found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):  # a pipe or a device: reading it could last for ever
+            return ""
         if found.st_size > READ_WHOLE:
             return f"{found.st_size} {found.st_mtime_ns}"
         return print_of(Path(path).read_bytes().decode("latin-1"))
     except (OSError, ValueError):
         return ""
+
+
+def _imports(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith((".", "__pycache__")):
+        return False
+    return entry.name.endswith((".py", ".pyc", ".so", ".pyd")) or entry.is_dir()
 
 
 def package_print() -> str:

@@ -103,7 +103,8 @@ class Recall:
             return False
         root = os.path.realpath(home.root) if home.root else ""
         paths = {path for path in reads.files if root and f"{path}{os.sep}".startswith(root + os.sep)}
-        paths |= {folder for folder in (root, home.folder) if folder}
+        modules = {os.path.dirname(path) for path in paths if path.endswith(".py")}
+        paths |= {f"{folder}{os.sep}" for folder in (root, home.folder, *home.search, *modules) if folder}
         if any(_changed_since(path, self._began) for path in paths):
             return False
         made: dict[str, object] = {
@@ -133,6 +134,8 @@ class Recall:
 def _changed_since(path: str, moment: int) -> bool:
     try:
         return os.stat(path).st_mtime_ns >= moment
+    except FileNotFoundError:
+        return False  # as it was: an empty print says so, and finds out when something comes to be there
     except OSError:
         return True
 

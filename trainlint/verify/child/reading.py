@@ -7,6 +7,7 @@ import sys
 
 MOST_FILES = 400  # of a program that reads more, as of a folder of pictures, nobody remembers the verdict
 LISTS = {"os.listdir", "os.scandir"}
+IMPORTING = "<frozen importlib"
 
 
 def install(root: str) -> set[str]:
@@ -20,6 +21,8 @@ def install(root: str) -> set[str]:
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         if (event != "open" and event not in LISTS) or busy[0] or len(found) > MOST_FILES:
             return
+        if event in LISTS and sys._getframe(1).f_code.co_filename.startswith(IMPORTING):
+            return  # that it looked for modules there is known without
         path = arguments[0] if arguments else None
         if not isinstance(path, (str, bytes)) and not hasattr(path, "__fspath__"):
             return
