@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import textwrap
 
@@ -11,6 +12,7 @@ from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.lint import lint
 from trainlint.source import read_source
+from trainlint.verify import verify
 from trainlint.verify.experiment import Plan, experiment
 from trainlint.verify.interpreter import has_torch
 from trainlint.verify.place import home_of
@@ -355,3 +357,182 @@ def test_a_package_that_another_program_wanted_makes_way_for_a_projects_own(sand
     files = {"train.py": train, "pandas.py": own}
     second = verdict_on("loss-retains-graph", files, tmp_path / "two", sandbox)
     assert second.state == "confirmed" and "stand-in" not in second.evidence, second.evidence
+
+
+def test_what_a_loop_computes_may_fail_where_only_its_order_matters(sandbox, tmp_path):
+    files = {
+        "train.py": """
+            import torch
+            import absent_package
+
+            def run(config):
+                model = absent_package.build(config)
+                loader = absent_package.loader(config, torch.zeros(1))
+                optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+                scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+                for epoch in range(config.epochs):
+                    for batch in loader:
+                        points, graph = absent_package.unpack(batch, torch.zeros(1))
+                        loss = absent_package.loss(model(points, graph), graph.edges)
+                        scheduler.step()
+                        optimizer.zero_grad()
+                        loss.backward()
+                        optimizer.step()
+                        if absent_package.enough(loss):
+                            break
+        """
+    }
+    verdict = verdict_on("scheduler-before-optimizer", files, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "position 1" in verdict.evidence and "loss" in verdict.evidence  # that it is a stand-in is told
+
+
+def test_a_model_that_is_called_with_what_is_not_here_gets_inputs_that_fit_it(sandbox, tmp_path):
+    files = {
+        "nets.py": """
+            import torch.nn as nn
+
+            class Encoder(nn.Module):
+                def __init__(self, channels, classes):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.Conv2d(channels, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+                    self.head = nn.Linear(8, classes)
+
+                def forward(self, pictures, length):
+                    return self.head(self.body(pictures).flatten(1)) * length[:, None]
+        """,
+        "score.py": """
+            import absent_package
+            import torch
+            from nets import Encoder
+
+            def main():
+                model = Encoder(3, 5)
+                model.load_state_dict(torch.load("weights.pt", map_location="cpu"))
+                model.eval()
+                found = []
+                for path in absent_package.paths():
+                    picture = absent_package.read(path).to_tensor()
+                    length = absent_package.length(path)
+                    scores = model(picture, length)
+                    found.append(scores.argmax(1).tolist())
+                print(found)
+
+            if __name__ == "__main__":
+                main()
+        """,
+    }
+    verdict = verdict_on("missing-no-grad", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert any("that Encoder takes" in what for what in verdict.measurements["substituted"])
+
+
+def test_a_step_that_is_missing_is_never_made_up(sandbox, tmp_path):
+    files = {
+        "helpers.py": """
+            def update(loss, optimizer, scaler):
+                scaler.check(loss.missing)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        """,
+        "train.py": """
+            import torch
+            import absent_package
+            from helpers import update
+
+            def run(config):
+                model = torch.nn.Linear(16, 4)
+                optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+                scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+                for epoch in range(config.epochs):
+                    for batch in absent_package.loader(config):
+                        scheduler.step()
+                        loss = absent_package.loss(model(batch))
+                        update(loss, optimizer, config.scaler)
+                        optimizer.step()
+        """,
+    }
+    for path, text in files.items():
+        (tmp_path / path).write_text(textwrap.dedent(text).lstrip())
+    report = lint([tmp_path], Everything(), BOOK, cwd=tmp_path)
+    for said in report.diagnostics:
+        page = BOOK.page(said.name)
+        if said.name == "missing-zero-grad" and page is not None:
+            source = read_source(tmp_path / said.where.path, said.where.path)
+            home = home_of(source.file, source.text, [tmp_path])
+            verdict = experiment(said, source.text, home, page.rule, Plan(timeout=30.0), sandbox.ask)
+            assert verdict.state == "inconclusive"
+
+
+def test_a_network_of_another_file_is_built_with_sizes_that_fit(sandbox, tmp_path):
+    files = {
+        "nets.py": """
+            import torch.nn as nn
+
+            class Judge(nn.Module):
+                def __init__(self, in_features, hidden_size):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.Linear(in_features, hidden_size), nn.ReLU(), nn.Linear(hidden_size, 1))
+
+                def forward(self, x):
+                    return self.body(x).sigmoid()
+        """,
+        "engine.py": """
+            import torch
+
+            def fit(model, loader, criterion, optimizer, config):
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    loss = criterion(model(x), y)
+                    loss.backward()
+                    optimizer.step()
+                    config["board"]["writer"].log(loss.item())
+        """,
+        "train.py": """
+            import torch
+            from engine import fit
+            from nets import Judge
+            import absent_package
+
+            config = absent_package.read("config.yaml")
+            model = Judge(16, 32)
+            loader = absent_package.loader(config, torch.zeros(1))
+            optimizer = torch.optim.Adam(model.parameters())
+            fit(model, loader, torch.nn.BCEWithLogitsLoss(), optimizer, config)
+        """,
+    }
+    verdict = verdict_on("sigmoid-before-bce-with-logits", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert verdict.reason == "structure"  # the loss function was made up, of the kind that the finding names
+    assert any("own Judge" in what for what in verdict.measurements["substituted"])
+
+
+def test_cells_that_no_python_reads_are_left_out(sandbox, tmp_path):
+    cells = [
+        "import torch\ndevice = torch.device('cuda' if torch.cuda.is_available() else 'cpu')\n",
+        "this is no python\n",
+        "net = torch.nn.Linear(4, 2).to(device)\nnet.load_state_dict(torch.load('net.pt'))\nnet.eval()\n",
+    ]
+    notebook = {
+        "cells": [
+            {"cell_type": "code", "source": cell, "metadata": {}, "outputs": [], "execution_count": None}
+            for cell in cells
+        ],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (tmp_path / "run.ipynb").write_text(json.dumps(notebook))
+    report = lint([tmp_path], Everything(), BOOK, cwd=tmp_path)
+    found = list(
+        verify(
+            report.diagnostics,
+            lambda path: read_source(tmp_path / path, path),
+            BOOK,
+            around=[tmp_path],
+            jobs=1,
+        )
+    )
+    said = next(d for d in found if d.name == "load-without-map-location")
+    assert said.verdict is not None and said.verdict.state == "confirmed"

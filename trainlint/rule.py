@@ -70,6 +70,10 @@ class Needs:
     weights: Literal["any", "own"] = "any"
     batches: Literal["any", "own"] = "any"  # "own": as large as the program says, not cut down
     alone: bool = False  # the flagged statement shows it by itself, wherever it stands
+    criterion: str = (
+        ""  # the loss of torch.nn that the finding speaks of, where the program's own is not at hand
+    )
+    order: bool = False  # which calls a loop makes in which order shows it, whatever the loss is made of
 
 
 @dataclass(frozen=True, slots=True)

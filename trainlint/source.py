@@ -93,6 +93,11 @@ class Source:
         """Cells of a notebook that cannot be parsed and are left out of the tree. Parses."""
         return self._parsed[2]
 
+    @property
+    def understood(self) -> str:
+        """The text with the cells blank that cannot be parsed; every other character has its place. Parses."""
+        return self._parsed[1][len(self._lead) :]
+
     @cached_property
     def _parsed(self) -> tuple[libcst.Module, str, tuple[Failure, ...]]:
         from trainlint.parsing import parse, parse_cells

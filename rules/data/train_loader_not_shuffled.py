@@ -145,6 +145,6 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=16, epochs=3, seeds=1, data="class-ordered"),
+    needs=Needs(steps=16, epochs=3, seeds=1, data="class-ordered", order=True),
     words=("DataLoader",),
 )

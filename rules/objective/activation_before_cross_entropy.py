@@ -118,7 +118,7 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, targets="classes"),
+    needs=Needs(steps=8, targets="classes", criterion="CrossEntropyLoss"),
     words=(
         "CrossEntropyLoss",
         "cross_entropy",

@@ -104,7 +104,7 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8),
+    needs=Needs(steps=8, criterion="BCELoss"),
     words=("BCELoss", "binary_cross_entropy", "criterion", "loss_fn", "backward"),
     yields_to=("bce-for-multiclass",),
 )

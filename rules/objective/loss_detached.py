@@ -129,6 +129,6 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=4),
+    needs=Needs(steps=4, order=True),
     words=("backward", "manual_backward", "training_step", "compute_loss"),
 )

@@ -127,7 +127,7 @@ rule = Rule(
     level="error",
     fix="safe",
     since="0.1",
-    needs=Needs(steps=12, epochs=5),
+    needs=Needs(steps=12, epochs=5, order=True),
     words=(
         "backward",
         "loss",

@@ -131,6 +131,6 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, targets="classes"),
+    needs=Needs(steps=8, targets="classes", criterion="NLLLoss"),
     words=("NLLLoss", "NLLLoss2d", "nll_loss", "nll_loss2d", "criterion", "loss_fn", "backward"),
 )

@@ -107,7 +107,7 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8),
+    needs=Needs(steps=8, criterion="BCEWithLogitsLoss"),
     words=(
         "BCEWithLogitsLoss",
         "binary_cross_entropy_with_logits",

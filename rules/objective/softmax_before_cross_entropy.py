@@ -143,7 +143,7 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, targets="classes"),
+    needs=Needs(steps=8, targets="classes", criterion="CrossEntropyLoss"),
     words=(
         "CrossEntropyLoss",
         "cross_entropy",

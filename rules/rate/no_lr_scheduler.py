@@ -138,7 +138,7 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     gain=3,
-    needs=Needs(steps=8, epochs=6, seeds=3),
+    needs=Needs(steps=8, epochs=6, seeds=3, order=True),
     options={
         "min-epochs": Option(
             10,

@@ -121,6 +121,6 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, epochs=4),
+    needs=Needs(steps=8, epochs=4, order=True),
     words=("step",),
 )

@@ -115,6 +115,6 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=16, epochs=3),
+    needs=Needs(steps=16, epochs=3, order=True),
     words=("DistributedSampler",),
 )

@@ -135,7 +135,7 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=3, seeds=2),
+    needs=Needs(steps=3, seeds=2, order=True),
     options={
         "scale-free": Option(
             (

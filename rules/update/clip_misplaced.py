@@ -168,6 +168,6 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8),
+    needs=Needs(steps=8, order=True),
     words=("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm"),
 )

@@ -141,6 +141,6 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8),
+    needs=Needs(steps=8, order=True),
     words=("backward", "step"),
 )

@@ -126,7 +126,7 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8),
+    needs=Needs(steps=8, order=True),
     words=("zero_grad", "grad"),
     yields_to=("step-before-backward",),
 )

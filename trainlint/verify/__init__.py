@@ -146,7 +146,7 @@ class _Bench:
     def read(self, path: str) -> tuple[str, str]:
         """A file that a control changes: its full path and its text."""
         other = self.source_of(path)
-        return str(other.file.resolve() if other.file is not None else path), other.text
+        return str(other.file.resolve() if other.file is not None else path), other.understood
 
 
 def _verified(diagnostic: Diagnostic, bench: _Bench) -> tuple[Diagnostic, Trial | None]:
@@ -167,9 +167,13 @@ def _verified(diagnostic: Diagnostic, bench: _Bench) -> tuple[Diagnostic, Trial 
 def _trial(diagnostic: Diagnostic, page: Page, bench: _Bench) -> Trial:
     """The experiment, or what is remembered of it."""
     source, recall = bench.source_of(diagnostic.where.path), bench.recall
-    home = home_of(source.file, source.text, bench.around)
-    key = recall.key(diagnostic, source.text, home, page, bench.read) if recall is not None else ""
-    known = recall.trial(key, diagnostic, source.text, home, page, bench.read) if recall is not None else None
+    home = home_of(source.file, source.understood, bench.around)
+    key = recall.key(diagnostic, source.understood, home, page, bench.read) if recall is not None else ""
+    known = (
+        recall.trial(key, diagnostic, source.understood, home, page, bench.read)
+        if recall is not None
+        else None
+    )
     reads = Reads()
 
     def ask(request: Mapping[str, object]) -> Mapping[str, Any]:
@@ -177,10 +181,12 @@ def _trial(diagnostic: Diagnostic, page: Page, bench: _Bench) -> Trial:
         reads.note(answer)
         return answer
 
-    trial = known or investigate(diagnostic, source.text, home, page.rule, bench.plan, ask, bench.read)
+    trial = known or investigate(diagnostic, source.understood, home, page.rule, bench.plan, ask, bench.read)
     if recall is None or source.file is None:
         return trial
-    if known is not None or recall.keep(key, trial, diagnostic, source.text, home, page, bench.read, reads):
+    if known is not None or recall.keep(
+        key, trial, diagnostic, source.understood, home, page, bench.read, reads
+    ):
         recall.place(source.file, diagnostic, key, page)
     return trial
 

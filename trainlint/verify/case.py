@@ -10,10 +10,11 @@ from trainlint.diagnostic import Diagnostic, Edit, Fix
 from trainlint.edits import apply_edits, without_overlaps
 from trainlint.rule import Needs
 from trainlint.verify.batches import batch_form
-from trainlint.verify.cut import Cut, Extent, NotCut, Span, cut
+from trainlint.verify.cut import Cut, Extent, NotCut, cut
 from trainlint.verify.free import free_names
+from trainlint.verify.lines import Span, network_at
 from trainlint.verify.place import NOWHERE, Home
-from trainlint.verify.roles import find_roles, unpacked, words_of
+from trainlint.verify.roles import find_roles, patterns, unpacked, words_of
 
 Read = Callable[[str], tuple[str, str]]  # a diagnostic's path: the file's full path and text
 
@@ -33,6 +34,10 @@ class Case:
     home: Home = NOWHERE
     overlay: Mapping[str, str] = field(default_factory=dict)  # texts of other files that this arm changes
     unpacked: Mapping[str, int] = field(default_factory=dict)  # what is called, and how many values it gives
+    owners: tuple[
+        tuple[str, str], ...
+    ] = ()  # files and names of the networks that finding and control lie in
+    bare: bool = False  # all that the loop computes may fail and be made up
     words: Mapping[str, str] = field(default_factory=dict)  # roles by name alone, for what cannot be made
 
     def request(self, needs: Needs, seed: int, choices: Mapping[str, object]) -> dict[str, object]:
@@ -47,13 +52,17 @@ class Case:
             "missing": list(self.missing),
             "batch": dict(self.batch),
             "words": dict(self.words),
+            "patterns": patterns() if self.words else {},
             "unpacked": dict(self.unpacked),
+            "owners": [list(owner) for owner in self.owners],
+            "bare": ("loop" if needs.order else "flow") if self.bare else "",
             "overlay": dict(self.overlay),
             **self.home.request(),
             "seed": seed,
             "steps": needs.steps,
             "epochs": needs.epochs,
             "targets": needs.targets,
+            "criterion": needs.criterion,
             "data": needs.data,
             "checkpoints": needs.checkpoints,
             "batches": needs.batches,
@@ -75,7 +84,7 @@ def make_cases(
     control = make_changed(diagnostic, change, text, home, extent, read)
     where, rests = _places(diagnostic)
     written = make_case(cut(text, [where], [*rests, *also], extent), diagnostic.where.path, home)
-    return written, control
+    return replace(written, owners=tuple(_owners(diagnostic, text, read))), control
 
 
 def make_changed(
@@ -95,11 +104,12 @@ def make_changed(
     if not edits and not elsewhere:
         return None
     where, rests = _places(diagnostic)
-    moved = [_moved(span, edits) for span in rests]
+    moved = [_moved(span, edits, text) for span in rests]
     grown = [_grown(edit, edits) for edit in edits]
-    changed = cut(apply_edits(text, edits), [_moved(where, edits)], [*moved, *grown], extent)
+    changed = cut(apply_edits(text, edits), [_moved(where, edits, text)], [*moved, *grown], extent)
     case = make_case(changed, path, home)
-    return replace(case, overlay=dict(_overlay(elsewhere, read)) if read is not None else {})
+    overlay = dict(_overlay(elsewhere, read)) if read is not None else {}
+    return replace(case, overlay=overlay, owners=tuple(_owners(diagnostic, text, read)))
 
 
 def _here(diagnostic: Diagnostic, change: Fix | None) -> tuple[Edit, ...]:
@@ -113,6 +123,21 @@ def _places(diagnostic: Diagnostic) -> tuple[Span, list[Span]]:
     where = diagnostic.where
     also = [because.where for because in diagnostic.because if because.where.path == where.path]
     return (where.start, where.end), [(place.start, place.end) for place in also]
+
+
+def _owners(diagnostic: Diagnostic, text: str, read: Read | None) -> Iterator[tuple[str, str]]:
+    """The networks that hold the finding, what it rests on, or its control; of other files where these can be read."""
+    change = diagnostic.fix if diagnostic.control is None else diagnostic.control
+    places = [*(edit.where for edit in (change.edits if change is not None else ()))]
+    places += [*(because.where for because in diagnostic.because), diagnostic.where]
+    for place in places:
+        here = place.path == diagnostic.where.path
+        if not here and read is None:
+            continue
+        file, program = (place.path, text) if here or read is None else read(place.path)
+        name = network_at(program, place.line)
+        if name:
+            yield file, name
 
 
 def _overlay(edits: Sequence[Edit], read: Read) -> Iterator[tuple[str, str]]:
@@ -142,12 +167,12 @@ def make_case(piece: Cut, path: str, home: Home = NOWHERE) -> Case:
     )
 
 
-def _moved(span: Span, edits: Sequence[Edit]) -> Span:
+def _moved(span: Span, edits: Sequence[Edit], text: str) -> Span:
     """Where a range lies after the edits before it and in it."""
     start, end = span
     for edit in edits:
         if edit.where.start <= start and end <= edit.where.end and edit.where.start < edit.where.end:
-            return _grown(edit, edits)
+            return _kept_inside(span, edit, edits, text) or _grown(edit, edits)
     before = inside = 0
     for edit in edits:
         gained = len(edit.text) - (edit.where.end - edit.where.start)
@@ -156,6 +181,21 @@ def _moved(span: Span, edits: Sequence[Edit]) -> Span:
         elif edit.where.start < end:
             inside += gained
     return start + before, max(start + before, end + before + inside)
+
+
+def _kept_inside(span: Span, edit: Edit, edits: Sequence[Edit], text: str) -> Span | None:
+    """Where an edit that only moves a range to the right has it: a loop is put into a `with`, say."""
+    said = text[span[0] : span[1]].partition("\n")[0].strip()
+    before = text[edit.where.start : span[0]]
+    if "\n" not in before.strip() or not said:
+        return None
+    place = -1
+    for _ in range(before.count(said) + 1):
+        place = edit.text.find(said, place + 1)
+        if place < 0:
+            return None
+    start = _grown(edit, edits)[0] + place
+    return start, start + len(said)
 
 
 def _grown(edit: Edit, edits: Iterable[Edit]) -> Span:

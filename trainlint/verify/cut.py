@@ -7,21 +7,15 @@ something that stays. What goes is blanked, so that line numbers hold.
 from __future__ import annotations
 
 import ast
-import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from trainlint.verify.driver import call_for, direct_call
+from trainlint.verify.lines import Lines, Span, readable
 from trainlint.verify.statements import Statement, read_statements
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-
 Extent = Literal["program", "function", "statement"]
-Span = tuple[
-    int, int
-]  # code point offsets, or lines; both ends belong to lines, the end is exclusive in offsets
 
 
 class NotCut(Exception):
@@ -46,22 +40,28 @@ def cut(text: str, where: Sequence[Span], also: Sequence[Span] = (), extent: Ext
     Of a `function` the definitions stay as well, and what the program does on the way there is left free; of a
     `statement` nothing but what is imported and defined.
     """
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        raise NotCut(f"the program does not parse: {error}") from None
-    lines = _Lines(text)
+    lines = Lines(text)
     spots = [lines.of(span) for span in where]
-    statements = read_statements(tree)
     wanted = [*spots, *(lines.of(span) for span in also)]
+    text, tree = _parsed(text, wanted)
+    lines = Lines(text)
+    statements = read_statements(tree)
     kept = _kept(statements, wanted) if extent == "program" else _defined(statements, spots, extent)
-    focus = tuple(_surroundings(tree, spot) for spot in spots) + tuple(lines.of(span) for span in also)
+    focus = tuple(_surroundings(tree, spot) for spot in spots) + tuple(wanted[len(spots) :])
     blanked = lines.without(statement.lines for statement in statements if statement not in kept)
     flagged = tuple(_statement(tree, spot) for spot in spots)
     if extent == "statement":
         return Cut(lines.with_statement(blanked, _lone(tree, flagged)), flagged, flagged)
     call = call_for(tree, spots, kept) if extent == "program" else direct_call(tree, spots)
     return Cut(blanked + call, focus, flagged, tuple(_guards(tree, spots)))
+
+
+def _parsed(text: str, wanted: Sequence[Span]) -> tuple[str, ast.Module]:
+    """The text and its tree, without lines that this Python does not read, if the finding does not need them."""
+    try:
+        return readable(text, wanted)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise NotCut(f"the program does not parse: {error}") from None
 
 
 def _kept(statements: Sequence[Statement], spots: Sequence[Span]) -> list[Statement]:
@@ -161,45 +161,3 @@ def _smaller(one: Span, other: Span) -> bool:
 
 def _overlap(one: Span, other: Span) -> bool:
     return one[0] <= other[1] and other[0] <= one[1]
-
-
-class _Lines:
-    """A text as lines, with the way from offsets to line numbers."""
-
-    def __init__(self, text: str) -> None:
-        self.lines = _LINE.findall(text)  # as Python counts lines: a form feed ends none
-        self.starts = [0]
-        for line in self.lines:
-            self.starts.append(self.starts[-1] + len(line))
-
-    def of(self, span: Span) -> Span:
-        """First and last line of a range of offsets."""
-        first = self._line(span[0])
-        return first, max(first, self._line(max(span[0], span[1] - 1)))
-
-    def _line(self, offset: int) -> int:
-        return max(1, min(bisect_right(self.starts, offset), len(self.lines)))
-
-    def with_statement(self, text: str, span: Span) -> str:
-        """A text with these lines of the original in it, as a statement of the module's own."""
-        lines = _LINE.findall(text)
-        lines[span[0] - 1 : span[1]] = self.lines[span[0] - 1 : span[1]]
-        lines[span[0] - 1] = lines[span[0] - 1].lstrip()
-        return "".join(_closed(lines))
-
-    def without(self, spans: Iterable[Span]) -> str:
-        """The text with these line ranges blank."""
-        lines = list(self.lines)
-        for first, last in spans:
-            for number in range(first - 1, min(last, len(lines))):
-                lines[number] = "\n"
-        return "".join(_closed(lines))
-
-
-def _closed(lines: Iterable[str]) -> Iterator[str]:
-    last = ""
-    for line in lines:
-        yield line
-        last = line
-    if last and not last.endswith("\n"):
-        yield "\n"

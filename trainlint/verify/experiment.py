@@ -119,18 +119,24 @@ def _experiment(
     if rule.needs.ranks > 1:
         return Trial(inconclusive("unsupported", "several processes"))
     first = trial = _attempt(diagnostic, text, home, rule, plan, ask, "program", read)
-    for extent in smaller_extents(rule, home):
-        if trial.verdict.reason not in TRY_SMALLER:
+    made_up = False  # whether the last attempt let everything fail: seeing nothing then says little
+    for extent, bare in smaller_cuts(rule, home):
+        if trial.verdict.reason not in (TRY_SMALLER | {"blind"} if made_up else TRY_SMALLER):
             break
-        trial = _attempt(diagnostic, text, home, rule, plan, ask, extent, read)
+        made_up = bare
+        trial = _attempt(diagnostic, text, home, rule, plan, ask, extent, read, bare)
     return trial if trial.verdict.state != "inconclusive" else first
 
 
-def smaller_extents(rule: Rule, home: Home) -> tuple[Extent, ...]:
-    """What is tried where the program as a whole gives no verdict."""
+def smaller_cuts(rule: Rule, home: Home) -> Iterator[tuple[Extent, bool]]:
+    """What is tried where the program as a whole gives no verdict; the second value: what its loops compute may fail."""
     if not home.root:
-        return ()
-    return ("function", "statement") if rule.needs.alone else ("function",)
+        return
+    yield "function", False
+    yield "program", True
+    yield "function", True
+    if rule.needs.alone:
+        yield "statement", False
 
 
 def _attempt(
@@ -142,6 +148,7 @@ def _attempt(
     ask: Ask,
     extent: Extent,
     read: Read | None,
+    bare: bool = False,
 ) -> Trial:
     """The verdict of as much of the program as `extent` says."""
     try:
@@ -150,6 +157,7 @@ def _attempt(
         return Trial(inconclusive("not-cut", str(error)))
     if control is None:
         return Trial(inconclusive("no-control"), {"written": written}, extent=extent)
+    written, control = replace(written, bare=bare), replace(control, bare=bare)
     settled, choices = settle(control, rule, plan, ask)
     cases = {"written": written, "control": control}
     ended = read_run(settled, 0)
@@ -161,7 +169,7 @@ def _attempt(
     )
     series = series_of(arms[0].runs[0], arms[1].runs[0]) if arms[0].runs and arms[1].runs else ()
     verdict = judge(rule, *arms)
-    if verdict.reason not in SEES_NOTHING or diagnostic.plant is None:
+    if bare or verdict.reason not in SEES_NOTHING or diagnostic.plant is None:
         return Trial(replace(verdict, series=series), cases, choices, extent)
     try:
         planted = make_changed(diagnostic, diagnostic.plant, text, home, extent, read)

@@ -103,7 +103,10 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
     if mirrored:
         return inconclusive("only-control", mirrored.sentence)
     if effect:
-        return _confirmed(effect, written.runs, control.raised)
+        supposed = bool(rule.needs.criterion) and any(
+            "stand-in criterion" in w for r in written.runs for w in r.substituted
+        )
+        return _confirmed(effect, written.runs, control.raised, supposed)
     if written.raised:
         missing = written.raised.startswith(
             ("NameError", "ModuleNotFoundError", "ImportError", "FileNotFoundError")
@@ -157,13 +160,14 @@ def _calls(arm: Arm) -> int:
     return sum(len(run.all("forward")) for run in arm.runs)
 
 
-def _confirmed(effect: Effect, runs: Runs, ended: str = "") -> Verdict:
+def _confirmed(effect: Effect, runs: Runs, ended: str = "", supposed: bool = False) -> Verdict:
+    """`supposed`: the loss function is one of the kind that the finding says, not the program's own."""
     stand_ins = sorted(
         {what.partition(":")[0] for run in runs for what in run.substituted if "stand-in" in what}
     )
     evidence = effect.sentence + (f" (stand-ins: {', '.join(stand_ins)})" if stand_ins else "")
     evidence += f"; afterwards both programs raise {ended}" if ended else ""
-    reason = "structure" if effect.structure_only else "symptom"
+    reason = "structure" if effect.structure_only or supposed else "symptom"
     return Verdict("confirmed", reason, evidence, dict(_measured(effect, runs)))
 
 

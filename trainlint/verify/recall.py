@@ -32,7 +32,7 @@ from trainlint.remembered import (
 from trainlint.rule import Needs
 from trainlint.verify.case import Case, Read, make_cases, make_changed
 from trainlint.verify.cut import Extent, NotCut
-from trainlint.verify.experiment import TRY_SMALLER, Plan, Trial, smaller_extents
+from trainlint.verify.experiment import TRY_SMALLER, Plan, Trial, smaller_cuts
 from trainlint.verify.place import Home
 
 PASSING = {  # what may be otherwise the next time, with nothing changed
@@ -109,6 +109,7 @@ class Recall:
             return False
         made: dict[str, object] = {
             "extent": trial.extent, "arms": list(trial.arms), "choices": dict(trial.choices),
+            "bare": any(case.bare for case in trial.arms.values()),
         }  # fmt: skip
         if NAMES_A_LINE.search(trial.verdict.evidence):
             made["text"] = print_of(text)
@@ -146,14 +147,15 @@ def _rebuilt(kept: Remembered, said: Diagnostic, text: str, home: Home, read: Re
     written, control = make_cases(said, text, home, extent, read)
     planted = make_changed(said, said.plant, text, home, extent, read)
     cases = {"written": written, "control": control, "planted": planted}
-    arms = {name: case for name in kept.made["arms"] if (case := cases[name]) is not None}
+    bare = bool(kept.made["bare"])
+    arms = {name: replace(case, bare=bare) for name in kept.made["arms"] if (case := cases[name]) is not None}
     verdict = replace(kept.verdict, earlier=True)
     return Trial(verdict, arms, dict(kept.made["choices"]), extent)
 
 
 def _smaller(said: Diagnostic, text: str, home: Home, page: Page, read: Read) -> str:
     """A print of what is tried where the program as a whole gives no verdict."""
-    extents = smaller_extents(page.rule, home)
+    extents = dict.fromkeys(extent for extent, _ in smaller_cuts(page.rule, home))
     return print_of(
         *(program for extent in extents for program in _programs(said, text, home, page, read, extent))
     )

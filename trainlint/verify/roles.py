@@ -6,6 +6,8 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
+from trainlint.verify.uses import STRONG, roles_by_use
+
 MEMBERS = {
     "torch.utils.data": "DataLoader Dataset IterableDataset TensorDataset Subset ConcatDataset random_split RandomSampler "
     "SequentialSampler WeightedRandomSampler SubsetRandomSampler BatchSampler",
@@ -30,7 +32,7 @@ MODULES = {
 }  # fmt: skip
 WORDS: Mapping[str, str] = {
     "inert": r"(\w*_)?(logger|writer|pbar|bar|progress_?bar|tb|board|log)",
-    "false": r"(use|is|with|no|do|has|enable)_\w+|verbose|debug|distributed|parallel|resume",
+    "false": r"(?i)(use|is|with|no|do|has|enable)_\w+|verbose|debug|distributed|parallel|resume|ddp|fp16|amp|cuda|(local_)?rank",
     "device": r"dev(ice)?|DEVICE",
     "classes": r"(?i)(num|n)_?(class(es)?|labels|outputs)|nb_classes|output_(dim|size)|out_(dim|features)",
     "features": r"(?i)in_?(features|dim|size|channels)|input_(dim|size)|(num|n)_features",
@@ -41,13 +43,14 @@ WORDS: Mapping[str, str] = {
     "criterion": r"(?i)(\w*_)?(criterion|criteria|loss_?fn|loss_?func(tion)?|lossfn|crit|objective|loss_?f)\w*",
     "optimizer": r"(?i)(\w*_)?(optimi[sz]er|optim|opt)(_?\w{1,2})?",
     "scheduler": r"(?i)(\w*_)?(lr_)?(scheduler|sched)",
-    "loader": r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter)\d?|dl",
+    "loader": r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|prefetcher)\d?|dl",
     "dataset": r"(?i)\w*(dataset|data_?set|_ds|trainset|testset|valset|_set)|ds|(train|test|val|valid)(ing)?_data",
     "targets": r"(y|labels?|targets?|tgt|gt|truth|y_(train|true|batch|test|val)|Y(_\w+)?|yb|train_labels|(\w+_)?(label|target)s?)",
-    "batch": r"batch|sample|minibatch",
+    "batch": r"(data_|mini_?)?batch(_data)?|samples?",
     "inputs": r"(x|X|inputs?|images?|imgs?|data|features|feats|src|tokens|input_ids|xb|[xX]_\w+|\w*_?(input|image|feature)s?)",
     "model": r"(?i)(\w*_)?(model|net|network|classifier|encoder|decoder|generator|discriminator|policy|backbone|net_?[gdg])\w?",
-    "zero": r"(?i)(running|total|train|val|epoch|sum|best|test|avg|global|correct)(_\w+)?|correct|total|i|step|epoch|it",
+    "zero": r"(?i)(running|total|epoch|sum|best|avg|global|correct)(_\w+)?|(train|val|valid|test|eval)_(loss|acc\w*|correct|total|"
+    r"steps?|iters?|epochs?|num)|i|step|it",
     "list": r"(?i)\w*(losses|history|outputs|preds|predictions|accs|scores|metrics|results)",
     "dict": r"(?i)\w*(stats|meters|logs|metrics_dict|state)",
 }  # fmt: skip
@@ -57,14 +60,15 @@ BAGS = re.compile(r"(?i)(args|arg|cfg|config|conf|opts?|hparams|params|flags|set
 def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
     """A role for each free name that has one; `args.lr` for attributes of settings."""
     uses = dict(_uses(tree, free))
+    wider = roles_by_use(tree)
     found: dict[str, str] = {}
     for name in sorted(free):
-        if BAGS.fullmatch(name) and uses.get(name) == "attribute":
+        if BAGS.fullmatch(name) and uses.get(name, "attribute") in ("attribute", "dict"):
             found[name] = "settings"
             found.update(_setting_roles(tree, name))
             continue
         role = conventional_import(name) or uses.get(name, "")
-        role = role if role not in ("", "attribute") else role_of_word(name)
+        role = role if role not in ("", "attribute") else _role_of(name, wider.get(name, ""))
         if role:
             found[name] = role
     return found
@@ -82,7 +86,7 @@ def conventional_import(name: str) -> str:
 
 
 def words_of(tree: ast.Module) -> dict[str, str]:
-    """A role for each name that a program binds or asks settings for, where what it is called tells."""
+    """A role for each name that a program binds or asks settings for: by its uses, else by what it is called."""
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     names |= {
@@ -90,12 +94,25 @@ def words_of(tree: ast.Module) -> dict[str, str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    roles = {
-        name: "settings" if BAGS.fullmatch(name) else role_of_word(name)
-        for name in names
-        if name.isidentifier()
-    }
+    uses = roles_by_use(tree)
+    roles = {name: _role_of(name, uses.get(name, "")) for name in names if name.isidentifier()}
     return {name: role for name, role in roles.items() if role}
+
+
+def patterns() -> dict[str, str]:
+    """What names are called by their roles, for names that only other files use."""
+    return {"settings": BAGS.pattern, **WORDS}
+
+
+def _role_of(name: str, use: str) -> str:
+    called = "settings" if BAGS.fullmatch(name) else role_of_word(name)
+    if use == "section":
+        return "settings"
+    return (
+        use
+        if use in STRONG and called not in ("path", "criterion", "scheduler", "settings")
+        else called or use
+    )
 
 
 def unpacked(tree: ast.Module) -> dict[str, int]:

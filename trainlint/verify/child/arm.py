@@ -31,9 +31,11 @@ from .loops import Loop, Loops, instrument
 from .record import Record
 from .rig import Rig
 from .rig.failures import Failures
+from .skeleton import lay_bare, losses
 from .tolerance import sacred, tolerate
 
 SOFT_SHARE = 0.6  # of the time limit: after that, loops end at their next iteration
+BARE_SHARE = 0.3
 MOST_LOOKS = 100  # at the graphs alive, per run of a loop
 
 
@@ -47,7 +49,9 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
         spots=[(int(first), int(last)) for first, last in request.get("spots") or ()],
         steps_wanted=int(request["steps"]),
         epochs_wanted=int(request["epochs"]),
-        soft_deadline=time.monotonic() + SOFT_SHARE * float(request["seconds"]),
+        soft_deadline=time.monotonic()
+        + (BARE_SHARE if request.get("bare") else SOFT_SHARE) * float(request["seconds"]),
+        bare=bool(request.get("bare")),
     )
     flow = gradients.install(record)
     modules.install(record, flow)
@@ -84,12 +88,15 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
         tree = ast.parse(str(request["program"]), record.path)
         rig.project.enter(record.path, tree)
         rig.project.loops = loops
-        untouched = sacred(tree, record.spots, record.focus)
-        if request.get("root"):
+        untouched, lost = sacred(tree, record.spots, record.focus), set[str]()
+        if request.get("bare"):
+            untouched, lost = list(record.spots), losses(tree) if request["bare"] == "loop" else lost
+            tree = lay_bare(tree, untouched)
+        elif request.get("root"):
             tree = tolerate(tree, untouched)
         code = compile(instrument(tree, {first for first, _ in record.spots}), record.path, "exec")
         rig.globals = names = vars(_module(request))
-        names.update(loops.names(), **Failures(rig, untouched).names())
+        names.update(loops.names(), **Failures(rig, untouched, lost).names())
         names.update(__file__=record.path, __builtins__=rig.builtins(vars(builtins)))
         exec(code, names)
     except SystemExit:

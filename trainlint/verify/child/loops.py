@@ -177,7 +177,7 @@ class Loops:
     def _enough(self, loop: Loop) -> bool:
         record = self.record
         if not loop.live(record):
-            return False
+            return record.bare and record.late
         if record.late:
             return True
         wanted = record.epochs_wanted if loop.holds_live and not loop.loads else record.steps_wanted

@@ -42,11 +42,15 @@ class Calls:
             self.gradients.registered |= {id(p) for p in module.parameters()}
             self.gradients.watch(module.parameters())
 
+    def left(self, module: Any, arguments: Any, *rest: Any) -> None:
+        """The hook: keywords and output, but after a call that raised torch leaves the keywords out."""
+        self.leave(module, arguments, rest[0] if len(rest) > 1 else {}, rest[-1])
+
     def leave(self, module: Any, arguments: Any, keywords: Any, output: Any) -> None:
         if self.record.paused or is_criterion(module):
             return
         self.depth = max(0, self.depth - 1)
-        if not self.depth:
+        if not self.depth and output is not None:  # nothing where it raised
             self.record.forwards += 1
             self._note(module, arguments, keywords, output)
 
@@ -174,6 +178,6 @@ def install(record: Record, gradients: Gradients) -> None:
     calls = Calls(record, gradients)
     hooks.register_module_forward_pre_hook(calls.enter)
     try:
-        hooks.register_module_forward_hook(calls.leave, with_kwargs=True, always_call=True)
+        hooks.register_module_forward_hook(calls.left, with_kwargs=True, always_call=True)
     except TypeError:  # before torch 2.4 or so: the hook does not see keywords
         hooks.register_module_forward_hook(lambda m, a, output: calls.leave(m, a, {}, output))

@@ -34,21 +34,21 @@ def sacred(tree: ast.Module, spots: Sequence[Span], focus: Sequence[Span]) -> li
 
 def tolerate(tree: ast.Module, spots: Collection[Span]) -> ast.Module:
     """The same program, in which statements on the way to the spots may fail; line numbers stay."""
-    leading = _leading(tree, spots)
-    tree.body = list(_forgiven(tree.body, leading, spots))
+    led = leading(tree, spots)
+    tree.body = list(_forgiven(tree.body, led, spots))
     for node in ast.walk(tree):
-        if isinstance(node, Function) and node.name in leading:
-            node.body = list(_forgiven(node.body, leading, spots))
+        if isinstance(node, Function) and node.name in led:
+            node.body = list(_forgiven(node.body, led, spots))
     return ast.fix_missing_locations(tree)
 
 
-def _leading(tree: ast.Module, spots: Collection[Span]) -> set[str]:
+def leading(tree: ast.Module, spots: Collection[Span]) -> set[str]:
     """Functions that hold a spot, those that lead to them, and what builds the objects whose methods they are."""
     found = {name for node in ast.walk(tree) for name in _holders(node, spots)}
     plain = [node for node in _plain_functions(tree) if node.name not in found]
     grown = bool(found)
     while grown:
-        callers = {node.name for node in plain if node.name not in found and _mentions(node, found)}
+        callers = {node.name for node in plain if node.name not in found and mentions(node, found)}
         grown = bool(callers)
         found |= callers
     return found
@@ -57,10 +57,10 @@ def _leading(tree: ast.Module, spots: Collection[Span]) -> set[str]:
 def _holders(node: ast.AST, spots: Collection[Span]) -> Iterator[str]:
     if isinstance(node, ast.ClassDef):
         methods = {part.name: part for part in node.body if isinstance(part, Function)}
-        held = [name for name, part in methods.items() if _holds(part, spots)]
+        held = [name for name, part in methods.items() if holds(part, spots)]
         if held and not FRAMEWORK & methods.keys():
             yield from ("__init__", node.name, *held)
-    elif isinstance(node, Function) and _holds(node, spots) and node.name not in FRAMEWORK:
+    elif isinstance(node, Function) and holds(node, spots) and node.name not in FRAMEWORK:
         yield node.name
 
 
@@ -70,20 +70,20 @@ def _plain_functions(tree: ast.Module) -> Iterator[Any]:
             yield node
 
 
-def _forgiven(body: list[ast.stmt], leading: set[str], spots: Collection[Span]) -> Iterator[ast.stmt]:
+def _forgiven(body: list[ast.stmt], led: set[str], spots: Collection[Span]) -> Iterator[ast.stmt]:
     for statement in body:
         if isinstance(statement, Scope) or _trains(statement):
             yield statement
-        elif _holds(statement, spots) or _mentions(statement, leading):
+        elif holds(statement, spots) or mentions(statement, led):
             for name in ("body", "orelse", "finalbody"):
                 inner = getattr(statement, name, None)
                 if inner and isinstance(statement, (ast.If, ast.With, ast.Try)):
-                    setattr(statement, name, list(_forgiven(inner, leading, spots)))
+                    setattr(statement, name, list(_forgiven(inner, led, spots)))
             yield statement
         elif _stays(statement):
             yield statement
         else:
-            yield _wrapped(statement)
+            yield wrapped(statement)
 
 
 def _stays(statement: ast.stmt) -> bool:
@@ -101,11 +101,11 @@ def _trains(statement: ast.stmt) -> bool:
     )
 
 
-def _holds(node: Any, spots: Collection[Span]) -> bool:
+def holds(node: Any, spots: Collection[Span]) -> bool:
     return any(node.lineno <= last and first <= (node.end_lineno or node.lineno) for first, last in spots)
 
 
-def _mentions(node: ast.AST, names: set[str]) -> bool:
+def mentions(node: ast.AST, names: set[str]) -> bool:
     return any(
         (isinstance(part, ast.Name) and part.id in names)
         or (isinstance(part, ast.Attribute) and part.attr in names)
@@ -113,15 +113,15 @@ def _mentions(node: ast.AST, names: set[str]) -> bool:
     )
 
 
-def _wrapped(statement: ast.stmt) -> ast.stmt:
+def wrapped(statement: ast.stmt) -> ast.stmt:
     """try: the statement; except: stand-ins for what it binds; else: stand-ins for what it binds to nothing of use."""
     line = ast.Constant(value=statement.lineno)
     bound = list(targets(statement))
-    failed = ast.If(test=_call(FAILED, line), body=[ast.Raise()], orelse=[])
-    instead = [_assign(target, _call(INSTEAD, ast.Constant(value=_name(target)), line)) for target in bound]
+    failed = ast.If(test=call(FAILED, line), body=[ast.Raise()], orelse=[])
+    instead = [_assign(target, call(INSTEAD, ast.Constant(value=_name(target)), line)) for target in bound]
     names = bound if isinstance(statement, (ast.Assign, ast.AnnAssign)) else []
     kept = [
-        _assign(target, _call(KEPT, _load(target), ast.Constant(value=_name(target)), line))
+        _assign(target, call(KEPT, _load(target), ast.Constant(value=_name(target)), line))
         for target in names
     ]
     handler = ast.ExceptHandler(type=ast.Name(id=ERROR, ctx=ast.Load()), name=None, body=[failed, *instead])
@@ -162,5 +162,5 @@ def _assign(target: Any, value: ast.expr) -> ast.stmt:
     )
 
 
-def _call(name: str, *arguments: ast.expr) -> ast.expr:
+def call(name: str, *arguments: ast.expr) -> ast.expr:
     return ast.Call(func=ast.Name(id=name, ctx=ast.Load()), args=list(arguments), keywords=[])

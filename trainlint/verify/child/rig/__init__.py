@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
 
 from ..record import Record
-from . import absent, arguments, checkpoints, devices, lost, paths, project, quiet, ranks
+from . import absent, arguments, checkpoints, devices, lost, obliging, paths, project, quiet, ranks
 from .missing import Missing
 from .roles import stand_in
 from .world import World
@@ -68,6 +69,8 @@ class Rig:
         checkpoints.install(self.record, places, tag)
         ranks.install(self.record)
         quiet.install(self.record)
+        if self.request.get("bare"):
+            obliging.install(self)
         if str(self.request["device"]) == "cpu":
             devices.install(self.record, self.world.text)
 
@@ -78,7 +81,11 @@ class Rig:
 
     def role(self, name: str) -> str:
         """What a name of the program stands for, by what it is called; empty where that is not known."""
-        return self.words.get(name, "")
+        known = self.words.get(name)
+        if known is not None:
+            return known
+        patterns = self.request.get("patterns") or {}
+        return next((role for role, pattern in patterns.items() if re.fullmatch(pattern, name)), "")
 
     def resolve(self, name: str) -> Any:
         """The stand-in of a free name; raises KeyError, which the program sees as a NameError."""
@@ -100,22 +107,24 @@ class Rig:
             models = list(self.models())
         self.world.settle(iter(models))
 
+    def things(self) -> Iterator[Any]:
+        """What the program holds by now, innermost first."""
+        yield from (thing for _, thing in self._named())
+
+    def _named(self) -> Iterator[tuple[str, Any]]:
+        for scope in [*(frame.f_locals for frame in self.record.frames()), self.globals]:
+            for name, value in list(scope.items()):
+                yield name, value
+                if self.project.owns(type(value)) and hasattr(value, "__dict__"):
+                    yield from list(vars(value).items())
+
     def models(self) -> Iterator[Any]:
         """Models that the program has by now, likeliest first."""
         found: list[tuple[int, int, Any]] = []
-        scopes = [frame.f_locals for frame in self.record.frames()] + [self.globals]
-        for scope in scopes:
-            for name, value in list(scope.items()):
-                owned = (
-                    vars(value).items()
-                    if self.project.owns(type(value)) and hasattr(value, "__dict__")
-                    else ()
+        for name, thing in self._named():
+            if isinstance(thing, nn.Module) and any(True for _ in thing.parameters()):
+                rank = next(
+                    (i for i, word in enumerate(MODEL_NAMES) if word in name.lower()), len(MODEL_NAMES)
                 )
-                for known, thing in ((name, value), *owned):
-                    if isinstance(thing, nn.Module) and any(True for _ in thing.parameters()):
-                        rank = next(
-                            (i for i, word in enumerate(MODEL_NAMES) if word in known.lower()),
-                            len(MODEL_NAMES),
-                        )
-                        found.append((rank, -sum(p.numel() for p in thing.parameters()), thing))
+                found.append((rank, -sum(p.numel() for p in thing.parameters()), thing))
         yield from (thing for _, _, thing in sorted(found, key=lambda entry: entry[:2]))

@@ -46,6 +46,8 @@ class Finder:
         self.record, self.world, self.project = record, world, project
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
+        if name.startswith("torchvision") and name.rpartition(".")[2][:1].isupper():
+            return None  # a class that the double has not
         if name.partition(".")[0] in DOUBLED or self._is_missing(name):
             return importlib.machinery.ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
         return None

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from ..record import Record
+from ..skeleton import ITEMS, WHILE, WITHIN
 from ..tolerance import ERROR, FAILED, INSTEAD, KEPT
+from .inert import Inert
 from .missing import Missing
-from .roles import ENTRIES, Settings, plain, stand_in
+from .roles import ENTRIES, Settings, loss, plain, stand_in
 
 UNBUILT = "_trainlint_unbuilt"  # as the parent's `driver` writes it
 MADE_UP = {"model", "criterion", "optimizer", "scheduler", "loader", "dataset", "device", "settings", "inert"}
+DATA = {"inputs", "targets", "batch"}  # made up only where everything may be
 PLAIN = ENTRIES - {"device", "zero"}  # a number called `train` or `best` may have been anything
 
 
 class Failures:
     """Decides which failures are let pass, and what stands in for what they would have bound."""
 
-    def __init__(self, rig: Any, sacred: Sequence[tuple[int, int]]) -> None:
-        self.rig, self.sacred = rig, sacred
+    def __init__(self, rig: Any, sacred: Sequence[tuple[int, int]], losses: Collection[str] = ()) -> None:
+        self.rig, self.sacred, self.losses = rig, sacred, losses
         self.record: Record = rig.record
         self.why: dict[int, str] = {}  # line: what it raised
+        self.rounds: dict[int, int] = {}  # line of a `while`: how often nobody could say whether it goes on
 
     def names(self) -> dict[str, Any]:
         return {
@@ -32,6 +36,9 @@ class Failures:
             INSTEAD: self.instead,
             KEPT: self.kept,
             ERROR: Exception,
+            ITEMS: self.items,
+            WITHIN: self.within,
+            WHILE: self.holds,
         }
 
     def failed(self, line: int) -> bool:
@@ -42,21 +49,74 @@ class Failures:
         ]
         if any(first <= place <= last for place in lines[1:] for first, last in self.sacred):
             return True
+        if self._trained(trace):
+            return True
         said = (str(error).splitlines() or [""])[0][:120]
         self.why[line] = f"line {line} raised {type(error).__name__}: {said}"
         self.record.substitute(f"left out: {self.why[line]}")
         return False
 
+    def _trained(self, trace: Any) -> bool:
+        """Whether the statement failed in a function of the project that trains, which is what may be wrong with it."""
+        inner = trace.tb_next if trace is not None else None
+        while inner is not None:
+            code = inner.tb_frame.f_code
+            if code.co_filename in self.rig.project.guarded and {"backward", "zero_grad"} & set(
+                code.co_names
+            ):
+                return True
+            inner = inner.tb_next
+        return False
+
     def instead(self, name: str, line: int) -> Any:
         """The stand-in for a name that a failed statement did not bind."""
+        if name in self.losses:
+            return loss(self.rig, name)
         role = self.rig.role(name)
         if role == "settings":
             return Settings(self.rig, name)
-        if role in MADE_UP or role in PLAIN:
+        if role in MADE_UP or role in PLAIN or (role in DATA and self.rig.request.get("bare")):
             if role in PLAIN:
                 self.record.substitute(f"{name}: a plain value")
-            return stand_in(self.rig, name, role) if role in MADE_UP else plain(self.rig, role)
+            return plain(self.rig, role, name) if role in PLAIN else stand_in(self.rig, name, role)
         return Missing(name, self.why.get(line, "nothing says what it is"))
+
+    def items(self, make: Callable[[], Any], line: int, target: str, counts: bool) -> Iterator[Any]:
+        """What a loop on the way to the flagged lines runs over; stand-ins where that fails or is nothing."""
+        served = False
+        try:
+            for item in make():
+                served = True
+                yield item
+        except Exception as error:
+            if served and not isinstance(error, ModuleNotFoundError):
+                raise
+            self.why[line] = f"line {line} raised {type(error).__name__}: {error}"
+        if not served:
+            counted = counts or self.rig.role(target) in ("zero", "count")
+            self.record.substitute(
+                f"line {line}: a stand-in {'count' if counted else 'loader'}, for there is nothing to run over"
+            )
+            yield from range(self.record.steps_wanted) if counted else stand_in(self.rig, target, "loader")
+
+    def within(self, make: Callable[[], Any], line: int) -> Any:
+        """What a block runs in, as far as it can be had."""
+        try:
+            context = make()
+        except Exception as error:
+            self.record.substitute(f"left out: line {line} raised {type(error).__name__}")
+            return Inert()
+        return (
+            context if hasattr(type(context), "__enter__") and not isinstance(context, Missing) else Inert()
+        )
+
+    def holds(self, ask: Callable[[], Any], line: int) -> bool:
+        """Whether a loop goes on; where that cannot be asked, for as many rounds as the rule wants steps."""
+        try:
+            return bool(ask())
+        except Exception:
+            self.rounds[line] = self.rounds.get(line, 0) + 1
+            return self.rounds[line] <= self.record.steps_wanted
 
     def unbuilt(self, kind: type) -> Any:
         """An object of a class whose `__init__` did not run: attributes are stand-ins by their roles."""
@@ -75,7 +135,7 @@ class Failures:
 
     def kept(self, value: Any, name: str, line: int) -> Any:
         """The value itself; where it is missing a stand-in, if its role is known."""
-        if isinstance(value, Missing) and self.rig.role(name) in MADE_UP - {"inert"}:
+        if isinstance(value, Missing) and (name in self.losses or self.rig.role(name) in MADE_UP - {"inert"}):
             self.why[line] = value._why
             return self.instead(name, line)
         return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,58 @@ def fit_input(model: Any) -> tuple[Shape, Any] | None:
             return shape, output
         waiting = [*adapted(shape, complaint), *waiting]
     return None
+
+
+def fit_call(
+    model: Any, slots: list[str], positional: int, names: list[str], others: dict[str, Any], seconds: float
+) -> list[Shape] | None:
+    """A shape for each argument that is to be made up, so that the model takes them all; None if none were found."""
+    began = time.monotonic()
+    waiting = [[_slot(name, place, shape) for place, name in enumerate(slots)] for shape in candidates(model)]
+    tried: list[list[Shape]] = []
+    while waiting and len(tried) < 60 and time.monotonic() - began < seconds:
+        shapes = waiting.pop(0)
+        if shapes in tried:
+            continue
+        tried.append(shapes)
+        values = {**others, **{name: sample(shape, ROWS, 0) for name, shape in zip(slots, shapes)}}
+        complaint = _complaint(
+            model, [values[name] for name in names], {n: v for n, v in values.items() if n not in names}
+        )
+        if not complaint:
+            return shapes
+        changed = [
+            (place, other) for place, shape in enumerate(shapes) for other in adapted(shape, complaint)
+        ]
+        waiting = [[*shapes[:place], other, *shapes[place + 1 :]] for place, other in changed] + waiting
+    return None
+
+
+def _slot(name: str, place: int, shape: Shape) -> Shape:
+    """What an argument is likely to be, if the first one has this shape."""
+    if re.search(r"mask", name):
+        return {"kind": "whole", "shape": shape["shape"], "high": 2}
+    if re.search(r"(^|_)(len|lens|lengths?)(_|$)", name):
+        return {"kind": "whole", "shape": [], "high": 2}
+    if place and re.search(r"^(t|time|timesteps?|step|labels?|class_?labels?|y)$", name):
+        return {"kind": "whole", "shape": [], "high": 2}
+    return shape
+
+
+def _complaint(model: Any, arguments: list[Any], keywords: dict[str, Any]) -> str:
+    state = torch.get_rng_state()
+    try:
+        twin = copy.deepcopy(model)
+    except Exception:
+        twin = model
+    try:
+        with torch.no_grad():
+            twin(*arguments, **keywords)
+    except Exception as error:
+        return str(error) or type(error).__name__
+    finally:
+        torch.set_rng_state(state)
+    return ""
 
 
 def attempt(model: Any, shape: Shape) -> tuple[Any, str]:
@@ -129,10 +182,28 @@ def adapted(shape: Shape, complaint: str) -> Iterator[Shape]:
             yield {**shape, "shape": [*shape["shape"][:-1], wanted]}
     if match := re.search(r"expected input\[.*\] to have (\d+) channels", complaint):
         yield {**shape, "shape": [int(match[1]), *shape["shape"][1:]]}
+    if match := re.search(r"expected input with shape \[\*((?:, \d+)+)\]", complaint):
+        sizes = [int(size) for size in match[1].split(",") if size.strip()]
+        yield {**shape, "shape": [*([7] if len(sizes) == 1 else []), *sizes]}
+        yield {**shape, "shape": sizes}
+    if match := re.search(r"running_mean should contain (\d+) elements not (\d+)", complaint):
+        yield {
+            **shape,
+            "shape": [int(match[2]) if size == int(match[1]) else size for size in shape["shape"]],
+        }
+    if match := re.search(r"input\.size\(-1\) must be equal to input_size\. Expected (\d+)", complaint):
+        yield {**shape, "shape": [*(shape["shape"][:-1] or [7]), int(match[1])]}
+    if match := re.search(r"not enough values to unpack \(expected (\d), got (\d)\)", complaint):
+        sides = int(match[1]) - 1
+        taken: list[int] = list(shape["shape"])
+        yield {**shape, "shape": [3, 32, 32][:sides] if sides != 2 else [7, *(taken[-1:] or [16])]}
+        yield {**shape, "shape": ([1] * sides + taken)[-sides:]}
+    if match := re.search(r"must match the (?:existing )?size (?:of tensor b )?\((\d+)\)", complaint):
+        yield {**shape, "shape": [*shape["shape"][:-1], int(match[1])]}
     if "Expected tensor for argument #1 'indices'" in complaint or "must be Long" in complaint:
         yield {"kind": "whole", "shape": [12], "high": 100}
-    if match := re.search(r"Expected (\d)D .*or (\d)D", complaint):
-        sides = int(match[2]) - 1
+    if match := re.search(r"Expected (\d)D .*or (\d)D|[Ee]xpected ((\d))D", complaint):
+        sides = int(match[2] or match[4]) - 1
         yield {**shape, "shape": [*([3] if sides == 3 else []), *[32] * (sides - (sides == 3))]}
 
 

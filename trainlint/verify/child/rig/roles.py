@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from .building import own_model
 from .inert import Inert
 from .missing import Missing
+from .numbers import likely
 from .world import ROWS, stand_in_model
 
 DESCRIBED = {
@@ -85,7 +87,7 @@ class Settings:
     def _entry(self, name: str) -> Any:
         role = self._rig.role(name)
         if role in ENTRIES:
-            value = plain(self._rig, role)
+            value = plain(self._rig, role, name)
             self._rig.record.substitute(f"{self._name}.{name}: {value!r}")
             return value
         return Setting(f"{self._name}.{name}", "nothing says what it is")
@@ -98,8 +100,10 @@ class Setting(Missing):
         return False
 
 
-def plain(rig: Any, role: str) -> Any:
+def plain(rig: Any, role: str, name: str = "") -> Any:
     """The value of a role that says all there is to say."""
+    if role == "count" and name:
+        return likely(name)
     if role in SHAPED:
         rig.settle()
     return BUILDERS[role](rig)
@@ -113,6 +117,8 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
         return getattr(loaded, member) if member else loaded
     if role == "settings":
         return Settings(rig, name)
+    if role == "count":
+        return likely(name)
     if role in SHAPED:
         rig.settle()
     if role in DESCRIBED:
@@ -121,20 +127,18 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
 
 
 def _model(rig: Any, name: str = "") -> Any:
-    """The program's own class, if it has one that can be built without arguments; else a small network."""
-    for known, kind in reversed(list(rig.globals.items())):
-        if isinstance(kind, type) and issubclass(kind, nn.Module) and rig.project.owns(kind):
-            try:
-                built = kind()
-            except TypeError:
-                continue
-            rig.record.substitute(f"model: the program's own {known}")
-            return built
+    """The program's own class, if it has one that can be built; else a small network."""
+    built = own_model(rig)
+    if built is not None:
+        return built
     rig.record.substitute("model: stand-in")
     return stand_in_model(rig.world, int((rig.request.get("unpacked") or {}).get(name, 1)))
 
 
 def _criterion(rig: Any) -> Any:
+    known = getattr(nn, str(rig.request.get("criterion") or ""), None)
+    if known is not None:
+        return known()
     kind = rig.world.choices["target"]["kind"]
     return {"classes": nn.CrossEntropyLoss(), "binary": nn.BCEWithLogitsLoss()}.get(kind) or nn.MSELoss()
 
@@ -155,6 +159,18 @@ def _scheduler(rig: Any) -> Any:
         free = next((name for name, role in rig.free.items() if role == "optimizer"), None)
         optimizer = rig.resolve(free) if free else _optimizer(rig)
     return torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.9)
+
+
+def loss(rig: Any, name: str) -> Any:
+    """A loss that cannot be computed: how far the weights that an optimizer holds are from random ones."""
+    optimizers = [thing for thing in rig.things() if isinstance(thing, torch.optim.Optimizer)]
+    held = [p for group in (optimizers[0].param_groups if optimizers else ()) for p in group["params"]]
+    weights = [p for p in held if p.requires_grad and p.is_floating_point()]
+    if not weights:
+        model = next(rig.models(), None)
+        weights = list((stand_in_model(rig.world) if model is None else model).parameters())
+    rig.record.substitute(f"{name}: stand-in loss")
+    return sum((p - torch.randn_like(p)).square().mean() for p in weights[:20])
 
 
 def _loader(rig: Any) -> Any:

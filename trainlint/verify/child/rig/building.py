@@ -1,0 +1,109 @@
+"""Objects of the program's own network classes, built by trial: plain values for what has no default."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from .numbers import likely
+
+SIZES = (
+    0,
+    16,
+    8,
+    64,
+    3,
+    (3, 32, 32),
+    (16, 16, 16, 16),
+)  # what all unknown sizes are tried as; 0: each by its name
+MOST_PARAMETERS = 60_000_000
+
+
+def own_model(rig: Any) -> Any:
+    """An object of the class that the finding is about, else of one of the program's own; None if none can be built."""
+    for kind in _classes(rig):
+        built = build(rig, kind)
+        if built is not None:
+            rig.record.substitute(f"model: the program's own {kind.__name__}")
+            return built
+    return None
+
+
+def build(rig: Any, kind: Any) -> Any:
+    """An object of a class, or None where no values were found that it takes."""
+    why = ""
+    for size in SIZES:
+        try:
+            arguments, keywords = _arguments(rig, kind, size)
+            built = kind(*arguments, **keywords)
+        except Exception as error:  # whatever its constructor raises, other values may do
+            why = why or f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]}"
+            continue
+        if arguments or keywords:
+            rig.record.substitute(f"{kind.__name__}: built with stand-in sizes")
+        return built if sum(p.numel() for p in built.parameters()) < MOST_PARAMETERS else None
+    rig.record.substitute(f"{kind.__name__}: cannot be built here ({why})")
+    return None
+
+
+def _arguments(rig: Any, kind: Any, size: Any) -> tuple[list[Any], dict[str, Any]]:
+    positional: list[Any] = []
+    keywords: dict[str, Any] = {}
+    for taken in list(inspect.signature(kind.__init__).parameters.values())[1:]:
+        if taken.default is not taken.empty or taken.kind in (taken.VAR_POSITIONAL, taken.VAR_KEYWORD):
+            continue
+        value = _value(rig, taken.name, str(taken.annotation), size)
+        if taken.kind is taken.KEYWORD_ONLY:
+            keywords[taken.name] = value
+        else:
+            positional.append(value)
+    return positional, keywords
+
+
+def _value(rig: Any, name: str, annotation: str, size: Any) -> Any:
+    from .roles import Settings  # which builds models in turn
+
+    role = rig.role(name)
+    if role == "settings":
+        return Settings(rig, name)
+    if role in ("device", "false", "path") and "int" not in annotation:
+        return {"device": "cpu", "false": False, "path": rig.folder + "/file"}[role]
+    if role == "rate" or "float" in annotation:
+        return 0.1
+    if "bool" in annotation:
+        return False
+    if role == "model":
+        return nn.Linear(16, 16)
+    return size or likely(name)
+
+
+def _classes(rig: Any) -> Iterator[Any]:
+    """Networks of the project, those first that the finding or its control is about."""
+    found = [
+        value for value in rig.globals.values() if isinstance(value, type) and issubclass(value, nn.Module)
+    ]
+    owned = [kind for kind in reversed(found) if rig.project.owns(kind)]
+    for file, name in rig.request.get("owners") or ():
+        yield from (kind for kind in (_named(rig, str(file), str(name)),) if isinstance(kind, type))
+    yield from owned
+
+
+def _named(rig: Any, file: str, name: str) -> Any:
+    """A class of a file of the project."""
+    if file == rig.record.path or not file:
+        return rig.globals.get(name)
+    for folder in rig.request.get("search") or ():
+        inside = os.path.relpath(file, str(folder))
+        if not inside.startswith(os.pardir):
+            try:
+                return getattr(
+                    importlib.import_module(inside[: -len(".py")].replace(os.sep, ".")), name, None
+                )
+            except Exception:
+                continue
+    return None

@@ -1,0 +1,146 @@
+"""Lays a loop bare: what it computes may fail, what it does in which order stays.
+
+As `tolerance`, and inside of loops that train as well. The flagged statements and calls like `backward`, `step` and
+`zero_grad` are never left out; conditions on the way to the flagged statements are taken as met, and loops on the way
+over what is not here run over stand-ins.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from .tolerance import Function, Scope, Span, call, holds, leading, mentions, wrapped
+
+ITEMS, WITHIN, WHILE = "_trainlint_items", "_trainlint_within", "_trainlint_while"
+MECHANICS = {"backward", "step", "zero_grad", "clip_grad_norm_", "clip_grad_norm", "clip_grad_value_",
+             "train", "eval", "requires_grad_", "set_epoch", "manual_backward", "unscale_", "no_grad"}  # fmt: skip
+BINDING = {
+    "backward",
+    "clip_grad_norm_",
+    "clip_grad_norm",
+}  # of these in a statement that binds their result as well
+PASSING = {"enumerate", "tqdm", "zip", "iter", "islice"}
+
+
+def lay_bare(tree: ast.Module, spots: Collection[Span]) -> ast.Module:
+    """The same program, in which everything may fail but the spots and the mechanics of training; lines stay."""
+    led = leading(tree, spots) | _mechanical(tree)
+    bare = Bare(led, spots)
+    tree.body = list(bare.body(tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and node.name in led and node.name != "forward":
+            node.body = list(bare.body(node.body))
+    return ast.fix_missing_locations(tree)
+
+
+def _mechanical(tree: ast.Module) -> set[str]:
+    """Functions of the program that train: a call of one is as good as what it does."""
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, Function) and asked(node) & MECHANICS - {"no_grad"}
+    } - {"forward", "__init__", "main"}
+
+
+def asked(node: ast.AST) -> set[str]:
+    """The names of all calls in it."""
+    calls = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
+    return {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls}
+
+
+class Bare:
+    """One program on its way; `led` are the functions that lead to the spots or train."""
+
+    def __init__(self, led: set[str], spots: Collection[Span]) -> None:
+        self.led, self.spots = led, spots
+
+    def body(self, statements: list[ast.stmt]) -> Iterator[ast.stmt]:
+        for statement in statements:
+            if isinstance(
+                statement, (*Scope, ast.Global, ast.Nonlocal, ast.Pass, ast.Return, ast.Break, ast.Continue)
+            ) or (
+                isinstance(statement, ast.ImportFrom)
+                and (statement.module == "__future__" or statement.names[0].name == "*")
+            ):
+                yield statement
+            elif not self._matters(statement):
+                yield wrapped(statement)
+            else:
+                yield self._opened(statement)
+
+    def _matters(self, statement: ast.stmt) -> bool:
+        if holds(statement, self.spots) or mentions(statement, self.led):
+            return True
+        binds = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign))
+        return bool(asked(statement) & (BINDING if binds else MECHANICS))
+
+    def _opened(self, statement: Any) -> Any:
+        """A statement that matters: as it is, if it is a simple one; else its blocks, laid bare as well."""
+        for name in ("body", "orelse", "finalbody"):
+            inner = getattr(statement, name, None)
+            if inner:
+                setattr(statement, name, list(self.body(inner)))
+        if isinstance(statement, ast.If):
+            statement.test = self._decided(statement)
+        elif isinstance(statement, ast.For):
+            statement.iter = _served(statement.iter, statement)
+        elif isinstance(statement, ast.While):
+            statement.test = call(WHILE, _later(statement.test), _line(statement))
+        elif isinstance(statement, ast.With):
+            for item in statement.items:
+                item.context_expr = call(WITHIN, _later(item.context_expr), _line(statement))
+        return statement
+
+    def _decided(self, statement: ast.If) -> ast.expr:
+        """The condition, if the spots lie in neither of its branches or in both; else that it is met, or not."""
+        here, there = (
+            any(holds(part, self.spots) for part in part_of) for part_of in (statement.body, statement.orelse)
+        )
+        return (
+            ast.copy_location(ast.Constant(value=here), statement.test) if here != there else statement.test
+        )
+
+
+def _served(items: ast.expr, loop: ast.For) -> ast.expr:
+    """What a loop runs over, with stand-ins where it fails or is empty: innermost, so that counting it goes on."""
+    if (
+        isinstance(items, ast.Call)
+        and isinstance(items.func, ast.Name)
+        and items.func.id in PASSING
+        and items.args
+    ):
+        items.args = [_served(argument, loop) for argument in items.args]
+        return items
+    if isinstance(items, (ast.List, ast.Tuple, ast.Constant)):
+        return items
+    names = [part.id for part in ast.walk(loop.target) if isinstance(part, ast.Name)]
+    counts = isinstance(items, ast.Call) and getattr(items.func, "id", "") == "range"
+    target = ast.Constant(value=names[0] if len(names) == 1 else "")
+    return call(ITEMS, _later(items), _line(loop), target, ast.Constant(value=counts))
+
+
+def _later(value: ast.expr) -> ast.expr:
+    nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    return ast.copy_location(ast.Lambda(args=nothing, body=value), value)
+
+
+def _line(statement: ast.stmt) -> ast.expr:
+    return ast.Constant(value=statement.lineno)
+
+
+def losses(tree: ast.Module) -> set[str]:
+    """Names of what a backward pass starts from: numbers with a graph, then, whatever they were computed from."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and "backward" in node.func.attr
+        ):
+            start: ast.AST = node.func.value
+            while isinstance(start, ast.Call) and start.args:
+                start = start.args[0]  # `scaler.scale(loss).backward()`
+            found |= {part.id for part in (start, *node.args) if isinstance(part, ast.Name)}
+    return found

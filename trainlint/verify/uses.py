@@ -1,0 +1,112 @@
+"""What a program does with a name, as far as that says what the name stands for.
+
+`self.net`, `args.net` and `net` count as one name: what is asked of one of them is asked of what they hold.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+ASKED = {  # a member that only one kind of thing has
+    "model": "parameters named_parameters train eval load_state_dict modules children half",
+    "optimizer": "param_groups",
+    "loader": "dataset batch_sampler",
+    "inputs": "shape size dim ndim view permute unsqueeze squeeze detach numel long float reshape contiguous flatten",
+}
+MEMBERS = {name: role for role, names in ASKED.items() for name in names.split()}
+PATH_CALLS = {
+    "open",
+    "join",
+    "load",
+    "makedirs",
+    "mkdir",
+    "listdir",
+    "exists",
+    "isfile",
+    "isdir",
+    "Path",
+    "glob",
+}
+PATH_OWNERS = {"os", "path", "torch", "glob", "np", "json", "pickle", "yaml", ""}
+SIZED_CALLS = {"Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "LSTM", "GRU", "RNN", "BatchNorm1d", "BatchNorm2d",
+               "zeros", "ones", "randn", "rand", "randint", "full", "empty", "arange"}  # fmt: skip
+STRONG = ("model", "optimizer", "loader", "section", "path")  # uses that say more than any name
+
+
+def roles_by_use(tree: ast.Module) -> dict[str, str]:
+    """For each name the role that its uses tell, where they tell one: the strongest of them."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        for thing, role in _told(node):
+            name = name_of(thing)
+            if name:
+                found.setdefault(name, set()).add(role)
+    return {name: _strongest(roles) for name, roles in found.items()}
+
+
+def _strongest(roles: set[str]) -> str:
+    order = (*STRONG, "device", "count", "inputs", "false")
+    return next(role for role in order if role in roles)
+
+
+def name_of(node: ast.AST) -> str:
+    """`net` of `net`, `self.net`, `args.net` and `config["net"]`."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(slice=ast.Constant(value=str(name))):
+            return name
+    return ""
+
+
+def _told(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+    match node:
+        case ast.Attribute(value=value, attr=name) if name in MEMBERS:
+            yield value, MEMBERS[name]
+        case ast.Attribute(value=ast.Attribute() | ast.Subscript() as value) if _in_settings(value):
+            yield value, "section"
+        case ast.Subscript(
+            value=ast.Attribute() | ast.Subscript() as value, slice=ast.Constant(value=str())
+        ) if _in_settings(value):
+            yield value, "section"
+        case ast.If(test=test) | ast.IfExp(test=test):
+            yield from ((part, "false") for part in _asked(test))
+        case ast.Call():
+            yield from _told_by_call(node)
+
+
+def _in_settings(node: ast.expr) -> bool:
+    """Whether it is an entry of something that is called like settings: `config.data` or `cfg["model"]`."""
+    from trainlint.verify.roles import BAGS
+
+    root = node.value if isinstance(node, (ast.Attribute, ast.Subscript)) else node
+    name = name_of(root)
+    return bool(BAGS.fullmatch(name)) or (
+        isinstance(root, (ast.Attribute, ast.Subscript)) and _in_settings(root)
+    )
+
+
+def _asked(test: ast.expr) -> Iterator[ast.expr]:
+    """What is taken as true or false by itself."""
+    match test:
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from _asked(value)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield from _asked(operand)
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            yield test
+
+
+def _told_by_call(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
+    called = name_of(call.func)
+    owner = name_of(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    if (called == "range" and isinstance(call.func, ast.Name)) or (
+        called in SIZED_CALLS and owner in ("nn", "torch", "np", "")
+    ):
+        yield from ((argument, "count") for argument in call.args)
+    elif called in PATH_CALLS and owner in PATH_OWNERS and call.args:
+        yield call.args[0], "path"
+    elif called == "to" and len(call.args) == 1:
+        yield call.args[0], "device"
