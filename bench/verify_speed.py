@@ -2,8 +2,8 @@
 
     python bench/verify_speed.py [FOLDER] [--rounds N] [--jobs N]
 
-FOLDER defaults to a made-up repository: docs/example and the first bad example of each rule's page, an error, a warning or an
-advice each. Every round verifies all of it in fresh processes, without the cache, and then starts a Python that imports torch and
+FOLDER defaults to a made-up repository: docs/example and the first bad example of each rule's page; errors and warnings are
+verified. Every round verifies all of it in fresh processes, without the cache, and then starts a Python that imports torch and
 takes one step: what a person pays at least to run anything by hand. Both are measured in seconds of the processor, all processes
 together, so that what else the machine does matters less; the seconds on the clock are printed beside them. Then one process is
 asked for run after run, to say what one run of a small program takes once torch is warm.
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -91,10 +92,10 @@ def start_torch() -> None:
     subprocess.run([sys.executable, "-c", STEP], check=True)
 
 
-def processor(action: object) -> float:
+def processor(action: Callable[[], None]) -> float:
     """Seconds of the processor that the child processes of an action take."""
     before = used()
-    action()  # type: ignore[operator]
+    action()
     return used() - before
 
 

@@ -114,9 +114,10 @@ def verdicts(folder: Path, **asked: object) -> list[Verdict | None]:
 
 def aged(file: Path, text: str) -> None:
     """Change a file so long ago that no run was under way."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
-    os.utime(file, (1e9, 1e9))
-    os.utime(file.parent, (1e9, 1e9))
+    for path in (file, *file.parents[:4]):
+        os.utime(path, (1e9, 1e9))
 
 
 # Found again
@@ -132,6 +133,8 @@ def test_a_verdict_is_found_again_until_something_it_rests_on_changes(folder: Pa
         ("train.py", TRAIN.replace("lr=0.1", "lr=0.2"), True),
         ("net.py", NET.replace("Linear(8, 3)", "Linear(8, 3, bias=False)"), True),
         ("report.json", "{}", False),
+        ("runs/one/note.txt", "", False),
+        ("package/__init__.py", "", True),
         ("unread.py", "x = 1\n", True),  # a new module might be imported from now on
     ]
     for name, text, again in changes:

@@ -168,7 +168,9 @@ def content_print(path: str) -> str:
 def _imports(entry: os.DirEntry[str]) -> bool:
     if entry.name.startswith((".", "__pycache__")):
         return False
-    return entry.name.endswith((".py", ".pyc", ".so", ".pyd")) or entry.is_dir()
+    if entry.is_dir():
+        return os.path.isfile(os.path.join(entry.path, "__init__.py"))
+    return entry.name.endswith((".py", ".pyc", ".so", ".pyd"))
 
 
 def package_print() -> str:

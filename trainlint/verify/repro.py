@@ -134,7 +134,7 @@ def script(said: Diagnostic, trial: Trial, plan: Plan, page: Page, name: str) ->
         verdict=_plain(f"{verdict.state}: {verdict.evidence or verdict.reason}"),
         planted=",\nand PLANTED the same with the defect put in" if "planted" in trial.arms else "",
         programs="\n".join(_programs(trial)),
-        requests=_literal(json.dumps(_requests(trial, plan, page), indent=1)),
+        requests=_literal(json.dumps(_requests(trial, plan, page), indent=1, sort_keys=True)),
         argument=argument if needs_project else "",
         project="arguments.project.resolve()" if needs_project else "empty",
         state=verdict.state,
