@@ -113,6 +113,11 @@ def test_the_summary_says_what_ran_where_and_behind_which_protections():
     assert "cuda" not in text, "a version that is none is not told"
 
 
+def test_a_verdict_of_an_earlier_run_says_so():
+    remembered = replace(retains(), verdict=verdict(earlier=True))
+    assert "cpu, 1.3 s, remembered from an earlier run" in page(Report((remembered,), files=1)).text
+
+
 def test_a_report_without_findings_or_verdicts_is_a_page_too():
     assert "No findings." in page(Report(files=3)).text
     assert "Protections" not in page(Report((retains(),), files=1)).text

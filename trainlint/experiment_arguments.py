@@ -29,6 +29,13 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
         "--device", type=device, default="auto", metavar="DEVICE", help="auto, cpu or cuda[:N]"
     )
     group.add_argument(
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        metavar="WHERE",
+        help="local, or ray: on a cluster",
+    )
+    group.add_argument(
         "--seeds", type=count, metavar="N", help="seeds per arm (default: what the rule wants)"
     )
     group.add_argument("--timeout", type=seconds, default=20.0, metavar="SECONDS", help="time for one run")

@@ -136,6 +136,7 @@ def _experiments(
         _source_of(desk),
         desk.book,
         device=arguments.device,
+        executor=arguments.executor,
         seeds=arguments.seeds,
         timeout=arguments.timeout,
         python=arguments.python,

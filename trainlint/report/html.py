@@ -184,7 +184,8 @@ def _outcome(said: Diagnostic) -> Iterator[str]:
     yield f'<div class="outcome {state}"><p class="verdict">{SIGNS[state]}{_reason(said)}</p>'
     if verdict is not None:
         yield f"<p>{_prose(verdict.evidence)}</p>"
-        took = ", ".join(filter(None, (verdict.device, f"{verdict.seconds:.1f} s")))
+        earlier = "remembered from an earlier run" if verdict.earlier else ""
+        took = ", ".join(filter(None, (verdict.device, f"{verdict.seconds:.1f} s", earlier)))
         yield f'<p class="quiet">{text(took)}</p>'
     yield "</div>"
     if verdict is not None:

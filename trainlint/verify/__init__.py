@@ -8,7 +8,6 @@ Nothing here imports torch: programs run in a sandboxed child, in the interprete
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from trainlint.page import Page
     from trainlint.rule import Rule
     from trainlint.source import Source
+    from trainlint.verify.cluster import Cluster
 
 __all__ = ["Plan", "Trial", "VerifyError", "verify"]
 
@@ -56,6 +56,7 @@ def verify(
     budget: float | None = None,
     witness: Witness | None = None,
     cache: Path | None = None,
+    executor: str = "local",
 ) -> Iterator[Diagnostic]:
     """The diagnostics in order, each with its verdict as soon as it is there.
 
@@ -63,8 +64,9 @@ def verify(
     `progress` is told how many of how many experiments are done, several times a second; `witness` is shown what ran for
     each diagnostic before it is yielded. `cache` is the folder where verdicts of earlier runs are and these are kept.
     `source_of` gives the source of a diagnostic's path; the project of a file without a repository is the folder of
-    `around` that holds it. A diagnostic whose rule has no experiment passes
-    through as it is. Raises VerifyError, one line for the user, before the first one where nothing can run.
+    `around` that holds it. `executor` "ray" runs them on a Ray cluster instead of this machine. A diagnostic whose rule
+    has no experiment passes through as it is. Raises VerifyError, one line for the user, before the first one where
+    nothing can run.
     """
     waiting = list(diagnostics)
     tried = [diagnostic for diagnostic in waiting if _rule(book, diagnostic) is not None]
@@ -72,14 +74,21 @@ def verify(
         yield from waiting
         return
     until = time.monotonic() + budget if budget is not None else float("inf")
-    interpreter = find_python(python)
+    cache = (
+        cache if executor == "local" else None
+    )  # what the interpreters of a cluster hold is not known here
+    interpreter = find_python(python) if executor == "local" else ""
     known = print_of_python(interpreter) if cache is not None else ""
     versions = versions_of(cache, known) if cache is not None and known else {}
-    with Sandbox(interpreter, unsafe=unsafe, versions=versions) as sandbox:
+    with (
+        Sandbox(interpreter, unsafe=unsafe, versions=versions)
+        if executor == "local"
+        else _cluster(python, unsafe, device, jobs or len(tried))
+    ) as sandbox:
         plan = Plan(choose_device(device, sandbox), seeds, timeout)
         recall = Recall(cache, f"{known} {unsafe}", plan) if cache is not None and known else None
         bench = _Bench(source_of, book, plan, sandbox, around, until, recall)
-        pool = ThreadPoolExecutor(jobs or _jobs())
+        pool = ThreadPoolExecutor(jobs or sandbox.workers)
         try:
             tasks = {
                 number: pool.submit(_verified, waiting[number], bench)
@@ -116,17 +125,20 @@ def _order(diagnostics: Sequence[Diagnostic], book: Book, hurried: bool) -> list
     return sorted(range(len(diagnostics)), key=urgency)
 
 
-def choose_device(wanted: str, sandbox: Sandbox) -> str:
+def _cluster(python: str | None, unsafe: bool, device: str, most: int) -> Cluster:
+    from trainlint.verify.cluster import Cluster
+
+    return Cluster(python, unsafe=unsafe, device=device, most=most)
+
+
+def choose_device(wanted: str, sandbox: Sandbox | Cluster) -> str:
     """`auto` is the GPU where the child's torch can use one; asking for one that is not there is an error."""
-    has_gpu = bool(sandbox.versions.get("cuda")) and any(
-        Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")
-    )
     if wanted == "auto":
-        return "cuda:0" if has_gpu else "cpu"
+        return "cuda:0" if sandbox.has_gpu else "cpu"
     name, _, number = wanted.partition(":")
     if name not in ("cpu", "cuda") or (number and not number.isdigit()) or (name == "cpu" and number):
         raise VerifyError(f"--device {wanted}: expected auto, cpu, cuda or cuda:N")
-    if name == "cuda" and not has_gpu:
+    if name == "cuda" and not sandbox.has_gpu:
         raise VerifyError(f"--device {wanted}: torch {sandbox.versions.get('torch')} finds no GPU here")
     return "cpu" if name == "cpu" else f"cuda:{number or 0}"
 
@@ -138,7 +150,7 @@ class _Bench:
     source_of: Callable[[str], Source]
     book: Book
     plan: Plan
-    sandbox: Sandbox
+    sandbox: Sandbox | Cluster
     around: Sequence[Path]
     until: float
     recall: Recall | None
@@ -194,7 +206,3 @@ def _trial(diagnostic: Diagnostic, page: Page, bench: _Bench) -> Trial:
 def _rule(book: Book, diagnostic: Diagnostic) -> Rule | None:
     page = book.page(diagnostic.name)
     return page.rule if page is not None and page.rule.symptom is not None else None
-
-
-def _jobs() -> int:
-    return max(1, min(4, os.cpu_count() or 1))

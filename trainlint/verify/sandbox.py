@@ -86,6 +86,17 @@ class Sandbox:
     def __exit__(self, *problem: object) -> None:
         self.close()
 
+    @property
+    def workers(self) -> int:
+        """How many experiments to run at a time: they share the memory of one machine."""
+        return max(1, min(4, os.cpu_count() or 1))
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether the child's torch can use a GPU of this machine."""
+        drivers = ("/dev/nvidiactl", "/dev/dxg")
+        return bool(self.versions.get("cuda")) and any(os.path.exists(driver) for driver in drivers)
+
     def ask(self, request: Mapping[str, object], until: float = float("inf")) -> Answer:
         """Run one request; its answer, whatever became of it. Safe to call from several threads.
 
