@@ -6,6 +6,7 @@ project's own module of such a name goes first, as everywhere.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -37,8 +38,12 @@ def prepare(names: Iterable[str], done: set[str]) -> bool:
     done.update(wanted)
     for name in wanted:
         try:
-            importlib.import_module(name)
-        except Exception:  # a class and no module, or not installed: the program finds out itself
+            with contextlib.redirect_stdout(sys.stderr):  # the other end of stdout takes answers only
+                importlib.import_module(name)
+        except (
+            Exception,
+            SystemExit,
+        ):  # a class and no module, or not installed: the program finds out itself
             continue
     return bool(wanted)
 
