@@ -250,6 +250,12 @@ def test_any_numbers_can_be_drawn_and_lie_within(written, control):
         assert 0 <= float(x) <= 400 and 0 <= float(y) <= 190
 
 
+@given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
+def test_there_is_room_for_the_numbers_beside_a_drawing(one, other):
+    ticks = re.findall(r'text-anchor="end">([^<]*)</text>', draw(Series("a", "b", (one,), (other,))))
+    assert ticks and max(map(len, ticks)) <= 10
+
+
 @given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300))
 def test_ticks_are_few_and_around(one, other):
     ticks = ticks_of(min(one, other), max(one, other))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
@@ -66,6 +67,11 @@ def said(value: Number) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def _short(value: float) -> str:
+    """As much of a number as there is room for beside the drawing."""
+    return said(value) if abs(value) < 1e5 else re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.3g}")
+
+
 def ticks_of(lowest: float, highest: float) -> tuple[float, ...]:
     """Round numbers around a range; from 0 where that costs little of the drawing."""
     if 0 < lowest < 0.6 * highest:
@@ -101,7 +107,7 @@ def _axes(series: Series, ticks: tuple[float, ...], across: Scale, up: Scale) ->
     for value in ticks:
         place = up.at(value)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place}" y2="{place}"/>'
-        yield f'<text class="tick" x="{LEFT - 6}" y="{place + 4}" text-anchor="end">{said(value)}</text>'
+        yield f'<text class="tick" x="{LEFT - 6}" y="{place + 4}" text-anchor="end">{_short(value)}</text>'
     places = sorted({0, int(across.highest) // 2, int(across.highest)})
     for value in places:
         anchor = "end" if value == places[-1] else "middle"
