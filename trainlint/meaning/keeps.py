@@ -27,6 +27,7 @@ from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, statement_text, text_of
 from trainlint.meaning.syntax import (
+    Assign,
     Attribute,
     Augment,
     Call,
@@ -138,6 +139,8 @@ class Keep:
 def _stored(store: Node) -> Expression | None:
     match store:
         case Augment(value=value):
+            return value
+        case Assign(value=value, targets=[Subscript()]) if value is not None:
             return value
         case Comprehension(element=element):
             return element
@@ -271,6 +274,8 @@ def _keep(program: Program, event: Event, loop: Region, through: Passes) -> Keep
         or (backward is None and (escapes(event, loop) or is_of_framework(loop)))
     ):
         return None
+    event = _filling(event, loop)
+    assert event.value is not None
     call = _leading(event, loop)
     if call is None or call.node is None:
         place, expression = event.node, _stored(event.node)
@@ -278,6 +283,18 @@ def _keep(program: Program, event: Event, loop: Region, through: Passes) -> Keep
         place, expression = call.node, handed_in(call, event.value)
     shared = None if backward is not None else _backward_beside(event, loop, through)
     return Keep(event, loop, place, event.node, event.value, backward, expression, shared)
+
+
+def _filling(event: Event, loop: Region) -> Event:
+    """What puts the graph into a dictionary or list that is stored empty and filled afterwards: `found[key] = {}`."""
+    held = one(event.value) if event.value is not None else None
+    if isinstance(held, (Mapping, Sequence)):
+        for other in of_kind(loop, "keep"):
+            if other is event or other.target is None or other.value is None or not attached(other.value):
+                continue
+            if any(option is held for option in options(other.target)):
+                return other
+    return event
 
 
 def _is_of_frozen(value: Value, loop: Region) -> bool:

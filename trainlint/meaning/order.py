@@ -12,7 +12,7 @@ from trainlint.meaning.loaders import Loader, TrainingLoader
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.schedules import iterations
-from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While
+from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
@@ -103,7 +103,7 @@ def _serves_itself(dataset: Value | None) -> bool:
                     return True
                 found = find_member(cls, "__iter__") or find_member(cls, "__getitem__")
                 if found is not None and isinstance(found[0], Function) and isinstance(found[0].node, Define):
-                    if found[0].name == "__iter__" or not _RANDOM_WORDS.isdisjoint(found[0].node.body.words):
+                    if found[0].name == "__iter__" or not _RANDOM_WORDS.isdisjoint(_words_of(found[0], cls)):
                         return True
                 if _shuffles_itself(cls):
                     return True
@@ -115,6 +115,21 @@ def _serves_itself(dataset: Value | None) -> bool:
         isinstance(v, Result) and isinstance(v.callee, Member) and v.callee.name == "shuffle"
         for v in (walk(dataset) if dataset is not None else ())
     )
+
+
+def _words_of(method: Function, cls: Class) -> frozenset[str]:
+    """The words of a method; where it makes no use of its index, also of the methods and functions that it names."""
+    assert isinstance(method.node, Define)
+    words = method.node.body.words
+    index = [parameter.name for parameter in method.node.parameters[1:2]]
+    if any(isinstance(n, Name) and n.id in index for n in nodes_in(method.node.body)):
+        return words
+    scope = method.unit.scope.names if method.unit.scope is not None else {}
+    named = [found for word in words for found in (cls.names.get(word), scope.get(word)) if found is not None]
+    bodies = [
+        f.node.body.words for f in map(one, named) if isinstance(f, Function) and isinstance(f.node, Define)
+    ]
+    return words.union(*bodies)
 
 
 def _shuffles_itself(cls: Class) -> bool:
