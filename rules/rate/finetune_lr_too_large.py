@@ -101,7 +101,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             tuning.node,
             f"{tuning.kind} lr={tuning.rate[0]:g}{named} trains all of the pretrained {tuning.name}, whose weights "
             f"it overwrites in a few dozen steps; usual is about {suggested}",
-            because=[(tuning.origin, "the weights were trained before")] if tuning.origin is not None else [],
+            because=[(written, "the rate") for written in tuning.rate_places]
+            + ([(tuning.origin, "the weights were trained before")] if tuning.origin is not None else []),
             fix=change if tuning.is_literal else [],
             control=change,
             title=f"Fine-tune at {suggested}",

@@ -11,7 +11,7 @@ from trainlint.meaning.dataflow import attached
 from trainlint.meaning.definitions import define
 from trainlint.meaning.fragments import meant, stand_in
 from trainlint.meaning.imports import look_up, star_member
-from trainlint.meaning.iteration import element_of, listed_items, unrolled_items
+from trainlint.meaning.iteration import element_of, listed_items
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, get_item, is_enum_member
 from trainlint.meaning.overrides import overwrite, weaken
@@ -19,6 +19,7 @@ from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
 from trainlint.meaning.truth import decided_by, is_none, negated, truth
 from trainlint.meaning.unit import Frame
+from trainlint.meaning.unrolling import phase_turns
 from trainlint.meaning.values import (
     Choice,
     Class,
@@ -363,6 +364,9 @@ def _lambda(machine: Machine, node: s.Lambda, frame: Frame) -> Value:
     return define(machine, node, frame)
 
 
+_MOST_PHASES = 4
+
+
 def _comprehension(machine: Machine, node: s.Comprehension, frame: Frame) -> Value:
     names = frame.names
     frame.names = dict(names)
@@ -390,9 +394,11 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
     known = listed_items(iterable) if alone and not generator.tests and node.key is None else None
     if known is not None:
         return _each(machine, node, generator, known, frame)
-    phases = unrolled_items(iterable, 4) if alone and node.kind == "dict" else None
-    if phases is not None:
+    phases = phase_turns(iterable, _MOST_PHASES) if alone else None
+    if phases is not None and node.kind == "dict":
         return _unrolled(machine, node, generator, phases, frame)
+    if phases is not None and not generator.tests:
+        return _each(machine, node, generator, tuple(phases), frame)
     with machine.within("loop", node, iterable=iterable):
         element = element_of(machine, iterable, generator.iterable)
         store(machine, generator.target, element, frame, s.Evaluate(node.cst, node.unit, node))
@@ -419,6 +425,10 @@ def _unrolled(
     mapping = Mapping({}, node)
     for phase in phases:
         store(machine, generator.target, phase, frame, s.Evaluate(node.cst, node.unit, node))
+        wanted = [truth(evaluate(machine, test, frame)) for test in generator.tests]
+        if False in wanted:
+            continue
+        mapping.open = mapping.open or None in wanted
         key = constant(evaluate(machine, node.key, frame)) if node.key is not None else None
         value = evaluate(machine, node.element, frame)
         if isinstance(key, (str, bool)):

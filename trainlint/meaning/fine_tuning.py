@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.architecture import pretrained
 from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.freezing import may_freeze
 from trainlint.meaning.given import give, given_at
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.objects import is_module
-from trainlint.meaning.place import Change
+from trainlint.meaning.place import Change, is_lines_away
 from trainlint.meaning.schedules import amount
 from trainlint.meaning.syntax import Literal, Node
 from trainlint.meaning.values import Constant, External, Instance, Result, Value, constant, one
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 _IN_PART = (  # signs that only some weights are trained, or some of them slower
-    "requires_grad", "requires_grad_", "peft", "LoraConfig", "get_peft_model", "PeftModel", "lora", "loralib", "adapters",
-    "AdapterConfig", "freeze", "freeze_encoder", "freeze_backbone", "prompt_tuning", "unfreeze", "SetFitTrainer",
+    "peft", "LoraConfig", "get_peft_model", "PeftModel", "lora", "loralib", "adapters",
+    "AdapterConfig", "prompt_tuning", "SetFitTrainer",
 )  # fmt: skip
 _USUAL_RATE = 5e-5  # of TrainingArguments
 
@@ -56,6 +57,13 @@ class FineTuning:
     def origin(self) -> Node | None:
         return self.parts[0].node
 
+    @property
+    def rate_places(self) -> list[Node]:
+        """The rate, where it stands on a line of its own."""
+        keyword, position = ("lr", 1) if self.course is not None else ("learning_rate", None)
+        written = given_at(self.node, keyword, position)
+        return [written] if written is not None and is_lines_away(written, self.node) else []
+
     def with_rate(self, rate: str) -> list[Change]:
         """The edit that gives another rate."""
         return [give(self.node, *(("lr", rate, 1) if self.course is not None else ("learning_rate", rate)))]
@@ -69,7 +77,7 @@ class FineTuning:
 
 
 def fine_tunings(program: Program) -> list[FineTuning]:
-    if program.uses(*_IN_PART) or program.events("requires_grad"):
+    if program.uses(*_IN_PART) or may_freeze(program):
         return []
     found = [f for course in program.courses if (f := _in_course(course)) is not None]
     return [*found, *_by_trainers(program)]
@@ -77,7 +85,13 @@ def fine_tunings(program: Program) -> list[FineTuning]:
 
 def _in_course(course: Course) -> FineTuning | None:
     parts = tuple(p for network in course.networks for p in pretrained(network) if not _is_of_t5(p))
-    if not parts or course.rate is None or course.has_groups or not course.peaks_at_rate:
+    if (
+        not parts
+        or course.rate is None
+        or course.has_groups
+        or not course.peaks_at_rate
+        or course.optimizer.of_some_parameters
+    ):
         return None
     reached = tuple(part for part in parts if _learns(course.program, part))
     return FineTuning(course.made, course.kind, course.rate, reached, course) if reached else None

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.datasets import LOADERS
+from trainlint.meaning.facts.imbalance import IMAGES
 from trainlint.meaning.facts.tables import FOLDS, PARTING, SPLIT
-from trainlint.meaning.rarities import Known, column, column_key, generated, is_last, loaded
+from trainlint.meaning.made_labels import KEEPING, compared, drawn, repeated, stacked, written
+from trainlint.meaning.rarities import (
+    Known,
+    column,
+    column_key,
+    generated,
+    is_last,
+    is_read,
+    loaded,
+    whole_of,
+)
+from trainlint.meaning.renamed import renamed_from
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.tables import Tables, column_of
 from trainlint.meaning.values import (
     External,
     Instance,
     Item,
+    Mapping,
     Member,
     Result,
     Sequence,
+    Unknown,
     Value,
     constant,
     one,
@@ -22,17 +36,11 @@ from trainlint.meaning.values import (
 from trainlint.records import dataclass
 
 _DEEPEST = 24
-_KEEPING = frozenset(
-    "long float double int bool to cuda cpu astype reshape view unsqueeze squeeze numpy to_numpy ravel flatten type copy"
-    " clone values pop requires_grad_ contiguous".split()
-)
 _WRAPPING = frozenset(
     "tensor from_numpy as_tensor Tensor LongTensor FloatTensor array asarray Series".split()
 )
-_FILLED = {"zeros": 0, "ones": 1}
 _STACKING = frozenset("cat concatenate concat hstack r_ append".split())
 _DRAWING = frozenset(("choice", "binomial"))
-_DRAWN = frozenset("rand random random_sample uniform".split())
 _SHUFFLED = frozenset("randperm permutation".split())
 
 
@@ -42,6 +50,7 @@ class Classes:
 
     counts: tuple[tuple[float, float], ...]  # class and number of its rows
     node: Node
+    ordered: bool = True  # whether it is known which number is whose
 
     @property
     def largest(self) -> float:
@@ -67,25 +76,47 @@ def classes_of(value: Value, log: Tables | None = None, depth: int = 0) -> Class
     if depth > _DEEPEST:
         return None
     match value:
-        case Result(callee=Member(receiver=inner, name=name)) if name in _KEEPING:
+        case Result(callee=Member(receiver=inner, name=name)) if name in KEEPING:
             if name == "pop" and value.arguments:
-                return _named(column(inner, column_of(value.arguments[0]), log))
+                return _column(inner, column_of(value.arguments[0]), log, depth)
             return classes_of(inner, log, depth + 1)
         case Result(callee=External(name=name)):
-            return _made(value, name, log, depth)
+            return _made(value, name, log, depth) or _renamed(value, log, depth)
         case Result(callee=Member(name=name)) if name in _DRAWING:
-            return _counted(_drawn(value, name), value.node)
+            return _counted(drawn(value, name), value.node)
         case Sequence(node=s.Binary() as node):
-            return _counted(_written(node), node)
+            return _counted(written(node), node)
         case Item():
-            return _part(value, log, depth)
+            return _part(value, log, depth) or _renamed(value, log, depth)
         case Member(receiver=inner, name=name):
             if name == "target":
                 return _loaded(inner)
             if name in ("values", "data"):
                 return classes_of(inner, log, depth + 1)
-            return _named(column(inner, name, log))
-    return None
+            return _renamed(value, log, depth) or _column(inner, name, log, depth)
+    return _renamed(value, log, depth)
+
+
+def _renamed(value: Value, log: Tables | None, depth: int) -> Classes | None:
+    """The classes of labels that these are one to one."""
+    told = renamed_from(value)
+    found = classes_of(told[0], log, depth + 1) if told is not None else None
+    if found is None or told is None or told[1]:
+        return found
+    return Classes(found.counts, found.node, False)
+
+
+def _column(table: Value, name: str | None, log: Tables | None, depth: int) -> Classes | None:
+    """The labels in a column: what was written into it, or the file's own."""
+    found: Value | None = table
+    for _ in range(_STEPS):
+        found = one(found) if found is not None else None
+        fills = log.fills.get(id(found), ()) if log is not None and name is not None else ()
+        filled = [fill.value for fill in fills if fill.column == name]
+        if filled:
+            return classes_of(filled[0], log, depth + 1) if len(filled) == 1 else None
+        found = whole_of(found) if found is not None else None
+    return _named(column(table, name, log))
 
 
 def _named(known: Known | None) -> Classes | None:
@@ -108,16 +139,16 @@ def _made(value: Result, name: str, log: Tables | None, depth: int) -> Classes |
     if last in _WRAPPING and value.arguments:
         return classes_of(value.arguments[0], log, depth + 1)
     if last in _STACKING or last in _DRAWING:
-        return _counted(_stacked(value) if last in _STACKING else _drawn(value, last), value.node)
+        return _counted(stacked(value) if last in _STACKING else drawn(value, last), value.node)
     if name in ("operator.<", "operator.>", "operator.<=", "operator.>="):
-        return _counted(_compared(value, name), value.node)
+        return _counted(compared(value, name), value.node)
     if name == "operator.==":
         return _one_of_two(value, log, depth)
     if last == "where" and len(value.arguments) == 3:
         told = {constant(argument) for argument in value.arguments[1:]}
         return classes_of(value.arguments[0], log, depth + 1) if told == {0, 1} else None
     if last == "repeat" and name.startswith("numpy."):
-        return _counted(_repeated(value), value.node)
+        return _counted(repeated(value), value.node)
     return None
 
 
@@ -126,104 +157,6 @@ def _one_of_two(value: Result, log: Tables | None, depth: int) -> Classes | None
     found = classes_of(value.arguments[0], log, depth + 1)
     is_class = isinstance(constant(value.arguments[1]), (str, int))
     return found if found is not None and len(found.counts) == 2 and is_class else None
-
-
-def _repeated(value: Result) -> dict[float, float] | None:
-    """`np.repeat([0, 1], [950, 50])`"""
-    given = [one(argument) for argument in value.arguments]
-    if len(given) != 2 or not all(isinstance(each, Sequence) and not each.open for each in given):
-        return None
-    labels, rows = ([constant(item) for item in getattr(each, "items", ())] for each in given)
-    if len(labels) != len(rows) or not all(isinstance(each, int) for each in (*labels, *rows)):
-        return None
-    return dict(zip(labels, rows, strict=True))
-
-
-def _stacked(value: Result) -> dict[float, float] | None:
-    """`torch.cat([torch.zeros(950), torch.ones(50)])`"""
-    listed = one(value.arguments[0]) if value.arguments else None
-    if len(value.arguments) == 2 and not isinstance(listed, Sequence):
-        listed = Sequence("list", value.arguments)  # `np.append(a, b)`
-    if not isinstance(listed, Sequence) or listed.open or listed.element is not None:
-        return None
-    counts: dict[float, float] = {}
-    for item in listed.items:
-        filled = _filled(one(item))
-        if filled is None:
-            return None
-        counts[filled[0]] = counts.get(filled[0], 0) + filled[1]
-    return counts
-
-
-def _filled(value: Value) -> tuple[float, float] | None:
-    while isinstance(value, Result) and isinstance(value.callee, Member) and value.callee.name in _KEEPING:
-        value = one(value.callee.receiver)
-    if not isinstance(value, Result) or not isinstance(value.callee, External) or not value.arguments:
-        return None
-    last, size = value.callee.name.rpartition(".")[2], one(value.arguments[0])
-    rows = constant(size.items[0]) if isinstance(size, Sequence) and size.items else constant(size)
-    if not isinstance(rows, int):
-        return None
-    if last == "full" and len(value.arguments) > 1:
-        label = constant(value.arguments[1])
-        return (float(label), rows) if isinstance(label, (int, float)) else None
-    return (_FILLED[last], rows) if last in _FILLED else None
-
-
-def _drawn(value: Result, name: str) -> dict[float, float] | None:
-    """`np.random.choice([0, 1], 1000, p=[0.97, 0.03])`"""
-    if name == "binomial":
-        share = constant(value.arguments[1]) if len(value.arguments) > 1 else None
-        single = bool(value.arguments) and constant(value.arguments[0]) == 1
-        return {0: 1 - share, 1: share} if single and isinstance(share, float) and 0 < share < 1 else None
-    shares = one(value.keywords["p"]) if "p" in value.keywords else None
-    if not isinstance(shares, Sequence) or shares.open:
-        return None
-    known = [constant(item) for item in shares.items]
-    if not all(isinstance(share, float) for share in known):
-        return None
-    return {float(label): share for label, share in enumerate(known)}
-
-
-def _compared(value: Result, name: str) -> dict[float, float] | None:
-    """`torch.rand(1000) < 0.03`"""
-    left, share = one(value.arguments[0]), constant(value.arguments[1])
-    if not isinstance(left, Result) or not isinstance(share, float) or not 0 < share < 1:
-        return None
-    drawn = left.callee.name.rpartition(".")[2] if isinstance(left.callee, (External, Member)) else ""
-    if drawn not in _DRAWN or (drawn == "uniform" and left.arguments):
-        return None
-    true = share if "<" in name else 1 - share
-    return {0: 1 - true, 1: true}
-
-
-def _written(node: s.Expression) -> dict[float, float] | None:
-    """`[0] * 950 + [1] * 50`"""
-    match node:
-        case s.Binary(operator="+", left=left, right=right):
-            first, second = _written(left), _written(right)
-            if first is None or second is None:
-                return None
-            return {label: first.get(label, 0) + second.get(label, 0) for label in {*first, *second}}
-        case s.Binary(
-            operator="*",
-            left=s.Display(items=(s.Literal(value=label),)),
-            right=right,
-        ) if isinstance(label, (int, float)):
-            rows = _whole(right)
-            return {float(label): rows} if rows is not None else None
-    return None
-
-
-def _whole(node: s.Expression) -> int | None:
-    """A number, or a name that the file gives one."""
-    match node:
-        case s.Literal(value=int() as rows):
-            return rows
-        case s.Name(id=name) if node.unit.scope is not None and name in node.unit.scope.names:
-            found = constant(node.unit.scope.names[name])
-            return found if isinstance(found, int) else None
-    return None
 
 
 def _part(value: Item, log: Tables | None, depth: int) -> Classes | None:
@@ -236,17 +169,20 @@ def _part(value: Item, log: Tables | None, depth: int) -> Classes | None:
         case Result(callee=External(name=name)) if index == 1 and name.startswith("sklearn.datasets."):
             shares = generated(source)
             return _counted(dict(enumerate(shares)), source.node) if shares else _loaded(source)
-        case Item(key=None) as batch if index == 1:
-            return _of_batches(one(batch.source), log, depth)
+        case Item(key=None) as batch if index == 1 or isinstance(index, str):
+            return _of_batches(one(batch.source), index, log, depth)
         case Result(callee=External(name=name)) if index == "target" and name.startswith("sklearn."):
             return _loaded(source)
         case (
             Member(receiver=table, name="iloc" | "loc" | "values")
             | Result(callee=Member(receiver=table, name="to_numpy"))
         ):
-            return _named(column(table, column_key(key), log)) if is_last(key) or column_key(key) else None
+            if is_last(key) or column_key(key):
+                return _column(table, column_key(key), log, depth)
     if column_key(key) is not None:
-        return _named(column(source, column_key(key), log))
+        return _column(source, column_key(key), log, depth)
+    if type(index) is int and isinstance(source, Result) and is_read(source):
+        return _column(source, str(index), log, depth)  # of a file without names
     return classes_of(source, log, depth + 1) if key is not None and _is_drawn(one(key)) else None
 
 
@@ -255,6 +191,8 @@ def _is_drawn(key: Value, depth: int = 0) -> bool:
     if depth > _STEPS:
         return False
     match key:
+        case Unknown(reason="index"):
+            return True  # of a sample
         case Item(source=inner):
             return _is_drawn(one(inner), depth + 1)
         case Result(callee=External(name=name)):
@@ -265,7 +203,7 @@ def _is_drawn(key: Value, depth: int = 0) -> bool:
         case Result(callee=Member(receiver=inner, name=name)):
             if name in _SHUFFLED or (name == "split" and _are_folds(one(inner))):
                 return True
-            return name in _KEEPING and _is_drawn(one(inner), depth + 1)
+            return name in KEEPING and _is_drawn(one(inner), depth + 1)
     return False
 
 
@@ -280,16 +218,22 @@ def _are_folds(value: Value) -> bool:
     )
 
 
-def _of_batches(loader: Value, log: Tables | None, depth: int) -> Classes | None:
-    """The labels behind the batches of a loader over a `TensorDataset`, or over a part of one."""
+def _of_batches(loader: Value, index: int | str, log: Tables | None, depth: int) -> Classes | None:
+    """The labels behind the batches of a loader: of a `TensorDataset`, of a part of one, of a project's own data set."""
     for _ in range(4):
         match loader:
+            case Instance(cls=External(name=name), attributes={"*sample": sample}) if name in LOADERS:
+                return _of_sample(one(sample), index, log, depth)
+            case Instance(cls=External(name=name)) if name in IMAGES:
+                return _counted(dict(enumerate(IMAGES[name])), loader.node) if index == 1 else None
             case Instance(cls=External(name=name), arguments=(first, *rest)):
                 if name in LOADERS:
                     loader = one(first)
                     continue
                 return (
-                    classes_of(rest[0], log, depth + 1) if name.endswith("TensorDataset") and rest else None
+                    classes_of(rest[0], log, depth + 1)
+                    if name.endswith("TensorDataset") and rest and index == 1
+                    else None
                 )
             case Item(source=source):
                 call = one(source)
@@ -301,4 +245,14 @@ def _of_batches(loader: Value, log: Tables | None, depth: int) -> Classes | None
                     loader = one(call.arguments[0])
                     continue
         return None
+    return None
+
+
+def _of_sample(sample: Value, index: int | str, log: Tables | None, depth: int) -> Classes | None:
+    """The labels in what `__getitem__` gives, by their place or their key."""
+    match sample:
+        case Sequence(items=items, open=False) if isinstance(index, int) and index < len(items):
+            return classes_of(items[index], log, depth + 1)
+        case Mapping(items=entries) if index in entries:
+            return classes_of(entries[index], log, depth + 1)
     return None

@@ -9,12 +9,24 @@ from trainlint.meaning.dataflow import certainty, operation, walk
 from trainlint.meaning.facts.optimizers import is_optimizer_class
 from trainlint.meaning.objects import external_bases, is_module
 from trainlint.meaning.roles import is_unseen_object, role
+from trainlint.meaning.syntax import (
+    Attribute,
+    Call,
+    Comprehension,
+    Display,
+    Expression,
+    Lambda,
+    Literal,
+    Node,
+    nodes_in,
+)
 from trainlint.meaning.values import (
     Argument,
     Choice,
     Constant,
     External,
     Free,
+    Function,
     Instance,
     Item,
     Member,
@@ -91,10 +103,46 @@ class Optimizer:
         return any(isinstance(c, Member) and _is_of_library(one(c.receiver)) for c in called)
 
     @property
+    def of_some_parameters(self) -> bool:
+        """Whether it was given parameters that were picked, by more than whether they are to be trained."""
+        made = [o for o in options(self.value) if isinstance(o, (Instance, Result))]
+        given = [
+            v for m in made for v in (*m.arguments[:1], *(v for k, v in m.keywords.items() if k == "params"))
+        ]
+        return any(_picks(v) for value in given for v in walk(value, lambda v: not isinstance(v, Instance)))
+
+    @property
     def of_tensors(self) -> bool:
         """Whether it was given tensors only (an image, a latent code), and so trains no network."""
         made = [o for o in options(self.value) if isinstance(o, Instance) and o.arguments]
         return bool(made) and all(_is_tensors(m.arguments[0]) for m in made)
+
+
+def _picks(value: Value) -> bool:
+    match value:
+        case Sequence(node=Comprehension(generators=generators)):
+            return not all(_asks_if_trained(test) for g in generators for test in g.tests)
+        case Sequence(node=Display(items=()), items=items, element=element):
+            return bool(items) or element is not None  # what a loop has put in
+        case Result(
+            callee=External(name="builtins.filter"), arguments=(Function(node=Lambda(value=body)), *_)
+        ):
+            return not _asks_if_trained(body)
+        case Result(callee=External(name="builtins.filter")):
+            return True
+    return False
+
+
+def _asks_if_trained(test: Expression) -> bool:
+    """`p.requires_grad`, maybe beside what does not look at names: `p.requires_grad and p.ndim > 1`"""
+    asked = list(nodes_in(test))
+    if any(isinstance(node, (Literal, Call)) and not _is_number_or_truth(node) for node in asked):
+        return False
+    return any(isinstance(node, Attribute) and node.name == "requires_grad" for node in asked)
+
+
+def _is_number_or_truth(node: Node) -> bool:
+    return isinstance(node, Literal) and (node.value is None or isinstance(node.value, (bool, int)))
 
 
 def _is_of_library(value: Value) -> bool:

@@ -93,6 +93,11 @@ def locate(place: Place) -> Location:
     return place.unit.source.location(start, end)
 
 
+def is_lines_away(place: Place, other: Place) -> bool:
+    """Whether two nodes begin on different lines."""
+    return place.unit is not other.unit or locate(place).line != locate(other).line
+
+
 def _span(place: Place) -> tuple[int, int]:
     source = place.unit.source
     start, end = source.span(place.cst)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.facts.imbalance import FETCHED, FILES, LOADED, LOOSE
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.facts.imbalance import FETCHED, FILES, HEADLESS, LOADED, LOOSE
+from trainlint.meaning.facts.tables import SPLIT
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.tables import Tables, column_of
 from trainlint.meaning.values import (
@@ -12,6 +14,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Sequence,
+    Unknown,
     Value,
     constant,
     one,
@@ -20,7 +23,8 @@ from trainlint.records import dataclass
 
 _DEEPEST = 12
 _ROWS_KEPT = frozenset(
-    "drop copy sample reset_index dropna drop_duplicates astype fillna rename sort_values set_index iloc loc".split()
+    "drop copy sample reset_index dropna drop_duplicates astype fillna rename sort_values set_index iloc loc head"
+    " set_axis merge join assign".split()
 )
 
 
@@ -80,12 +84,64 @@ def _read(table: Value, log: Tables | None, depth: int) -> Known | None:
     match value:
         case Result(callee=External(name="pandas.read_csv")):
             found = _file(value)
-        case Result(callee=Member(receiver=inner, name=name)) if name in _ROWS_KEPT:
-            found = _read(inner, log, depth + 1)
-        case Item(source=source, key=key) if key is not None and _are_columns(one(key)):
-            found = _read(source, log, depth + 1)
+        case Item(key=key) if key is not None and _are_columns(one(key)):
+            found = _read(value.source, log, depth + 1)
             found = Known(found.column, found.counts, found.node, False) if found is not None else None
+        case _:
+            inner = whole_of(value)
+            found = _read(inner, log, depth + 1) if inner is not None else None
+            if found is not None and _asks_for(value, found.column):
+                return None
     return found if found is not None and not _is_rewritten(value, found.column, log) else None
+
+
+def whole_of(table: Value) -> Value | None:
+    """The table that another one has about the same rows of each class of: some of it, or all in another order."""
+    match one(table):
+        case Result(callee=Member(receiver=inner, name=name)) if name in _ROWS_KEPT:
+            return inner
+        case Item(source=Result(callee=External(name=name), arguments=given), key=Constant(value=int(index))):
+            is_split = name.endswith(SPLIT) and 0 <= index < 2 * len(given)
+            return given[index // 2] if is_split else None
+        case Result(callee=External(name="operator.setitem"), arguments=(inner, *_)):
+            return inner
+        case Item(source=Member(receiver=inner, name="iloc" | "loc"), key=Unknown(reason="index")):
+            return inner
+        case Item(source=source, key=key) if key is not None and _is_mask(one(key)):
+            inner = one(source)
+            return inner.receiver if isinstance(inner, Member) and inner.name == "loc" else inner
+    return None
+
+
+def is_read(table: Result) -> bool:
+    return isinstance(table.callee, External) and table.callee.name == "pandas.read_csv"
+
+
+def _is_mask(key: Value) -> bool:
+    """`[frame["fold"] != 0]`, `[~chosen]`, `[frame["patient"].isin(held_out)]`"""
+    match key:
+        case Result(callee=External(name="operator.unary~"), arguments=(inner,)):
+            return _is_mask(one(inner))
+        case Result(callee=External(name=name)):
+            return name in _COMPARING
+        case Result(callee=Member(name="isin")):
+            return True
+    return False
+
+
+_COMPARING = frozenset(f"operator.{sign}" for sign in ("==", "!=", "<", "<=", ">", ">=", "&", "|"))
+
+
+def _asks_for(value: Value, label: str) -> bool:
+    """Whether rows are chosen by their label: then it is not known how many of each are left."""
+    match value:
+        case Item(key=key) if key is not None:
+            return any(
+                (isinstance(v, Item) and column_of(v.key) == label)
+                or (isinstance(v, Member) and v.name == label)
+                for v in walk(key, limit=50)
+            )
+    return False
 
 
 def _are_columns(key: Value) -> bool:
@@ -99,17 +155,15 @@ def _is_rewritten(table: Value, label: str, log: Tables | None) -> bool:
 
 def _file(call: Result) -> Known | None:
     path = constant(call.arguments[0]) if call.arguments else None
-    if not isinstance(path, str) or call.keywords.keys() & {
-        "names",
-        "header",
-        "usecols",
-        "nrows",
-        "skiprows",
-    }:
+    asked = call.keywords.keys() & {"names", "header", "usecols", "nrows", "skiprows"}
+    if not isinstance(path, str):
         return None
     lower = path.lower()
     for words, (label, counts, last) in FILES.items():
-        if all(word in lower for word in words.split()) and not any(word in lower for word in LOOSE):
+        if all(word.lower() in lower for word in words.split()) and not any(word in lower for word in LOOSE):
+            headless = asked == {"header"} and constant(call.keywords["header"]) is None
+            if headless is not (words in HEADLESS) or (asked and not headless):
+                return None
             return Known(label, counts, call.node, last)
     return None
 

@@ -11,6 +11,7 @@ from trainlint.meaning.facts.tables import CROSS_VALIDATION, SEARCHES
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.labels import Classes, classes_of
 from trainlint.meaning.place import Change, set_argument
+from trainlint.meaning.tallies import tallies
 from trainlint.meaning.transformers import fitted_object, made_by, parts_of
 from trainlint.meaning.values import (
     External,
@@ -36,6 +37,7 @@ class Skewed:
     classes: Classes
     sink: s.Node
     judge: Instance | None
+    ordered: bool = True  # whether it is known which number is whose
 
     @property
     def node(self) -> s.Node:
@@ -56,7 +58,7 @@ class Skewed:
         last, counts = made.cls.name.rpartition(".")[2], dict(self.classes.counts)
         if last in WEIGHABLE:
             return [set_argument(made.node, "class_weight", '"balanced"')]
-        if sorted(counts) != list(range(len(counts))) or not self._knows_torch(made.node):
+        if not self.ordered or sorted(counts) != list(range(len(counts))) or not self._knows_torch(made.node):
             return []
         if last == "BCEWithLogitsLoss":
             return [set_argument(made.node, "pos_weight", f"torch.tensor({counts[0] / counts[1]:.3g})")]
@@ -80,17 +82,35 @@ def skewed(program: Program) -> list[Skewed]:
     found: dict[int, Skewed] = {}
     for each in (*_of_criteria(program), *_of_estimators(program), *_of_trainers(program)):
         found.setdefault(id(each.node.cst), each)
-    return list(found.values())
+    return list(found.values()) or list(_as_written(program))
+
+
+_CLASSIFYING = frozenset("cross-entropy nll bce bce-logits".split())
+
+
+def _as_written(program: Program) -> Iterator[Skewed]:
+    """What a literal says of the classes that the one network of the program learns."""
+    written = tallies(program)
+    learnt = [o for o in program.objectives if o.criterion.kind in _CLASSIFYING and o.reaches_backward]
+    if len(written) != 1:
+        return
+    for objective in learnt[:1]:
+        target = objective.event.target
+        judge = target if isinstance(target, Instance) else None
+        counts = tuple((float(label), float(rows)) for label, rows in enumerate(written[0].counts))
+        yield Skewed(Classes(counts, written[0].node), objective.node, judge, written[0].by_index)
 
 
 def _of_criteria(program: Program) -> Iterator[Skewed]:
     log = program.reading.tables
     for objective in program.objectives:
+        if objective.criterion.kind == "regression":
+            continue
         event = objective.event
         classes = classes_of(event.inputs[1], log) if len(event.inputs) > 1 else None
         if classes is not None:
             judge = event.target if isinstance(event.target, Instance) else None
-            yield Skewed(classes, event.node, judge)
+            yield Skewed(classes, event.node, judge, classes.ordered)
 
 
 def _of_estimators(program: Program) -> Iterator[Skewed]:

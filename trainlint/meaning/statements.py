@@ -12,12 +12,13 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.contexts import enter_context, leaving
 from trainlint.meaning.definitions import define, define_class
 from trainlint.meaning.imports import import_from, import_module
-from trainlint.meaning.iteration import element_of, unrolled_items, unrolled_layers, unrolled_listeners
+from trainlint.meaning.iteration import element_of, unrolled_layers, unrolled_listeners
 from trainlint.meaning.machine import Machine, collect, merge_names
 from trainlint.meaning.managers import run_managed
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import decided_by, truth
 from trainlint.meaning.unit import Frame
+from trainlint.meaning.unrolling import phase_turns
 from trainlint.meaning.values import (
     Choice,
     Condition,
@@ -32,7 +33,7 @@ from trainlint.meaning.values import (
     choice,
 )
 
-_UNROLL = 3  # loops over that many constants are run once for each
+_UNROLL = 3  # loops over that many phases are run once for each
 
 
 def execute(machine: Machine, block: s.Block, frame: Frame) -> bool:
@@ -181,7 +182,7 @@ def branch(
 
 def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
     iterable = machine.evaluate(machine, node.iterable, frame)
-    items = unrolled_items(iterable, _UNROLL) or (unrolled_layers(iterable) if machine.forwarding else None)
+    items = phase_turns(iterable, _UNROLL) or (unrolled_layers(iterable) if machine.forwarding else None)
     if items is None and _only_calls(node.body):
         items = unrolled_listeners(iterable, _UNROLL)
     if items is not None:

@@ -402,8 +402,8 @@ class Block:
     all_words: frozenset[str] | None = None  # memo of unit.words_within
 
 
-def nodes_in(block: Block) -> Iterator[Any]:
-    """All statements and expressions of a block, those of the functions defined in it too, in no set order."""
+def nodes_in(block: Block | Expression) -> Iterator[Any]:
+    """All statements and expressions of a block or an expression, those of the functions defined in it too, in no set order."""
     pending: list[Any] = [block]
     while pending:
         node = pending.pop()

@@ -15,7 +15,17 @@ FILES: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "ai4i2020": ("Machine failure", (9661, 339), False),
     "quora-insincere train": ("target", (1225312, 80810), True),
     "siim-isic train": ("target", (32542, 584), True),
+    "HAM10000_metadata": ("dx", (327, 514, 1099, 115, 1113, 6705, 142), False),
+    "mitbih_train": ("187", (72471, 2223, 5788, 641, 6431), True),
+    "winequality-red": ("quality", (10, 53, 681, 638, 199, 18), True),
+    "winequality-white": ("quality", (20, 163, 1457, 2198, 880, 175, 5), True),
+    "trainLabels": ("level", (25810, 2443, 5292, 873, 708), True),
+    "aps_failure_training": ("class", (59000, 1000), False),
+    "predictive_maintenance": ("Target", (9661, 339), False),
+    "fraud_oracle": ("FraudFound_P", (14497, 923), False),
+    "diabetes_012": ("Diabetes_012", (213703, 4631, 35346), False),
 }
+HEADLESS = frozenset(("mitbih_train",))  # files whose first line is a row
 # Words of files that hold other rows of it.
 LOOSE = (
     "balanced",
@@ -30,6 +40,11 @@ LOOSE = (
     "folds",
     "2023",
 )
+# Data sets of images by their class.
+IMAGES: dict[str, tuple[int, ...]] = {
+    "medmnist.DermaMNIST": (228, 359, 769, 80, 779, 4693, 99),
+    "medmnist.dataset.DermaMNIST": (228, 359, 769, 80, 779, 4693, 99),
+}
 LOADED: dict[str, tuple[int, ...]] = {
     "sklearn.datasets.fetch_covtype": (283301, 211840, 35754, 20510, 17367, 9493, 2747)
 }

@@ -1,0 +1,73 @@
+"""Loops over a few phases: the turns of `["train", "val"]`, of a dictionary by phase, its items, and wrappers of them."""
+
+from __future__ import annotations
+
+from trainlint.meaning.iteration import TRANSPARENT, unrolled_items
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Mapping,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    one,
+)
+
+_KEEPING_ORDER = TRANSPARENT - {"random.sample", "itertools.cycle", "itertools.islice", "builtins.set"}
+
+
+def phase_turns(iterable: Value, limit: int) -> list[Value] | None:
+    """What each turn binds, where the turns are named phases that are known whole."""
+    found = one(iterable)
+    match found:
+        case Mapping():
+            return _keys(found, limit)
+        case Result(callee=Member(receiver=receiver, name="items" | "keys" | "values" as name), arguments=()):
+            holder = one(receiver)
+            return _entries(holder, name, limit) if isinstance(holder, Mapping) else None
+        case Result(callee=External(name="builtins.zip"), arguments=parts) if len(parts) > 1:
+            return _side_by_side(parts, limit, found)
+        case Result(callee=External(name="builtins.enumerate"), arguments=(first,), keywords={}):
+            inner = phase_turns(first, limit)
+            return inner and [
+                Sequence("tuple", (Constant(i), turn), found.node) for i, turn in enumerate(inner)
+            ]
+        case Result(callee=External(name=name), arguments=(first, *_)) if name in _KEEPING_ORDER:
+            return phase_turns(first, limit)
+        case Instance(cls=External(name=name), arguments=(first, *_)) if name in _KEEPING_ORDER:
+            return phase_turns(first, limit)
+    return unrolled_items(found, limit)
+
+
+def _keys(mapping: Mapping, limit: int) -> list[Value] | None:
+    if mapping.open or mapping.element is not None or not 1 < len(mapping.items) <= limit:
+        return None
+    if not all(isinstance(key, (str, bool)) for key in mapping.items):
+        return None
+    return [Constant(key) for key in mapping.items]
+
+
+def _entries(mapping: Mapping, name: str, limit: int) -> list[Value] | None:
+    keys = _keys(mapping, limit)
+    if keys is None or name == "keys":
+        return keys
+    values = list(mapping.items.values())
+    if name == "values":
+        return values
+    return [Sequence("tuple", pair, mapping.node) for pair in zip(keys, values, strict=True)]
+
+
+def _side_by_side(parts: tuple[Value, ...], limit: int, whole: Result) -> list[Value] | None:
+    """`zip(["train", "val"], (train_set, val_set))`: one of them names the phases, all are known whole."""
+    columns: list[list[Value]] = []
+    for part in map(one, parts):
+        turns = phase_turns(part, limit)
+        if turns is None and isinstance(part, Sequence) and not part.open and part.element is None:
+            turns = list(part.items)
+        columns.append(turns or [])
+    named = any(phase_turns(part, limit) is not None for part in parts)
+    if not named or len({len(column) for column in columns}) != 1 or not columns[0]:
+        return None
+    return [Sequence("tuple", turn, whole.node) for turn in zip(*columns, strict=True)]
