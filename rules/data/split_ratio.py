@@ -37,8 +37,8 @@ print(LogisticRegression(max_iter=5000).fit(X_train, y_train).score(X_test, y_te
 ## When it is fine
 
 Cross-validation, where every row is held out once. Millions of rows: one percent of them is plenty to judge by,
-so a small share is reported only where the program shows that the data is small. Curves over the
-size of the training set, few-shot and semi-supervised work. A sample that is drawn with the function and whose rest
+so a small share is reported only where the program shows that the data is small, or goes over it many
+times in one process. Curves over the size of the training set, few-shot and semi-supervised work. A sample that is drawn with the function and whose rest
 is thrown away.
 
 ## Fix
@@ -58,7 +58,8 @@ Logistic regression on the scaled breast cancer data, 50 splits, CPU: accuracy 0
 ## Options
 
 `largest` (0.4) and `smallest` (0.05): shares of a held-out part outside of these are reported. `train` (0.5): so
-is a smaller share to train on. `huge` (100000): more rows than these may be split as one likes.
+is a smaller share to train on. `huge` (100000): more rows than these may be split as one likes. `epochs` (10): data
+of unknown size that is gone over so often is not taken for huge.
 
 ## Sources
 
@@ -78,13 +79,16 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         if share.rows is not None and share.rows > options.number("huge"):
             continue
         wasteful = share.held_out > largest or share.train < options.number("train")
-        noisy = share.rows is not None and share.held_out < smallest
+        again = share.epochs >= options.number("epochs")
+        noisy = share.held_out < smallest and (share.rows is not None or again)
         if not (wasteful or noisy):
             continue
         under = f" (`{share.under}` default)" if share.under else ""
         said = f"{share.held_out:.0%} of the rows and trains on {share.train:.0%}".replace("%", " %")
-        if noisy and share.rows is not None:
-            said = f"{share.held_out * share.rows:.0f} of {share.rows} rows, too few to tell models apart"
+        if noisy:
+            said += ": unless these are tens of thousands, too few to tell models apart"
+            if share.rows is not None:
+                said = f"{share.held_out * share.rows:.0f} of {share.rows} rows, too few to tell models apart"
         yield Finding(
             share.node,
             f"`{text_of(share.callee)}` holds out {said}{under}",
@@ -112,6 +116,11 @@ rule = Rule(
             "binomial standard error: 50 of 1,000 rows tell an accuracy of 0.9 to 4 points",
         ),
         "train": Option(0.5, "a smaller share to train on is reported", "Dobbin and Simon 2011: two thirds"),
+        "epochs": Option(
+            10,
+            "a run over so many epochs has no huge data: a small share of unknown rows is reported from there on",
+            "a guess: what is huge is gone over a few times",
+        ),
         "huge": Option(
             100000, "more rows than these may be split as one likes", "Ng, Machine Learning Yearning"
         ),

@@ -104,7 +104,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{found.architecture.name}` has at least {found.weights:,.0f} weights for {found.samples:,} samples and sees them "
             f"{found.epochs[0]:.0f} times{under}, without decay, dropout, augmentation, normalisation or an early end",
             because=[(found.loader.loader.node, "serves them")]
-            if found.loader.loader.node is not None
+            if found.loader is not None and found.loader.loader.node is not None
             else [],
             fix=found.decayed,
             title="Decay the weights",
@@ -155,5 +155,5 @@ rule = Rule(
             "bench/memorising.py: after six epochs large networks do best",
         ),
     },
-    words=("DataLoader",),
+    words=("DataLoader", "backward"),
 )

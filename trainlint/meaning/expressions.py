@@ -19,7 +19,7 @@ from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
 from trainlint.meaning.truth import decided_by, is_none, negated, truth
 from trainlint.meaning.unit import Frame
-from trainlint.meaning.unrolling import phase_turns
+from trainlint.meaning.unrolling import listed_sizes, phase_turns
 from trainlint.meaning.values import (
     Choice,
     Class,
@@ -365,6 +365,7 @@ def _lambda(machine: Machine, node: s.Lambda, frame: Frame) -> Value:
 
 
 _MOST_PHASES = 4
+_LAYERS = frozenset("Linear LazyLinear Conv1d Conv2d Conv3d Sequential".split())
 
 
 def _comprehension(machine: Machine, node: s.Comprehension, frame: Frame) -> Value:
@@ -397,6 +398,8 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
     phases = phase_turns(iterable, _MOST_PHASES) if alone else None
     if phases is not None and node.kind == "dict":
         return _unrolled(machine, node, generator, phases, frame)
+    if phases is None and alone and _makes_layers(node):
+        phases = listed_sizes(iterable)
     if phases is not None and not generator.tests:
         return _each(machine, node, generator, tuple(phases), frame)
     with machine.within("loop", node, iterable=iterable):
@@ -405,6 +408,14 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
         for test in generator.tests:
             evaluate(machine, test, frame)
         return _comprehended(machine, node, frame, depth + 1)
+
+
+def _makes_layers(node: s.Comprehension) -> bool:
+    """`[nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]`"""
+    match node.element:
+        case s.Call(function=s.Attribute(name=name) | s.Name(id=name)):
+            return name in _LAYERS
+    return False
 
 
 def _each(

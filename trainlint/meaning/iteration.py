@@ -75,10 +75,16 @@ def unrolled_layers(iterable: Value) -> list[Value] | None:
     iterable = one(iterable)
     if isinstance(iterable, Instance):
         iterable = iterable.attributes.get("*layers", iterable)
-    if not isinstance(iterable, Sequence) or iterable.element is not None or not 0 < len(iterable.items) <= 8:
+    if not isinstance(iterable, Sequence) or iterable.element is not None or not iterable.items:
         return None
     found = [o for item in iterable.items for o in options(item)]
+    own = any(isinstance(o, Instance) and isinstance(o.cls, Class) for o in found)
+    if len(iterable.items) > (_MOST_BLOCKS if own else _MOST_LAYERS):
+        return None
     return list(iterable.items) if all(isinstance(o, Instance) for o in found) else None
+
+
+_MOST_BLOCKS, _MOST_LAYERS = 8, 40  # blocks are looked into each time
 
 
 def underlying(iterable: Value) -> Value:

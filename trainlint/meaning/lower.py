@@ -56,6 +56,16 @@ class Lowering:
         self.words, self.assigned = words, assigned
         return block
 
+    def nested(self, lower: Callable[[], s.Statement]) -> s.Block:
+        """A block of one statement that is not written as such."""
+        words, assigned = self.words, self.assigned
+        self.words, self.assigned = set(), set()
+        block = s.Block((lower(),), frozenset(self.assigned), frozenset(self.words))
+        words |= self.words
+        assigned |= self.assigned
+        self.words, self.assigned = words, assigned
+        return block
+
     def suite(self, suite: cst.BaseSuite) -> s.Block:
         return self.block(suite.body)
 
@@ -198,9 +208,45 @@ def _try(self: Lowering, node: Any) -> s.Statement:
 
 
 def _match(self: Lowering, node: Any) -> s.Statement:
+    asked = [_literals(case.pattern) for case in node.cases]
+    if None not in asked[:-1] and all(case.guard is None for case in node.cases):
+        last = node.cases[-1]
+        if asked[-1] is not None or _is_wildcard(last.pattern):
+            return _compared(self, node, list(zip(node.cases, asked, strict=True)))
     cases = tuple(self.suite(case.body) for case in node.cases)
     exhaustive = any(isinstance(c.pattern, cst.MatchAs) and c.pattern.pattern is None for c in node.cases)
     return s.Match(node, self.unit, self.expression(node.subject), cases, exhaustive)
+
+
+def _literals(pattern: Any) -> list[Any] | None:
+    """The values of `case "a" | "b":`, None where a pattern is more than that."""
+    match pattern:
+        case cst.MatchValue(value=value):
+            return [value]
+        case cst.MatchOr(patterns=elements):
+            found = [_literals(element.pattern) for element in elements]
+            return [v for values in found for v in values or ()] if None not in found else None
+    return None
+
+
+def _is_wildcard(pattern: Any) -> bool:
+    return isinstance(pattern, cst.MatchAs) and pattern.pattern is None and pattern.name is None
+
+
+def _compared(self: Lowering, node: Any, cases: list[tuple[Any, list[Any] | None]]) -> s.Statement:
+    """A `match` over plain values is a chain of `if` and `elif`."""
+    (case, values), *others = cases
+    assert values is not None
+    subject, given = self.expression(node.subject), tuple(self.expression(value) for value in values)
+    several = s.Display(case.pattern, self.unit, "tuple", given)
+    asked = ("==", given[0]) if len(given) == 1 else ("in", several)
+    test = s.Comparison(case.pattern, self.unit, subject, (asked,))
+    body = self.suite(case.body)
+    if not others:
+        return s.If(node, self.unit, test, body, s.Block((), frozenset(), frozenset()))
+    if others[0][1] is None:
+        return s.If(node, self.unit, test, body, self.suite(others[0][0].body))
+    return s.If(node, self.unit, test, body, self.nested(lambda: _compared(self, node, others)))
 
 
 def _return(self: Lowering, node: Any) -> s.Statement:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.conditions import by_default
 from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_loops
@@ -19,7 +20,19 @@ from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount, iterations
 from trainlint.meaning.syntax import Literal, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Constant, External, Instance, Member, Result, Sequence, Value, one
+from trainlint.meaning.values import (
+    NONE,
+    Constant,
+    External,
+    Instance,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+    options,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -34,8 +47,18 @@ _LENGTHS = {
     "OneCycleLR": ("total_steps", 2),
     "get_linear_schedule_with_warmup": ("num_training_steps", 2),
     "get_cosine_schedule_with_warmup": ("num_training_steps", 2),
+    "get_polynomial_decay_schedule_with_warmup": ("num_training_steps", 2),
 }
-_TO_ZERO = ("PolynomialLR", "get_linear_schedule_with_warmup")
+_TO_ZERO = (
+    "PolynomialLR",
+    "get_linear_schedule_with_warmup",
+    "get_polynomial_decay_schedule_with_warmup",
+)
+_BY_NAME = {  # of `get_scheduler("linear", ...)`
+    "linear": "get_linear_schedule_with_warmup",
+    "cosine": "get_cosine_schedule_with_warmup",
+    "polynomial": "get_polynomial_decay_schedule_with_warmup",
+}
 _WAVES = ("CosineAnnealingLR", "get_cosine_schedule_with_warmup")
 
 
@@ -57,8 +80,7 @@ class Misfit:
 
     @property
     def kind(self) -> str:
-        assert isinstance(self.schedule.cls, External)
-        return self.schedule.cls.name.rpartition(".")[2]
+        return _kind(self.schedule)
 
     @property
     def parameter(self) -> str:
@@ -116,13 +138,13 @@ class Misfit:
         if not self.in_epochs and self.parameter != "epochs":
             return []
         text = {"StepLR": f"{max(1, turns // 3)}", "MultiStepLR": f"[{turns // 2}, {turns * 3 // 4}]"}
-        position = None if self.parameter == "epochs" else _LENGTHS[self.kind][1]
+        position = None if self.parameter == "epochs" else _position(self.schedule, self.kind)
         return [give(self.node, self.parameter, text.get(self.kind, str(turns)), position)]
 
     @property
     def is_literal(self) -> bool:
         """Whether the length is a plain number in the schedule's call, or its default."""
-        position = None if self.parameter == "epochs" else _LENGTHS[self.kind][1]
+        position = None if self.parameter == "epochs" else _position(self.schedule, self.kind)
         written = given_at(self.node, self.parameter, position)
         return written is None or isinstance(written, Literal)
 
@@ -136,22 +158,45 @@ def misfits(program: Program) -> list[Misfit]:
 
 
 def _compared(program: Program, schedule: Instance, made: list[Instance]) -> Iterator[Misfit]:
-    name = schedule.cls.name.rpartition(".")[2] if isinstance(schedule.cls, External) else ""
     driven = scheduled(schedule)
-    if name not in _LENGTHS or driven is None:
+    if _kind(schedule) not in _LENGTHS or driven is None:
         return
     course = next((c for c in program.courses if same(driven, c.made)), None)
-    steps = [e for e in program.events("schedule") if same(e.target, schedule) is not False]
+    events = program.events("schedule")
+    steps = [e for e in events if same(e.target, schedule) is not False and not _is_left_out(schedule, [e])]
     others = [
         s
         for s in made
         if s is not schedule and (d := scheduled(s)) is not None and same(d, driven) is not False
+        if not _is_left_out(s, events)
     ]
     if course is None or others or _is_part(program, schedule):
         return
     yield from (
         _of_framework(program, schedule, course) if not steps else _stepped(program, schedule, course, steps)
     )
+
+
+def _kind(schedule: Instance) -> str:
+    """The short name of its class, or of the function that a name asks for."""
+    name = schedule.cls.name.rpartition(".")[2] if isinstance(schedule.cls, External) else ""
+    if name != "get_scheduler":
+        return name
+    asked = schedule.keywords.get("name", next(iter(schedule.arguments), NONE))
+    found = constant(asked)
+    return _BY_NAME.get(found, "") if isinstance(found, str) else ""
+
+
+def _position(schedule: Instance, kind: str) -> int:
+    """Where the length stands; `get_scheduler` is told the name first."""
+    is_asked = isinstance(schedule.cls, External) and schedule.cls.name.endswith(".get_scheduler")
+    return _LENGTHS[kind][1] + (1 if is_asked else 0)
+
+
+def _is_left_out(schedule: Instance, events: list[Event]) -> bool:
+    """Whether a setting chooses among schedules, and its default another one."""
+    chosen = [e for e in events if any(o is schedule for o in options(e.target))]
+    return bool(chosen) and not any(o is schedule for e in chosen for o in by_default(e.target))
 
 
 def _of_framework(program: Program, schedule: Instance, course: Course) -> Iterator[Misfit]:
@@ -168,15 +213,26 @@ def _stepped(program: Program, schedule: Instance, course: Course, steps: list[E
     event, loop = steps[0], steps[0].loop
     if (
         len(steps) != 1
-        or one(event.target) is not schedule
+        or by_default(event.target) != [schedule]
         or event.inputs
         or event.detail
         or loop is None
-        or event.guards(loop)
+        or any(not _asks_if_there(guard, event.target) for guard in event.guards(loop))
     ):
         return
     turns, served = _turns(course, schedule, event, loop)
     yield from _misfit(program, schedule, course, event, turns, served)
+
+
+def _asks_if_there(guard: Region, schedule: Value) -> bool:
+    """`if scheduler is not None:` around its step."""
+    match one(guard.truth) if guard.truth is not None else None:
+        case Result(
+            callee=External(name="operator.is not" | "operator.!="), arguments=(asked, Constant(value=None))
+        ):
+            return guard.holds and asked is schedule
+        case asked:
+            return guard.holds and asked is schedule
 
 
 def _misfit(
@@ -187,8 +243,7 @@ def _misfit(
     turns: Known | None,
     served: Value | None,
 ) -> Iterator[Misfit]:
-    assert isinstance(schedule.cls, External)
-    length = _length(program, schedule, schedule.cls.name.rpartition(".")[2], served)
+    length = _length(program, schedule, _kind(schedule), served)
     if turns is not None and length is not None and turns[0] > 2 and length[0] > 0:
         found = Misfit(course, schedule, event, length, turns, served is None)
         if (
@@ -229,7 +284,7 @@ def _turns(
 
 def _length(program: Program, schedule: Instance, name: str, batches: Value | None) -> Known | None:
     """For how many epochs a schedule is made, None where that is not known."""
-    keyword, position = _LENGTHS[name]
+    keyword, position = _LENGTHS[name][0], _position(schedule, name)
     given = schedule.keywords.get(keyword)
     if given is None and len(schedule.arguments) > position:
         given = schedule.arguments[position]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
@@ -43,6 +44,7 @@ class Share:
     under: str | None = None
     rows: int | None = None  # of the whole, where the program says so
     nested: bool = False
+    epochs: float = 0.0  # how often a run of one process goes over the data; 0 where that is not known
 
     @property
     def callee(self) -> s.Node:
@@ -78,7 +80,22 @@ def shares(program: Program) -> list[Share]:
         Share(parts.node, max(parts.held_out), parts.train, parts.under, None, True)
         for parts in parted_by_hand(program)
     ]
-    return list({id(share.node.cst): share for share in found}.values())
+    epochs = _epochs(program)
+    return [replace(share, epochs=epochs) for share in {id(s.node.cst): s for s in found}.values()]
+
+
+# Signs of more data than one process goes over many times.
+_LARGE = frozenset(
+    "DistributedSampler DistributedDataParallel init_process_group IterableDataset deepspeed Accelerator"
+    " xla_multiprocessing webdataset max_steps".split()
+)
+
+
+def _epochs(program: Program) -> float:
+    if program.uses(*_LARGE):
+        return 0.0
+    known = [course.epochs[0] for course in program.courses if course.epochs is not None]
+    return min(known) if known and len(known) == len(program.courses) else 0.0
 
 
 def _shares_of(program: Program, call: Result, calls: list[Result]) -> Iterator[Share]:

@@ -18,7 +18,7 @@ from trainlint.meaning.managers import run_managed
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import decided_by, truth
 from trainlint.meaning.unit import Frame
-from trainlint.meaning.unrolling import phase_turns
+from trainlint.meaning.unrolling import listed_sizes, phase_turns
 from trainlint.meaning.values import (
     Choice,
     Condition,
@@ -33,6 +33,7 @@ from trainlint.meaning.values import (
     choice,
 )
 
+_LAYERS = frozenset("Linear LazyLinear Conv1d Conv2d Conv3d".split())
 _UNROLL = 3  # loops over that many phases are run once for each
 
 
@@ -185,6 +186,8 @@ def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
     items = phase_turns(iterable, _UNROLL) or (unrolled_layers(iterable) if machine.forwarding else None)
     if items is None and _only_calls(node.body):
         items = unrolled_listeners(iterable, _UNROLL)
+    if items is None and not _LAYERS.isdisjoint(node.body.words):
+        items = listed_sizes(iterable)
     if items is not None:
         return _unrolled(machine, node, items, iterable, frame)
 

@@ -71,3 +71,38 @@ def _side_by_side(parts: tuple[Value, ...], limit: int, whole: Result) -> list[V
     if not named or len({len(column) for column in columns}) != 1 or not columns[0]:
         return None
     return [Sequence("tuple", turn, whole.node) for turn in zip(*columns, strict=True)]
+
+
+MOST_LAYERS = 40
+
+
+def listed_sizes(iterable: Value) -> list[Value] | None:
+    """What each turn binds that goes through a list of sizes written out: `[64, 64, "M", 128]`, pairs of them."""
+    found = one(iterable)
+    match found:
+        case Sequence(items=items, open=False, element=None):
+            plain = 0 < len(items) <= MOST_LAYERS and all(map(_is_size, items))
+            return list(items) if plain else None
+        case Result(callee=External(name="builtins.zip"), arguments=parts) if len(parts) > 1:
+            columns = [listed_sizes(part) for part in parts]
+            if any(column is None for column in columns):
+                return None
+            shortest = min(len(column or ()) for column in columns)
+            rows = zip(*((column or [])[:shortest] for column in columns), strict=True)
+            return [Sequence("tuple", row, found.node) for row in rows]
+        case Result(callee=External(name="builtins.enumerate"), arguments=(first,), keywords={}):
+            inner = listed_sizes(first)
+            numbered = enumerate(inner or ())
+            return inner and [Sequence("tuple", (Constant(i), turn), found.node) for i, turn in numbered]
+        case Result(callee=External(name="builtins.list" | "builtins.tuple"), arguments=(first,)):
+            return listed_sizes(first)
+    return None
+
+
+def _is_size(item: Value) -> bool:
+    match one(item):
+        case Constant(value=value):
+            return value is None or isinstance(value, (int, float, str))
+        case Sequence(items=items, open=False, element=None):
+            return len(items) < 12 and all(map(_is_size, items))
+    return False

@@ -12,6 +12,7 @@ from trainlint.meaning.courses import Course
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.dropouts import rate_of
 from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.hand_batches import rows_by_hand
 from trainlint.meaning.loaders import TrainingLoader
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.populations import KEEPING, SAME_ROWS, samples_of
@@ -85,7 +86,8 @@ class Fitted:
 
     course: Course
     architecture: Architecture
-    loader: TrainingLoader
+    loader: TrainingLoader | None  # None: the code takes the rows itself
+    data: Value | None
     weights: float
     samples: int
     epochs: tuple[float, str | None] | None
@@ -127,20 +129,32 @@ def _fitted(program: Program, counted: Callable[[Chain], float | None]) -> Itera
     for course in program.courses:
         if course.is_pretrained or len(course.networks) != 1:
             continue
-        for training in program.training_loaders:
-            loss = training.backward.value
-            architecture = next((a for a in program.architectures if a.network is course.networks[0]), None)
-            if architecture is None or not architecture.trains or not architecture.chain.whole:
-                continue
-            if loss is None or not any(v is architecture.value for v in walk(loss)):
-                continue
-            weights, samples = counted(architecture.chain), samples_of(program, training.loader.dataset)
-            if weights is None or samples is None or training.loader.open:
-                continue
+        architecture = next((a for a in program.architectures if a.network is course.networks[0]), None)
+        if architecture is None or not architecture.trains or not architecture.chain.whole:
+            continue
+        weights = counted(architecture.chain)
+        if weights is None:
+            continue
+        yield from _served(program, course, architecture, weights)
+
+
+def _served(program: Program, course: Course, architecture: Architecture, weights: float) -> Iterator[Fitted]:
+    """With what the network learns from, by a loader or by hand."""
+    for training in program.training_loaders:
+        loss, data = training.backward.value, training.loader.dataset
+        if loss is None or not any(v is architecture.value for v in walk(loss)) or training.loader.open:
+            continue
+        samples = samples_of(program, data)
+        if samples is not None:
             loops = enclosing_loops(training.loop)
-            epochs = iterations(loops[1]) if len(loops) > 1 else None
-            yield Fitted(course, architecture, training, weights, samples, epochs)
-            break
+            epochs = iterations(loops[1]) if len(loops) > 1 else course.epochs
+            yield Fitted(course, architecture, training, data, weights, samples, epochs)
+            return
+    rows = rows_by_hand(architecture) if not program.training_loaders else None
+    samples = samples_of(program, rows) if rows is not None else None
+    if samples is not None and course.loops:
+        epochs = iterations(course.loops[-1])
+        yield Fitted(course, architecture, None, rows, weights, samples, epochs)
 
 
 def unregularised(program: Program) -> Iterator[Fitted]:
@@ -148,7 +162,7 @@ def unregularised(program: Program) -> Iterator[Fitted]:
     for made in fitted(program):
         if _decays(made.course) or made.architecture.chain.normalised or _drops(made.architecture.chain):
             continue
-        if _stops(program) or _varies(program, made.loader):
+        if _stops(program) or _varies(made):
             continue
         yield made
 
@@ -168,19 +182,21 @@ def _stops(program: Program) -> bool:
     return any(loop.may_be_left for root in program.roots for loop in root.loops())
 
 
-def _varies(program: Program, training: TrainingLoader) -> bool:
+def _varies(made: Fitted) -> bool:
     """Whether samples change from epoch to epoch, or may do so: plain tensors and fixed transforms are sure not to."""
-    data = training.loader.dataset
+    data = made.data
     for value in walk(data) if data is not None else ():
         if isinstance(value, Instance):
             if isinstance(value.cls, Class):
-                if data is None or value is not one(data) or not _serves_rows(training.loader.value):
+                if data is None or value is not one(data) or made.loader is None:
+                    return True
+                if not _serves_rows(made.loader.loader.value):
                     return True
             if isinstance(value.cls, External) and not _is_fixed(value.cls.name):
                 return True
         elif isinstance(value, (Function, Unknown, Argument)):
             return True  # a function of its own, or what nobody sees
-    return _is_drawn(training)
+    return _is_drawn(data)
 
 
 def _serves_rows(loader: Value) -> bool:
@@ -216,9 +232,9 @@ _FIXED = frozenset(
 )
 
 
-def _is_drawn(training: TrainingLoader) -> bool:
+def _is_drawn(served: Value | None) -> bool:
     """Whether the labels are drawn at random: a demonstration, with nothing to learn."""
-    data = one(training.loader.dataset) if training.loader.dataset is not None else None
+    data = one(served) if served is not None else None
     labels = data.arguments[1:] if isinstance(data, Instance) else ()
     return any(
         isinstance(v, Result)
