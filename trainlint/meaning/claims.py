@@ -15,11 +15,11 @@ from trainlint.meaning.syntax import Node
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NOUNS = "(?:data)?(?:loader|set|data|ds|dl|iter|iterator|gen|generator)?s?"
 _HELD_OUT = re.compile(
-    rf"(?:val|valid|validation|validate|dev|test|testing|eval|evaluation|holdout|heldout){_NOUNS}"
+    rf"[xy]?(?:val|va|valid|validation|validate|dev|test|te|testing|eval|evaluation|holdout|heldout){_NOUNS}"
 )
-_VALIDATION = re.compile(rf"(?:val|valid|validation|validate|dev|holdout|heldout){_NOUNS}")
-_TEST = re.compile(rf"(?:test|testing){_NOUNS}")
-_TRAINING = re.compile(rf"(?:train|training|trn|tr){_NOUNS}")
+_VALIDATION = re.compile(rf"[xy]?(?:val|va|valid|validation|validate|dev|holdout|heldout){_NOUNS}")
+_TEST = re.compile(rf"[xy]?(?:test|te|testing){_NOUNS}")
+_TRAINING = re.compile(rf"[xy]?(?:train|training|trn|tr){_NOUNS}")
 
 _TRIAL = re.compile(r"(?i)test|demo|smoke|tutorial|quickstart|toy|sanity|debug|bench|profile|overfit")
 _PARTS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -64,6 +64,9 @@ def name_given(node: Node) -> str:
     source = node.unit.source
     start, _ = source.span(node.cst)
     line = source.text[source.text.rfind("\n", 0, start) + 1 : start]
+    several = _SEVERAL.match(line)
+    if several is not None:
+        return _of_several(several["names"], line[several.end() :])
     for pattern in (_ENTRY, _KEYWORD, _ASSIGNED):
         found = pattern.search(line)
         if found is not None:
@@ -71,6 +74,17 @@ def name_given(node: Node) -> str:
     return qualified_name(node).rpartition(".")[2] if line.lstrip().startswith("return") else ""
 
 
+def _of_several(names: str, before: str) -> str:
+    """The name of `train, test = make(1), make(2)` that stands where the value does."""
+    depth = place = 0
+    for sign in before:
+        depth += (sign in "([{") - (sign in ")]}")
+        place += sign == "," and depth == 0
+    listed = [name.strip() for name in names.split(",")]
+    return listed[place].rpartition(".")[2] if depth == 0 and place < len(listed) else ""
+
+
+_SEVERAL = re.compile(r"^\s*(?P<names>[\w.]+(?:\s*,\s*[\w.]+)+)\s*=(?!=)")
 _ENTRY = re.compile(r"""["'](?P<name>\w+)["']\s*\]?\s*[:=]\s*$""")
 _KEYWORD = re.compile(r"[(,]\s*(?P<name>\w+)\s*=\s*$")
 _ASSIGNED = re.compile(r"^\s*(?P<name>[\w.]+)\s*(?::[^=]*)?=\s*$")

@@ -16,7 +16,7 @@ from trainlint.records import dataclass
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-Kind = Literal["keep", "lower", "stop"]
+Kind = Literal["keep", "lower", "stop", "choose"]
 _COMPARING = frozenset("operator.< operator.<= operator.> operator.>=".split())
 _STOPPER = re.compile(r"(?i)early_?stop")
 _FAR = 5_000
@@ -62,6 +62,21 @@ def _is_handed_in(call: Region, sources: set[int]) -> bool:
 def decisions(program: Program) -> list[Decision]:
     """Every decision in a loop that a number may have a say in, in order."""
     return [made for root in program.roots for made in _in(root, root)]
+
+
+def searches(program: Program) -> list[Decision]:
+    """Where a loop that trains a network anew in each turn keeps the settings or the network of the best turn."""
+    made = [optimizer.loop for optimizer in program.optimizers if optimizer.loop is not None]
+    found = []
+    for event in program.events("choose"):
+        loop = event.loop
+        if loop is not None and any(inner.inside(loop) for inner in made) and not _is_saved(event):
+            found.append(Decision("choose", event.node, event.region, (event.target,)))
+    return found
+
+
+def _is_saved(choice: Event) -> bool:
+    return any(e.kind in ("save", "remember") for e in _beside(choice))
 
 
 def _in(region: Region, root: Region) -> Iterator[Decision]:

@@ -111,7 +111,8 @@ def served_to(event: Event) -> list[Loader]:
 
 def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
     """`val_loader = DataLoader(train_set)`."""
-    claim = claimed(served)
+    key = program.loader_keys.get(id(served.value), "")
+    claim = claimed(served) or (key if says_held_out(key) else "")
     judged = part_of(served)
     if served.node is None or not claim or judged is None:
         return None
@@ -120,7 +121,7 @@ def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ove
             return None  # it trains as well: who does that knows
     for training in program.training_loaders:
         trained = part_of(training.loader)
-        if is_same_object(training.loader, served) and not says_held_out(_name_of(served)):
+        if is_same_object(training.loader, served) and not says_held_out(_name_of(served) or key):
             continue  # what trains is called so: that says nothing of what is evaluated
         if trained is None or not covers(trained, judged):
             continue

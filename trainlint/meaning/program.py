@@ -293,6 +293,13 @@ class Program:
         return loader_names(self)
 
     @cached_property
+    def loader_keys(self) -> dict[int, str]:
+        """By the identity of a loader, its key in a dictionary."""
+        from trainlint.meaning.purposes import loader_keys
+
+        return loader_keys(self)
+
+    @cached_property
     def decisions(self) -> list[Decision]:
         """What a run does or leaves as its numbers say."""
         from trainlint.meaning.decisions import decisions

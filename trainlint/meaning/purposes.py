@@ -16,11 +16,13 @@ from trainlint.meaning.syntax import Call
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     Argument,
+    Class,
     Constant,
     External,
     Free,
     Instance,
     Item,
+    Mapping,
     Member,
     Result,
     Value,
@@ -75,23 +77,52 @@ def name_of(program: Program, loader: Loader) -> str:
     own = name_given(loader.node) if loader.node is not None else ""
     if said(own):
         return own
+    key = program.loader_keys.get(id(loader.value), "")
+    if said(key):
+        return key
     if any(is_same_object(training.loader, loader) for training in program.training_loaders):
         return ""  # what trains is called so as well
-    passed = [name for name in program.loader_names.get(id(loader.value), ()) if said(name)]
-    agreed = passed[0] if len({said(name) for name in passed}) == 1 else ""
-    return claimed(loader) or agreed
+    agreed = _agreed(program, loader.value)
+    data = _agreed(program, one(loader.dataset)) if loader.dataset is not None else ""
+    return claimed(loader) or agreed or data
+
+
+def _agreed(program: Program, value: Value) -> str:
+    """A name of a value that says what it is for, where all that do say the same."""
+    names = [name for name in program.loader_names.get(id(value), ()) if said(name)]
+    return names[0] if len({said(name) for name in names}) == 1 else ""
 
 
 def loader_names(program: Program) -> dict[int, list[str]]:
-    """By the identity of a loader, the names that files and functions know it by."""
+    """By the identity of a loader, or of the data that one serves, the names that files and functions know it by."""
     found: dict[int, list[str]] = {}
+    made = [i for i in program.instances if isinstance(i.cls, External) and i.cls.name in LOADERS]
+    data = [given for i in made if (given := Loader(i).dataset) is not None]
+    known = {id(i) for i in made} | {id(one(given)) for given in data}
     frames = [region.names for root in program.roots for region in _calls(root) if region.names]
     scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
     for names in (*scopes, *frames):
         for name, value in names.items():
             bound = one(value)
-            if isinstance(bound, Instance) and isinstance(bound.cls, External) and bound.cls.name in LOADERS:
+            if id(bound) in known:
                 found.setdefault(id(bound), []).append(name)
+    return found
+
+
+def loader_keys(program: Program) -> dict[int, str]:
+    """By the identity of a loader, the key that it has in a dictionary that the code has a name for."""
+    found: dict[int, str] = {}
+    frames = [region.names for root in program.roots for region in _calls(root) if region.names]
+    scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
+    objects = [made.attributes for made in program.instances if isinstance(made.cls, Class)]
+    for names in (*scopes, *frames, *objects):
+        for value in names.values():
+            table = one(value)
+            for key, entry in table.items.items() if isinstance(table, Mapping) else ():
+                made = one(entry)
+                if isinstance(made, Instance) and isinstance(made.cls, External) and made.cls.name in LOADERS:
+                    known = found.setdefault(id(made), str(key))
+                    found[id(made)] = known if known == key else ""  # one loader under several keys
     return found
 
 

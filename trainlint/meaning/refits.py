@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.tables import FITTING_METHODS
+from trainlint.meaning.own_fits import (
+    always_made,
+    calls_behind,
+    is_of_one_sample,
+    judged_data,
+    learnt_by,
+    trained_data,
+)
 from trainlint.meaning.place import Change, remove_statement, replace, text_of
 from trainlint.meaning.rows import Rows, covers
 from trainlint.meaning.shaped import Fit
@@ -73,7 +81,7 @@ def refits(program: Program) -> list[Refit]:
     for one in fitted:
         for other in fitted:
             again = one.transformer is other.transformer
-            anew = _is_made_anew(one, other)
+            anew = _is_made_anew(one, other) or (again and one.call is not other.call)
             if one.fit.node in found or (one.fit.node.cst is other.fit.node.cst and not anew):
                 continue
             if not again and not _are_alike(one, other):
@@ -84,7 +92,30 @@ def refits(program: Program) -> list[Refit]:
             ):
                 if once_more or _is_used(one.fit, used) or one.fit.kind in _FOR_MODELS:
                     found[one.fit.node] = Refit(one.fit, other.fit, again)
+    for refit in _by_data_sets(program, fitted):
+        found.setdefault(refit.fit.node, refit)
     return sorted([*found.values(), *_by_hand(used, divided)], key=lambda refit: refit.fit.at)
+
+
+def _by_data_sets(program: Program, fitted: list[_Fitted]) -> Iterator[Refit]:
+    """`RowsDataset("train")` and `RowsDataset("test")`, each of which fits a transformer of its own to its rows."""
+    made = [one for one in fitted if one.fit.kind in _FOR_MODELS and always_made(one.call)]
+    if len({id(one.transformer) for one in made}) < 2:
+        return
+    trained, judged = trained_data(program), judged_data(program)
+    learns, judges = calls_behind(trained), calls_behind(judged)
+    first = [one for one in made if _is_for(one, trained, judged, learns - judges)]
+    later = [one for one in made if _is_for(one, judged, trained, judges - learns)]
+    for one in later:
+        for other in first:
+            if one.fit.node.cst is other.fit.node.cst and one.transformer is not other.transformer:
+                yield Refit(one.fit, other.fit, False)
+
+
+def _is_for(one: _Fitted, mine: Mapping[int, Value], others: Mapping[int, Value], calls: set[int]) -> bool:
+    """Whether something was fitted for some data sets, and not for others."""
+    owner = learnt_by(one.call)
+    return id(one.call) in calls or (owner is not None and id(owner) in mine.keys() - others.keys())
 
 
 def _by_hand(used: list[Use], divided: list[Split]) -> Iterator[Refit]:
@@ -108,6 +139,8 @@ _FOR_MODELS = frozenset(("scaler", "imputer", "vocabulary", "feature selection")
 def _fitted(reader: Reader) -> Iterator[_Fitted]:
     for call in reader.log.calls:
         if not isinstance(call.callee, Member) or call.callee.name not in FITTING_METHODS:
+            continue
+        if is_of_one_sample(call):
             continue
         for fit in reader.learnt(call):
             yield _Fitted(call, fit, fitted_object(call.callee.receiver))

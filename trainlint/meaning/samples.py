@@ -23,7 +23,7 @@ SAMPLE = "*sample"
 def note_sample(machine: Machine, loader: Instance) -> None:
     """Keep with a loader what `dataset[i]` gives."""
     given = loader.arguments[0] if loader.arguments else loader.keywords.get("dataset")
-    dataset = _whole(given)
+    dataset = whole_data(given)
     if not isinstance(dataset, Instance) or not isinstance(dataset.cls, Class):
         return
     found = find_member(dataset.cls, "__getitem__")
@@ -34,7 +34,7 @@ def note_sample(machine: Machine, loader: Instance) -> None:
         loader.attributes[SAMPLE] = machine.call(machine, method, (Unknown("index"),), {}, loader.node, None)
 
 
-def _whole(value: Value | None) -> Value | None:
+def whole_data(value: Value | None) -> Value | None:
     """The data set that a subset or a random split was taken from."""
     for _ in range(4):
         value = one(value) if value is not None else None

@@ -9,7 +9,14 @@ from trainlint.meaning.callers import callers, enclosing_function
 from trainlint.meaning.claims import says_test, says_validation
 from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.datasets import part_of
-from trainlint.meaning.decisions import Decision, behind, comparisons, is_progress, place_of
+from trainlint.meaning.decisions import (
+    Decision,
+    behind,
+    comparisons,
+    is_progress,
+    place_of,
+    searches,
+)
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.loaders import Loader
@@ -27,6 +34,7 @@ _SAID = {
     "keep": "keeps the weights that do best on",
     "lower": "lowers the rate by",
     "stop": "stops by",
+    "choose": "chooses what does best on",
 }
 
 
@@ -44,7 +52,7 @@ class Selection:
 def selections(program: Program) -> list[Selection]:
     found: dict[int, Selection] = {}
     tested = [(e, loader) for e in named_evaluations(program, TEST) for loader in _served(program, e)]
-    for decision in program.decisions if tested else ():
+    for decision in (*program.decisions, *searches(program)) if tested else ():
         chosen = _by_test(program, decision, tested)
         if chosen is not None:
             found.setdefault(id(chosen[1].value), chosen[0])

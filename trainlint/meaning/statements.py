@@ -161,6 +161,8 @@ def branch(
                 machine.within("arm", node, test=test, holds=holds, truth=truth_of, given=given),
                 machine.branch() as writes,
             ):
+                if holds and type(node) is s.If and keeps_the_better(node):
+                    machine.record("choose", node.test, truth_of or Unknown("test", node))
                 alive = execute(machine, block, frame)
                 after = collect(writes)
             written.append((writes, after if alive else None))
@@ -179,6 +181,15 @@ def branch(
     merged = merge_names(ends, test, under)
     frame.names = merged
     return True
+
+
+def keeps_the_better(node: s.If) -> bool:
+    """`if score > best: best, chosen = score, settings`: the one side becomes the other, and something else is kept."""
+    match node.test:
+        case s.Comparison(left=s.Name(id=left), rest=((("<" | ">" | "<=" | ">="), s.Name(id=right)),)):
+            kept = node.then.assigned
+            return len(kept) > 1 and len({left, right} & kept) == 1
+    return False
 
 
 def _for(machine: Machine, node: s.For, frame: Frame) -> bool:

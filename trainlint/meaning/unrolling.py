@@ -24,6 +24,9 @@ def phase_turns(iterable: Value, limit: int) -> list[Value] | None:
     match found:
         case Mapping():
             return _keys(found, limit)
+        case Sequence(items=items, open=False, element=None) if 1 < len(items) <= limit:
+            if all(map(_is_named, items)):
+                return list(items)
         case Result(callee=Member(receiver=receiver, name="items" | "keys" | "values" as name), arguments=()):
             holder = one(receiver)
             return _entries(holder, name, limit) if isinstance(holder, Mapping) else None
@@ -39,6 +42,15 @@ def phase_turns(iterable: Value, limit: int) -> list[Value] | None:
         case Instance(cls=External(name=name), arguments=(first, *_)) if name in _KEEPING_ORDER:
             return phase_turns(first, limit)
     return unrolled_items(found, limit)
+
+
+def _is_named(item: Value) -> bool:
+    """`("train", train_loader)`"""
+    match one(item):
+        case Sequence(kind="tuple", items=(first, _, *_), open=False):
+            named = one(first)
+            return isinstance(named, Constant) and isinstance(named.value, str) and named.under is None
+    return False
 
 
 def _keys(mapping: Mapping, limit: int) -> list[Value] | None:

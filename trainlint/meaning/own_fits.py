@@ -1,0 +1,82 @@
+"""Data sets of a project that fit a transformer to themselves: one that trains, and one that is judged on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.overlaps import served_to
+from trainlint.meaning.samples import whole_data
+from trainlint.meaning.trace import Region
+from trainlint.meaning.values import Bound, Class, External, Function, Instance, Result, Value, one
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+def learnt_by(call: Result) -> Instance | None:
+    """The object whose constructor always makes a call."""
+    region: Region | None = call.region
+    while region is not None and region.kind != "arm":
+        if region.kind == "call":
+            function = region.function.function if isinstance(region.function, Bound) else region.function
+            if not isinstance(function, Function) or function.name.startswith("__getitem"):
+                return None
+            if function.name == "__init__":
+                return _self(function, region)
+        region = region.parent
+    return None
+
+
+def is_of_one_sample(call: Result) -> bool:
+    """Whether a call is made for each sample anew."""
+    region: Region | None = call.region
+    while region is not None:
+        if region.kind == "call":
+            function = region.function.function if isinstance(region.function, Bound) else region.function
+            if isinstance(function, Function) and function.name in ("__getitem__", "__iter__", "__next__"):
+                return True
+        region = region.parent
+    return False
+
+
+def always_made(call: Result) -> bool:
+    """Whether the function that makes a call always makes it."""
+    region: Region | None = call.region
+    while region is not None and region.kind != "call":
+        if region.kind == "arm":
+            return False
+        region = region.parent
+    return True
+
+
+def calls_behind(data: dict[int, Value]) -> set[int]:
+    """The identities of the calls that sets of tensors were computed by."""
+    return {
+        id(v)
+        for given in data.values()
+        if isinstance(given, Instance) and isinstance(given.cls, External)
+        for v in walk(given, limit=400)
+        if isinstance(v, Result)
+    }
+
+
+def _self(function: Function, region: Region) -> Instance | None:
+    given = getattr(function.node, "parameters", ())
+    owner = one(region.names[given[0].name]) if given and given[0].name in (region.names or {}) else None
+    return owner if isinstance(owner, Instance) and isinstance(owner.cls, Class) else None
+
+
+def trained_data(program: Program) -> dict[int, Value]:
+    """By their identities, the data sets that loaders serve to a backward pass."""
+    return {id(d): d for t in program.training_loaders for d in (_data(t.loader.dataset),) if d is not None}
+
+
+def judged_data(program: Program) -> dict[int, Value]:
+    """By their identities, the data sets that trained networks are judged on."""
+    served = (loader for e in program.evaluations if e.judged for loader in served_to(e.event))
+    return {id(d): d for loader in served for d in (_data(loader.dataset),) if d is not None}
+
+
+def _data(given: Value | None) -> Value | None:
+    return whole_data(given) if given is not None else None
