@@ -34,6 +34,7 @@ from trainlint.meaning.values import (
 )
 
 _LAYERS = frozenset("Linear LazyLinear Conv1d Conv2d Conv3d".split())
+_TRAINING = frozenset("backward zero_grad step optim fit train Trainer parameters DataLoader".split())
 _UNROLL = 3  # loops over that many phases are run once for each
 
 
@@ -197,7 +198,7 @@ def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
     items = phase_turns(iterable, _UNROLL) or (unrolled_layers(iterable) if machine.forwarding else None)
     if items is None and _only_calls(node.body):
         items = unrolled_listeners(iterable, _UNROLL)
-    if items is None and not _LAYERS.isdisjoint(node.body.words):
+    if items is None and not _LAYERS.isdisjoint(node.body.words) and _TRAINING.isdisjoint(node.body.words):
         items = listed_sizes(iterable)
     if items is not None:
         return _unrolled(machine, node, items, iterable, frame)
