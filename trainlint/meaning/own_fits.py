@@ -63,7 +63,8 @@ def calls_behind(data: dict[int, Value]) -> set[int]:
 
 def _self(function: Function, region: Region) -> Instance | None:
     given = getattr(function.node, "parameters", ())
-    owner = one(region.names[given[0].name]) if given and given[0].name in (region.names or {}) else None
+    found = (region.names or {}).get(given[0].name) if given else None
+    owner = one(found) if found is not None else None
     return owner if isinstance(owner, Instance) and isinstance(owner.cls, Class) else None
 
 
