@@ -13,7 +13,8 @@ from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.diagnostic import Verdict
 from trainlint.lint import lint_source
-from trainlint.verify.experiment import Plan, experiment
+from trainlint.verify.case import make_cases, make_changed
+from trainlint.verify.experiment import Plan, experiment, run_arm
 from trainlint.verify.place import NOWHERE
 from trainlint.verify.sandbox import Sandbox
 
@@ -115,3 +116,35 @@ def test_what_does_no_harm_is_refuted_where_planted_harm_shows(
     refuted = verdict_on(name, flagged, f"{begins}\n{harmless}\n", sandbox, tmp_path)
     assert (refuted.state, refuted.reason) == ("refuted", "no-symptom"), refuted.evidence
     assert any(character.isdigit() for character in refuted.evidence)
+
+
+PLANTING = (
+    "activation-before-cross-entropy", "load-without-map-location", "loss-retains-graph", "missing-eval-mode", "missing-no-grad",
+    "missing-zero-grad", "nll-without-log-softmax", "no-lr-scheduler", "sampler-epoch-not-set",
+    "sigmoid-before-bce-with-logits", "softmax-before-cross-entropy", "stuck-in-eval-mode", "train-loader-not-shuffled",
+    "zero-grad-discards-gradient",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTING)
+def test_what_is_planted_in_a_bad_example_shows(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    page = BOOK.page(name)
+    assert page is not None and page.rule.symptom is not None
+    text = next(example.text for example in page.examples if example.kind == "bad")
+    config = Config(root=tmp_path, select=(name,))
+    finding = lint_source(text, tmp_path / "bad.py", config, BOOK, cwd=tmp_path).diagnostics[0]
+    planted = make_changed(finding, finding.plant, text)
+    _, control = make_cases(finding, text)
+    assert planted is not None and control is not None
+    arms = [
+        run_arm(case, page.rule, Plan(seeds=1, timeout=60.0), sandbox.ask, {}) for case in (planted, control)
+    ]
+    assert page.rule.symptom(arms[0].runs, arms[1].runs), arms[0].raised or arms[0].reason
+
+
+def test_the_documentation_names_the_rules_that_plant() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "verification.md").read_text()
+    for page in BOOK.pages:
+        assert ("plant=" in page.file.read_text()) is (page.name in PLANTING), page.name
+    for name in PLANTING:
+        assert f"{name}," in text or f"{name}." in text, name

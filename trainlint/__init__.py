@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from trainlint.meaning.place import insert_before as insert_before
     from trainlint.meaning.place import remove_statement as remove_statement
     from trainlint.meaning.place import replace as replace
-    from trainlint.meaning.place import reworded as reworded
     from trainlint.meaning.place import set_argument as set_argument
     from trainlint.meaning.place import text_of as text_of
     from trainlint.meaning.program import Program as Program
@@ -38,7 +37,6 @@ _HOMES = {
     "insert_before": "trainlint.meaning.place",
     "remove_statement": "trainlint.meaning.place",
     "replace": "trainlint.meaning.place",
-    "reworded": "trainlint.meaning.place",
     "set_argument": "trainlint.meaning.place",
     "text_of": "trainlint.meaning.place",
     "Finding": "trainlint.rule",

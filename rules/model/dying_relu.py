@@ -133,6 +133,9 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     dead, usual = silent(written), silent(control)
     if dead < SOME or dead < 2 * usual:
         return None
+    ends, others = ([mean(run.losses()[-5:]) for run in runs if run.losses()] for runs in (written, control))
+    if ends and others and mean(ends) < 1.02 * mean(others):
+        return None  # other paths carry what these units do not
     said = (
         f"{dead:.0%} of the units of a layer are below zero for the whole batch, with the control {usual:.0%}"
     )

@@ -107,8 +107,15 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if not ratios or min(ratios) < 1.5 or is_divided(written):
         return None
     ratio = sum(ratios) / len(ratios)
+    rates = [rate for run in written for step in run.near("step")[:1] for rate in step.numbers("rates")]
+    if any(digits(rate * round(ratio)) < digits(rate) for rate in rates):
+        return None  # a rate that was divided by the count gives a rounder one, times the count
     said = f"the first update uses a gradient {ratio:.1f} times that of the mean over the same batches"
     return Effect(said, {"ratio": ratio, "seeds": len(ratios)})
+
+
+def digits(number: float) -> int:
+    return len(f"{number:.6e}".partition("e")[0].replace(".", "").rstrip("0"))
 
 
 SCALE = 2.0**16  # that torch's GradScaler begins with

@@ -66,15 +66,6 @@ def append_to_body(loop: Place, line: str) -> Change:
     return Change(loop, "end", line)
 
 
-def reworded(changes: Sequence[Change], old: str, new: str) -> list[Change]:
-    """The same changes with other words in what they write; none where none of them has these words."""
-    if not any(old in change.text for change in changes):
-        return []
-    return [
-        Change(change.node, change.how, change.text.replace(old, new), change.keyword) for change in changes
-    ]
-
-
 def wrap_statement(node: Place, header: str) -> Change:
     """The statement at `node` indented under `header`, such as `with torch.no_grad():`."""
     return Change(node, "wrap", header)

@@ -65,7 +65,8 @@ class Rig:
         lost.install(self)
         places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
         wanted = str(self.request.get("checkpoints", "any"))
-        tag = checkpoints.saved_from(str(self.request["program"]), wanted) if wanted != "any" else wanted
+        program, folder = str(self.request["program"]), str(self.request.get("home") or "")
+        tag = checkpoints.saved_from(program, folder, wanted) if wanted != "any" else wanted
         checkpoints.install(self.record, places, tag)
         ranks.install(self.record)
         quiet.install(self.record)

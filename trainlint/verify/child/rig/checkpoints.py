@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,14 +18,46 @@ from .inert import Inert
 from .missing import Missing
 from .paths import Paths
 
+MOST_FILES, LONGEST = 50, 200_000
 
-def saved_from(program: str, wanted: str) -> str:
+
+def saved_from(program: str, folder: str, wanted: str) -> str:
     """Where files were saved that are not here: as wanted, unless the program writes its own, and these from the CPU."""
-    tree = ast.parse(program)
-    saves = [node for node in ast.walk(tree) if _calls(node, "save")]
+    if "cuda" not in program and _saves(ast.parse(program)):
+        return "any"
+    return "any" if any(map(_saves_from_the_cpu, (program, *_beside(folder)))) else wanted
+
+
+def _saves(tree: ast.AST) -> list[ast.AST]:
+    return [node for node in ast.walk(tree) if _calls(node, "save")]
+
+
+def _saves_from_the_cpu(text: str) -> bool:
+    """Whether what saves, or a function named after it, moves something to the CPU."""
+    if "save" not in text or ".cpu()" not in text:
+        return False
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
     savers = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and "save" in node.name]
-    moved = any(_calls(part, "cpu") for node in (*saves, *savers) for part in ast.walk(node))
-    return "any" if saves and (moved or "cuda" not in program) else wanted
+    return bool(_saves(tree)) and any(
+        _calls(part, "cpu") for node in (*_saves(tree), *savers) for part in ast.walk(node)
+    )
+
+
+def _beside(folder: str) -> Iterator[str]:
+    """The texts of the other programs in a folder, as many as are soon read."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))[:MOST_FILES]
+    except OSError:
+        return
+    for name in names:
+        try:
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as stream:
+                yield stream.read(LONGEST)
+        except OSError:
+            continue
 
 
 def _calls(node: ast.AST, name: str) -> bool:
