@@ -606,6 +606,13 @@ def test_what_is_missing_is_named(sandbox):
 
 
 @needs_torch
+def test_what_a_missing_package_switches_is_not_measured(sandbox):
+    text = "import nowhere\n" + CLEAN.replace("with torch.no_grad():", "with nowhere.no_grad():")
+    verdict = run_by_hand("missing-no-grad", text, "model(x)\n", [("total = 0", "total = 0.0")], sandbox)
+    assert verdict.state == "inconclusive" and "nowhere" in verdict.evidence
+
+
+@needs_torch
 def test_without_an_edit_there_is_no_verdict(sandbox):
     assert run_by_hand("missing-zero-grad", CLEAN, "optimizer.step()", [], sandbox).reason == "no-control"
 

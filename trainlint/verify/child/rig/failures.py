@@ -11,7 +11,7 @@ from ..record import Record
 from ..skeleton import ITEMS, WHILE, WITHIN
 from ..tolerance import ERROR, FAILED, INSTEAD, KEPT
 from .inert import Inert
-from .missing import Missing
+from .missing import Missing, decides
 from .roles import ENTRIES, Settings, loss, plain, stand_in
 
 UNBUILT = "_trainlint_unbuilt"  # as the parent's `driver` writes it
@@ -103,7 +103,11 @@ class Failures:
         """What a block runs in, as far as it can be had."""
         try:
             context = make()
+            if isinstance(context, Missing):
+                context.__enter__()  # raises where it would have decided about what is measured
         except Exception as error:
+            if decides(str(getattr(error, "name", ""))):
+                raise
             self.record.substitute(f"left out: line {line} raised {type(error).__name__}")
             return Inert()
         return (

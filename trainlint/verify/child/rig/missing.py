@@ -20,7 +20,12 @@ MATTERS = (
     torch.utils.data.DataLoader,
 )
 
-MODES = ("grad", "inference", "eval")  # what is entered under such a name decides about what is measured
+MODES = ("grad", "inference", "eval")
+
+
+def decides(name: str) -> bool:
+    """Whether what is entered decides, by its name, about gradients or modes."""
+    return any(word in name.lower() for word in MODES)
 
 
 class Missing:
@@ -67,7 +72,7 @@ class Missing:
     __subclasscheck__ = __instancecheck__
 
     def __enter__(self) -> Any:
-        if any(word in self._name.lower() for word in MODES):
+        if decides(self._name):
             raise self._error()
         return self
 
