@@ -535,3 +535,80 @@ def test_cells_that_no_python_reads_are_left_out(sandbox, tmp_path):
     )
     said = next(d for d in found if d.name == "load-without-map-location")
     assert said.verdict is not None and said.verdict.state == "confirmed"
+
+
+def test_settings_are_what_other_files_of_the_project_say(sandbox, tmp_path):
+    files = {
+        "main.py": """
+            import argparse
+            from engine import train
+            import absent_package
+
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--flavour", default="plain")
+            parser.add_argument("--width", type=int, default=24)
+            train(absent_package.build(parser.parse_args()), parser.parse_args())
+        """,
+        "engine.py": """
+            import torch
+
+            KINDS = {"plain": torch.nn.Linear}
+
+            def train(loader, args):
+                model = KINDS[args.flavour](16, args.width)
+                optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+                total = 0
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    loss = torch.nn.functional.cross_entropy(model(x), y)
+                    loss.backward()
+                    optimizer.step()
+                    total += loss
+                return total
+        """,
+    }
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert any("args.width: '24'" in what for what in verdict.measurements["substituted"])
+
+
+def test_a_logarithm_is_compared_though_its_softmax_stands_elsewhere(sandbox, tmp_path):
+    files = {
+        "train.py": """
+            import torch
+
+            model = torch.nn.Sequential(torch.nn.Linear(16, 4), torch.nn.Softmax(dim=1))
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            for step in range(20):
+                x, y = torch.randn(8, 16), torch.randint(0, 4, (8, 1))
+                chances = model(x)
+                loss = -torch.log(torch.gather(chances, 1, y)).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        """
+    }
+    verdict = verdict_on("unstable-log-softmax", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed", verdict.evidence
+
+
+def test_a_clip_of_several_lines_is_compared_with_one_in_its_place(sandbox, tmp_path):
+    files = {
+        "train.py": """
+            import torch
+
+            model = torch.nn.Linear(16, 4)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            for step in range(20):
+                x, y = 100 * torch.randn(8, 16), torch.randint(0, 4, (8,))
+                loss = torch.nn.functional.cross_entropy(model(x), y)
+                torch.nn.utils.clip_grad_norm_(
+                    parameters=model.parameters(), max_norm=0.1
+                )
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        """
+    }
+    verdict = verdict_on("clip-misplaced", files, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom"), verdict.evidence

@@ -88,6 +88,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{text_of(log.node)}`, the log of {NAMES.get(log.kind, log.kind)}, {harm}: use `{log.stable}`",
             because=because,
             fix=log.in_one_step,
+            control=[] if log.in_one_step else log.kept_finite,
             title=f"Take the logarithm in one step with {log.stable}",
             level="advice" if log.guarded else None,
         )

@@ -89,11 +89,20 @@ class MisplacedClip:
     def compared(self) -> list[Change]:
         """The edit for the experiment: the same, but that it clips what the step's optimizer holds."""
         if self.why != "others" or not isinstance(self.node, Call):
-            moved = [c for c in self.placed if c.how != "remove"]
+            moved = [c for c in self.placed if c.how != "remove"] or self._moved
             return moved if self.why == "scaled" or not moved else [replace(self.node, "None"), *moved]
         optimizer = text_of(stepped_node(self.step))
         line = f"[p for g in {optimizer}.param_groups for p in g['params']]"
         return [replace(self.node.arguments[0].value, line)] if self.node.arguments else []
+
+    @property
+    def _moved(self) -> list[Change]:
+        """A call of several lines, or one whose result is kept, written once more before the step."""
+        line, unscale = " ".join(text_of(self.node).split()), self._unscaling()
+        if not self.movable or "#" in line or self.why == "scaled" or (self._is_scaled and not unscale):
+            return []
+        scaled = [insert_before(self.step_node, unscale)] if self._is_scaled else []
+        return [*scaled, insert_before(self.step_node, line)]
 
     @property
     def _is_scaled(self) -> bool:

@@ -57,6 +57,12 @@ class LogOfProbability:
             [replace(self.node, f"torch.nn.functional.logsigmoid({text})")] if _knows_torch(self.node) else []
         )
 
+    @property
+    def kept_finite(self) -> list[Change]:
+        """The edit for the experiment where the two steps are written apart: no probability is 0 then."""
+        given = _argument(self.node)
+        return [] if given is None else [replace(given, f"({text_of(given)}).clamp_min(1e-30)")]
+
 
 def logs_of_probabilities(program: Program) -> list[LogOfProbability]:
     """Such logarithms that a backward pass goes through."""

@@ -12,6 +12,7 @@ import torch
 from .record import Record
 
 LARGEST_BATCH = 16
+LARGEST_BARE = 4  # where what is computed from them may be made up
 MOST_SAMPLES = 10_000_000  # of one data set, so that numbers of two do not meet
 ALONE = {
     "num_workers": 0, "pin_memory": False, "persistent_workers": False, "prefetch_factor": None, "timeout": 0,
@@ -152,9 +153,10 @@ def _hook_loader(kind: Any, record: Record, loaders: Loaders) -> None:
         given = {**dict(zip(order, arguments)), **keywords}
         given.update({name: value for name, value in ALONE.items() if name in given})
         size = given.get("batch_size")
-        if isinstance(size, int) and size > LARGEST_BATCH and not loaders.own_batches:
-            record.substitute(f"batches of {LARGEST_BATCH} instead of {size}")
-            given["batch_size"] = LARGEST_BATCH
+        most = LARGEST_BARE if record.bare else LARGEST_BATCH
+        if isinstance(size, int) and size > most and not loaders.own_batches:
+            record.substitute(f"batches of {most} instead of {size}")
+            given["batch_size"] = most
         begin(self, **given)
         loaders.built[self] = any(a <= line <= b for line in record.lines() for a, b in record.focus)
 

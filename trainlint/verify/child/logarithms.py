@@ -50,7 +50,7 @@ def _stretched(node: Any) -> tuple[str, Any] | None:
             return _quotient(node.next_functions[0][0])
         if name == "Rsub":
             opposite = True
-        elif not name.startswith(PASSING):
+        elif not name.startswith((*PASSING, "Gather", "MaskedSelect")):
             return None
         node = node.next_functions[0][0] if node.next_functions else None
         if node is None:

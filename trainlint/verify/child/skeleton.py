@@ -13,7 +13,7 @@ from typing import Any
 
 from .tolerance import Function, Scope, Span, call, holds, leading, mentions, wrapped
 
-ITEMS, WITHIN, WHILE = "_trainlint_items", "_trainlint_within", "_trainlint_while"
+ITEMS, WITHIN, WHILE, GIVEN = "_trainlint_items", "_trainlint_within", "_trainlint_while", "_trainlint_given"
 MECHANICS = {"backward", "step", "zero_grad", "clip_grad_norm_", "clip_grad_norm", "clip_grad_value_",
              "train", "eval", "requires_grad_", "set_epoch", "manual_backward", "unscale_", "no_grad"}  # fmt: skip
 BINDING = {
@@ -78,6 +78,8 @@ class Bare:
 
     def _opened(self, statement: Any) -> Any:
         """A statement that matters: as it is, if it is a simple one; else its blocks, laid bare as well."""
+        if not hasattr(statement, "body"):
+            return self._given(statement) if holds(statement, self.spots) else statement
         for name in ("body", "orelse", "finalbody"):
             inner = getattr(statement, name, None)
             if inner:
@@ -93,6 +95,16 @@ class Bare:
                 item.context_expr = call(WITHIN, _later(item.context_expr), _line(statement))
         return statement
 
+    def _given(self, statement: ast.stmt) -> ast.stmt:
+        """A flagged statement, in which what is computed for its calls may be missing."""
+        for part in ast.walk(statement):
+            if isinstance(part, ast.Call) and not isinstance(part.func, ast.Lambda):
+                part.args = [
+                    call(GIVEN, _later(value), _line(statement)) if _computed(value) else value
+                    for value in part.args
+                ]
+        return statement
+
     def _decided(self, statement: ast.If) -> ast.expr:
         """The condition, if the spots lie in neither of its branches or in both; else that it is met, or not."""
         here, there = (
@@ -101,6 +113,14 @@ class Bare:
         return (
             ast.copy_location(ast.Constant(value=here), statement.test) if here != there else statement.test
         )
+
+
+def _computed(value: ast.expr) -> bool:
+    """Whether it is the value of a call, and no part of how training goes on."""
+    awaits = any(
+        isinstance(part, (ast.Await, ast.Yield, ast.NamedExpr, ast.Starred)) for part in ast.walk(value)
+    )
+    return isinstance(value, (ast.Call, ast.Subscript)) and not awaits and not asked(value) & MECHANICS
 
 
 def _served(items: ast.expr, loop: ast.For) -> ast.expr:

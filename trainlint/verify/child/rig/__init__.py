@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from . import absent, arguments, checkpoints, devices, lost, obliging, paths, pr
 from .missing import Missing
 from .roles import stand_in
 from .world import World
+from .written import settings_of
 
 MODEL_NAMES = ("model", "net", "network", "classifier", "encoder", "module")
 
@@ -47,6 +49,11 @@ class Rig:
             form=request.get("batch") or {},
             choices=dict(request.get("choices") or {}),
         )
+
+    @functools.cached_property
+    def written(self) -> dict[str, Any]:
+        """Settings as the project's own files have them."""
+        return settings_of(str(self.request.get("root") or ""))
 
     @property
     def choices(self) -> dict[str, Any]:

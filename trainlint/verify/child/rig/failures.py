@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from ..record import Record
-from ..skeleton import ITEMS, WHILE, WITHIN
+from ..skeleton import GIVEN, ITEMS, WHILE, WITHIN
 from ..tolerance import ERROR, FAILED, INSTEAD, KEPT
 from .inert import Inert
 from .missing import Missing, decides
@@ -39,6 +39,7 @@ class Failures:
             ITEMS: self.items,
             WITHIN: self.within,
             WHILE: self.holds,
+            GIVEN: self.given,
         }
 
     def failed(self, line: int) -> bool:
@@ -98,6 +99,13 @@ class Failures:
                 f"line {line}: a stand-in {'count' if counted else 'loader'}, for there is nothing to run over"
             )
             yield from range(self.record.steps_wanted) if counted else stand_in(self.rig, target, "loader")
+
+    def given(self, make: Callable[[], Any], line: int) -> Any:
+        """What the flagged statement hands to a call; something missing where it needs what is not here."""
+        try:
+            return make()
+        except ModuleNotFoundError as error:
+            return Missing(error.name or "an argument", str(error).rpartition("needed, and ")[2])
 
     def within(self, make: Callable[[], Any], line: int) -> Any:
         """What a block runs in, as far as it can be had."""

@@ -13,12 +13,32 @@ from .checkpoints import State
 
 
 def install(record: Record) -> None:
+    _older_names()
     time.sleep = lambda seconds: None
     builtins.input = lambda prompt="": ""
     if hasattr(torch, "compile"):
         torch.compile = _not_compiled(record)
     torch.hub.load = _refused("torch.hub.load")
     torch.hub.load_state_dict_from_url = _random_weights(record)
+
+
+def _older_names() -> None:
+    """Names that NumPy has dropped and older programs use."""
+    try:
+        import numpy as np
+    except ImportError:
+        return
+    older: dict[str, Any] = {
+        "Inf": np.inf,
+        "Infinity": np.inf,
+        "NaN": np.nan,
+        "NAN": np.nan,
+        "float_": np.float64,
+    }
+    older.update(float=float, int=int, bool=bool, object=object, str=str, unicode_=np.str_, product=np.prod)
+    for name, value in older.items():
+        if name not in vars(np):
+            setattr(np, name, value)
 
 
 def _not_compiled(record: Record) -> Any:

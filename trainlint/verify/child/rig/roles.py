@@ -86,6 +86,12 @@ class Settings:
 
     def _entry(self, name: str) -> Any:
         role = self._rig.role(name)
+        if role not in ("path", "device", "false", "zero", "settings") and name in self._rig.written:
+            value = self._rig.written[name]
+            self._rig.record.substitute(
+                f"{self._name}.{name}: {str(value)[:40]!r}, as the project has it elsewhere"
+            )
+            return value
         if role in ENTRIES:
             value = plain(self._rig, role, name)
             self._rig.record.substitute(f"{self._name}.{name}: {value!r}")
