@@ -133,14 +133,14 @@ class Keep:
     def kept(self) -> str:
         """The text of what is kept: at `place` or, where the called function makes it, at the store."""
         expression = self.expression or _stored(self.store)
+        if isinstance(self.store, Assign) and isinstance(self.store.targets[0], Subscript):
+            expression = self.store.value
         return text_of(expression if expression is not None else self.place)
 
 
 def _stored(store: Node) -> Expression | None:
     match store:
         case Augment(value=value):
-            return value
-        case Assign(value=value, targets=[Subscript()]) if value is not None:
             return value
         case Comprehension(element=element):
             return element
