@@ -40,6 +40,7 @@ ROUNDS |= {
     **dict.fromkeys(("t79", "t80", "t81", "t82"), "eighteenth"),
     **dict.fromkeys(("t83", "t84"), "nineteenth"),
     **dict.fromkeys(("t87", "t88"), "twentieth"),
+    **dict.fromkeys(("t89", "t90"), "twenty-first"),
     **dict.fromkeys(
         ("t85", "t86"), "later"
     ),  # the rules that came later, on the repositories of the nineteenth
