@@ -97,9 +97,16 @@ class MisplacedClip:
 
     @property
     def _moved(self) -> list[Change]:
-        """A call of several lines, or one whose result is kept, written once more before the step."""
+        """A call of several lines on one, before the step. One whose result is kept may only measure."""
         line, unscale = " ".join(text_of(self.node).split()), self._unscaling()
-        if not self.movable or "#" in line or self.why == "scaled" or (self._is_scaled and not unscale):
+        alone = line.startswith(statement_text(self.node))  # which is the first line of the statement
+        if (
+            not alone
+            or not self.movable
+            or "#" in line
+            or self.why == "scaled"
+            or (self._is_scaled and not unscale)
+        ):
             return []
         scaled = [insert_before(self.step_node, unscale)] if self._is_scaled else []
         return [*scaled, insert_before(self.step_node, line)]
