@@ -167,6 +167,8 @@ rule = Rule(
         "Image",
         "read_image",
         "train_test_split",
+        "TensorDataset",
+        "read_csv",
         "load",
         "astype",
         "ToTensor",

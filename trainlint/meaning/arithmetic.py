@@ -71,3 +71,22 @@ def shifted(
 def _moved(column: Column, change: Callable[[float, float], float], by: float, turned: bool) -> Column:
     ends = [change(by, end) if turned else change(end, by) for end in (column.low, column.high)]
     return Column(min(ends), max(ends), column.name)
+
+
+def is_within(clipped: Result, of: Callable[[Value], Extent | None]) -> bool:
+    """Whether a call clips a picture to the range that it has: `np.clip(image, 0, 1)`, `image.clamp(0, 1)`."""
+    match clipped:
+        case Result(
+            callee=External(name="numpy.clip" | "torch.clip" | "torch.clamp"), arguments=(first, low, high)
+        ):
+            found = of(first)
+        case Result(callee=Member(receiver=first, name="clip" | "clamp" | "clamp_"), arguments=(low, high)):
+            found = of(first)
+        case _:
+            return False
+    bounds = (numbers(low), numbers(high))
+    if found is None or not found.of_pictures or bounds[0] is None or bounds[1] is None:
+        return False
+    return bounds[0][0] <= min(c.low for c in found.columns) and bounds[1][0] >= max(
+        c.high for c in found.columns
+    )

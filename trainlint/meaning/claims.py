@@ -15,10 +15,10 @@ from trainlint.meaning.syntax import Node
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NOUNS = "(?:data)?(?:loader|set|data|ds|dl|iter|iterator|gen|generator)?s?"
 _HELD_OUT = re.compile(
-    rf"[xy]?(?:val|va|valid|validation|validate|dev|test|te|testing|eval|evaluation|holdout|heldout){_NOUNS}"
-)
+    rf"[xy]?(?:val|va|valid|validation|validate|dev|test|te|tst|testing|eval|evaluation|holdout|heldout){_NOUNS}"
+)  # `Xval` and `y_te` are tables of them
 _VALIDATION = re.compile(rf"[xy]?(?:val|va|valid|validation|validate|dev|holdout|heldout){_NOUNS}")
-_TEST = re.compile(rf"[xy]?(?:test|te|testing){_NOUNS}")
+_TEST = re.compile(rf"[xy]?(?:test|te|tst|testing){_NOUNS}")
 _TRAINING = re.compile(rf"[xy]?(?:train|training|trn|tr){_NOUNS}")
 
 _TRIAL = re.compile(r"(?i)test|demo|smoke|tutorial|quickstart|toy|sanity|debug|bench|profile|overfit")

@@ -61,3 +61,23 @@ def _given(value: Result, position: int, *names: str) -> float | None:
         return _USUAL.get(names[0])
     found = numbers(given)
     return found[0] if found is not None and len(found) == 1 else None
+
+
+_MADE_OF = frozenset("operator.+ operator.- operator.* operator./ builtins.float".split())
+
+
+def is_random(value: Value, depth: int = 0) -> bool:
+    """Whether a number is drawn: `random.uniform(0.8, 1.2)`, `1 + 0.1 * torch.randn(1)`, `torch.rand(()).item()`."""
+    found = one(value)
+    if not isinstance(found, Result) or depth > 4:
+        return False
+    if _name(found) in UNIT | STANDARD | UNIFORM | NORMAL | _OTHERS:
+        return True
+    if isinstance(found.callee, Member) and found.callee.name in ("item", "astype"):
+        return is_random(found.callee.receiver, depth + 1)
+    made = isinstance(found.callee, External) and found.callee.name in _MADE_OF
+    known = all(numbers(part) is not None or is_random(part, depth + 1) for part in found.arguments)
+    return made and known and any(is_random(part, depth + 1) for part in found.arguments)
+
+
+_OTHERS = frozenset(("gauss", "triangular", "choice"))

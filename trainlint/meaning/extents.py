@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.arithmetic import numbers, operator_of, shifted
+from trainlint.meaning.arithmetic import is_within, numbers, operator_of, shifted
 from trainlint.meaning.datasets import part
-from trainlint.meaning.drawn import drawn
+from trainlint.meaning.drawn import drawn, is_random
 from trainlint.meaning.extent import Extent, picture
 from trainlint.meaning.facts.columns import (
+    ALTERING,
     ARRAYS,
     JOINING,
     KEEPING_FUNCTIONS,
@@ -28,6 +29,7 @@ from trainlint.meaning.facts.columns import (
 )
 from trainlint.meaning.loaders import Loader, loader
 from trainlint.meaning.pixels import applied, by_function
+from trainlint.meaning.raw_bytes import is_raw_pictures
 from trainlint.meaning.raw_tables import is_by_columns, meant, names_in, raw_table, taken
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scaling import is_written_as_float
@@ -55,8 +57,10 @@ if TYPE_CHECKING:
     pass
 
 _DEEPEST = 60
+_MOST_PICTURES = 8  # of a list that are looked at
 _QUIET_LAYERS = frozenset("Flatten Unflatten Identity Dropout Dropout2d MaxPool2d AvgPool2d Upsample".split())
 _VISION = "torchvision.datasets."
+_STACKING = frozenset("numpy.stack numpy.concatenate numpy.vstack torch.stack torch.cat".split())
 _FUNCTIONS = ("torchvision.transforms.functional.", "torchvision.transforms.v2.functional.")
 
 
@@ -105,7 +109,16 @@ class Extents:
                 return self._result(value)
             case Instance(cls=External(name=name)) if name == "pandas.DataFrame":
                 return self._frame(value)
+            case Instance(cls=External(name=name), arguments=[first, *_]) if name in ALTERING:
+                return self._pictures([first])  # `cv2.GaussianBlur` reads like a class
+            case Sequence(items=items, element=element):
+                return self._pictures([*items, *([element] if element is not None else [])])
         return None
+
+    def _pictures(self, values: list[Value]) -> Extent | None:
+        """What a list of pictures has in common."""
+        found = self._alike(values[:_MOST_PICTURES]) if values else None
+        return found if found is not None and found.of_pictures else None
 
     def _alike(self, values: list[Value]) -> Extent | None:
         """What all alternatives have in common."""
@@ -217,6 +230,10 @@ class Extents:
         return None
 
     def _computed(self, value: Result, change: object, left: Value, right: Value) -> Extent | None:
+        by_chance = left if is_random(right) else (right if is_random(left) else None)
+        if by_chance is not None:  # varied, and about where it was
+            varied = self.of(by_chance)
+            return replace(varied, bytes=False) if varied is not None and varied.of_pictures else None
         by = numbers(right)
         found = self.of(left) if by is not None else self.of(right)
         by = by if by is not None else numbers(left)
@@ -229,6 +246,10 @@ class Extents:
             return picture(value, value.node, "BGR" if name.startswith("cv2.") else "RGB")
         if name == "cv2.cvtColor" and len(value.arguments) > 1:
             return self._recoloured(value)
+        if name in ALTERING or name in _STACKING or is_within(value, self.of):
+            found = self.of(value.arguments[0]) if value.arguments else None
+            if found is not None and found.of_pictures:
+                return found
         if name in LOADED or name == "pandas.read_csv":
             return raw_table(value)
         if name.startswith(_FUNCTIONS) and value.arguments:
@@ -252,6 +273,8 @@ class Extents:
         return found.swapped if name in SWAPPING else replace(found, order="") if name else None
 
     def _method(self, value: Result, receiver: Value, name: str) -> Extent | None:
+        if name in ("reshape", "view") and is_raw_pictures(receiver, value):
+            return picture(value, value.node)
         if name == "drop":
             found = self.of(receiver)
             left_out = names_in(
@@ -259,6 +282,8 @@ class Extents:
             )
             kept = tuple(c for c in found.columns if c.name not in left_out) if found is not None else ()
             return replace(found, columns=kept) if found is not None and kept else None
+        if is_within(value, self.of):
+            return self.of(receiver)
         return self._kept(self.of(receiver), value, name) if name in KEEPING_METHODS else None
 
     def _kept(self, found: Extent | None, value: Result, name: str) -> Extent | None:

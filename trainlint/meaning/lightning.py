@@ -39,6 +39,7 @@ STEPS = {
     "test_step": "test_dataloader",
     "predict_step": "predict_dataloader",
 }
+_MOST_LOADERS = 4  # of one step that are told apart
 RETURNED = "returned"  # detail of the backward pass on what a step returns
 CONFIGURED = "*configured"  # attribute key of what a module's `configure_optimizers` gave
 # What serves a framework its training batches, and in which class.
@@ -86,8 +87,9 @@ def run_step(
     step: Bound,
     arguments: dict[str, Value],
     served: Value | None = None,
+    index: int | None = None,
 ) -> None:
-    """One pass of a step method over its loader: the one that was given, or the module's own."""
+    """One pass of a step method over its loader: the one that was given, by its index of several, or the module's own."""
     function = step.function
     loader = served or loader_of(machine, module, STEPS[function.name])
     parameters = function.node.parameters
@@ -95,6 +97,8 @@ def run_step(
         arguments = {**arguments, parameters[1].name: element_of(machine, loader, function.node)}
     if len(parameters) > 2 and not parameters[2].star:
         arguments = {**arguments, parameters[2].name: Unknown("index", function.node)}
+    if index is not None and len(parameters) > 3 and not parameters[3].star:
+        arguments = {**arguments, parameters[3].name: Constant(index)}
     before, machine.grad = machine.grad, function.name == "training_step"  # it evaluates without gradients
     with machine.within("loop", function.node, iterable=loader):
         result = machine.call(machine, step, (), arguments, None, None)
@@ -160,11 +164,31 @@ def fit(
         given = [*arguments[position : position + 1], *(keywords[k] for k in _GIVEN[name] if k in keywords)]
         if not given and len(arguments) == 2 and not _is_loader(arguments[1]):
             given = [arguments[1]]  # a data module
-        served = loader_of(machine, given[0], STEPS[name]) if given else None
         machine.record("mode", node, module, detail=training)
-        run_step(machine, module, Bound(found[0], module, found[1]), _unknown(found[0]), served)
+        step, several = Bound(found[0], module, found[1]), _several(machine, given, STEPS[name])
+        for index, each in enumerate(several if not training else ()):
+            run_step(machine, module, step, _unknown(found[0]), each, index)
+        if training or not several:
+            served = loader_of(machine, given[0], STEPS[name]) if given else None
+            run_step(machine, module, step, _unknown(found[0]), served)
     _note_fitted(machine, module, trainer, node)
     return True
+
+
+def _several(machine: Machine, given: list[Value], name: str) -> list[Instance]:
+    """The loaders of a list of them: `trainer.fit(module, train_loader, [val_loader, test_loader])`."""
+    listed = one(given[0]) if given else None
+    if isinstance(listed, Instance) and isinstance(listed.cls, Class):
+        found = find_member(listed.cls, name)
+        if found is None or not isinstance(found[0], Function):
+            return []
+        listed = one(machine.call(machine, Bound(found[0], listed, found[1]), (), {}, None, None))
+    items = (
+        listed.items if isinstance(listed, Sequence) and not listed.open and listed.element is None else ()
+    )
+    made = [one(item) for item in items[:_MOST_LOADERS]]
+    loaders = [item for item in made if isinstance(item, Instance) and _is_loader(item)]
+    return loaders if len(loaders) == len(items) else []
 
 
 def judge(

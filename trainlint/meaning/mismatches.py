@@ -13,13 +13,13 @@ from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.place import Change, append_text, replace, text_of
-from trainlint.meaning.recipes import apart, input_of, lacks
+from trainlint.meaning.recipes import apart, differs, input_of, lacks
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scaling import Scale, scale_of
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.tokenizing import tokenizers_of
 from trainlint.meaning.transforms import Step, pipelines
-from trainlint.meaning.values import External, Instance, one
+from trainlint.meaning.values import External, Instance, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -44,10 +44,16 @@ def mismatches(program: Program) -> list[Mismatch]:
     found: dict[int, Mismatch] = {}
     training = [t.loader for t in program.training_loaders]
     extents = Extents(program.reading.tables)
-    for evaluation in program.evaluations if training else ():
+    for evaluation in (*program.evaluations, *program.held_out) if training else ():
         if not evaluation.judged or not evaluation.trained or evaluation.of_training:
             continue
-        for served in served_to(evaluation.event) if not is_in_unit_test(evaluation.event) else ():
+        if is_in_unit_test(evaluation.event):
+            continue
+        sources = served_to(evaluation.event)
+        if not sources and evaluation.event.inputs:
+            for made in _at_once(evaluation.event.inputs[0], training):
+                found.setdefault(id(made.node), made)
+        for served in sources:
             mismatch = _mismatch(served, training) or _otherwise(extents, served, training)
             if mismatch is not None:
                 found.setdefault(id(mismatch.node), mismatch)
@@ -78,6 +84,25 @@ def _mismatch(served: Loader, training: list[Loader]) -> Mismatch | None:
     return first if all(f is not None for f in found) else None
 
 
+def _at_once(judged: Value, training: list[Loader]) -> Iterator[Mismatch]:
+    """All rows of a table that was scaled in another way than those that train."""
+    trained = [given for other in training if (given := input_of(other)) is not None]
+    found = [made for given in trained if (made := _of_tables(given, judged)) is not None]
+    if found and len(found) == len(training):
+        yield found[0]
+
+
+def _of_tables(trained: Value, judged: Value) -> Mismatch | None:
+    lacking, other = lacks(trained, judged), differs(trained, judged)
+    places = lacking or other
+    if places is None:
+        return None
+    said = (
+        f"is made without `{text_of(places[0])}`" if lacking else f"is not what `{text_of(places[0])}` does"
+    )
+    return Mismatch(places[1], None, None, places[0], float("inf"), (), said=said)
+
+
 def _otherwise(extents: Extents, served: Loader, training: list[Loader]) -> Mismatch | None:
     """Where arithmetic or functions of the author's own do what a pipeline would."""
     found = [m for other in training if (m := _made_otherwise(extents, served, other)) is not None]
@@ -86,12 +111,9 @@ def _otherwise(extents: Extents, served: Loader, training: list[Loader]) -> Mism
 
 def _made_otherwise(extents: Extents, served: Loader, other: Loader) -> Mismatch | None:
     trained, judged = input_of(other), input_of(served)
-    if trained is not None and judged is not None:
-        places = lacks(trained, judged)
-        if places is None:
-            return None
-        said = f"is made without `{text_of(places[0])}`"
-        return Mismatch(places[1], None, None, places[0], float("inf"), (), said=said)
+    found_at = _of_tables(trained, judged) if trained is not None and judged is not None else None
+    if found_at is not None:
+        return found_at
     if SAMPLE not in served.value.attributes or SAMPLE not in other.value.attributes:
         return None
     first, second = extents.sample(other, 0), extents.sample(served, 0)

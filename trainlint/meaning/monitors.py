@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import callers
 from trainlint.meaning.decisions import Kind
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.syntax import Call, Literal, Node
+from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Constant, External, Instance, Mapping, Value, constant, one, options
 from trainlint.records import dataclass
 
@@ -29,6 +30,7 @@ class Monitor:
     name: str  # of the number
     homes: frozenset[str]  # the steps that log it
     validated: Node | None  # what is logged of validation data, if anything is
+    loops: tuple[Region, ...] = ()  # of those that serve the steps that log it
 
     @property
     def is_of_training(self) -> bool:
@@ -38,17 +40,20 @@ class Monitor:
 def monitors(program: Program) -> Iterator[Monitor]:
     """The callbacks whose number has a name, and that are not switched off by it."""
     logged: dict[str, set[str]] = {}
+    loops: dict[str, list[Region]] = {}
     validated: Node | None = None
-    for name, home, node in _logged(program):
+    for name, home, event in _logged(program):
         logged.setdefault(name, set()).add(home)
+        loops.setdefault(name, []).extend(r for r in event.region.ancestors() if r.kind == "loop")
         if home == "validation_step":
-            validated = validated or node
+            validated = validated or event.node
     for made in program.instances:
         kind, given = _watched(made)
         watched = constant(given) if given is not None else None
         if kind is not None and isinstance(watched, str) and made.node is not None:
-            homes = logged.get(watched) or logged.get(_SUFFIX.sub("", watched)) or set()
-            yield Monitor(kind, made.node, watched, frozenset(homes), validated)
+            known = watched if watched in logged else _SUFFIX.sub("", watched)
+            homes = frozenset(logged.get(known, ()))
+            yield Monitor(kind, made.node, watched, homes, validated, tuple(loops.get(known, ())))
 
 
 def _watched(made: Instance) -> tuple[Kind | None, Value | None]:
@@ -64,18 +69,39 @@ def _watched(made: Instance) -> tuple[Kind | None, Value | None]:
     return kind, given
 
 
-def _logged(program: Program) -> Iterator[tuple[str, str, Node]]:
+def _logged(program: Program) -> Iterator[tuple[str, str, Event]]:
     """The names that steps log, with the steps."""
     for event in program.events("log"):
         home = next((f.name for f in callers(event) if f.name in _STEPS), "")
+        which = _which(event)
         for option in options(event.inputs[0]):
             match one(option):
                 case Constant(value=str(name)):
-                    yield name, home, event.node
+                    yield name + which, home, event
                 case Mapping(items=entries):
                     for name in entries:
                         if isinstance(name, str):
-                            yield name, home, event.node
+                            yield name + which, home, event
+
+
+def _which(event: Event) -> str:
+    """What Lightning adds to a name where several loaders serve a step: `loss/dataloader_idx_1`."""
+    for region in event.region.ancestors():
+        names = (region.names or {}) if region.kind == "call" else {}
+        index = constant(names["dataloader_idx"]) if "dataloader_idx" in names else None
+        if isinstance(index, int) and isinstance(event.node, Call):
+            adds = next((a.value for a in event.node.arguments if a.keyword == "add_dataloader_idx"), None)
+            plain = isinstance(adds, Literal) and adds.value is False
+            return "" if plain or not _is_one_of_several(region) else f"/dataloader_idx_{index}"
+    return ""
+
+
+def _is_one_of_several(step: Region) -> bool:
+    """Whether the same step is run over other loaders too."""
+    loop = step.loop
+    around = loop.parent.items if loop is not None and loop.parent is not None else []
+    runs = [r for r in around if isinstance(r, Region) and loop is not None and r.node is loop.node]
+    return len(runs) > 1
 
 
 _STEPS = ("training_step", "validation_step", "test_step")

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.amends import served_otherwise, unserved_loaders
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
-from trainlint.meaning.claims import first_of_validation, name_given, says_held_out, says_training
+from trainlint.meaning.claims import (
+    first_of_validation,
+    name_given,
+    says_held_out,
+    says_training,
+    says_validation,
+)
 from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.datasets import covers, is_same_data, part_of
 from trainlint.meaning.evaluation import Evaluation
@@ -17,6 +23,7 @@ from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
 from trainlint.meaning.place import Change, replace
+from trainlint.meaning.results import claim_of, said_of
 from trainlint.meaning.syntax import (
     Assign,
     Block,
@@ -51,11 +58,12 @@ class Overlap:
     evaluated_node: Node
     chosen_node: Node | None = None  # what says which samples are served
     mended: tuple[Change, ...] = ()
+    of_one_loader: bool = False  # the loader that trains serves the evaluation
 
     @property
     def by_loader(self) -> bool:
         """Whether a loader of its own serves the data, not the one that trains."""
-        return isinstance(self.node, Call)
+        return not self.of_one_loader
 
 
 def overlaps(program: Program) -> list[Overlap]:
@@ -157,17 +165,85 @@ def claimed(loader: Loader) -> str:
 
 
 def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
-    """`for x, y in train_loader: ... val_loss += ...` behind the loop that trains."""
+    """`for x, y in train_loader: ... val_loss += ...` behind the loop that trains, or what it gives is called so."""
     served_too = [t for t in program.training_loaders if t.loader.value is served.value]
     trainings = [t for t in served_too if _has_trained(t, evaluation)]
-    if not trainings or any(_is_elsewhere(evaluation, other) for other in program.evaluations):
-        return None
-    claim, node = first_of_validation(_words_about(evaluation)), evaluation.loop.node
+    node = evaluation.loop.node
     training = next((t for t in trainings if t.loop.node is not node), None)
-    if not claim or training is None or not isinstance(node, For):
+    if training is None:
         return None
-    mended = [replace(node.iterable, name) for name in unserved_loaders(program, node.iterable)]
-    return Overlap(node, claim, _node(training), node, None, tuple(mended[:1]))
+    claim, place = _claim(program, evaluation, training)
+    if not claim or place is None:
+        return None
+    mended = (
+        [replace(node.iterable, name) for name in unserved_loaders(program, node.iterable)]
+        if place is node and isinstance(node, For)
+        else []
+    )
+    return Overlap(place, claim, _node(training), node or place, None, tuple(mended[:1]), True)
+
+
+def _claim(program: Program, evaluation: Evaluation, training: TrainingLoader) -> tuple[str, Node | None]:
+    """What says that an evaluation over the batches that train is validation, and where."""
+    node = evaluation.loop.node
+    calls = _calls_around(program, evaluation, training)
+    for call in calls:
+        if claim := claim_of(call):
+            return claim, call
+    if any(says_training(said_of(call)) for call in calls):
+        return "", None
+    if any(_is_elsewhere(evaluation, other) for other in program.evaluations):
+        return "", None
+    if not isinstance(node, For):
+        return _by_step(program, evaluation)
+    claim = first_of_validation(_words_about(evaluation))
+    if claim:
+        return claim, node
+    function = enclosing_function(evaluation.event)
+    if function is None or not says_validation(function.name):
+        return "", None
+    own = not any(
+        parameter.name in {n.id for n in names_in(node.iterable)}
+        for parameter in function.node.parameters
+        if parameter.name != "self"
+    )
+    if own and _is_only_one(program, evaluation):
+        return function.name, node
+    left = [c for c in calls if c.arguments and [*unserved_loaders(program, c.arguments[0].value)]]
+    return (function.name, left[0]) if left and _says_nothing(left[0]) else ("", None)
+
+
+def _calls_around(program: Program, evaluation: Evaluation, training: TrainingLoader) -> list[Call]:
+    """The calls that lead to an evaluation, and to none of other data, from where training is led to; innermost first."""
+    found: list[Call] = []
+    others = [e.loop for e in program.evaluations if not e.of_training]
+    for region in evaluation.loop.ancestors():
+        if training.loop.inside(region) or any(loop.inside(region) for loop in others):
+            break
+        if region.kind == "call" and isinstance(region.node, Call):
+            found.append(region.node)
+    return found
+
+
+def _by_step(program: Program, evaluation: Evaluation) -> tuple[str, Node | None]:
+    """`trainer.fit(module, train_loader, train_loader)` of Lightning."""
+    function = enclosing_function(evaluation.event)
+    fits = [e.node for e in program.events("fit")]
+    if function is None or function.name != "validation_step" or len(fits) != 1:
+        return "", None
+    return function.name, fits[0] if _ON_PURPOSE.isdisjoint(fits[0].unit.code_words) else None
+
+
+def _is_only_one(program: Program, evaluation: Evaluation) -> bool:
+    """Whether the function that evaluates goes through no other data."""
+    function = enclosing_function(evaluation.event)
+    others = (e for e in program.evaluations if e.loop.node is not evaluation.loop.node)
+    return not any(enclosing_function(e.event) is function for e in others)
+
+
+def _says_nothing(call: Call) -> bool:
+    """Whether no text near a call speaks of training."""
+    return "train" not in said_of(call).lower()
 
 
 def _same_given(program: Program, evaluation: Evaluation) -> Overlap | None:
@@ -187,7 +263,7 @@ def _same_given(program: Program, evaluation: Evaluation) -> Overlap | None:
         is_same = same(one(underlying(loop.iterable)), batches) is True
         if is_same and _root(loop) is _root(evaluation.loop) and comes_first(backward, evaluation.event):
             mended = [replace(node.iterable, name) for name in unserved_loaders(program, node.iterable)]
-            return Overlap(node, claim, loop.node, node, None, tuple(mended[:1]))
+            return Overlap(node, claim, loop.node, node, None, tuple(mended[:1]), True)
     return None
 
 

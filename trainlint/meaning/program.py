@@ -300,6 +300,13 @@ class Program:
         return loader_keys(self)
 
     @cached_property
+    def bound_names(self) -> dict[int, list[str]]:
+        """By the identity of data, the names that the program knows it by."""
+        from trainlint.meaning.lineage import bound_names
+
+        return bound_names(self)
+
+    @cached_property
     def decisions(self) -> list[Decision]:
         """What a run does or leaves as its numbers say."""
         from trainlint.meaning.decisions import decisions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
@@ -10,6 +10,7 @@ from trainlint.meaning.claims import name_given, says_held_out, says_test, says_
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
 from trainlint.meaning.facts.datasets import LOADERS
+from trainlint.meaning.lineage import names_along
 from trainlint.meaning.loaders import Loader, loaders_behind
 from trainlint.meaning.overlaps import claimed, is_same_object, names_in
 from trainlint.meaning.syntax import Call
@@ -45,6 +46,8 @@ def purpose_of(program: Program, evaluation: Evaluation) -> str:
         call = evaluation.event.node
         given = [argument.value for argument in call.arguments] if isinstance(call, Call) else []
         found = {said(name.id) for expression in given for name in names_in(expression)} - {UNSAID}
+    if not found:
+        found = {said(name) for name in (name_by_lineage(program, evaluation.event.inputs),)} - {UNSAID}
     if not found:
         function = enclosing_function(evaluation.event)
         found = (
@@ -84,13 +87,24 @@ def name_of(program: Program, loader: Loader) -> str:
         return ""  # what trains is called so as well
     agreed = _agreed(program, loader.value)
     data = _agreed(program, one(loader.dataset)) if loader.dataset is not None else ""
-    return claimed(loader) or agreed or data
+    held = [loader.dataset] if loader.dataset is not None else []
+    return claimed(loader) or agreed or data or name_by_lineage(program, held)
 
 
 def _agreed(program: Program, value: Value) -> str:
     """A name of a value that says what it is for, where all that do say the same."""
     names = [name for name in program.loader_names.get(id(value), ()) if said(name)]
     return names[0] if len({said(name) for name in names}) == 1 else ""
+
+
+def name_by_lineage(program: Program, values: Iterable[Value]) -> str:
+    """The name nearest to the network that says what data is for; "" where there is none, or several disagree."""
+    for value in values:
+        for names in names_along(program, value):
+            spoken = [name for name in names if said(name)]
+            if spoken:
+                return spoken[0] if len({said(name) for name in spoken}) == 1 else ""
+    return ""
 
 
 def loader_names(program: Program) -> dict[int, list[str]]:

@@ -6,12 +6,26 @@ from operator import mul, truediv
 
 from trainlint.meaning.arithmetic import numbers, operator_of
 from trainlint.meaning.datasets import part
-from trainlint.meaning.extent import Extent
+from trainlint.meaning.extent import Column, Extent
 from trainlint.meaning.facts.columns import KEEPING_FUNCTIONS, KEEPING_METHODS
 from trainlint.meaning.facts.tables import STATISTICS
+from trainlint.meaning.kindred import are_siblings
 from trainlint.meaning.loaders import Loader
+from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.syntax import Node
-from trainlint.meaning.values import Constant, External, Instance, Item, Member, Result, Value, one
+from trainlint.meaning.transformers import fitted_object, made_by
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    one,
+)
 from trainlint.records import dataclass
 
 _MOST = 40
@@ -26,12 +40,14 @@ class Recipe:
     steps: tuple[Made, ...]
     nodes: tuple[Node | None, ...]
     innermost: Node | None = None  # the first operation on the root
+    kinds: tuple[str, ...] = ()  # what each step goes by, "" where that is not known
 
 
 def recipe(value: Value) -> Recipe | None:
     """None where an operation is not known."""
     steps: list[Made] = []
     nodes: list[Node | None] = []
+    kinds: list[str] = []
     innermost: Node | None = None
     for _ in range(_MOST):
         value = one(value)
@@ -43,6 +59,7 @@ def recipe(value: Value) -> Recipe | None:
                 by = numbers(right)
                 steps.append((change, by if by is not None else id(one(right)), _is_scale(change, by, right)))
                 nodes.append(node)
+                kinds.append(_kind_of(right))
                 value = left
             case Result(callee=External(name=name), arguments=[inner, *_]) if name in KEEPING_FUNCTIONS:
                 value = inner
@@ -55,11 +72,14 @@ def recipe(value: Value) -> Recipe | None:
             ):
                 steps.append(("transform", id(one(fitted)), True))
                 nodes.append(node)
+                kinds.append(_fitted_kind(fitted))
                 value = inner
             case Member(receiver=inner, name="values" | "data" | "T"):
                 value = inner
+            case Item(source=inner, key=key) if key is not None and isinstance(one(key), Unknown):
+                value = inner  # a row of it
             case _:
-                return Recipe(value, tuple(steps), tuple(nodes), innermost)
+                return Recipe(value, tuple(steps), tuple(nodes), innermost, tuple(kinds))
     return None
 
 
@@ -67,19 +87,13 @@ def _is_scale(change: object, by: tuple[float, ...] | None, right: Value) -> boo
     """Whether it changes what the numbers mean: by a constant, or by what was counted; not by noise that is added."""
     if by is not None:
         return change in (truediv, mul) and by != (1.0,)
-    found = one(right)
-    name = (
-        found.callee.name
-        if isinstance(found, Result) and isinstance(found.callee, (Member, External))
-        else ""
-    )
-    return name.rpartition(".")[2] in STATISTICS
+    return _kind_of(right) != ""
 
 
 def lacks(trained: Value, judged: Value) -> tuple[Node, Node] | None:
     """Where inputs of training are scaled, and the evaluated ones made without that: all else about both is alike."""
     first, second = recipe(trained), recipe(judged)
-    if first is None or second is None or not _are_siblings(first.root, second.root):
+    if first is None or second is None or not are_siblings(first.root, second.root):
         return None
     if len(second.steps) >= len(first.steps):
         return None
@@ -92,26 +106,73 @@ def lacks(trained: Value, judged: Value) -> tuple[Node, Node] | None:
     return (place, other) if place is not None and other is not None else None
 
 
-def _are_siblings(first: Value, second: Value) -> bool:
-    """Two entries of one file, two parts of one split."""
-    match first, second:
-        case Item(source=a, key=Constant(value=x)), Item(source=b, key=Constant(value=y)):
-            split = one(a)
-            if isinstance(split, Result) and isinstance(split.callee, External) and split is one(b):
-                if split.callee.name.endswith("train_test_split"):
-                    return isinstance(x, int) and isinstance(y, int) and x // 2 == y // 2 and x != y
-                return split.callee.name in ("numpy.load", "torch.load") and x != y
-            return False
-    return False
+def differs(trained: Value, judged: Value) -> tuple[Node, Node] | None:
+    """Where evaluated inputs are scaled by other kinds of numbers than those of training: by extremes, not by mean and deviation."""
+    first, second = recipe(trained), recipe(judged)
+    if first is None or second is None or not are_siblings(first.root, second.root):
+        return None
+    if len(first.kinds) != len(second.kinds) or "" in (*first.kinds, *second.kinds):
+        return None
+    if [step[0] for step in first.steps] != [step[0] for step in second.steps]:
+        return None
+    for index, (kind, other) in enumerate(zip(first.kinds, second.kinds, strict=True)):
+        place, origin = second.nodes[index], first.nodes[index]
+        if kind != other and place is not None and origin is not None:
+            return origin, place
+    return None
+
+
+def _kind_of(value: Value, depth: int = 0) -> str:
+    """What a number is of a table: `mean`, `max - min`, 255; "" where that is not known."""
+    by = numbers(value)
+    if by is not None:
+        return f"{by}"
+    match one(value):
+        case Result(
+            callee=External(name="operator.+"), arguments=[inner, Constant(value=float() as small)]
+        ) if 0 < small < _SMALL:
+            return _kind_of(inner, depth + 1)
+        case Result(callee=External(name="numpy.maximum" | "numpy.clip"), arguments=[inner, *_]):
+            return _kind_of(inner, depth + 1)
+        case Result(callee=External(name=name), arguments=[left, right]) if name in _BETWEEN and depth < 4:
+            sides = [_kind_of(side, depth + 1) for side in (left, right)]
+            return f"({sides[0]} {name} {sides[1]})" if all(sides) else ""
+        case Result(callee=Member(name=name)) if name in STATISTICS:
+            return name
+        case Result(callee=Member(receiver=inner, name=name)) if name in KEEPING_METHODS:
+            return _kind_of(inner, depth + 1) if depth < 9 else ""
+        case Result(callee=External(name=name)) if name.rpartition(".")[2] in STATISTICS:
+            return name.rpartition(".")[2]
+        case Member(receiver=inner, name="values"):
+            return _kind_of(inner, depth + 1) if depth < 9 else ""
+    return ""
+
+
+def _fitted_kind(fitted: Value) -> str:
+    """The class of a scaler of scikit-learn's."""
+    found = fitted_object(fitted)
+    name = made_by(found) if isinstance(found, Instance) else None
+    return name if name is not None and name.startswith("sklearn.preprocessing.") else ""
+
+
+_SMALL = 1e-2
+_BETWEEN = frozenset(("operator.-", "operator.+"))
 
 
 def input_of(loader: Loader) -> Value | None:
-    """The first tensor that a loader's data set holds."""
+    """The first tensor that a loader's data set holds, or that a sample of it is a row of."""
     data = one(part(loader.dataset).data) if loader.dataset is not None else None
     match data:
         case Instance(cls=External(name=name), arguments=[first, *_]) if name.endswith(".TensorDataset"):
             return first
+    sample = one(loader.value.attributes.get(SAMPLE, Constant(None)))
+    if isinstance(sample, Sequence) and sample.items and sample.element is None:
+        return sample.items[0]
     return None
+
+
+def _spread(extent: Extent, width: int) -> tuple[Column, ...]:
+    return extent.columns if len(extent.columns) == width else extent.columns * width
 
 
 def apart(trained: Extent, judged: Extent) -> tuple[float, str] | None:
@@ -120,12 +181,15 @@ def apart(trained: Extent, judged: Extent) -> tuple[float, str] | None:
         return None
     if {trained.order, judged.order} == {"RGB", "BGR"}:
         return float("inf"), f"gives colours as {judged.order}, and training has {trained.order}"
-    if trained.bytes or judged.bytes or len(trained.columns) != len(judged.columns):
+    if trained.bytes or judged.bytes:
+        return None
+    most = max(len(trained.columns), len(judged.columns))
+    if {len(trained.columns), len(judged.columns)} - {1, most}:
         return None
     width = max(c.width for c in trained.columns) / 4
     far = max(
         max(abs(a.low - b.low), abs(a.high - b.high))
-        for a, b in zip(trained.columns, judged.columns, strict=True)
+        for a, b in zip(_spread(trained, most), _spread(judged, most), strict=True)
     )
     if not width or far / width < 0.01:
         return None

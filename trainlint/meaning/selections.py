@@ -19,10 +19,11 @@ from trainlint.meaning.decisions import (
 )
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.huggingface import is_trainer
+from trainlint.meaning.lineage import origin
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.monitors import monitors
 from trainlint.meaning.overlaps import names_in, served_to
-from trainlint.meaning.purposes import TEST, name_of, named_evaluations
+from trainlint.meaning.purposes import TEST, VALIDATION, name_by_lineage, name_of, named_evaluations
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.values import Constant, External, Instance, Item, Result, constant, one
 from trainlint.records import dataclass
@@ -50,60 +51,82 @@ class Selection:
 
 
 def selections(program: Program) -> list[Selection]:
-    found: dict[int, Selection] = {}
-    tested = [(e, loader) for e in named_evaluations(program, TEST) for loader in _served(program, e)]
+    found: dict[object, Selection] = {}
+    tested = [made for e in named_evaluations(program, TEST) for made in _tested(program, e)]
     for decision in (*program.decisions, *searches(program)) if tested else ():
         chosen = _by_test(program, decision, tested)
         if chosen is not None:
-            found.setdefault(id(chosen[1].value), chosen[0])
-    for evaluation, loader in tested:
-        for watched in _watched(program, evaluation, loader):
-            found.setdefault(id(loader.value), watched)
+            found.setdefault(chosen[1].key, chosen[0])
+    in_place = [made for e in named_evaluations(program, VALIDATION) for made in _in_place(program, e)]
+    for judged in (*tested, *in_place):
+        for watched in _watched(program, judged):
+            found.setdefault(judged.key, watched)
     return [*found.values(), *_by_trainers(program)]
 
 
-def _served(program: Program, evaluation: Evaluation) -> Iterator[Loader]:
-    """The one loader of an evaluation that is called test."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """An evaluation of data that is called test."""
+
+    evaluation: Evaluation
+    name: str
+    data: str  # the class of the data set, "" where it is not seen
+    key: object  # one for each set of data
+
+
+def _tested(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
     served = served_to(evaluation.event)
-    if len(served) == 1 and says_test(name_of(program, served[0])):
-        yield served[0]
+    if len(served) == 1 and says_test(name := name_of(program, served[0])):
+        yield Tested(evaluation, name, _kind(served[0]), id(served[0].value))
+    elif not served:
+        call, given = evaluation.event.node, evaluation.event.inputs
+        written = [argument.value for argument in call.arguments] if isinstance(call, Call) else []
+        names = [name.id for expression in written for name in names_in(expression)]
+        found = next(filter(says_test, [*names, name_by_lineage(program, given)]), "")
+        if found:
+            yield Tested(evaluation, found, origin(given), found)
 
 
-def _by_test(
-    program: Program, decision: Decision, tested: list[tuple[Evaluation, Loader]]
-) -> tuple[Selection, Loader] | None:
+def _in_place(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
+    """`def val_dataloader(self): return DataLoader(self.test_set)`."""
+    for loader in served_to(evaluation.event):
+        name = name_by_lineage(program, [loader.dataset]) if loader.dataset is not None else ""
+        if says_test(name):
+            yield Tested(evaluation, name, _kind(loader), id(loader.value))
+
+
+def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tuple[Selection, Tested] | None:
     reached = set(behind(decision.tests))
     scored = [
         e
         for e in (*program.evaluations, *program.held_out)
         if e.event.value is not None and id(e.event.value) in reached
     ]
-    by_test = [(e, loader) for e, loader in tested if any(e is other for other in scored)]
+    by_test = [made for made in tested if any(made.evaluation is other for other in scored)]
     if not by_test or len(by_test) < len(scored) or _is_trained_through(program, reached):
         return None
     if decision.kind != "lower" and not decision.is_handed:
-        outputs = {id(e.event.value) for e, _ in by_test}
+        outputs = {id(made.evaluation.event.value) for made in by_test}
         if not any(is_progress(test, outputs) for test in comparisons(decision.tests)):
             return None
-    evaluation, loader = by_test[0]
-    if _serves_as_validation(decision, evaluation):
+    judged = by_test[0]
+    if _serves_as_validation(decision, judged.evaluation):
         return None
-    name = name_of(program, loader)
-    place = place_of(decision, {id(e.event.value) for e, _ in by_test})
-    chosen = Selection(place, _SAID[decision.kind], name, _kind(loader), evaluation.loop_node)
-    return chosen, loader
+    place = place_of(decision, {id(made.evaluation.event.value) for made in by_test})
+    chosen = Selection(place, _SAID[decision.kind], judged.name, judged.data, judged.evaluation.loop_node)
+    return chosen, judged
 
 
-def _watched(program: Program, evaluation: Evaluation, loader: Loader) -> Iterator[Selection]:
+def _watched(program: Program, judged: Tested) -> Iterator[Selection]:
     """`trainer.fit(module, train_loader, test_loader)` with callbacks that go by what `validation_step` logs."""
-    if not any(function.name == "validation_step" for function in callers(evaluation.event)):
+    if not any(function.name == "validation_step" for function in callers(judged.evaluation.event)):
         return
     started = [e.node for e in program.events("fit")]
     for monitor in monitors(program):
-        if "validation_step" in monitor.homes:
-            name = name_of(program, loader)
-            place = started[0] if started else evaluation.loop_node
-            yield Selection(monitor.node, _SAID[monitor.kind], name, _kind(loader), place)
+        loop = judged.evaluation.loop
+        if "validation_step" in monitor.homes and (not monitor.loops or loop in monitor.loops):
+            place = started[0] if started else judged.evaluation.loop_node
+            yield Selection(monitor.node, _SAID[monitor.kind], judged.name, judged.data, place)
 
 
 def _by_trainers(program: Program) -> Iterator[Selection]:

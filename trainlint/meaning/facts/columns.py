@@ -89,6 +89,15 @@ READING = frozenset(
     " imageio.v2.imread imageio.v3.imread skimage.io.imread torchvision.datasets.folder.default_loader"
     " torchvision.datasets.folder.pil_loader".split()
 )
+# What gives whatever bytes a file holds: pictures, where they are put into rows of them.
+RAW_BYTES = frozenset("numpy.frombuffer numpy.fromfile numpy.memmap".split())
+# Functions that change a picture and leave its pixels where they were, between 0 and 255.
+ALTERING = frozenset(
+    "cv2.copyMakeBorder cv2.GaussianBlur cv2.blur cv2.medianBlur cv2.bilateralFilter cv2.warpAffine cv2.warpPerspective"
+    " cv2.rotate cv2.transpose cv2.equalizeHist cv2.remap numpy.pad numpy.roll numpy.copy numpy.swapaxes numpy.rollaxis"
+    " PIL.ImageOps.fit PIL.ImageOps.pad PIL.ImageOps.expand PIL.ImageOps.equalize PIL.ImageOps.autocontrast"
+    " PIL.ImageOps.grayscale PIL.ImageOps.exif_transpose scipy.ndimage.rotate scipy.ndimage.shift".split()
+)
 SWAPPING = frozenset(("COLOR_BGR2RGB", "COLOR_RGB2BGR"))  # the order of colours
 # torchvision's data sets of photographs and drawings, whose samples are pictures.
 PICTURES = frozenset(
