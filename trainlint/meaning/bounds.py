@@ -111,7 +111,8 @@ def _is_linear(value: Value) -> bool:
 
 _NON_NEGATIVE = (
     "depth", "count", "counts", "distance", "price", "prices", "age", "heatmap", "heatmaps", "density", "rating", "ratings",
-    "demand", "sales", "disparity", "duration", "speed", "MinMaxScaler", "autoencoder", "AutoEncoder", "Autoencoder",
+    "demand", "sales", "disparity", "duration", "speed", "cnt", "quantity", "qty", "rentals", "revenue", "income", "salary",
+    "visits", "clicks", "latency", "rainfall", "precipitation", "MinMaxScaler", "autoencoder", "AutoEncoder", "Autoencoder",
     "decoder", "reconstruction", "recon",
 )  # fmt: skip
 

@@ -201,6 +201,13 @@ def _any(values: list[Value], seen: Answers) -> bool | None:
     return True if True in answers else (None if None in answers else False)
 
 
+# Methods of a tensor that give its own numbers back, elsewhere or in another shape.
+_SAME_NUMBERS = frozenset(
+    "to cuda cpu float double half long int type view reshape squeeze unsqueeze flatten permute transpose"
+    " contiguous expand repeat clone".split()
+)
+
+
 def _result_attached(value: Result, seen: Answers) -> bool | None:
     if value.grad is False:
         return False
@@ -235,6 +242,8 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             found = _any(inputs, seen)
             if isinstance(one(receiver), Instance) and isinstance(one(receiver).cls, Class):  # type: ignore[union-attr]
                 return None
+            if own is False and name in _SAME_NUMBERS:
+                return False  # whatever device or shape it is given
             if found and not own and isinstance(one(receiver), (Argument, Free, Unknown, Instance)):
                 return None  # `settings.accuracy(scores, target)`: it may only count
             if found and own is None:
