@@ -39,7 +39,7 @@ from trainlint.meaning.syntax import (
     nodes_in,
 )
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Argument, Free, Instance, Value, one
+from trainlint.meaning.values import Argument, Choice, Free, Instance, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def _same_given(program: Program, evaluation: Evaluation) -> Overlap | None:
     node, given = evaluation.loop.node, evaluation.loop.iterable
     batches = one(underlying(given)) if given is not None else None
     claim = first_of_validation(_words_about(evaluation))
-    if not claim or not isinstance(node, For) or not isinstance(batches, (Argument, Free)):
+    if not claim or not isinstance(node, For) or not isinstance(batches, (Argument, Free, Choice, Instance)):
         return None
     others = [e.loop.iterable for e in program.evaluations if e.loop.node is node]
     if any(other is None or same(one(underlying(other)), batches) is not True for other in others):
