@@ -405,6 +405,7 @@ def test_the_child_knows_nothing_of_trainlint():
 
 class FakeSandbox:
     versions = {"cuda": "", "torch": "2.9"}  # noqa: RUF012 - read only
+    has_gpu = False
 
 
 def test_devices_that_are_not_there_are_refused():

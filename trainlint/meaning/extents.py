@@ -231,9 +231,9 @@ class Extents:
 
     def _computed(self, value: Result, change: object, left: Value, right: Value) -> Extent | None:
         by_chance = left if is_random(right) else (right if is_random(left) else None)
-        if by_chance is not None:  # varied, and about where it was
-            varied = self.of(by_chance)
-            return replace(varied, bytes=False) if varied is not None and varied.of_pictures else None
+        varied = self.of(by_chance) if by_chance is not None else None
+        if varied is not None and varied.of_pictures:  # about where it was
+            return replace(varied, bytes=False)
         by = numbers(right)
         found = self.of(left) if by is not None else self.of(right)
         by = by if by is not None else numbers(left)
