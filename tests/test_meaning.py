@@ -18,7 +18,7 @@ from tests.fakes import HERE
 from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.diagnostic import Report
-from trainlint.lint import lint, lint_source
+from trainlint.lint import Effort, lint, lint_source
 from trainlint.meaning import modes
 from trainlint.meaning.machine import (
     STEPS_BEFORE_REPEATS,
@@ -408,3 +408,18 @@ def test_a_loop_over_what_wraps_itself_ends(tmp_path: Path) -> None:
     """What is iterated over is sorted again in a loop, and so made of itself."""
     text = f"{HEAD}from settings import found, keys\nfor key in keys:\n    found = sorted(found, key=lambda each: each[key])\nfor number in found:\n    print(number)\n{TRAINING}"
     assert rules(lint_text(text))["missing-zero-grad"] == 1
+
+
+def test_parts_of_parts_that_a_recurrent_network_makes_end(tmp_path: Path) -> None:
+    """Each step splits what the step before has joined: the rows that a state may hold grow four-fold."""
+    step = "a, b, d, e = torch.split(x + h, 4, dim=1)\nc = a * c + b * d\nh = e * torch.tanh(c)\n"
+    text = (
+        f"{HEAD}from sklearn.preprocessing import StandardScaler\n"
+        f"x = h = c = torch.tensor(StandardScaler().fit_transform(table))\n{step * 14}"
+        f"train, test = h[:100], h[100:]\n{TRAINING}"
+    )
+    (tmp_path / "train.py").write_text(text)
+    report = lint(
+        [tmp_path], Config(select=("ALL",)), open_book(), cwd=tmp_path, effort=Effort(jobs=1, limit=20.0)
+    )
+    assert not report.failures

@@ -8,6 +8,7 @@ from dataclasses import field
 from trainlint.meaning.derived import derived
 from trainlint.meaning.facts.tables import FITTING_METHODS, LEARNT_ATTRIBUTES, NOT_ROWS, SAME_ROWS
 from trainlint.meaning.parted import parted
+from trainlint.meaning.rows import MOST, Rows
 from trainlint.meaning.shaped import NOTHING, Fit, Table, View, own_rows
 from trainlint.meaning.tables import Tables
 from trainlint.meaning.transformers import fitted_object, kind_of
@@ -123,8 +124,9 @@ class Reader:
 
     def union(self, values: Iterable[Value], view: View) -> Table:
         tables = [self.table(value, view) for value in values]
+        rows: Rows = frozenset().union(*(table.rows for table in tables))
         return Table(
-            frozenset().union(*(table.rows for table in tables)),
+            rows if len(rows) <= MOST else frozenset(),
             frozenset().union(*(table.fits for table in tables)),
             any(table.stacked for table in tables),
         )

@@ -30,10 +30,15 @@ _RELISTING = frozenset("list array asarray tensor from_numpy as_tensor LongTenso
 _AS_LISTED = frozenset("tolist numpy long cpu to astype".split())
 _OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 _DEEPEST = 8
+_LONGEST = 12  # parts of parts of a table
+MOST = 200  # parts that one value may hold
 
 
 def selected(rows: Rows, selector: Selector) -> Rows:
-    return frozenset((origin, (*path, selector)) for origin, path in rows)
+    """What a selector takes of some rows. Parts of parts without end, as a recurrent network makes them, are no rows."""
+    if len(rows) > MOST:
+        return frozenset()
+    return frozenset((origin, (*path, selector)) for origin, path in rows if len(path) < _LONGEST)
 
 
 def covers(whole: Rows, part: Rows) -> bool:
