@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import HERE
@@ -142,6 +142,7 @@ def test_the_order_of_independent_definitions_is_no_matter(order: list[str]) -> 
 
 
 @FEW
+@example(chosen=["a", "b", "c", "val_loader", "d1", "e_2", "_f", "spam", "größe", "value", "thing"])
 @given(chosen=st.lists(st.sampled_from(NAMES), min_size=len(USUAL), max_size=len(USUAL), unique=True))
 def test_the_names_of_variables_are_no_matter(chosen: list[str]) -> None:
     names = dict(zip(USUAL, chosen, strict=True))

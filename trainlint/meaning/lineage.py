@@ -82,9 +82,19 @@ def _name(value: Result) -> str:
     return value.callee.name if isinstance(value.callee, External) else ""
 
 
+def trained_data(program: Program) -> set[int]:
+    """The identities of all that trained data comes from: what trains says nothing by its name of what is evaluated."""
+    used = program.used_by_backwards
+    trained = [given for e in program.events("forward") if id(e.value) in used for given in e.inputs]
+    served = [training.loader.value for training in program.training_loaders]
+    return {id(one(each)) for value in (*trained, *served) for each in line(value)}
+
+
 def names_along(program: Program, value: Value) -> Iterator[list[str]]:
     """The names of each value on the way, those nearest to the network first."""
     for each in line(value):
+        if id(one(each)) in program.trained_data:
+            return
         names = [*program.bound_names.get(id(each), ()), *program.bound_names.get(id(one(each)), ())]
         if names:
             yield names

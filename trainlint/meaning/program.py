@@ -307,6 +307,13 @@ class Program:
         return bound_names(self)
 
     @cached_property
+    def trained_data(self) -> set[int]:
+        """The identities of all that the data of training comes from."""
+        from trainlint.meaning.lineage import trained_data
+
+        return trained_data(self)
+
+    @cached_property
     def decisions(self) -> list[Decision]:
         """What a run does or leaves as its numbers say."""
         from trainlint.meaning.decisions import decisions
