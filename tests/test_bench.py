@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trainlint.verify.interpreter import has_torch
+from tests.programs import needs_torch
 
 ROOT = Path(__file__).parent.parent
 
@@ -127,7 +127,7 @@ def test_field_findings_carry_their_source_and_are_held_against_judgements(tmp_p
     assert "error: 1 of 1 true" in said
 
 
-@pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+@needs_torch
 def test_verdicts_are_counted_by_family(tmp_path: Path) -> None:
     (tmp_path / "some+one").mkdir()
     (tmp_path / "some+one" / "train.py").write_text(BUGGY)
@@ -136,7 +136,7 @@ def test_verdicts_are_counted_by_family(tmp_path: Path) -> None:
     assert "| all | 1 | 1 | 0 | 0 |" in printed
 
 
-@pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+@needs_torch
 def test_verdicts_on_careless_findings_are_counted_against_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     told = run(
@@ -147,7 +147,7 @@ def test_verdicts_on_careless_findings_are_counted_against_the_truth(monkeypatch
     assert "3 findings" in told and "0 wrongly" in told
 
 
-@pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+@needs_torch
 def test_repeated_verdicts_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     told = run("stability.py", "--rule", "missing-no-grad", "--times", 2, "--load", 1)
@@ -155,7 +155,7 @@ def test_repeated_verdicts_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     assert "1 of 1 findings" in told
 
 
-@pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+@needs_torch
 def test_the_speed_of_a_verification_is_told_by_finding(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / "train.py").write_text(BUGGY)

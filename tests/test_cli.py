@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import NAMES, TRAINING
 from trainlint import cli
 from trainlint.arguments import COMMANDS, parse_arguments
 from trainlint.cli import main
@@ -22,26 +23,7 @@ from trainlint.verify.case import make_cases
 from trainlint.verify.experiment import Plan, Trial
 
 ROOT = Path(__file__).parent.parent
-
-# missing-zero-grad (error), loss-retains-graph (warning, safe fix), no-lr-scheduler (advice)
-TRAINING = """\
-import torch
-from torch import nn
-
-
-def train(model, loader, epochs=20):
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for epoch in range(epochs):
-        total = 0
-        for x, y in loader:
-            loss = criterion(model(x), y)
-            loss.backward()
-            optimizer.step()
-            total += loss
-        print(total)
-"""
-NAMES = ["no-lr-scheduler", "missing-zero-grad", "loss-retains-graph"]
+pytestmark = pytest.mark.usefixtures("folder")
 
 RULE_OF_MINE = '''"""A rule of mine."""
 
@@ -56,37 +38,11 @@ rule = Rule(check, None, level="error", since="0.1", words=("torch",))
 '''
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An own working directory, and no settings of whoever runs the tests."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("APPDATA", str(tmp_path / "home"))
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    project = tmp_path / "project"
-    project.mkdir()
-    monkeypatch.chdir(project)
-    return project
-
-
 @pytest.fixture
 def training(folder: Path) -> Path:
     file = folder / "train.py"
     file.write_text(TRAINING, encoding="utf-8")
     return file
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]):
-    """Run a command line: exit code, output, notes."""
-
-    def call(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err + said.out
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import LOOP, NET, needs_torch
 from trainlint import remembered
 from trainlint.book import open_book
 from trainlint.cli import main
@@ -21,36 +22,10 @@ from trainlint.lint import lint
 from trainlint.remembered import Remembered, cache_folder, content_print, remember, verdict_of
 from trainlint.source import read_source
 from trainlint.verify import Trial, verify
-from trainlint.verify.interpreter import has_torch
 
 ROOT = Path(__file__).parent.parent
 BOOK = open_book()
-needs_torch = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
-TRAIN = """\
-import torch
-from net import Net
-
-model = Net()
-unrelated = 1
-loader = [(torch.randn(4, 8), torch.randint(0, 3, (4,))) for _ in range(9)]
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-for x, y in loader:
-    loss = torch.nn.functional.cross_entropy(model(x), y)
-    loss.backward()
-    optimizer.step()
-"""
-NET = """\
-import torch
-
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.layer(x)
-"""
+TRAIN = "import torch\nfrom net import Net\n\nmodel = Net()\nunrelated = 1\n" + LOOP
 SHOWS = Verdict("confirmed", "symptom", "it shows", {"updates": 8}, "cpu", 0.5, ("a lock",))
 
 

@@ -7,39 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.programs import LOOP, NET, needs_torch
 from trainlint.book import open_book
 from trainlint.cli import main
 from trainlint.diagnostic import Diagnostic, Location
 from trainlint.verify import repro
-from trainlint.verify.interpreter import has_torch
 
-needs_torch = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
-LOOP = """\
-loader = [(torch.randn(4, 8), torch.randint(0, 3, (4,))) for _ in range(9)]
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-for x, y in loader:
-    loss = torch.nn.functional.cross_entropy(model(x), y)
-    loss.backward()
-    optimizer.step()
-"""
 ALONE = "import torch\nmodel = torch.nn.Linear(8, 3)\n" + LOOP
 BESIDE = "import torch\nfrom net import Net\nmodel = Net()\n" + LOOP
-NET = """\
-import torch
-
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.layer(x)
-"""
 
 
 def by_itself(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

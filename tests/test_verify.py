@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import needs_torch
 from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.diagnostic import Diagnostic, Edit, Fix, Location
@@ -24,13 +25,12 @@ from trainlint.verify.case import make_case, make_cases
 from trainlint.verify.cut import NotCut, cut
 from trainlint.verify.experiment import Plan, experiment
 from trainlint.verify.free import free_names
-from trainlint.verify.interpreter import find_python, has_torch
+from trainlint.verify.interpreter import find_python
 from trainlint.verify.judge import REASONS, Arm, judge, read_run
 from trainlint.verify.place import NOWHERE
 from trainlint.verify.roles import find_roles
 from trainlint.verify.sandbox import KERNEL_WALLS, Sandbox
 
-needs_torch = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
 BOOK = open_book()
 
 

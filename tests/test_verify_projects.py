@@ -8,17 +8,17 @@ import textwrap
 
 import pytest
 
+from tests.programs import needs_torch
 from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.lint import lint
 from trainlint.source import read_source
 from trainlint.verify import verify
 from trainlint.verify.experiment import Plan, experiment
-from trainlint.verify.interpreter import has_torch
 from trainlint.verify.place import home_of
 from trainlint.verify.sandbox import Sandbox
 
-pytestmark = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
+pytestmark = needs_torch
 BOOK = open_book()
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests import programs
+from tests.programs import NAMES, needs_torch
 from trainlint.book import open_book
 from trainlint.cli import main
 from trainlint.config import Config
@@ -22,58 +24,19 @@ from trainlint.diagnostic import Verdict
 from trainlint.lint import lint
 from trainlint.source import read_source
 from trainlint.verify import Trial, verify
-from trainlint.verify.interpreter import has_torch
 
 ROOT = Path(__file__).parent.parent
 BOOK = open_book()
-needs_torch = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
 
-# lines 7 no-lr-scheduler, 12 missing-zero-grad, 13 loss-retains-graph
-TRAINING = """\
-import torch
-from torch import nn
-
-
-def train(model, loader, epochs=20):
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for epoch in range(epochs):
-        total = 0
-        for x, y in loader:
-            loss = criterion(model(x), y)
-            loss.backward()
-            optimizer.step()
-            total += (
-                loss
-            )
-        print(total)
-"""
-NAMES = ["no-lr-scheduler", "missing-zero-grad", "loss-retains-graph"]
+# the flagged statement of loss-retains-graph over three lines, 14 to 16
+TRAINING = programs.TRAINING.replace("total += loss", "total += (\n                loss\n            )")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An own working directory, and no settings of whoever runs the tests."""
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    project = tmp_path / "project"
-    project.mkdir()
-    monkeypatch.chdir(project)
-    (project / "train.py").write_text(TRAINING, encoding="utf-8")
-    return project
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]):
-    """Run a command line: exit code, output, notes."""
-
-    def call(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err + said.out
-        return code, said.out, said.err
-
-    return call
+def folder(folder: Path) -> Path:
+    """The working directory, with a program in it."""
+    (folder / "train.py").write_text(TRAINING, encoding="utf-8")
+    return folder
 
 
 STATES = {
