@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from trainlint.meaning.place import set_argument as set_argument
     from trainlint.meaning.place import text_of as text_of
     from trainlint.meaning.program import Program as Program
+    from trainlint.phrases import counted as counted
+    from trainlint.phrases import default_of as default_of
     from trainlint.rule import Finding as Finding
     from trainlint.rule import Needs as Needs
     from trainlint.rule import Option as Option
@@ -39,6 +41,8 @@ _HOMES = {
     "replace": "trainlint.meaning.place",
     "set_argument": "trainlint.meaning.place",
     "text_of": "trainlint.meaning.place",
+    "counted": "trainlint.phrases",
+    "default_of": "trainlint.phrases",
     "Finding": "trainlint.rule",
     "Needs": "trainlint.rule",
     "Option": "trainlint.rule",

@@ -111,7 +111,7 @@ Recommendations for Gradient-Based Training of Deep Architectures" (2012): 32 is
 from collections.abc import Iterator
 from statistics import fmean, median, pstdev
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, counted, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -119,17 +119,17 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         few = found.samples is not None and found.samples < options.number("min-samples")
         if few or not found.is_plain:
             continue
-        under = f" (`{found.under}` default)" if found.under else ""
+        under = default_of(found.under)
         if found.size <= options.number("small"):
             if not found.is_of_whole_samples or found.normalises_by_batch:
                 continue
             many = f", {found.updates:,} times an epoch" if found.updates is not None else ""
-            said = f"each update follows {found.size} sample{'s' * (found.size > 1)}{under}{many}: noise leads, and training is slow"
+            said = f"each update follows {counted(found.size, 'sample')}{under}{many}: noise leads, and training is slow"
         elif found.samples is not None and found.size >= options.number("share") * found.samples:
             if found.total is not None and found.total >= options.number("enough"):
                 continue
             held, updates = min(found.size, found.samples), found.updates or 1
-            said = f"a batch{under} holds {held:,} of {found.samples:,} samples: {updates} update{'s' * (updates > 1)} an epoch"
+            said = f"a batch{under} holds {held:,} of {found.samples:,} samples: {counted(updates, 'update')} an epoch"
         else:
             continue
         plain = found.is_literal and not found.under

@@ -72,17 +72,19 @@ PyTorch documentation of `torch.nn.BatchNorm1d` and `torch.utils.data.DataLoader
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, counted, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for found in program.lone_samples:
-        under = f" (`{found.under}` default)" if found.under else ""
+        under = default_of(found.under)
         harm = "one value per channel, so it raises" if found.vectors else "the statistics of one picture"
-        batches = f"{found.samples} samples in batches of {found.size}{under} leave one over"
+        batches = f"batches of one sample{under}"
+        if found.left and found.samples is not None:
+            batches = f"{counted(found.samples, 'sample')} in batches of {found.size}{under} leave one over"
         yield Finding(
             found.node,
-            f"{batches if found.left else f'batches of one sample{under}'}: BatchNorm gets {harm} in training",
+            f"{batches}: BatchNorm gets {harm} in training",
             because=[(found.norm.made, "normalises by the batch")] if found.norm.made is not None else [],
             fix=found.dropped,
             title="Drop the last batch" if found.left else "Take larger batches",

@@ -83,7 +83,7 @@ Khoshgoftaar, "A survey on Image Data Augmentation for Deep Learning" (2019).
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Option, Options, Program, Rule
+from trainlint import Finding, Option, Options, Program, Rule, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         if found.samples is not None and found.samples > options.number("max-samples"):
             continue
         many = f"{found.samples:,} pictures" if found.samples is not None else "pictures"
-        under = f" (`{setting}` default)" if setting else ""
+        under = default_of(setting)
         yield Finding(
             found.node,
             f"the {many} of `{found.name}` look the same in each of {epochs:.0f} epochs{under}: no step of this pipeline is random",

@@ -86,7 +86,7 @@ Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning" (2009), 
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Option, Options, Program, Rule
+from trainlint import Finding, Option, Options, Program, Rule, counted, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -95,9 +95,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         if run.epochs is not None and run.epochs[0] < options.number("min-epochs"):
             continue
-        flag = f" (`{run.epochs[1]}` default)" if run.epochs is not None and run.epochs[1] else ""
-        length = f"{run.epochs[0]:g} epochs{flag}" if run.epochs is not None else "training"
-        size = f" on {run.samples} samples" if run.samples is not None else ""
+        length, size = "training", ""
+        if run.epochs is not None:
+            length = counted(run.epochs[0], "epoch") + default_of(run.epochs[1])
+        if run.samples is not None:
+            size = f" on {counted(run.samples, 'sample')}"
         yield Finding(
             run.node,
             f"{length}{size}, and none of them is held out: nothing shows whether the network learns or remembers",

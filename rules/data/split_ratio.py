@@ -70,7 +70,7 @@ between 40 and 80 % for training is best in most cases, two thirds a good rule; 
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Option, Options, Program, Rule, text_of
+from trainlint import Finding, Option, Options, Program, Rule, default_of, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         noisy = share.held_out < smallest and (share.rows is not None or again)
         if not (wasteful or noisy):
             continue
-        under = f" (`{share.under}` default)" if share.under else ""
+        under = default_of(share.under)
         said = f"{share.held_out:.0%} of the rows and trains on {share.train:.0%}".replace("%", " %")
         if noisy:
             said += ": unless these are tens of thousands, too few to tell models apart"

@@ -98,7 +98,7 @@ Prechelt, "Early Stopping - But When?" (1998); Goodfellow, Bengio and Courville,
 from collections.abc import Iterator
 from statistics import fmean, median
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Run, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Run, Runs, counted, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -107,10 +107,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         if run.samples is not None and run.samples > options.number("max-samples"):
             continue
-        size = f" on {run.samples} samples" if run.samples is not None else ""
+        size = f" on {counted(run.samples, 'sample')}" if run.samples is not None else ""
         yield Finding(
             run.node,
-            f"{run.epochs[0]:g} epochs{run.course.said(run.epochs)}{size}, each with a validation score, and the weights "
+            f"{counted(run.epochs[0], 'epoch')}{default_of(run.epochs[1])}{size}, each with a validation score, and the weights "
             "of the last one are kept whatever it says",
             because=[(run.measured, "measures validation data")],
             control=run.shortened(8),

@@ -80,12 +80,12 @@ He et al., "Delving Deep into Rectifiers" (2015); PyTorch documentation of `torc
 from collections.abc import Iterator
 from statistics import mean
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, default_of, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for found in program.copied_units:
-        under = f" (`{found.filling.under}` default)" if found.filling.under else ""
+        under = default_of(found.filling.under)
         how = "stay copies of each other" if found.alike else "differ by their random biases only"
         yield Finding(
             found.node,

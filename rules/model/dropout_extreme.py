@@ -107,7 +107,7 @@ documentation of `torch.nn.Dropout`.
 from collections.abc import Iterator
 from statistics import mean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         if found.kind == "norm" and found.rate < options.number("before-norm"):
             continue
-        under = f" (`{found.under}` default)" if found.under else ""
+        under = default_of(found.under)
         edit = {"rate": found.with_rate(0.5), "output": list(found.removed), "norm": []}[found.kind]
         kept = (
             f", about {(1 - found.rate) * found.units:.0f} of {found.units} units stay" if found.units else ""

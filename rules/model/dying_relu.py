@@ -92,7 +92,19 @@ Theory and Numerical Examples" (2019).
 from collections.abc import Iterator
 from statistics import mean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, text_of
+from trainlint import (
+    Effect,
+    Finding,
+    Needs,
+    Option,
+    Options,
+    Program,
+    Rule,
+    Runs,
+    counted,
+    default_of,
+    text_of,
+)
 
 ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop".split()
 
@@ -103,7 +115,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         yield Finding(
             found.node,
-            f"`{text_of(found.node)}` starts the units of {found.layers:.0f} layer{'s' if found.layers > 1 else ''} of `{found.architecture.name}` at "
+            f"`{text_of(found.node)}` starts the units of {counted(found.layers, 'layer')} of `{found.architecture.name}` at "
             f"{found.value:g}: below zero a plain ReLU passes nothing and learns nothing",
             fix=found.raised,
             title="Start the biases at zero",
@@ -122,7 +134,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         under = f" and momentum {momentum:g}" if momentum is not None else ""
         yield Finding(
             steep.course.node,
-            f"{steep.course.kind} at lr={rate[0]:g}{steep.course.said(rate)}{under} over {steep.layers:.0f} plain ReLU layers "
+            f"{steep.course.kind} at lr={rate[0]:g}{default_of(rate[1])}{under} over {steep.layers:.0f} plain ReLU layers "
             "without normalisation: steps of this size leave units dead",
             because=[(steep.course.step.node, "takes steps of this size")],
             control=steep.course.with_rate("1e-3" if momentum is None else "1e-2"),

@@ -45,7 +45,7 @@ for epoch in range(60):
 ## When it is fine
 
 Sparse features: embeddings, bags of words. Short runs. Shallow models. Full batches, whose gradients vanish
-near the minimum, so that the sum stops growing.
+near the minimum, so that the sum stops growing. An `lr_decay` of your own, which says that the steps are to shrink.
 
 ## Fix
 
@@ -77,23 +77,21 @@ from collections.abc import Iterator
 from math import sqrt
 from statistics import fmean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, counted, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for course in program.courses:
-        if (
-            course.kind != "Adagrad"
-            or course.epochs is None
-            or course.epochs[0] < options.number("min-epochs")
-        ):
+        if course.kind != "Adagrad" or course.decays_itself or course.epochs is None:
             continue
-        if course.depth < options.number("min-layers") or course.has_tables:
+        epochs, flag = course.epochs
+        few = epochs < options.number("min-epochs") or course.depth < options.number("min-layers")
+        if few or course.has_tables:
             continue
         yield Finding(
             course.node,
-            f"Adagrad over {course.epochs[0]:g} epochs{course.said(course.epochs)}: its steps only ever shrink, by the "
-            f"last epoch to about 1/{sqrt(course.epochs[0]):.0f} of those in the first",
+            f"Adagrad over {counted(epochs, 'epoch')}{default_of(flag)}: its steps only ever shrink, under gradients of equal "
+            f"length to 1/{sqrt(epochs):.0f} of those in the first",
             because=[(course.step.node, "adds the squares of its gradients to all earlier ones")],
             control=course.of_class("Adam", "1e-3"),
         )

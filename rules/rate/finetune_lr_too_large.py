@@ -82,7 +82,7 @@ and Le, "Do Better ImageNet Models Transfer Better?" (2019), whose best rates fo
 from collections.abc import Iterator
 from statistics import median
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
 ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam Lion AdaBelief".split()
 
@@ -95,7 +95,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         if tuning.rate[0] <= options.number(kind):
             continue
         suggested = {"sgd": "0.01", "transformer": "2e-5", "adam": "1e-4"}[kind]
-        named = f" (`{tuning.rate[1]}` default)" if tuning.rate[1] else ""
+        named = default_of(tuning.rate[1])
         change = tuning.with_rate(suggested)
         yield Finding(
             tuning.node,

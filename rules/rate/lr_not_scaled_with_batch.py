@@ -70,7 +70,7 @@ Adaptive Gradient Algorithms" (2022), for the root rule.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Options, Program, Rule
+from trainlint import Finding, Options, Program, Rule, default_of
 
 SCALABLE = "SGD Adam AdamW NAdam RAdam RMSprop".split()
 
@@ -85,7 +85,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
         yield Finding(
             course.node,
-            f"{course.kind} keeps lr={course.rate[0]:g}{course.said(course.rate)} while the batch grows with the number "
+            f"{course.kind} keeps lr={course.rate[0]:g}{default_of(course.rate[1])} while the batch grows with the number "
             "of devices: more devices take fewer steps of the same size",
             because=because,
         )

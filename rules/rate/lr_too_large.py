@@ -84,7 +84,7 @@ for Gradient-Based Training of Deep Architectures" (2012); Kingma and Ba, "Adam"
 from collections.abc import Iterator
 from statistics import median
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
 ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam Lion AdaBelief DiffGrad".split()
 
@@ -102,7 +102,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         change = course.with_rate(suggested)
         yield Finding(
             course.node,
-            f"{course.kind} starts at lr={course.rate[0]:g}{course.said(course.rate)}, far above the range in which it "
+            f"{course.kind} starts at lr={course.rate[0]:g}{default_of(course.rate[1])}, far above the range in which it "
             f"can train a network of at least {course.depth} layers (about {suggested})",
             because=[(course.step.node, "takes steps of this size")],
             fix=change if course.is_rate_literal else [],

@@ -76,7 +76,7 @@ the size of a step; `bench/rates.py` of trainlint.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
 ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam AdaBelief".split()
 
@@ -96,7 +96,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         change = course.with_rate(suggested)
         yield Finding(
             course.node,
-            f"{course.kind} lr={largest[0]:g}{course.said(largest)} cannot move the weights: each step changes "
+            f"{course.kind} lr={largest[0]:g}{default_of(largest[1])} cannot move the weights: each step changes "
             f"them in the {'ninth' if largest[0] < 1e-8 else 'seventh or eighth'} decimal place",
             because=[(course.step.node, "takes steps of this size")],
             fix=change if course.is_rate_literal else [],

@@ -83,17 +83,16 @@ Tuning Playbook".
 from collections.abc import Iterator
 from statistics import mean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, counted, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for run in program.constant_rates:
         if run.optimizer.kind in options.words("self-tuning") or run.epochs < options.number("min-epochs"):
             continue
-        under = f" (`{run.under}` default)" if run.under else ""
         yield Finding(
             run.node,
-            f"{run.optimizer.kind} lr={run.rate:g} stays constant over {run.epochs:g} epochs{under}",
+            f"{run.optimizer.kind} lr={run.rate:g} stays constant over {counted(run.epochs, 'epoch')}{default_of(run.under)}",
             because=[
                 (run.loop_node, "the epochs, without a change of the rate"),
                 (run.step.node, "the only driver"),

@@ -87,7 +87,7 @@ Learning", chapter 7.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Run, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Run, Runs, counted, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -98,11 +98,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         if found.epochs is None or found.epochs[0] < options.number("min-epochs"):
             continue
-        under = f" (`{found.epochs[1]}` default)" if found.epochs[1] else ""
+        under = default_of(found.epochs[1])
         yield Finding(
             found.node,
-            f"`{found.architecture.name}` has at least {found.weights:,.0f} weights for {found.samples:,} samples and sees them "
-            f"{found.epochs[0]:.0f} times{under}, without decay, dropout, augmentation, normalisation or an early end",
+            f"`{found.architecture.name}` has at least {found.weights:,.0f} weights for {counted(found.samples, 'sample')} and sees them "
+            f"{counted(found.epochs[0], 'time')}{under}, without decay, dropout, augmentation, normalisation or an early end",
             because=[(found.loader.loader.node, "serves them")]
             if found.loader is not None and found.loader.loader.node is not None
             else [],

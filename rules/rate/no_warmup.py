@@ -105,7 +105,7 @@ Architecture" (2020); Liu et al., "On the Variance of the Adaptive Learning Rate
 from collections.abc import Iterator
 from statistics import fmean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
 ADAPTIVE = "Adam AdamW NAdam Adamax AdamP FusedAdam AdaBelief".split()
 
@@ -121,7 +121,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             course.node,
             f"{course.kind} takes its first step in {course.post_norm_layers} post-norm transformer layers at the full "
-            f"lr={course.rate[0]:g}{course.said(course.rate)}, without a warm-up",
+            f"lr={course.rate[0]:g}{default_of(course.rate[1])}, without a warm-up",
             because=[(course.step.node, "the first steps are as large as any")],
             fix=course.with_warmup,
             title="Raise the rate over the first hundred steps",

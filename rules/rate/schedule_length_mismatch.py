@@ -108,7 +108,7 @@ Language Models" (2022), section 3.1 and appendix B: a cosine longer than 1.25 t
 from collections.abc import Iterator
 from itertools import takewhile
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             else f"{misfit.length[0]:.3g} epochs"
         )
         said = f"{misfit.kind} is made for {made} and runs for {misfit.turns[0]:g} epochs"
-        named = "".join(f" (`{flag}` default)" for flag in misfit.settings)
+        named = "".join(map(default_of, misfit.settings))
         yield Finding(
             misfit.node,
             f"{said}{named}: it {harm}",

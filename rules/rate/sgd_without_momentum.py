@@ -81,7 +81,7 @@ Effects of Data Parallelism on Neural Network Training" (2019), for where moment
 from collections.abc import Iterator
 from statistics import fmean, median
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -98,8 +98,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         yield Finding(
             course.node,
-            f"SGD lr={course.rate[0]:g}{course.said(course.rate)} trains a network of at least {course.depth} layers "
-            f"without momentum{course.said(course.setting('momentum', 2))}, which takes several times as many steps",
+            f"SGD lr={course.rate[0]:g}{default_of(course.rate[1])} trains a network of at least {course.depth} layers "
+            f"without momentum{default_of(course.momentum_flag)}, which takes several times as many steps",
             because=[(course.step.node, "uses the gradient of one batch alone")],
             fix=course.with_momentum,
             title="Add a momentum of 0.9",

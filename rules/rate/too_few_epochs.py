@@ -77,7 +77,7 @@ Playbook", on the number of training steps; `bench/rates.py` of trainlint.
 from collections.abc import Iterator
 from statistics import fmean, median
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, counted, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -85,11 +85,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         least = options.number("min-updates-photographs" if budget.is_of_photographs else "min-updates")
         if budget.updates >= least or budget.epochs[0] > options.number("max-epochs"):
             continue
-        said = budget.course.said(budget.epochs)
         yield Finding(
             budget.node,
-            f"{budget.epochs[0]:g} epochs{said} of {budget.samples} samples in batches of {budget.batch} are "
-            f"{budget.updates} updates: too few for a network that starts from random weights",
+            f"{counted(budget.epochs[0], 'epoch')}{default_of(budget.epochs[1])} of {counted(budget.samples, 'sample')} in batches "
+            f"of {budget.batch}: {counted(budget.updates, 'update')}, too few for a network that starts from random weights",
             because=[(budget.course.node, "starts from new weights")],
             control=budget.for_epochs(20),
         )

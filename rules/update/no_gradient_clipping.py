@@ -92,7 +92,7 @@ to 1.0; `max_grad_norm` of `TrainingArguments` in the manual of transformers; `b
 from collections.abc import Iterator
 from math import isfinite
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -106,7 +106,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             else f"{found.blocks} transformer layers"
         )
         harm = "can undo the training before it" if course.kind == "SGD" else "weighs on many steps"
-        rate = f" lr={course.rate[0]:g}{course.said(course.rate)}" if course.rate is not None else ""
+        rate = f" lr={course.rate[0]:g}{default_of(course.rate[1])}" if course.rate is not None else ""
         yield Finding(
             course.node,
             f"{course.kind}{rate} trains {what}, and nothing bounds their gradients: a single long one {harm}",

@@ -120,20 +120,17 @@ class Course:
 
     def number(self, keyword: str, default: float, position: int | None = None) -> float | None:
         """A setting of the optimizer by its number, None where that is not known."""
-        given = self.made.keywords.get(keyword)
-        if given is None and position is not None and len(self.made.arguments) > position:
-            given = self.made.arguments[position]
+        given = self._setting(keyword, position)
         if given is None:
             return None if "**" in self.made.keywords else default
         known = number(given)
         return known[0] if known is not None else None
 
-    def setting(self, keyword: str, position: int | None = None) -> Known:
-        """A setting of the optimizer and the flag it stands under; of one that is not given, nothing."""
+    def _setting(self, keyword: str, position: int | None = None) -> Value | None:
         given = self.made.keywords.get(keyword)
         if given is None and position is not None and len(self.made.arguments) > position:
             given = self.made.arguments[position]
-        return number(given) or (0.0, None)
+        return given
 
     @property
     def with_momentum(self) -> list[Change]:
@@ -169,14 +166,20 @@ class Course:
         line = f"warmup = torch.optim.lr_scheduler.LinearLR({text}, start_factor=0.01, total_iters=100)"
         return [insert_after(self.node, line), insert_after(self.step.node, "warmup.step()")]
 
-    @staticmethod
-    def said(known: Known) -> str:
-        """The words that name the flag whose default a number is."""
-        return f" (`{known[1]}` default)" if known[1] else ""
-
     @property
     def momentum(self) -> float | None:
         return self.number("momentum", 0.0, 2)
+
+    @property
+    def momentum_flag(self) -> str | None:
+        """The flag whose default the momentum is."""
+        known = number(self._setting("momentum", 2))
+        return known[1] if known is not None else None
+
+    @property
+    def decays_itself(self) -> bool:
+        """Whether Adagrad is told to shrink its rate from step to step (`lr_decay`), or may be."""
+        return self.kind == "Adagrad" and self.number("lr_decay", 0.0, 2) != 0
 
     @cached_property
     def is_pretrained(self) -> bool:

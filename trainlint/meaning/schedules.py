@@ -235,7 +235,7 @@ def iterations(loop: Region) -> tuple[float, str | None] | None:
     if len(bounds) == 1 and bounds[0] is not None:
         return bounds[0]
     if len(bounds) == 2 and bounds[0] is not None and bounds[1] is not None:
-        return bounds[1][0] - bounds[0][0], bounds[1][1] or bounds[0][1]
+        return bounds[1][0] - bounds[0][0], bounds[1][1]  # a flag for the first is for runs that go on
     return None
 
 
