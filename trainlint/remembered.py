@@ -16,6 +16,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -173,6 +174,7 @@ def _imports(entry: os.DirEntry[str]) -> bool:
     return entry.name.endswith((".py", ".pyc", ".so", ".pyd"))
 
 
+@cache  # looked at once: it holds for every file of a run
 def package_print() -> str:
     """A print of this very installation of trainlint, by names, sizes and times of its files."""
     return print_of(*sorted(_stats(os.path.dirname(os.path.abspath(__file__)))))

@@ -30,7 +30,7 @@ def tell(desk: Desk, report: Report, arguments: Namespace, notes: tuple[str, ...
     report, allowed = without_allowed(report, arguments)
     code = exit_code(report, arguments, lambda diagnostic: reaches(desk, diagnostic))
     said = (*allowed, *remarks(desk, report, arguments, notes))
-    if getattr(arguments, "statistics", False):
+    if arguments.statistics:
         return Answer(_statistics(desk, report, arguments), (*map(line_of, report.failures), *said), code)
     return Answer(render_all(desk, _few(desk, report), arguments, code), said, code)
 

@@ -61,7 +61,10 @@ def verify(arguments: Namespace, say: Callable[[str], None]) -> Answer:
         notes += (
             f"trainlint: interrupted: {len(asked) - len(verified)} of {len(asked)} findings were not run",
         )
-    files = tuple(_page(desk, report, arguments, code)) if arguments.report is not None else ()
+    files: tuple[tuple[str, Path, str], ...] = ()
+    if arguments.report is not None:
+        page = render_all(desk, report, arguments, code, "html")
+        files = (("--report", arguments.report, page),)
     if arguments.output_format != "text":
         return Answer(output, (*notes, *scribe.programs), code, files)
     return Answer(output + "".join(f"{program}\n" for program in scribe.programs), notes, code, files)
@@ -73,11 +76,6 @@ def _try_writing(file: Path) -> None:
         file.open("ab").close()
     except OSError as error:
         raise UsageError(f"--report {file} cannot be written: {error.strerror or error}") from None
-
-
-def _page(desk: Desk, report: Report, arguments: Namespace, code: int) -> Iterator[tuple[str, Path, str]]:
-    """The report for a browser, beside what is printed."""
-    yield "--report", arguments.report, render_all(desk, report, arguments, code, "html")
 
 
 def _names(names: tuple[str, ...], book: Book) -> frozenset[str]:

@@ -32,6 +32,16 @@ def without_illegal(text: str) -> str:
     return re.sub(_ILLEGAL_IN_XML, "\ufffd", text)
 
 
+def in_html(words: object) -> str:
+    """Anything as text of an HTML page: one line, nothing that is markup, reverses or is no character.
+
+    Apostrophes stay: attributes stand in double quotes.
+    """
+    from html import escape  # brings the names of all characters along
+
+    return escape(without_illegal(one_line(str(words)))).replace("&#x27;", "'")
+
+
 def without_surrogates(text: str) -> str:
     """A text that can be encoded: undecodable bytes of a file name arrive as lone surrogates."""
     return re.sub(_SURROGATE, "\ufffd", text)

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from trainlint import __version__
-from trainlint.report.characters import one_line, width, without_illegal
+from trainlint.report.characters import in_html, width, without_illegal
 from trainlint.report.counts import STATES, count, how_many
 from trainlint.report.excerpt import Row, excerpt
 from trainlint.report.measured import measured
@@ -52,19 +52,11 @@ def render(report: Report, view: View) -> str:
         *_overview(numbered),
         *_files(numbered, view),
         "</main>",
-        f"<footer><p>Made by trainlint {text(__version__)}. What the words mean: docs/verification.md.</p></footer>",
+        f"<footer><p>Made by trainlint {in_html(__version__)}. What the words mean: docs/verification.md.</p></footer>",
         "</body>",
         "</html>",
     )
     return "\n".join(parts) + "\n"
-
-
-def text(words: object) -> str:
-    """Anything as text of the page: one line, nothing that is markup, reverses or is no character.
-
-    Apostrophes stay: attributes stand in double quotes.
-    """
-    return escape(without_illegal(one_line(str(words)))).replace("&#x27;", "'")
 
 
 def state_of(diagnostic: Diagnostic) -> str:
@@ -87,10 +79,10 @@ def _head() -> str:
 def _summary(report: Report) -> Iterator[str]:
     counts = count(report)
     found = f"{counts.by_level} in {how_many(counts.files, 'file')}" if counts.findings else "No findings"
-    yield f"<header><h1>trainlint report</h1><p>{text(found)}.</p>"
+    yield f"<header><h1>trainlint report</h1><p>{in_html(found)}.</p>"
     yield '<dl class="facts">'
     for name, value in _facts(report, counts.verdicts, counts.hidden):
-        yield f"<dt>{text(name)}</dt><dd>{text(value)}</dd>"
+        yield f"<dt>{in_html(name)}</dt><dd>{in_html(value)}</dd>"
     yield "</dl>"
     yield from _filter(Counter(map(state_of, report.diagnostics)))
     yield "</header>"
@@ -127,7 +119,8 @@ def _filter(counted: Mapping[str, int]) -> Iterator[str]:
 
 def _failures(failures: Iterable[Failure]) -> Iterator[str]:
     lines = [
-        f"<li>{text(failure_place(said))}: {text(said.kind)}: {text(said.message)}</li>" for said in failures
+        f"<li>{in_html(failure_place(said))}: {in_html(said.kind)}: {in_html(said.message)}</li>"
+        for said in failures
     ]
     if lines:
         yield '<h2>Could not be checked</h2><ul class="plain">'
@@ -145,8 +138,8 @@ def _overview(numbered: list[tuple[int, Diagnostic]]) -> Iterator[str]:
     for number, said in sorted(numbered, key=lambda entry: rank[state_of(entry[1])]):
         state = state_of(said)
         yield (
-            f'<tr data-state="{state}"><td class="{state}">{SIGNS[state]}</td><td>{text(said.name)}</td>'
-            f'<td><a href="#finding-{number}">{text(place(said.where))}</a></td></tr>'
+            f'<tr data-state="{state}"><td class="{state}">{SIGNS[state]}</td><td>{in_html(said.name)}</td>'
+            f'<td><a href="#finding-{number}">{in_html(place(said.where))}</a></td></tr>'
         )
     yield "</tbody></table></div>"
 
@@ -155,7 +148,7 @@ def _files(numbered: list[tuple[int, Diagnostic]], view: View) -> Iterator[str]:
     for path, group in groupby(numbered, key=lambda entry: entry[1].where.path):
         found = list(group)
         states = " ".join(dict.fromkeys(state_of(said) for _, said in found))
-        yield f'<section data-state="{states}"><h2>{text(path)}</h2>'
+        yield f'<section data-state="{states}"><h2>{in_html(path)}</h2>'
         for number, said in found:
             yield from _finding(number, said, view)
         yield "</section>"
@@ -164,11 +157,11 @@ def _files(numbered: list[tuple[int, Diagnostic]], view: View) -> Iterator[str]:
 def _finding(number: int, said: Diagnostic, view: View) -> Iterator[str]:
     position = place(said.where).removeprefix(f"{said.where.path}:")
     yield f'<article id="finding-{number}" data-state="{state_of(said)}"><header>'
-    yield f'<h3>{text(said.name)} <span class="level">{text(said.level)} at {text(position)}</span></h3>'
+    yield f'<h3>{in_html(said.name)} <span class="level">{in_html(said.level)} at {in_html(position)}</span></h3>'
     yield f"<p>{_prose(said.message)}</p></header>"
     yield _excerpt(said.where, view)
     for because in said.because:
-        yield f'<p class="quiet because">because of {text(place(because.where))}: {_prose(because.message)}</p>'
+        yield f'<p class="quiet because">because of {in_html(place(because.where))}: {_prose(because.message)}</p>'
         yield _excerpt(because.where, view)
     if said.fix is not None:
         asked = (
@@ -186,19 +179,19 @@ def _outcome(said: Diagnostic) -> Iterator[str]:
         yield f"<p>{_prose(verdict.evidence)}</p>"
         earlier = "remembered from an earlier run" if verdict.earlier else ""
         took = ", ".join(filter(None, (verdict.device, f"{verdict.seconds:.1f} s", earlier)))
-        yield f'<p class="quiet">{text(took)}</p>'
+        yield f'<p class="quiet">{in_html(took)}</p>'
     yield "</div>"
     if verdict is not None:
-        yield from measured(verdict, text)
+        yield from measured(verdict)
 
 
 def _reason(said: Diagnostic) -> str:
-    return f": {text(said.verdict.reason)}" if said.verdict is not None else ""
+    return f": {in_html(said.verdict.reason)}" if said.verdict is not None else ""
 
 
 def _prose(words: str) -> str:
     """A message with what stands between backticks as code."""
-    return _CODE.sub(r"<code>\1</code>", text(words))
+    return _CODE.sub(r"<code>\1</code>", in_html(words))
 
 
 def _excerpt(where: Location, view: View) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from html import escape
 from typing import TYPE_CHECKING
 
 from trainlint.records import dataclass
-from trainlint.report.characters import one_line, without_illegal
+from trainlint.report.characters import in_html
 
 if TYPE_CHECKING:
     from trainlint.diagnostic import Number, Series
@@ -44,7 +43,7 @@ def draw(series: Series) -> str:
     across = Scale(0, last * series.stride, LEFT, WIDTH - RIGHT)
     up = Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     parts = (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_words(describe(series))}">',
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{in_html(describe(series))}">',
         *_axes(series, ticks, across, up),
         *_arm("control", _points(series.control, series.stride, across, up), series.line),
         *_arm("written", _points(series.written, series.stride, across, up), series.line),
@@ -113,7 +112,7 @@ def _axes(series: Series, ticks: tuple[float, ...], across: Scale, up: Scale) ->
         anchor = "end" if value == places[-1] else "middle"
         yield f'<text class="tick" x="{across.at(value)}" y="{HEIGHT - BOTTOM + 15}" text-anchor="{anchor}">{value}</text>'
     middle = (LEFT + WIDTH - RIGHT) / 2
-    yield f'<text class="tick" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{_words(series.along)}</text>'
+    yield f'<text class="tick" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{in_html(series.along)}</text>'
 
 
 def _arm(name: str, points: list[Point | None], line: bool) -> Iterator[str]:
@@ -141,7 +140,3 @@ def _stretches(points: list[Point | None]) -> Iterator[list[Point]]:
         elif stretch:
             yield stretch
             stretch = []
-
-
-def _words(text: str) -> str:
-    return escape(without_illegal(one_line(text)))

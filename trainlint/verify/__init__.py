@@ -74,9 +74,8 @@ def verify(
         yield from waiting
         return
     until = time.monotonic() + budget if budget is not None else float("inf")
-    cache = (
-        cache if executor == "local" else None
-    )  # what the interpreters of a cluster hold is not known here
+    if executor != "local":
+        cache = None  # what the interpreters of a cluster hold is not known here
     interpreter = find_python(python) if executor == "local" else ""
     known = print_of_python(interpreter) if cache is not None else ""
     versions = versions_of(cache, known) if cache is not None and known else {}
@@ -103,9 +102,8 @@ def verify(
                     witness(diagnostic, trial, plan)
                 yield diagnostic
         finally:
-            pool.shutdown(
-                wait=False, cancel_futures=True
-            )  # an interrupt does not wait: closing the sandbox ends all
+            # an interrupt does not wait: closing the sandbox ends all
+            pool.shutdown(wait=False, cancel_futures=True)
             if recall is not None:
                 recall.close()
                 if sandbox.started:

@@ -1,7 +1,8 @@
 """Verdicts of earlier runs as one verification uses them: by what, how they are found again, and which are kept.
 
-The key is made of the programs as they would run (by their statements, wherever these stand in the file), of the rule's file, of this very installation of trainlint, of the interpreter with its packages, and of all that was asked for. What a
-program read of its project is found out by running it, and has to be unchanged.
+The key is made of the programs as they would run (by their statements, wherever these stand in the file), of the rule's
+file, of this very installation of trainlint, of the interpreter with its packages, and of all that was asked for. What
+a program read of its project is found out by running it, and has to be unchanged.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from trainlint.verify.case import Case, Read, make_cases, make_changed
 from trainlint.verify.cut import Extent, NotCut
 from trainlint.verify.experiment import TRY_SMALLER, Plan, Trial, smaller_cuts
 from trainlint.verify.place import Home
+from trainlint.verify.statements import lines_of
 
 PASSING = {  # what may be otherwise the next time, with nothing changed
     "timed-out", "out-of-budget", "out-of-memory", "died", "tampered", "rule-failed", "sandbox-lost",
@@ -177,7 +179,7 @@ def _programs(
 def shape(case: Case, needs: Needs) -> str:
     """What is asked of the sandbox for a program, less the lines that its statements happen to stand in."""
     lines = case.program.split("\n")
-    spans = [_lines(node) for node in ast.parse(case.program).body]
+    spans = [lines_of(node) for node in ast.parse(case.program).body]
 
     def place(line: int) -> str:
         within = [number for number, (first, _) in enumerate(spans) if first <= line]
@@ -188,8 +190,3 @@ def shape(case: Case, needs: Needs) -> str:
     for name in ("focus", "spots"):
         request[name] = [[place(first), place(last)] for first, last in getattr(case, name)]
     return json.dumps(request, sort_keys=True)
-
-
-def _lines(node: ast.stmt) -> tuple[int, int]:
-    first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
-    return first, node.end_lineno or node.lineno

@@ -70,10 +70,14 @@ def read_statements(tree: ast.Module) -> list[Statement]:
 
 
 def _read(node: ast.stmt) -> Statement:
-    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-    lines = (first, node.end_lineno or node.lineno)
     loads = outside_names(ast.Module([node], []))
-    return Statement(node, lines, frozenset(_binds(node)), loads, frozenset(_changes(node)))
+    return Statement(node, lines_of(node), frozenset(_binds(node)), loads, frozenset(_changes(node)))
+
+
+def lines_of(node: ast.stmt) -> tuple[int, int]:
+    """First and last line of a statement, decorators included."""
+    first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
+    return first, node.end_lineno or node.lineno
 
 
 def _binds(node: ast.AST) -> Iterator[str]:

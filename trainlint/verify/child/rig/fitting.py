@@ -29,7 +29,7 @@ def fit_input(model: Any) -> tuple[Shape, Any] | None:
         if shape in tried:
             continue
         tried.append(shape)
-        output, complaint = attempt(model, shape)
+        output, complaint = _attempt(model, [_rows_for(model, shape)], {})
         if not complaint:
             return shape, output
         waiting = [*adapted(shape, complaint), *waiting]
@@ -48,10 +48,9 @@ def fit_call(
         if shapes in tried:
             continue
         tried.append(shapes)
-        values = {**others, **{name: sample(shape, ROWS, 0) for name, shape in zip(slots, shapes)}}
-        complaint = _complaint(
-            model, [values[name] for name in names], {n: v for n, v in values.items() if n not in names}
-        )
+        values = {**others, **{name: _rows_for(model, shape) for name, shape in zip(slots, shapes)}}
+        keywords = {name: value for name, value in values.items() if name not in names}
+        _, complaint = _attempt(model, [values[name] for name in names], keywords)
         if not complaint:
             return shapes
         changed = [
@@ -72,23 +71,7 @@ def _slot(name: str, place: int, shape: Shape) -> Shape:
     return shape
 
 
-def _complaint(model: Any, arguments: list[Any], keywords: dict[str, Any]) -> str:
-    state = torch.get_rng_state()
-    try:
-        twin = copy.deepcopy(model)
-    except Exception:
-        twin = model
-    try:
-        with torch.no_grad():
-            twin(*arguments, **keywords)
-    except Exception as error:
-        return str(error) or type(error).__name__
-    finally:
-        torch.set_rng_state(state)
-    return ""
-
-
-def attempt(model: Any, shape: Shape) -> tuple[Any, str]:
+def _attempt(model: Any, arguments: list[Any], keywords: dict[str, Any]) -> tuple[Any, str]:
     """Call a copy of the model once; its output, or what it complained about."""
     state = torch.get_rng_state()
     try:
@@ -97,11 +80,15 @@ def attempt(model: Any, shape: Shape) -> tuple[Any, str]:
         twin = model
     try:
         with torch.no_grad():
-            return twin(sample(shape, ROWS, 0).to(device_of(model))), ""
+            return twin(*arguments, **keywords), ""
     except Exception as error:
         return None, str(error) or type(error).__name__
     finally:
         torch.set_rng_state(state)
+
+
+def _rows_for(model: Any, shape: Shape) -> Any:
+    return sample(shape, ROWS, 0).to(device_of(model))
 
 
 def device_of(model: Any) -> Any:

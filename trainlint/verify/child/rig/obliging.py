@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .fitting import Shape, fit_call, sample
+from .fitting import Shape, device_of, fit_call, sample
 from .inert import Inert
 from .missing import Missing
 
@@ -92,7 +92,8 @@ class Obliging:
         )
         self.rows = rows
         seed = self.rig.world.seed * 1009 + self.rig.record.forwards
-        made = {name: sample(shape, rows, seed) for name, shape in zip(slots, shapes, strict=True)}
+        device = device_of(module)
+        made = {name: sample(shape, rows, seed).to(device) for name, shape in zip(slots, shapes, strict=True)}
         values.update(made)
         return [values[name] for name in names], {name: values[name] for name in keywords}
 
@@ -123,7 +124,7 @@ def _targets(name: str, scores: Any) -> Any:
     if name in CLASSES:
         classes = scores.shape[1] if scores.dim() > 1 else scores.shape[0]
         size = (scores.shape[0], *scores.shape[2:]) if scores.dim() > 1 else ()
-        return torch.randint(0, int(classes), size)
+        return torch.randint(0, int(classes), size, device=scores.device)
     if name in SHARES:
         return (torch.rand_like(scores) > 0.5).to(scores.dtype)
     return torch.randn_like(scores)

@@ -108,7 +108,7 @@ class Setting(Missing):
 
 def plain(rig: Any, role: str, name: str = "") -> Any:
     """The value of a role that says all there is to say."""
-    if role == "count" and name:
+    if role == "count":
         return likely(name)
     if role in SHAPED:
         rig.settle()
@@ -123,13 +123,9 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
         return getattr(loaded, member) if member else loaded
     if role == "settings":
         return Settings(rig, name)
-    if role == "count":
-        return likely(name)
-    if role in SHAPED:
-        rig.settle()
     if role in DESCRIBED:
         rig.record.substitute(f"{name}: stand-in {role}")
-    return _model(rig, name) if role == "model" else BUILDERS[role](rig)
+    return _model(rig, name) if role == "model" else plain(rig, role, name)
 
 
 def _model(rig: Any, name: str = "") -> Any:
@@ -185,7 +181,6 @@ def _loader(rig: Any) -> Any:
 
 
 BUILDERS: dict[str, Callable[[Any], Any]] = {
-    "model": _model,
     "criterion": _criterion,
     "optimizer": _optimizer,
     "scheduler": _scheduler,
@@ -195,7 +190,6 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "targets": lambda rig: rig.world.target_values(ROWS),
     "batch": lambda rig: rig.world.batch(ROWS),
     "device": lambda rig: torch.device(str(rig.request["device"])),
-    "count": lambda rig: 3,
     "rate": lambda rig: 0.05,
     "zero": lambda rig: 0,
     "list": lambda rig: [],
