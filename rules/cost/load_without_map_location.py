@@ -63,9 +63,8 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, set_
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for load in program.loads:
         if (
-            not load.picks_device
-            or load.open
-            or load.argument("map_location", 1) is not None
+            load.is_told_where
+            or not load.picks_device
             or not load.is_checkpoint
             or load.is_own
             or load.is_shipped

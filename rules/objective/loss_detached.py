@@ -89,21 +89,18 @@ PyTorch documentation, "Autograd mechanics" and `torch.Tensor.detach`; arcface-p
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, replace, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for cut in program.cut_losses:
-        cutting = text_of(cut.node) if cut.node is not None else ""
         harm = "does not train all that it should" if cut.part else "has no graph to the model"
         yield Finding(
             cut.backward.node,
             f"`{text_of(cut.backward.node)}` {harm}: {cut.why}",
             because=[(cut.node, cut.what)] if cut.node is not None else (),
             fix=cut.mended,
-            control=[replace(cut.node, cutting.replace("argmax(", "amax("))]
-            if cut.node and "argmax(" in cutting
-            else (),
+            control=cut.compared,
             title="Keep the graph",
         )
 

@@ -49,17 +49,20 @@ class Load:
     def node(self) -> Node:
         return self.event.node
 
-    def argument(self, name: str, position: int = 99) -> Value | None:
-        keywords = self.event.detail
-        if name in keywords:
-            return None if self._is_written_as_none(name) else keywords[name]
-        return self.event.inputs[position] if position < len(self.event.inputs) else None
+    @property
+    def is_told_where(self) -> bool:
+        """Whether the call says, or its `**options` may say, where the tensors go.
 
-    def _is_written_as_none(self, name: str) -> bool:
-        """Whether the call itself says `map_location=None`; a parameter that is None by default is the caller's choice."""
-        call = self.event.node
-        written = [a.value for a in call.arguments if a.keyword == name] if isinstance(call, Call) else []
-        return any(isinstance(value, Literal) and value.value is None for value in written)
+        `map_location=None` does not; a parameter that is None by default is the caller's choice.
+        """
+        call, given = self.event.node, self.event.detail
+        written = call.arguments if isinstance(call, Call) else ()
+        if "**" in given or any(argument.star == "*" for argument in written):
+            return True
+        said = [argument.value for argument in written if argument.keyword == "map_location"]
+        if any(isinstance(value, Literal) and value.value is None for value in said):
+            return False
+        return "map_location" in given or len(self.event.inputs) > 1
 
     @property
     def picks_device(self) -> bool:
@@ -181,7 +184,7 @@ class Load:
             siblings = arm.parent.items
             others = [s for s in siblings if type(s) is Region and s is not arm]
             loads = [Load(event, self.program) for other in others for event in of_kind(other, "load")]
-            if any(load.open or load.argument("map_location", 1) is not None for load in loads):
+            if any(load.is_told_where for load in loads):
                 return True
             if any(load.given is not None and is_of_each_process(load.given) for load in loads):
                 return True
@@ -202,13 +205,6 @@ class Load:
             if region.kind == "call":
                 return False
         return False
-
-    @property
-    def open(self) -> bool:
-        """Whether `**options` may pass more."""
-        call = self.event.node
-        handed_on = isinstance(call, Call) and any(argument.star == "*" for argument in call.arguments)
-        return "**" in self.event.detail or handed_on
 
     @property
     def is_checkpoint(self) -> bool:

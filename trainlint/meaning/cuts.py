@@ -92,6 +92,12 @@ class CutLoss:
         return []
 
     @property
+    def compared(self) -> list[Change]:
+        """The edit that takes the largest number where its place was taken, for experiments."""
+        node, written = self.node, text_of(self.node) if self.node is not None else ""
+        return [replace(node, written.replace("argmax(", "amax("))] if node and "argmax(" in written else []
+
+    @property
     def _rewrapped(self) -> Node | None:
         """`torch.tensor(...)` straight around the cut: it would cut the graph again."""
         around = [v for v in walk(self.backward.value) if _makes_tensor(v)] if self.backward.value else []
