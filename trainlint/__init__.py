@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from trainlint.run import Run as Run
     from trainlint.run import Runs as Runs
     from trainlint.run import gradient_norm as gradient_norm
+    from trainlint.run import gradient_ratio as gradient_ratio
+    from trainlint.run import last_losses as last_losses
 
 __version__ = "0.1.0"
 
@@ -53,6 +55,8 @@ _HOMES = {
     "Run": "trainlint.run",
     "Runs": "trainlint.run",
     "gradient_norm": "trainlint.run",
+    "gradient_ratio": "trainlint.run",
+    "last_losses": "trainlint.run",
 }
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names are resolved by __getattr__

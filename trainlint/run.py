@@ -84,6 +84,14 @@ class Run:
         """The values of the loss functions that train, in order."""
         return tuple(call.number("value") for call in self.all("criterion") if call.flag("gradients"))
 
+    def rates(self) -> tuple[float, ...]:
+        """The learning rate of each step, of the first group of parameters."""
+        return tuple(rate for step in self.all("step") for rate in step.numbers("rates")[:1])
+
+    def moved(self) -> float:
+        """How far the weights have come by the last step, by the length that they had at first; 0 without a step."""
+        return max((step.number("moved") for step in self.all("step")[-1:]), default=0.0)
+
     def orders(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
         """For each loader whose batches train: the order of its samples, one tuple of indices per epoch."""
         batches = [event for event in self.all("batch") if event.flag("trained")]
@@ -104,6 +112,19 @@ def gradient_norm(runs: Runs) -> float:
     """Mean norm of the gradient at the criterion's first input, over the calls that train; 0 without one."""
     calls = [call for run in runs for call in run.near("criterion") if call.flag("gradients")]
     return sum(call.number("gradient_norm") for call in calls) / max(1, len(calls))
+
+
+def gradient_ratio(runs: Runs) -> float | None:
+    """The length of the first layer's gradient in the first backward pass by that of the last layer's, over the seeds."""
+    first = [run.all("layers")[0].numbers("gradients") for run in runs if run.all("layers")]
+    found = [sizes[0] / sizes[-1] for sizes in first if len(sizes) > 1 and sizes[-1]]
+    return sum(found) / len(found) if found else None
+
+
+def last_losses(runs: Runs, count: int = 10) -> list[float]:
+    """The mean of the last training losses of each run that has some."""
+    ends = [run.losses()[-count:] for run in runs]
+    return [sum(end) / len(end) for end in ends if end]
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,9 +82,8 @@ Glorot and Bengio (2010); Ioffe and Szegedy, "Batch Normalization" (2015).
 """
 
 from collections.abc import Iterator
-from statistics import mean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, gradient_ratio
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -102,7 +101,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    faded, usual = ratio(written), ratio(control)
+    faded, usual = gradient_ratio(written), gradient_ratio(control)
     if faded is None or faded > SMALL:
         return None
     said = f"the gradient of the first layer is {faded:.1e} times that of the last"
@@ -111,13 +110,6 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 
 SMALL = 0.02
-
-
-def ratio(runs: Runs) -> float | None:
-    """First to last layer's gradient in the first backward pass, over the seeds."""
-    first = [run.all("layers")[0].numbers("gradients") for run in runs if run.all("layers")]
-    found = [sizes[0] / sizes[-1] for sizes in first if len(sizes) > 1 and sizes[-1]]
-    return mean(found) if found else None
 
 
 rule = Rule(

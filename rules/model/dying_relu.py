@@ -103,10 +103,9 @@ from trainlint import (
     Runs,
     counted,
     default_of,
+    last_losses,
     text_of,
 )
-
-ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop".split()
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -121,23 +120,19 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             title="Start the biases at zero",
         )
     for steep in program.steep_courses:
-        rate = steep.course.rate
-        momentum = (steep.course.momentum or 0.0) if steep.course.kind == "SGD" else None
-        if rate is None or (momentum is None and steep.course.kind not in ADAPTIVE):
+        course = steep.course
+        if course.rate is None or course.rate[0] <= options.number("max-rate"):
             continue
-        if rate[0] <= options.number("max-rate"):
+        is_carried = course.kind == "SGD" and course.pace > options.number("max-pace")
+        if not (course.is_adaptive or is_carried):
             continue
-        if momentum is not None and momentum * rate[0] / max(1e-3, 1 - momentum) <= options.number(
-            "max-pace"
-        ):
-            continue
-        under = f" and momentum {momentum:g}" if momentum is not None else ""
+        momentum = f" and momentum {course.momentum:g}" if is_carried else ""
         yield Finding(
-            steep.course.node,
-            f"{steep.course.kind} at lr={rate[0]:g}{default_of(rate[1])}{under} over {steep.layers:.0f} plain ReLU layers "
-            "without normalisation: steps of this size leave units dead",
-            because=[(steep.course.step.node, "takes steps of this size")],
-            control=steep.course.with_rate("1e-3" if momentum is None else "1e-2"),
+            course.node,
+            f"{course.kind} at lr={course.rate[0]:g}{default_of(course.rate[1])}{momentum} over {steep.layers:.0f} plain ReLU "
+            "layers without normalisation: steps of this size leave units dead",
+            because=[(course.step.node, "takes steps of this size")],
+            control=course.with_rate(course.usual_rate),
         )
 
 
@@ -145,7 +140,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     dead, usual = silent(written), silent(control)
     if dead < SOME or dead < 2 * usual:
         return None
-    ends, others = ([mean(run.losses()[-5:]) for run in runs if run.losses()] for runs in (written, control))
+    ends, others = last_losses(written, 5), last_losses(control, 5)
     if ends and others and mean(ends) < 1.02 * mean(others):
         return None  # other paths carry what these units do not
     said = (

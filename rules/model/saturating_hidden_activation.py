@@ -91,9 +91,8 @@ Normalization" (2015).
 """
 
 from collections.abc import Iterator
-from statistics import mean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, gradient_ratio
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -111,7 +110,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    shrunk, usual = ratio(written), ratio(control)
+    shrunk, usual = gradient_ratio(written), gradient_ratio(control)
     if shrunk is None or shrunk > SMALL:
         return None
     said = f"the gradient of the first layer is {shrunk:.1e} times that of the last"
@@ -120,13 +119,6 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 
 SMALL = 0.01
-
-
-def ratio(runs: Runs) -> float | None:
-    """First to last layer's gradient in the first backward pass, over the seeds."""
-    first = [run.all("layers")[0].numbers("gradients") for run in runs if run.all("layers")]
-    found = [sizes[0] / sizes[-1] for sizes in first if len(sizes) > 1 and sizes[-1]]
-    return mean(found) if found else None
 
 
 rule = Rule(

@@ -77,7 +77,19 @@ from collections.abc import Iterator
 from math import sqrt
 from statistics import fmean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, counted, default_of
+from trainlint import (
+    Effect,
+    Finding,
+    Needs,
+    Option,
+    Options,
+    Program,
+    Rule,
+    Runs,
+    counted,
+    default_of,
+    last_losses,
+)
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -103,7 +115,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         return None
     if len(seen) < 40 or not all(seen) or seen[-1] > 0.5 * seen[4]:
         return None
-    ended, other = ([fmean(run.losses()[-10:]) for run in arm if run.losses()] for arm in (written, control))
+    ended, other = last_losses(written), last_losses(control)
     said = f"the median effective rate falls from {seen[4]:.3g} after 5 steps to {seen[-1]:.3g} after {len(seen)}"
     if ended and other:
         said += f" (loss at the end {fmean(ended):.3g}, with the control {fmean(other):.3g}, measured on this data)"

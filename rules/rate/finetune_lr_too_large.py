@@ -84,12 +84,10 @@ from statistics import median
 
 from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
-ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam Lion AdaBelief".split()
-
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for tuning in program.fine_tunings:
-        if tuning.kind != "SGD" and tuning.kind not in ADAPTIVE:
+        if tuning.kind != "SGD" and not tuning.is_adaptive:
             continue
         kind = "sgd" if tuning.kind == "SGD" else "transformer" if tuning.is_transformer else "adam"
         if tuning.rate[0] <= options.number(kind):
@@ -110,7 +108,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    away, kept = [drift(run) for run in written], [drift(run) for run in control]
+    away, kept = [run.moved() for run in written], [run.moved() for run in control]
     if not all(away) or not all(kept) or not away or median(away) < 0.3:
         return None
     steps = max(len(run.all("step")) for run in written)
@@ -119,11 +117,6 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         f"with the control {median(kept):.2g} times (medians of {len(away)} seeds)"
     )
     return Effect(said, {"drift": away, "drift_control": kept, "steps": steps})
-
-
-def drift(run: object) -> float:
-    """How far the weights have come by the last step."""
-    return max((step.number("moved") for step in run.all("step")[-1:]), default=0.0)  # type: ignore[attr-defined]
 
 
 rule = Rule(

@@ -72,13 +72,11 @@ from collections.abc import Iterator
 
 from trainlint import Finding, Options, Program, Rule, default_of
 
-SCALABLE = "SGD Adam AdamW NAdam RAdam RMSprop".split()
-
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for enlarged in program.enlarged_batches:
         course = enlarged.course
-        if course.kind not in SCALABLE or course.rate is None or course.is_ramped:
+        if not (course.kind == "SGD" or course.is_adaptive) or course.rate is None or course.is_ramped:
             continue
         because = (
             [(enlarged.loader.node, "its batch is multiplied by the devices")] if enlarged.loader.node else []

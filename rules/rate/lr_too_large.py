@@ -86,38 +86,28 @@ from statistics import median
 
 from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
-ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam Lion AdaBelief DiffGrad".split()
-
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for course in program.courses:
-        largest = limit(course.kind, course.momentum, options)
-        if course.rate is None or largest is None or course.rate[0] <= largest:
+        if not course.is_adaptive and (course.kind != "SGD" or course.momentum is None):
+            continue
+        largest = "adam" if course.is_adaptive else "momentum" if (course.momentum or 0) >= 0.9 else "sgd"
+        if course.rate is None or course.rate[0] <= options.number(largest):
             continue
         if course.depth < options.number("min-layers") or course.is_ramped:
             continue
         if course.is_full_batch or (course.kind == "SGD" and course.clips):
             continue
-        suggested = "1e-3" if course.kind != "SGD" else "0.01" if course.momentum else "0.1"
-        change = course.with_rate(suggested)
+        change = course.with_rate(course.usual_rate)
         yield Finding(
             course.node,
             f"{course.kind} starts at lr={course.rate[0]:g}{default_of(course.rate[1])}, far above the range in which it "
-            f"can train a network of at least {course.depth} layers (about {suggested})",
+            f"can train a network of at least {course.depth} layers (about {course.usual_rate})",
             because=[(course.step.node, "takes steps of this size")],
             fix=change if course.is_rate_literal else [],
             control=change,
-            title=f"Start at {suggested}",
+            title=f"Start at {course.usual_rate}",
         )
-
-
-def limit(kind: str, momentum: float | None, options: Options) -> float | None:
-    """The largest usable rate of an optimizer, None where that is not known."""
-    if kind in ADAPTIVE:
-        return options.number("adam")
-    if kind != "SGD" or momentum is None:
-        return None
-    return options.number("momentum" if momentum >= 0.9 else "sgd")
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:

@@ -78,12 +78,10 @@ from collections.abc import Iterator
 
 from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
 
-ADAPTIVE = "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam AdaBelief".split()
-
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for course in program.courses:
-        if course.kind != "SGD" and course.kind not in ADAPTIVE:
+        if course.kind != "SGD" and not course.is_adaptive:
             continue
         largest, smallest = course.largest_rate, options.number("sgd" if course.kind == "SGD" else "adam")
         if largest is None or not 0 < largest[0] < smallest:
@@ -92,8 +90,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         if course.kind == "SGD" and course.sums_losses:
             continue
-        suggested = "1e-3" if course.kind != "SGD" else "0.01" if course.momentum else "0.1"
-        change = course.with_rate(suggested)
+        change = course.with_rate(course.usual_rate)
         yield Finding(
             course.node,
             f"{course.kind} lr={largest[0]:g}{default_of(largest[1])} cannot move the weights: each step changes "
@@ -101,12 +98,12 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             because=[(course.step.node, "takes steps of this size")],
             fix=change if course.is_rate_literal else [],
             control=change,
-            title=f"Start at {suggested}",
+            title=f"Start at {course.usual_rate}",
         )
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    still, going = [moved(run) for run in written], [moved(run) for run in control]
+    still, going = [run.moved() for run in written], [run.moved() for run in control]
     if not still or not all(going) or max(still) > 1e-4 or not any(run.all("step") for run in written):
         return None
     steps = len(written[0].all("step"))
@@ -115,11 +112,6 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         f"by {min(going):.2g}"
     )
     return Effect(said, {"moved": still, "moved_control": going, "steps": steps})
-
-
-def moved(run: object) -> float:
-    """How far the weights have come by the last step, by the length that they had."""
-    return max((step.number("moved") for step in run.all("step")[-1:]), default=0.0)  # type: ignore[attr-defined]
 
 
 rule = Rule(

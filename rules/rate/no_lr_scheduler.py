@@ -83,7 +83,19 @@ Tuning Playbook".
 from collections.abc import Iterator
 from statistics import mean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, counted, default_of
+from trainlint import (
+    Effect,
+    Finding,
+    Needs,
+    Option,
+    Options,
+    Program,
+    Rule,
+    Runs,
+    counted,
+    default_of,
+    last_losses,
+)
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -104,30 +116,16 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    used, varied = rates(written), rates(control)
+    used, varied = ([rate for run in arm[:1] for rate in run.rates()] for arm in (written, control))
     if len(used) < 2 or len(set(used)) > 1:
         return None
     said = f"the rate is {used[0]:.3g} in the first and in the last of {len(used)} steps"
     if len(set(varied)) > 1:
         said += f"; with the control it goes from {varied[0]:.3g} to {varied[-1]:.3g}"
-    ended, better = losses(written), losses(control)
+    ended, better = last_losses(written), last_losses(control)
     if ended and better:
         said += f" (loss at the end {mean(ended):.3g} against {mean(better):.3g}, on this data over {len(ended)} seeds)"
     return Effect(said, {"rate": used[0], "steps": len(used), "loss": ended, "loss_control": better})
-
-
-def rates(runs: Runs) -> list[float]:
-    """The rates of all steps of the first seed, of all parameter groups."""
-    return [rate for run in runs[:1] for step in run.all("step") for rate in step.numbers("rates")[:1]]
-
-
-def losses(runs: Runs) -> list[float]:
-    """Mean of the last ten training losses, one per seed."""
-    ends = [
-        [call.number("value") for call in run.all("criterion") if call.flag("gradients")][-10:]
-        for run in runs
-    ]
-    return [mean(end) for end in ends if end]
 
 
 rule = Rule(

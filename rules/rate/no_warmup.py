@@ -105,14 +105,12 @@ Architecture" (2020); Liu et al., "On the Variance of the Adaptive Learning Rate
 from collections.abc import Iterator
 from statistics import fmean
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
-
-ADAPTIVE = "Adam AdamW NAdam Adamax AdamP FusedAdam AdaBelief".split()
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of, last_losses
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for course in program.courses:
-        if course.kind not in ADAPTIVE or course.rate is None or course.rate[0] < options.number("min-rate"):
+        if not course.is_rash_at_first or course.rate is None or course.rate[0] < options.number("min-rate"):
             continue
         if course.post_norm_layers < options.number("min-layers") or course.is_ramped:
             continue
@@ -129,13 +127,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    here, there = (
-        [rate for run in arm[:1] for step in run.all("step") for rate in step.numbers("rates")[:1]]
-        for arm in (written, control)
-    )
+    here, there = ([rate for run in arm[:1] for rate in run.rates()] for arm in (written, control))
     if len(here) < 10 or not there or here[0] < 0.5 * max(here):
         return None
-    ended, better = ([fmean(run.losses()[-10:]) for run in arm if run.losses()] for arm in (written, control))
+    ended, better = last_losses(written), last_losses(control)
     said = f"the first step is taken at {here[0] / max(here):.0%} of the largest rate; with the control at {there[0] / max(there):.0%}"
     if ended and better:
         gained = "lower" if fmean(better) < 0.95 * fmean(ended) else "no lower"

@@ -101,7 +101,7 @@ exists.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -151,9 +151,9 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     return Effect(said, {"rates": here[0], "rates_control": there[0]})
 
 
-def rates(run: object) -> list[float]:
+def rates(run: Run) -> list[float]:
     """The rate before the schedule's first step, and after each."""
-    steps = run.all("schedule")  # type: ignore[attr-defined]
+    steps = run.all("schedule")
     return [rate for step in steps[:1] for rate in step.numbers("before")[:1]] + [
         rate for step in steps for rate in step.numbers("after")[:1]
     ]

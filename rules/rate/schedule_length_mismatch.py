@@ -149,8 +149,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     for run in written:
         if run.raised and "total steps" in run.raised:
             return Effect(f"after {len(run.all('step'))} steps the schedule raises: {run.raised}")
-    rates = [rate for run in written[:1] for step in run.all("step") for rate in step.numbers("rates")[:1]]
-    better = [rate for run in control[:1] for step in run.all("step") for rate in step.numbers("rates")[:1]]
+    rates, better = ([rate for run in arm[:1] for rate in run.rates()] for arm in (written, control))
     if len(rates) < 3 or not better or not max(rates):
         return None
     idle, share = len(list(takewhile(lambda rate: rate == 0, reversed(rates)))), rates[-1] / max(rates)

@@ -10,6 +10,7 @@ from trainlint.meaning.beginnings import starts_from_a_state
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import operation, same, walk
+from trainlint.meaning.facts.optimizers import ADAM_AND_RELATIVES, RASH_AT_FIRST
 from trainlint.meaning.falling import falls
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.given import give, given_at
@@ -91,6 +92,21 @@ class Course:
         return max(known, key=lambda rate: rate[0]) if known and len(known) == len(found) else None
 
     @property
+    def usual_rate(self) -> str:
+        """A rate to start from with such an optimizer."""
+        return "1e-3" if self.kind != "SGD" else "0.01" if self.momentum else "0.1"
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether its steps are about as long as its rate, however small the gradient is."""
+        return self.kind in ADAM_AND_RELATIVES
+
+    @property
+    def is_rash_at_first(self) -> bool:
+        """Whether its first steps rest on averages over a few batches, and nothing in it makes up for that."""
+        return self.kind in RASH_AT_FIRST
+
+    @property
     def rate_node(self) -> Node | None:
         """The rate as it is written in the optimizer's call."""
         return given_at(self.node, "lr", 1)
@@ -169,6 +185,12 @@ class Course:
     @property
     def momentum(self) -> float | None:
         return self.number("momentum", 0.0, 2)
+
+    @property
+    def pace(self) -> float:
+        """How far momentum carries on under gradients of length 1: `rate * momentum / (1 - momentum)`."""
+        momentum = self.momentum or 0.0
+        return momentum * self.rate[0] / max(1e-3, 1 - momentum) if self.rate is not None else 0.0
 
     @property
     def momentum_flag(self) -> str | None:

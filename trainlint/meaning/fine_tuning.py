@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.architecture import pretrained
 from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.facts.optimizers import ADAM_AND_RELATIVES
 from trainlint.meaning.freezing import may_freeze
 from trainlint.meaning.given import give, given_at
 from trainlint.meaning.huggingface import is_trainer
@@ -52,6 +53,11 @@ class FineTuning:
     @property
     def is_transformer(self) -> bool:
         return any(isinstance(p.cls, External) and p.cls.name.startswith("transformers.") for p in self.parts)
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether the optimizer's steps are about as long as its rate."""
+        return self.kind in ADAM_AND_RELATIVES
 
     @property
     def origin(self) -> Node | None:

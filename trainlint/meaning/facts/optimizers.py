@@ -6,6 +6,12 @@ SELF_TUNING = frozenset(
     "LBFGS Rprop Adadelta Adafactor Prodigy DAdaptAdam DAdaptSGD DAdaptAdaGrad DAdaptLion AdamWScheduleFree"
     " SGDScheduleFree RAdamScheduleFree DoG LDoG MomoAdam Momo SPS".split()
 )
+ADAM_AND_RELATIVES = frozenset(  # each step is about as long as the rate, however small the gradient
+    "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam Lion AdaBelief DiffGrad".split()
+)
+RASH_AT_FIRST = frozenset(  # whose averages rest on the first few batches, and that do nothing about it
+    "Adam AdamW NAdam Adamax AdamP FusedAdam AdaBelief".split()
+)
 _OPTIMIZER_HOMES = (
     "torch.optim.", "torch_optimizer.", "apex.optimizers.", "timm.optim.", "bitsandbytes.optim.", "torchcontrib.optim.",
     "prodigyopt.", "dadaptation.", "lion_pytorch.", "schedulefree.", "adabelief_pytorch.", "pytorch_optimizer.",
