@@ -1,6 +1,6 @@
 """How many defects that people reported in real repositories trainlint finds, and whether their fixes satisfy it.
 
-    python bench/reported.py FOLDER [--rows FILE] [--rule NAME]... [--id ID]... [--json FILE]
+    python bench/reported.py FOLDER --rows FILE [--rule NAME]... [--id ID]... [--json FILE]
 
 FOLDER holds the fetched repositories, each as OWNER+NAME or OWNER/NAME (a clone, a bare git directory, or either
 inside `repo`), or the trees themselves as ID/buggy and ID/fixed. Nothing is fetched here.
@@ -29,11 +29,6 @@ from typing import Any
 from repositories import Linted, folder_of, git_of, has_commit, run_trainlint, unpack
 
 from trainlint.book import open_book
-
-HERE = Path(__file__).resolve().parent
-ROWS = tuple(
-    folder / "reported.jsonl" for folder in (HERE, *(up / "shared/bench" for up in HERE.parents[:2]))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +86,7 @@ def read_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="fetched repositories, or trees by row")
-    rows = next((file for file in ROWS if file.is_file()), None)
-    parser.add_argument("--rows", type=Path, default=rows, required=rows is None, help="the reported defects")
+    parser.add_argument("--rows", type=Path, required=True, help="the reported defects")
     parser.add_argument("--rule", action="append", default=[], help="only rows of this rule")
     parser.add_argument("--id", action="append", default=[], help="only this row")
     parser.add_argument("--tolerance", type=int, default=5, help="lines around a place (default: 5)")

@@ -46,6 +46,18 @@ def test_the_number_of_known_misses_is_right() -> None:
     assert f"`tests/cases/`: {known} today" in README
 
 
+def test_the_number_of_rules_that_plant_their_defect_is_right() -> None:
+    planting = sum("plant=" in page.file.read_text(encoding="utf-8") for page in open_book().pages)
+    assert f"{planting} rules plant theirs" in README
+
+
+def test_the_number_of_packages_that_come_along_is_right() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    always = [package for package in project["dependencies"] if ";" not in package]
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven")
+    assert f"installs trainlint and {words[len(always)]} small packages" in README
+
+
 def test_the_first_command_works_on_what_is_there() -> None:
     assert "pip install -e . && trainlint --exit-zero docs/example" in README
     done = subprocess.run(
