@@ -61,7 +61,7 @@ stands still at first and then drops. Experiment: the ratio of the first and the
 
 ## What it costs
 
-Hidden layers of 64 ReLU units, CPU, three seeds: the first layer's gradient at the start in units of the last
+`bench/depth.py`, hidden layers of 64 ReLU units, CPU, three seeds: the first layer's gradient at the start in units of the last
 one's, and the loss after 300 steps of Adam at 0.001.
 
 | hidden layers | as PyTorch starts it | Kaiming | BatchNorm | residual |

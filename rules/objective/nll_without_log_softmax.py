@@ -74,8 +74,8 @@ A negative loss. With softmax it creeps towards -1, with raw scores it falls wit
 ## What it costs
 
 Measured on the CPU: for the scores (10, 0, 0) and true class 1 the gradient at the true class is 0.00005
-with softmax, 1 with log-softmax. Ten Gaussian classes, 300 steps of SGD at the same rate, five seeds:
-accuracy 0.58 to 0.68 with softmax, 0.90 to 0.91 with log-softmax.
+with softmax, 1 with log-softmax. `bench/objectives.py`, ten Gaussian classes, 300 steps of SGD at the same rate, five
+seeds: accuracy on fresh samples 0.69 to 0.73 with softmax, 0.82 to 0.87 with log-softmax.
 
 ## Sources
 

@@ -56,9 +56,9 @@ smallest value of `torch.sigmoid(output)`, which is what the loss sees, is never
 
 ## What it costs
 
-Measured on the CPU, two classes, 300 steps of SGD at the same rate, three seeds: training accuracy 0.67
-to 0.76 as written, 0.86 to 0.87 without the sigmoid. A confident mistake (score 8, target 0) has
-gradient 0.0002 instead of 1.
+`bench/objectives.py`, two classes, 300 steps of SGD at the same rate, five seeds, CPU: accuracy on fresh samples
+0.80 to 0.88 as written, 0.98 without the sigmoid. A confident mistake (score 8, target 0) has gradient 0.0002
+instead of 1.
 
 ## Sources
 
