@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _IN_PART = (  # signs that only some weights are trained, or some of them slower
     "peft", "LoraConfig", "get_peft_model", "PeftModel", "lora", "loralib", "adapters",
     "AdapterConfig", "prompt_tuning", "SetFitTrainer",
 )  # fmt: skip
+_BY_NAME = ("create_model", "get_model")  # of timm and torchvision
 _USUAL_RATE = 5e-5  # of TrainingArguments
 
 
@@ -46,9 +48,12 @@ class FineTuning:
 
     @property
     def name(self) -> str:
-        """The pretrained part's class, as its users know it."""
-        assert isinstance(self.parts[0].cls, External)
-        return self.parts[0].cls.name.rpartition(".")[2]
+        """The pretrained part's class, as its users know it, or what a library was asked for by name."""
+        part = self.parts[0]
+        assert isinstance(part.cls, External)
+        last = part.cls.name.rpartition(".")[2]
+        asked = constant(part.arguments[0]) if part.arguments else None
+        return asked if last in _BY_NAME and isinstance(asked, str) else last
 
     @property
     def is_transformer(self) -> bool:
@@ -125,11 +130,14 @@ def _called(value: Result) -> Iterator[Value]:
         yield one(receiver)
 
 
+_T5 = re.compile(r"(?<![a-z])(?:by|m|um|long|flan-?)?t5(?![0-9a-z])")  # and no `resnet50`
+
+
 def _is_of_t5(part: Instance) -> bool:
     """T5 was trained with rates of 1e-3, and still is."""
     assert isinstance(part.cls, External)
     checkpoint = constant(part.arguments[0]) if part.arguments else ""
-    return "T5" in part.cls.name or "t5" in str(checkpoint).lower()
+    return "T5" in part.cls.name or _T5.search(str(checkpoint).lower()) is not None
 
 
 def _by_trainers(program: Program) -> Iterator[FineTuning]:

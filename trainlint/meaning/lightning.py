@@ -41,6 +41,7 @@ STEPS = {
 }
 _MOST_LOADERS = 4  # of one step that are told apart
 RETURNED = "returned"  # detail of the backward pass on what a step returns
+_MODULE, _SERVER = "*module", "*server"  # attribute keys of what a trainer has fitted, and of what served it
 CONFIGURED = "*configured"  # attribute key of what a module's `configure_optimizers` gave
 # What serves a framework its training batches, and in which class.
 _SERVING = {
@@ -155,6 +156,7 @@ def fit(
     if not isinstance(module, Instance) or not isinstance(module.cls, Class) or module.cls.lineage is None:
         _fit_unseen(machine, arguments, keywords, node)
         return False
+    _note_served(trainer, module, [*arguments[1:2], *(keywords[k] for k in ("datamodule",) if k in keywords)])
     for position, (name, training) in enumerate(
         (("training_step", True), ("validation_step", False)), start=1
     ):
@@ -191,13 +193,33 @@ def _several(machine: Machine, given: list[Value], name: str) -> list[Instance]:
     return loaders if len(loaders) == len(items) else []
 
 
+def _note_served(trainer: Value, module: Instance, given: list[Value]) -> None:
+    """Note what a trainer has fitted, and the data module that it goes on with."""
+    made = one(trainer)
+    if isinstance(made, Instance):
+        made.attributes[_MODULE] = module
+        made.attributes[_SERVER] = next((v for v in given if not _is_loader(v)), module)
+
+
 def judge(
-    machine: Machine, name: str, arguments: tuple[Value, ...], keywords: dict[str, Value], node: s.Node
+    machine: Machine,
+    trainer: Instance,
+    name: str,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: s.Node,
 ) -> bool:
-    """`trainer.test(module, ...)` and `trainer.validate(module, ...)` over what they are given."""
+    """`trainer.test(module, ...)` and `trainer.validate(module, ...)` over what they are given, or `fit` was."""
     step = {"test": "test_step", "validate": "validation_step"}[name]
-    module = one(arguments[0]) if arguments else one(keywords.get("model", External("")))
+    asked = [
+        *arguments[:1],
+        *(keywords[k] for k in ("model",) if k in keywords),
+        trainer.attributes.get(_MODULE),
+    ]
+    module = next((made for v in asked if v is not None and isinstance(made := one(v), Instance)), None)
     given = [*arguments[1:2], *(keywords[k] for k in ("dataloaders", "datamodule") if k in keywords)]
+    if not given and _SERVER in trainer.attributes:
+        given = [trainer.attributes[_SERVER]]
     if not isinstance(module, Instance) or not isinstance(module.cls, Class) or not given:
         return False
     found, served = find_member(module.cls, step), loader_of(machine, given[0], STEPS[step])

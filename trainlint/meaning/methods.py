@@ -474,7 +474,7 @@ def _judge(
     made = one(callee.receiver)
     if node is None or not isinstance(made, Instance) or not _is_lightning_trainer(made):
         return None
-    return NONE if judge(machine, callee.name, arguments, keywords, node) else None
+    return NONE if judge(machine, made, callee.name, arguments, keywords, node) else None
 
 
 def _is_lightning_trainer(value: Value) -> bool:

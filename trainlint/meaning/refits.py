@@ -16,8 +16,9 @@ from trainlint.meaning.own_fits import (
     trained_data,
 )
 from trainlint.meaning.place import Change, remove_statement, replace, text_of
+from trainlint.meaning.purposes import TEST, VALIDATION, purpose_of
 from trainlint.meaning.rows import Rows, covers
-from trainlint.meaning.shaped import Fit
+from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, Use, splits, uses
 from trainlint.meaning.transformers import fitted_object, made_by
 from trainlint.meaning.values import Member, Result, Value
@@ -92,7 +93,7 @@ def refits(program: Program) -> list[Refit]:
             ):
                 if once_more or _is_used(one.fit, used) or one.fit.kind in _FOR_MODELS:
                     found[one.fit.node] = Refit(one.fit, other.fit, again)
-    for refit in _by_data_sets(program, fitted):
+    for refit in (*_by_data_sets(program, fitted), *_by_networks(program, fitted)):
         found.setdefault(refit.fit.node, refit)
     return sorted([*found.values(), *_by_hand(used, divided)], key=lambda refit: refit.fit.at)
 
@@ -110,6 +111,49 @@ def _by_data_sets(program: Program, fitted: list[_Fitted]) -> Iterator[Refit]:
         for other in first:
             if one.fit.node.cst is other.fit.node.cst and one.transformer is not other.transformer:
                 yield Refit(one.fit, other.fit, False)
+
+
+def _by_networks(program: Program, fitted: list[_Fitted]) -> Iterator[Refit]:
+    """`net(x_train)` is trained and `net(x_test)` judged, and what each was scaled by was fitted to itself."""
+    if len(fitted) < 2:
+        return
+    trained = [t for t in _tables_of_training(program) if t.fits]
+    learnt = frozenset().union(*(table.fits for table in trained))
+    for evaluation in (*program.evaluations, *program.held_out) if trained else ():
+        if not evaluation.judged or evaluation.of_training:
+            continue
+        judged = _table(program, evaluation.event.inputs)
+        is_said = purpose_of(program, evaluation) in (VALIDATION, TEST)
+        for one in fitted:
+            if one.fit not in judged.fits or one.fit in learnt:
+                continue
+            for other in fitted:
+                if other.fit not in learnt or other.fit in judged.fits or not _are_of_other_rows(one, other):
+                    continue
+                again = one.transformer is other.transformer
+                is_alike = _is_made_anew(one, other) or (_are_alike(one, other) and is_said)
+                if again or (is_alike and one.fit.kind in _FOR_MODELS):
+                    yield Refit(one.fit, other.fit, again)
+
+
+def _tables_of_training(program: Program) -> Iterator[Table]:
+    used = program.used_by_backwards
+    for event in program.events("forward"):
+        if id(event.value) in used:
+            yield _table(program, event.inputs)
+    for training in program.training_loaders:
+        yield _table(program, [training.loader.dataset] if training.loader.dataset is not None else [])
+
+
+def _table(program: Program, values: Iterable[Value]) -> Table:
+    return program.table_reader.union(values, View(_AT_LAST))
+
+
+_AT_LAST = 1 << 60  # later than any step of the interpreter
+
+
+def _are_of_other_rows(one: _Fitted, other: _Fitted) -> bool:
+    return not {origin for origin, _ in one.fit.rows} & {origin for origin, _ in other.fit.rows}
 
 
 def _is_for(one: _Fitted, mine: Mapping[int, Value], others: Mapping[int, Value], calls: set[int]) -> bool:
