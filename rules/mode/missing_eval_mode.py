@@ -103,7 +103,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         model = evaluation.model_text
         yield Finding(
             evaluation.node,
-            f"`{text_of(evaluation.node)}` evaluates in train mode: dropout stays on, BatchNorm learns from this data",
+            f"`{text_of(evaluation.node)}` evaluates in train mode: any dropout stays on, any BatchNorm learns from this data",
             because=[
                 (m.event.node, "last switched the mode") for m in evaluation.modes if m.event is not None
             ][:2],

@@ -95,7 +95,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{text_of(stuck.place)}` is never undone: `{text_of(stuck.forward.node)}` goes on training in eval mode"
             if stuck.switch is not None
             else f"`{text_of(stuck.place)}` trains a model that `from_pretrained` left in eval mode",
-            because=[(stuck.forward.node, "trains with dropout off and BatchNorm statistics frozen")]
+            because=[(stuck.forward.node, "trains with any dropout off and any BatchNorm statistics frozen")]
             + [(call, "leads there") for call in stuck.calls[:3]]
             + [
                 (node, "switches to train mode, not repeated behind the evaluation")
