@@ -7,13 +7,12 @@ near misses of its own page is false, with a place, a fix and a control as the r
 from __future__ import annotations
 
 import ast
-import copy
 import importlib
 import inspect
 import random
 import time
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,6 +22,7 @@ import trainlint.meaning.forgetting
 import trainlint.meaning.program
 import trainlint.meaning.reading
 from tests.examples import Case, lint_folder
+from tests.mutants import Change, guards, weakened
 from trainlint.book import Book
 from trainlint.diagnostic import Diagnostic
 from trainlint.page import Page
@@ -31,9 +31,8 @@ OF_ONE_KIND = 2  # findings for one condition that was forgotten
 PATIENCE = 40.0  # seconds to look for the findings of one rule
 WORTH = (  # words of conditions that ask whether what is true is meant so, or worth telling
     "options", "compared", "_GRAPHS", "repeats", "of_training", "as_asked", "judged", "loop.kind", "picks_device", "least",
-    "level", "is_reinforcement",
+    "level", "is_reinforcement", "is_partial",
 )  # fmt: skip
-Change = Callable[[], None]
 Functions = dict[str, types.FunctionType]
 
 
@@ -144,26 +143,15 @@ def changes(tree: ast.Module) -> Iterator[tuple[str, Change]]:
 
 def every_change(tree: ast.Module) -> Iterator[tuple[str, Change]]:
     for node in ast.walk(tree):
+        yield from guards(node, nothing)
         match node:
-            case ast.If(test=test, body=body):
-                skips = isinstance(body[0], (ast.Continue, ast.Return))
-                yield from weakened(test, partial(setattr, node, "test"), not skips)
-            case ast.comprehension(ifs=ifs):
-                for number, test in enumerate(ifs):
-                    yield from weakened(test, partial(ifs.__setitem__, number), True)
             case ast.Return(value=ast.BoolOp() as test):
-                yield from weakened(test, partial(setattr, node, "value"), True)
+                yield from weakened(test, partial(setattr, node, "value"), True, nothing)
 
 
-def weakened(test: ast.expr, put: Callable[[ast.expr], None], instead: bool) -> Iterator[tuple[str, Change]]:
-    """Without each part of an `and` or `or`; a single condition as if it always let findings through."""
-    if not isinstance(test, ast.BoolOp):
-        yield f"line {test.lineno} without `{ast.unparse(test)}`", partial(put, ast.Constant(instead))
-        return
-    for number, part in enumerate(test.values):
-        left = [other for index, other in enumerate(test.values) if index != number]
-        rest = left[0] if len(left) == 1 else ast.BoolOp(test.op, left)
-        yield f"line {test.lineno} without `{ast.unparse(part)}`", partial(put, copy.deepcopy(rest))
+def nothing(part: ast.expr) -> bool:
+    """No part of a condition is kept, not even one that tells None: what raises then says nothing."""
+    return False
 
 
 @contextmanager

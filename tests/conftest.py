@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from trainlint.cli import main
+from trainlint.verify.sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +42,10 @@ def run(capsys: pytest.CaptureFixture[str]):
         return code, said.out, said.err
 
     return call
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A warm child for the programs of a room; on systems without walls as well."""
+    with Sandbox(sys.executable, unsafe=True) as child:
+        yield child

@@ -15,6 +15,7 @@ from trainlint.page import Page
 from trainlint.rule import Rule
 
 Change = Callable[[], None]
+Kept = Callable[[ast.expr], bool]  # whether a part of a condition stays
 
 
 def mutants_of(page: Page) -> Iterator[tuple[str, Rule]]:
@@ -38,38 +39,40 @@ def _rule_of(tree: ast.Module, page: Page) -> Rule:
 def _changes(tree: ast.Module) -> Iterator[tuple[str, Change]]:
     for function in _reached_from_check(tree):
         for node in ast.walk(function):
+            yield from guards(node, _tells_none)
             match node:
-                case ast.If(test=test, body=body):
-                    skips = isinstance(body[0], (ast.Continue, ast.Return))
-                    yield from _weakened(test, partial(setattr, node, "test"), ast.Constant(not skips))
-                case ast.comprehension(ifs=ifs):
-                    for number, test in enumerate(ifs):
-                        yield from _weakened(test, partial(ifs.__setitem__, number), ast.Constant(True))
                 case ast.keyword(arg="level", value=ast.IfExp(test=test)):
-                    yield from _weakened(test, partial(setattr, node.value, "test"), ast.Constant(True))
+                    yield from weakened(test, partial(setattr, node.value, "test"), True, _tells_none)
 
 
-def _weakened(
-    test: ast.expr, put: Callable[[ast.expr], None], instead: ast.expr
+def guards(node: ast.AST, kept: Kept) -> Iterator[tuple[str, Change]]:
+    """The ways to weaken the conditions that a branch or a comprehension has."""
+    match node:
+        case ast.If(test=test, body=body):
+            skips = isinstance(body[0], (ast.Continue, ast.Return))
+            yield from weakened(test, partial(setattr, node, "test"), not skips, kept)
+        case ast.comprehension(ifs=ifs):
+            for number, test in enumerate(ifs):
+                yield from weakened(test, partial(ifs.__setitem__, number), True, kept)
+
+
+def weakened(
+    test: ast.expr, put: Callable[[ast.expr], None], instead: bool, kept: Kept
 ) -> Iterator[tuple[str, Change]]:
-    """Without each part of an `and` or `or`; a single condition as if it always let findings through.
-
-    What only tells a value from None is left: that is for the types.
-    """
-    line = f"line {test.lineno} without"
-    if not isinstance(test, ast.BoolOp):
-        if not _tells_none(test):
-            yield f"{line} `{ast.unparse(test)}`", partial(put, instead)
-        return
-    for number, part in enumerate(test.values):
-        if _tells_none(part):
+    """Without each part of an `and` or `or`; a single condition as if it always let findings through."""
+    parts = test.values if isinstance(test, ast.BoolOp) else [test]
+    for number, part in enumerate(parts):
+        if kept(part):
             continue
-        left = [other for index, other in enumerate(test.values) if index != number]
-        rest = left[0] if len(left) == 1 else ast.BoolOp(test.op, left)
-        yield f"{line} `{ast.unparse(part)}`", partial(put, rest)
+        rest: ast.expr = ast.Constant(instead)
+        if isinstance(test, ast.BoolOp):
+            left = [other for index, other in enumerate(parts) if index != number]
+            rest = left[0] if len(left) == 1 else ast.BoolOp(test.op, left)
+        yield f"line {test.lineno} without `{ast.unparse(part)}`", partial(put, rest)
 
 
 def _tells_none(test: ast.expr) -> bool:
+    """What only tells a value from None is left: that is for the types."""
     match test:
         case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(None)]):
             return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import lru_cache
 
@@ -15,7 +14,6 @@ from trainlint.verify.case import make_case
 from trainlint.verify.cut import cut
 from trainlint.verify.experiment import Plan, experiment, run_arm
 from trainlint.verify.place import NOWHERE
-from trainlint.verify.sandbox import Sandbox
 
 pytest.importorskip("torch", reason="experiments run torch")
 
@@ -34,12 +32,6 @@ def examples(kind):
         if page.rule.symptom is not None
         for number, example in enumerate(e for e in page.examples if e.kind == kind)
     ]
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(sys.executable, unsafe=True) as child:
-        yield child
 
 
 def skip_without(text):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,12 +86,6 @@ PROGRAMS = {
         "softmax = lambda scores, dim: scores\ntrain()",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(sys.executable, unsafe=True) as child:
-        yield child
 
 
 def verdict_on(name: str, flagged: str, text: str, sandbox: Sandbox, folder: Path) -> Verdict:

@@ -30,12 +30,6 @@ REQUEST = {
 LIBC = "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True)\n"
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(sys.executable, unsafe=True) as child:
-        yield child
-
-
 def run(sandbox, program, seconds=5.0, **more):
     return sandbox.ask({**REQUEST, "program": textwrap.dedent(program), "seconds": seconds, **more})
 

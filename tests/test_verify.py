@@ -419,12 +419,6 @@ def test_devices_that_are_not_there_are_refused():
 # --- whole experiments -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(sys.executable, unsafe=True) as child:
-        yield child
-
-
 def confirm(name, text, sandbox, folder):
     """Lint a program for one rule and run the experiment of the first finding."""
     report = lint_source(text, folder / "train.py", Config(root=folder, select=(name,)), BOOK, cwd=folder)
