@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
 
 import pytest
@@ -16,7 +15,6 @@ from trainlint.source import read_source
 from trainlint.verify import verify
 from trainlint.verify.experiment import Plan, experiment
 from trainlint.verify.place import home_of
-from trainlint.verify.sandbox import Sandbox
 
 pytestmark = needs_torch
 BOOK = open_book()
@@ -25,12 +23,6 @@ BOOK = open_book()
 class Everything:
     def config_for(self, file):
         return Config(select=("ALL",))
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(sys.executable) as made:
-        yield made
 
 
 def verdict_on(name, files, folder, sandbox, at=None):

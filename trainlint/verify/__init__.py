@@ -23,7 +23,7 @@ from trainlint.verify.experiment import Plan, Trial, investigate
 from trainlint.verify.interpreter import VerifyError, find_python
 from trainlint.verify.judge import inconclusive
 from trainlint.verify.place import home_of
-from trainlint.verify.recall import Reads, Recall
+from trainlint.verify.recall import Matter, Reads, Recall
 from trainlint.verify.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -178,12 +178,9 @@ def _trial(diagnostic: Diagnostic, page: Page, bench: _Bench) -> Trial:
     """The experiment, or what is remembered of it."""
     source, recall = bench.source_of(diagnostic.where.path), bench.recall
     home = home_of(source.file, source.understood, bench.around)
-    key = recall.key(diagnostic, source.understood, home, page, bench.read) if recall is not None else ""
-    known = (
-        recall.trial(key, diagnostic, source.understood, home, page, bench.read)
-        if recall is not None
-        else None
-    )
+    matter = Matter(diagnostic, source.understood, home, page, bench.read)
+    key = recall.key(matter) if recall is not None else ""
+    known = recall.trial(key, matter) if recall is not None else None
     reads = Reads()
 
     def ask(request: Mapping[str, object]) -> Mapping[str, Any]:
@@ -194,10 +191,8 @@ def _trial(diagnostic: Diagnostic, page: Page, bench: _Bench) -> Trial:
     trial = known or investigate(diagnostic, source.understood, home, page.rule, bench.plan, ask, bench.read)
     if recall is None or source.file is None:
         return trial
-    if known is not None or recall.keep(
-        key, trial, diagnostic, source.understood, home, page, bench.read, reads
-    ):
-        recall.place(source.file, diagnostic, key, page)
+    if known is not None or recall.keep(key, trial, matter, reads):
+        recall.place(source.file, key, matter)
     return trial
 
 

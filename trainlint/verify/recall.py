@@ -59,6 +59,38 @@ class Reads:
             self.files |= {str(file) for file in files}
 
 
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """A finding, and what its programs are made of."""
+
+    said: Diagnostic
+    text: str
+    home: Home
+    page: Page
+    read: Read
+
+    def cases(self, extent: Extent) -> Mapping[str, Case | None]:
+        """All programs that may run for it, by arm. Raises NotCut."""
+        written, control = make_cases(self.said, self.text, self.home, extent, self.read)
+        planted = make_changed(self.said, self.said.plant, self.text, self.home, extent, self.read)
+        return {"written": written, "control": control, "planted": planted}
+
+    def programs(self, extent: Extent) -> Iterator[str]:
+        """The same, each as a text."""
+        try:
+            cases = self.cases(extent)
+        except NotCut as error:
+            yield str(error)
+            return
+        needs = self.page.rule.needs
+        yield from (shape(case, needs) if case is not None else "" for case in cases.values())
+
+    def smaller(self) -> str:
+        """A print of what is tried where the program as a whole gives no verdict."""
+        extents = dict.fromkeys(extent for extent, _ in smaller_cuts(self.page.rule, self.home))
+        return print_of(*(program for extent in extents for program in self.programs(extent)))
+
+
 class Recall:
     """The cache folder during one run. Safe to use from several threads."""
 
@@ -70,39 +102,28 @@ class Recall:
         self._found: dict[Path, tuple[dict[str, str], dict[str, str]]] = {}
         self._lock = threading.Lock()
 
-    def key(self, said: Diagnostic, text: str, home: Home, page: Page, read: Read) -> str:
+    def key(self, matter: Matter) -> str:
         """What the verdict on a finding is found by."""
-        whole = _programs(said, text, home, page, read, "program")
-        return print_of(*self._surroundings, said.name, content_print(str(page.file)), *whole)
+        rule = (matter.said.name, content_print(str(matter.page.file)))
+        return print_of(*self._surroundings, *rule, *matter.programs("program"))
 
-    def trial(
-        self, key: str, said: Diagnostic, text: str, home: Home, page: Page, read: Read
-    ) -> Trial | None:
+    def trial(self, key: str, matter: Matter) -> Trial | None:
         """What is remembered, with its programs."""
         kept = verdict_of(self.folder, key)
-        if kept is None or kept.made.get("text", print_of(text)) != print_of(text):
+        if kept is None or kept.made.get("text", print_of(matter.text)) != print_of(matter.text):
             return None
-        if "smaller" in kept.made and kept.made["smaller"] != _smaller(said, text, home, page, read):
+        if "smaller" in kept.made and kept.made["smaller"] != matter.smaller():
             return None
         try:
-            return _rebuilt(kept, said, text, home, read)
+            return _rebuilt(kept, matter)
         except (NotCut, KeyError, TypeError):
             return None
 
-    def keep(
-        self,
-        key: str,
-        trial: Trial,
-        said: Diagnostic,
-        text: str,
-        home: Home,
-        page: Page,
-        read: Read,
-        reads: Reads,
-    ) -> bool:
+    def keep(self, key: str, trial: Trial, matter: Matter, reads: Reads) -> bool:
         """Remember a verdict that would be the same the next time; whether it is remembered now."""
         if not reads.whole or trial.verdict.reason in PASSING:
             return False
+        home = matter.home
         root = os.path.realpath(home.root) if home.root else ""
         paths = {path for path in reads.files if root and f"{path}{os.sep}".startswith(root + os.sep)}
         modules = {os.path.dirname(path) for path in paths if path.endswith(".py")}
@@ -114,18 +135,19 @@ class Recall:
             "bare": any(case.bare for case in trial.arms.values()),
         }  # fmt: skip
         if NAMES_A_LINE.search(trial.verdict.evidence):
-            made["text"] = print_of(text)
+            made["text"] = print_of(matter.text)
         if trial.extent != "program" or trial.verdict.reason in TRY_SMALLER:
-            made["smaller"] = _smaller(said, text, home, page, read)
+            made["smaller"] = matter.smaller()
         files = {path: content_print(path) for path in sorted(paths)}
         remember(self.folder, key, Remembered(trial.verdict, files, made))
         return True
 
-    def place(self, file: Path, said: Diagnostic, key: str, page: Page) -> None:
+    def place(self, file: Path, key: str, matter: Matter) -> None:
         """Note which finding has the verdict, for those who only look."""
         with self._lock:
             keys, rules = self._found.setdefault(file, ({}, {}))
-            keys[said.fingerprint], rules[said.fingerprint] = key, content_print(str(page.file))
+            name = matter.said.fingerprint
+            keys[name], rules[name] = key, content_print(str(matter.page.file))
 
     def close(self) -> None:
         for file, (keys, rules) in self._found.items():
@@ -143,37 +165,14 @@ def _changed_since(path: str, moment: int) -> bool:
         return True
 
 
-def _rebuilt(kept: Remembered, said: Diagnostic, text: str, home: Home, read: Read) -> Trial:
+def _rebuilt(kept: Remembered, matter: Matter) -> Trial:
     """The programs of a verdict, cut anew."""
     extent: Extent = kept.made["extent"]
-    written, control = make_cases(said, text, home, extent, read)
-    planted = make_changed(said, said.plant, text, home, extent, read)
-    cases = {"written": written, "control": control, "planted": planted}
+    cases = matter.cases(extent)
     bare = bool(kept.made["bare"])
     arms = {name: replace(case, bare=bare) for name in kept.made["arms"] if (case := cases[name]) is not None}
     verdict = replace(kept.verdict, earlier=True)
     return Trial(verdict, arms, dict(kept.made["choices"]), extent)
-
-
-def _smaller(said: Diagnostic, text: str, home: Home, page: Page, read: Read) -> str:
-    """A print of what is tried where the program as a whole gives no verdict."""
-    extents = dict.fromkeys(extent for extent, _ in smaller_cuts(page.rule, home))
-    return print_of(
-        *(program for extent in extents for program in _programs(said, text, home, page, read, extent))
-    )
-
-
-def _programs(
-    said: Diagnostic, text: str, home: Home, page: Page, read: Read, extent: Extent
-) -> Iterator[str]:
-    """All programs that may run for a finding, each as a text."""
-    try:
-        cases = [*make_cases(said, text, home, extent, read)]
-        cases.append(make_changed(said, said.plant, text, home, extent, read))
-    except NotCut as error:
-        yield str(error)
-        return
-    yield from (shape(case, page.rule.needs) if case is not None else "" for case in cases)
 
 
 def shape(case: Case, needs: Needs) -> str:
