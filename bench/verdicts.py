@@ -25,16 +25,6 @@ from trainlint.source import Source, read_source
 from trainlint.verify import verify
 
 
-class Selected:
-    """One configuration for every file."""
-
-    def __init__(self, rules: tuple[str, ...]) -> None:
-        self.config = Config(select=rules)
-
-    def config_for(self, file: Path) -> Config:
-        return self.config
-
-
 def main() -> None:
     arguments = read_arguments()
     book = open_book()
@@ -50,7 +40,7 @@ def main() -> None:
 def verified(folder: Path, book: Book, arguments: argparse.Namespace) -> Iterator[Diagnostic]:
     """The findings of a repository that an experiment can speak about, with their verdicts."""
     os.chdir(folder)
-    report = lint([folder], Selected(tuple(arguments.select.split(","))), book, cwd=folder)
+    report = lint([folder], Config(select=tuple(arguments.select.split(","))), book, cwd=folder)
     chosen = list(few(report.diagnostics, book, arguments.most))
 
     def source_of(path: str) -> Source:

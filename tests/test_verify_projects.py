@@ -18,11 +18,7 @@ from trainlint.verify.place import home_of
 
 pytestmark = needs_torch
 BOOK = open_book()
-
-
-class Everything:
-    def config_for(self, file):
-        return Config(select=("ALL",))
+EVERYTHING = Config(select=("ALL",))
 
 
 def verdict_on(name, files, folder, sandbox, at=None):
@@ -31,7 +27,7 @@ def verdict_on(name, files, folder, sandbox, at=None):
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(textwrap.dedent(text).lstrip())
-    report = lint([folder], Everything(), BOOK, cwd=folder)
+    report = lint([folder], EVERYTHING, BOOK, cwd=folder)
     said = next(d for d in report.diagnostics if d.name == name and (at is None or d.where.path == at))
     source = read_source(folder / said.where.path, said.where.path)
 
@@ -446,7 +442,7 @@ def test_a_step_that_is_missing_is_never_made_up(sandbox, tmp_path):
     }
     for path, text in files.items():
         (tmp_path / path).write_text(textwrap.dedent(text).lstrip())
-    report = lint([tmp_path], Everything(), BOOK, cwd=tmp_path)
+    report = lint([tmp_path], EVERYTHING, BOOK, cwd=tmp_path)
     for said in report.diagnostics:
         page = BOOK.page(said.name)
         if said.name == "missing-zero-grad" and page is not None:
@@ -515,7 +511,7 @@ def test_cells_that_no_python_reads_are_left_out(sandbox, tmp_path):
         "nbformat_minor": 5,
     }
     (tmp_path / "run.ipynb").write_text(json.dumps(notebook))
-    report = lint([tmp_path], Everything(), BOOK, cwd=tmp_path)
+    report = lint([tmp_path], EVERYTHING, BOOK, cwd=tmp_path)
     found = list(
         verify(
             report.diagnostics,

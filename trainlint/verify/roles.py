@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from trainlint.verify.uses import STRONG, roles_by_use
+from trainlint.verify.uses import BAGS, STRONG, roles_by_use
 
 MEMBERS = {
     "torch.utils.data": "DataLoader Dataset IterableDataset TensorDataset Subset ConcatDataset random_split RandomSampler "
@@ -54,7 +54,6 @@ WORDS: Mapping[str, str] = {
     "list": r"(?i)\w*(losses|history|outputs|preds|predictions|accs|scores|metrics|results)",
     "dict": r"(?i)\w*(stats|meters|logs|metrics_dict|state)",
 }  # fmt: skip
-BAGS = re.compile(r"(?i)(args|arg|cfg|config|conf|opts?|hparams|params|flags|settings|hp)")
 
 
 def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 ASKED = {  # a member that only one kind of thing has
@@ -31,6 +32,7 @@ PATH_CALLS = {
 PATH_OWNERS = {"os", "path", "torch", "glob", "np", "json", "pickle", "yaml", ""}
 SIZED_CALLS = {"Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "LSTM", "GRU", "RNN", "BatchNorm1d", "BatchNorm2d",
                "zeros", "ones", "randn", "rand", "randint", "full", "empty", "arange"}  # fmt: skip
+BAGS = re.compile(r"(?i)(args|arg|cfg|config|conf|opts?|hparams|params|flags|settings|hp)")
 STRONG = ("model", "optimizer", "loader", "section", "path")  # uses that say more than any name
 
 
@@ -78,8 +80,6 @@ def _told(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
 
 def _in_settings(node: ast.expr) -> bool:
     """Whether it is an entry of something that is called like settings: `config.data` or `cfg["model"]`."""
-    from trainlint.verify.roles import BAGS
-
     root = node.value if isinstance(node, (ast.Attribute, ast.Subscript)) else node
     name = name_of(root)
     return bool(BAGS.fullmatch(name)) or (
