@@ -110,9 +110,15 @@ def _kept(program: Program, backward: Event, loop: Region) -> Iterator[CarriedSt
 
 def _comes_round(state: Value, call: Result, loop: Region) -> bool:
     """Whether a state is what this very call gave in the turn before, and nothing else but what it starts from."""
-    if not isinstance(state, Choice) or not state.loop:
+    if not isinstance(state, Choice) or not any(
+        each.loop for each in (state, *state.options) if isinstance(each, Choice)
+    ):
         return False
-    carried = [o for o in options(state) if not is_none(o) and _is_made_in(o, loop)]
+    carried = [
+        o
+        for o in options(state)
+        if not is_none(o) and _is_made_in(o, loop) and any(_is_result(v, call) for v in walk(o))
+    ]
     return bool(carried) and all(attached(o) is True and _is_of(o, call) for o in carried)
 
 
@@ -129,8 +135,12 @@ def _is_of(state: Value, call: Result) -> bool:
         return bool(state.items) and all(_is_of(item, call) for item in state.items)
     if isinstance(state, Item):
         return any(_is_of(o, call) for o in options(state.source))
-    return state is call or (
-        isinstance(state, Result) and bool(same(state.callee, call.callee)) and state.node is call.node
+    return _is_result(state, call)
+
+
+def _is_result(value: Value, call: Result) -> bool:
+    return value is call or (
+        isinstance(value, Result) and bool(same(value.callee, call.callee)) and value.node is call.node
     )
 
 
