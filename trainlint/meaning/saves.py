@@ -27,9 +27,7 @@ class Save:
         """Whether what is read of the file was moved to the CPU; an optimizer's state rarely is with the weights."""
         if any("optim" in key for key in keys) and _OPTIMIZER.search(self.around) is not None:
             return False
-        return _TO_CPU.search(self.near) is not None or (
-            len(self.around) < _SHORT and _STATE_TO_CPU.search(self.around) is not None
-        )
+        return _moves_state(self.near) or (len(self.around) < _SHORT and _moves_state(self.around))
 
     def writes(self, name: str) -> bool:
         """Whether the function computes a file's name from a pattern that this one is an instance of."""
@@ -87,9 +85,21 @@ def _around(text: str, save: re.Match[str]) -> str:
         begin = text.rfind("\n", 0, start) + 1
         depth = start - begin
         if text[begin:start].strip() in ("", "async") and depth < indent:
-            end = re.compile(rf"\n[ \t]{{0,{depth}}}[^\s)\]}}#]").search(text, save.end())
+            outside = re.compile(rf"\n[ \t]{{0,{depth}}}[^\s)\]}}#]")
+            if outside.search(text, start, line) is not None:
+                continue  # the function ends before: a loop of the script itself comes after it
+            end = outside.search(text, save.end())
             return text[begin : end.start() if end is not None else len(text)]
     return text[max(0, save.start() - _NEAR) : save.end() + _NEAR]
+
+
+def _moves_state(text: str) -> bool:
+    """Whether weights go to the CPU in a text: not predictions to be compared, nor a number to be printed or kept."""
+    return any(
+        _GOES_ON_AS_NUMBER.match(text, found.end()) is None
+        and _IS_COMPUTED.search(text[text.rfind("\n", 0, found.start()) + 1 : found.start()]) is None
+        for found in _TO_CPU.finditer(text)
+    )
 
 
 def _indent(line: str) -> int:
@@ -163,8 +173,13 @@ _MOVES = re.compile(  # asking for a device is no move
 _DEFINED = re.compile(r"\s*(?:async\s+)?def\s+(?P<name>\w+)")
 _SAVE = re.compile(r"\btorch\.save\(")
 _PATTERN = re.compile(r"""["']([^"'\n]*(?:%|\{)[^"'\n]*\.\w+)["']""")
-_TO_CPU = re.compile(r"""\.cpu\(\)|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']""")
-_STATE_TO_CPU = re.compile(  # not a number or an array that is printed or kept
-    r"""\.cpu\(\)(?!\s*\.(?!state_dict|clone|contiguous|half))|to_cpu\("""
-    r"""|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']"""
+_TO_CPU = re.compile(
+    r"""\.cpu\(\)|to_cpu\(|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']\s*\)*"""
+)
+_GOES_ON_AS_NUMBER = re.compile(r"\s*(?:\.(?!state_dict|clone|contiguous|half|data\b)|[=!<>]=|[<>*/-])")
+_IS_COMPUTED = re.compile(  # what comes before on the line: a method that only tensors have, a sum, what is gathered
+    r"""\.(?:argmax|max|min|sum|mean|sigmoid|softmax|log_softmax|round|topk|squeeze|norm|eq|long|int|bool)\([^()]*\)$"""
+    r"""|\b(?:sigmoid|softmax|argmax|round|sum|mean)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)(?:\[[^\[\]]*\]|\.\w+\(\))*$"""
+    r"""|\w\([^()]*\.(?:to|cuda)\([^()]*\)[^()]*\)$"""  # a forward pass over a batch that is moved first
+    r"""|[-+*/]=[^=]*$|\.(?:append|extend|update)\((?:[\w.]+|[\w.]+\([^()]*\))(?:\.detach\(\))?$"""
 )
