@@ -12,8 +12,7 @@ from trainlint.meaning.loaders import Loader, loader, loaders_behind
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, qualified_name, replace
 from trainlint.meaning.syntax import Call, Expression, Node
-from trainlint.meaning.trace import Region
-from trainlint.meaning.values import Argument, Bound, Function, Instance, Item, Value, one
+from trainlint.meaning.values import Argument, Instance, Item, Value, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -69,16 +68,8 @@ def _names_around(program: Program, place: Node) -> Mapping[str, Value]:
     if not function:
         scope = place.unit.scope
         return scope.names if scope is not None else {}
-    for region in (inner for root in program.roots for inner in _calls(root)):
-        called = region.function.function if isinstance(region.function, Bound) else region.function
-        if isinstance(called, Function) and called.name == function and called.unit is place.unit:
+    for region in (inner for root in program.roots for inner in root.calls()):
+        called = region.function
+        if called is not None and called.name == function and called.unit is place.unit:
             return region.names or {}
     return {}
-
-
-def _calls(region: Region) -> Iterator[Region]:
-    for item in region.items:
-        if type(item) is Region:
-            if item.kind == "call":
-                yield item
-            yield from _calls(item)

@@ -8,7 +8,7 @@ from trainlint.meaning.dataflow import operation
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
-from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.trace import Event
 from trainlint.meaning.values import Instance, Value, one
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def starts_from_a_state(program: Program, step: Event, networks: list[Instance])
     if any(_is_made_of_a_file(part) for part in every):
         return True
     mine = {id(part) for part in every}
-    home = _root(step)
+    home = step.region.root
     for root in program.roots:
         loads = [event for event in of_kind(root, "load_state") if _may_be_of(event, mine)]
         if root is home:
@@ -39,10 +39,6 @@ def _is_made_of_a_file(part: Value) -> bool:
     """`Joint(torch.load("first.pth"))`: whoever gives a module what was saved whole has something trained at hand."""
     given = (*part.arguments, *part.keywords.values()) if isinstance(part, Instance) else ()
     return any(operation(one(value)) == "load" for value in given)
-
-
-def _root(event: Event) -> Region:
-    return list(event.region.ancestors())[-1]
 
 
 def _may_be_of(event: Event, mine: set[int]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trainlint.meaning.syntax import Call
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Bound, Function
+from trainlint.meaning.values import Function
 
 
 def enclosing_function(event: Event) -> Function | None:
@@ -21,10 +21,8 @@ def callers(event: Event) -> Iterator[Function]:
 
 def _calls(event: Event) -> Iterator[tuple[Function, Region]]:
     for region in event.region.ancestors():
-        if region.kind == "call":
-            function = region.function.function if isinstance(region.function, Bound) else region.function
-            if isinstance(function, Function):
-                yield function, region
+        if region.function is not None:
+            yield region.function, region
 
 
 def is_unit_test(event: Event) -> bool:

@@ -80,7 +80,7 @@ class Load:
 
     def _states(self) -> Iterator[Event]:
         """The `load_state_dict` of the same run that take what is loaded."""
-        root = list(self.event.region.ancestors())[-1]
+        root = self.event.region.root
         for event in of_kind(root, "load_state"):
             if event.value is not None and self._is_in(event.value):
                 yield event
@@ -142,7 +142,7 @@ class Load:
 
     def is_of_this_run(self, given: Value | None) -> bool:
         """Whether the same run has written a file before this place."""
-        root = list(self.event.region.ancestors())[-1]
+        root = self.event.region.root
         events = list(root.events())
         here = events.index(self.event)
         for saved in of_kind(root, "save"):
@@ -178,7 +178,7 @@ class Load:
 
     def _is_one_of_two(self) -> bool:
         """One arm of a choice, perhaps by device: the other arm loads with care, or a file of each process."""
-        for arm in self.event.guards(list(self.event.region.ancestors())[-1]):
+        for arm in self.event.guards(self.event.region.root):
             if arm.parent is None or isinstance(arm.parent.node, Call):
                 continue  # one class of several that a call may reach: what the others load is their own affair
             siblings = arm.parent.items

@@ -235,7 +235,7 @@ def _is_beside(clip: Event, step: Event) -> bool:
     outer = clip.loop
     if outer is not step.loop:
         return False
-    root = outer if outer is not None else list(step.region.ancestors())[-1]
+    root = outer if outer is not None else step.region.root
     return implied(clip, step, root)
 
 

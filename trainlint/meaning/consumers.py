@@ -14,7 +14,6 @@ from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import (
     Class,
-    Function,
     Instance,
     Result,
     Sequence,
@@ -73,7 +72,7 @@ def _is_made_in(value: Value, loop: Region) -> bool:
 def escapes(event: Event, loop: Region) -> bool:
     """Whether the accumulator leaves a function that nobody is seen to call, perhaps to a backward pass."""
     for region in loop.ancestors():
-        if region.kind == "call" and isinstance(region.function, Function):
+        if region.function is not None:
             body = getattr(region.function.node, "body", None)
             if body is not None and "backward" not in body.words and region.parent is not None:
                 if not _returns(region) or isinstance(region.node, Define):
@@ -88,7 +87,7 @@ def is_of_framework(loop: Region) -> bool:
     calls the method, with gradients or without."""
     for region in loop.ancestors():
         if region.kind == "call" and isinstance(region.node, Define):
-            owner = region.function.owner if isinstance(region.function, Function) else None
+            owner = region.function.owner if region.function is not None else None
             return isinstance(owner, Class) and (
                 has_unknown_base(owner) or not all(base.startswith(_PLAIN) for base in external_bases(owner))
             )

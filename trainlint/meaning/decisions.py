@@ -10,7 +10,7 @@ from trainlint.meaning.dataflow import inputs_of, operation
 from trainlint.meaning.flow import key
 from trainlint.meaning.syntax import Assign, Binary, Call, Comparison, Display, Expression, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Bound, Choice, External, Free, Function, Instance, Result, Value, one
+from trainlint.meaning.values import Choice, External, Free, Instance, Result, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def place_of(decision: Decision, sources: set[int]) -> Node:
 
 def _is_handed_in(call: Region, sources: set[int]) -> bool:
     """Whether an argument of a call was computed from one of some values."""
-    function = call.function.function if isinstance(call.function, Bound) else call.function
-    if not isinstance(function, Function) or call.names is None:
+    function = call.function
+    if function is None or call.names is None:
         return False
     given = [call.names.get(parameter.name) for parameter in function.node.parameters]
     numbers = [value for value in given if value is not None and not isinstance(one(value), Instance)]

@@ -13,10 +13,8 @@ from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.unit import words_within
 from trainlint.meaning.values import (
     Argument,
-    Bound,
     Constant,
     External,
-    Function,
     Instance,
     Item,
     Member,
@@ -93,7 +91,7 @@ def _is_fixed(device: Value | None) -> bool:
 
 def needs_the_gpu(program: Program, load: Event) -> bool:
     """Whether a run that loads puts something on the one GPU on every way through: it halts without one."""
-    root = list(load.region.ancestors())[-1]
+    root = load.region.root
     if _is_of_several_processes(program, root):
         return False
     runs = [
@@ -120,8 +118,7 @@ def _entered(region: Region) -> Iterator[Define]:
     while pending:
         current = pending.pop()
         pending += (item for item in current.items if type(item) is Region)
-        function = current.function.function if isinstance(current.function, Bound) else current.function
-        node = function.node if isinstance(function, Function) else None
+        node = current.function.node if current.function is not None else None
         if isinstance(node, Define) and id(node) not in seen:
             seen.add(id(node))
             yield node

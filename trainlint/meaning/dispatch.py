@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainlint.meaning.modules import held
 from trainlint.meaning.syntax import Call, Define
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Function, Instance
+from trainlint.meaning.values import Instance
 
 _MOST_HELD = 300
 
@@ -34,7 +34,7 @@ def _receiver(arm: Region) -> Instance | None:
         return switch.target if isinstance(switch.target, Instance) else None
     call = next((item for item in arm.items if type(item) is Region and item.kind == "call"), None)
     function = call.function if call is not None else None
-    node = function.node if isinstance(function, Function) else None
+    node = function.node if function is not None else None
     if call is None or call.names is None or not isinstance(node, Define) or not node.parameters:
         return None
     found = call.names.get(node.parameters[0].name)

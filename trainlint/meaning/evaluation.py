@@ -143,7 +143,7 @@ class Evaluation:
         if not self.in_eval_mode:
             return []
         switches = {id(mode.event) for mode in self.modes}
-        root = list(self.event.region.ancestors())[-1]
+        root = self.event.region.root
         return [event.node for event in of_kind(root, "mode") if id(event) in switches]
 
     @property
@@ -164,7 +164,7 @@ class Evaluation:
     def _differentiates_inputs(self) -> bool:
         """Whether the inputs were told to require gradients: derivatives with respect to them are wanted."""
         given = {id(v) for value in self.event.inputs for v in walk(value)}
-        root = list(self.event.region.ancestors())[-1]
+        root = self.event.region.root
         marked = [e for e in of_kind(root, "requires_grad") if e.value is not None]
         return any(
             id(o) in given and constant(e.value or NONE) is True for e in marked for o in options(e.target)

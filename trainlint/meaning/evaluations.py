@@ -31,7 +31,6 @@ from trainlint.meaning.values import (
     Constant,
     External,
     Free,
-    Function,
     Instance,
     Item,
     Mapping,
@@ -426,7 +425,7 @@ def _words_around(event: Event, loop: Region) -> frozenset[str]:
     for region in event.region.ancestors():
         if region is loop:
             break
-        if region.kind == "call" and isinstance(region.function, Function):
+        if region.function is not None:
             body = region.function.node.body if isinstance(region.function.node, Define) else None
             return body.words if body is not None else frozenset()
     return frozenset()

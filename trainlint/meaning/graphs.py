@@ -59,7 +59,7 @@ def is_frozen(event: Event) -> bool:
     """Whether the network's parameters require no gradients: `ema = deepcopy(net).requires_grad_(False)`."""
     if all(_is_made_frozen(option) for option in options(event.target)):
         return True
-    root = list(event.region.ancestors())[-1]
+    root = event.region.root
     last: Event | None = None
     for happened in root.events():
         if happened is event:

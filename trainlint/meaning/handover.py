@@ -8,13 +8,13 @@ from trainlint.meaning.dataflow import attached, walk
 from trainlint.meaning.objects import decorator_names
 from trainlint.meaning.syntax import Call, Expression, Parameter
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import Bound, Function, Mapping, Value, one, options
+from trainlint.meaning.values import Function, Mapping, Value, one, options
 
 
 def handed_in(call: Region, kept: Value) -> Expression | None:
     """The argument behind a value with a graph that is kept somewhere below a call; None where the callee made it."""
-    function = call.function.function if isinstance(call.function, Bound) else call.function
-    if not isinstance(call.node, Call) or not isinstance(function, Function) or call.names is None:
+    function = call.function
+    if not isinstance(call.node, Call) or function is None or call.names is None:
         return None
     if any(argument.star for argument in call.node.arguments):
         return None

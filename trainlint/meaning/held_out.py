@@ -16,7 +16,7 @@ from trainlint.meaning.place import text_of
 from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Bound, Constant, Function, Value, one, options
+from trainlint.meaning.values import Constant, Value, one, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -61,7 +61,7 @@ def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
     if event.detail or event.value is None or not event.inputs or is_unit_test(event):
         return False
     if mode_dependent(event.target) is None and not any(
-        m.event for m in program.modes_of(_root(event)).at(event)
+        m.event for m in program.modes_of(event.region.root).at(event)
     ):
         return False
     around = enclosing_loops(event.region)
@@ -78,16 +78,12 @@ def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
     )
 
 
-def _root(event: Event) -> Region:
-    return list(event.region.ancestors())[-1]
-
-
 def comes_first(trained: Event, event: Event) -> bool:
     """Whether a network has been trained by the time of another event: before it, or in a loop around it."""
     around = enclosing_loops(event.region)
     if around and trained.region.inside(around[0]):
         return True
-    for happened in _root(event).events():
+    for happened in event.region.root.events():
         if happened is trained or happened is event:
             return happened is trained
     return False
@@ -98,7 +94,7 @@ def _is_set_aside(program: Program, event: Event) -> bool:
 
     Code that is not seen may go backward through it; a name that says nothing keeps silent.
     """
-    modes = program.modes_of(_root(event)).at(event)
+    modes = program.modes_of(event.region.root).at(event)
     if modes and all(m.training is False and m.event is not None for m in modes):
         return True
     return re.search(r"val|test|dev|held|eval", text_of(event.node).lower()) is not None
@@ -137,8 +133,6 @@ def _is_direct(given: Value, outputs: set[int]) -> bool:
 
 def _words_around(event: Event) -> frozenset[str]:
     for region in event.region.ancestors():
-        if region.kind == "call":
-            function = region.function.function if isinstance(region.function, Bound) else region.function
-            if isinstance(function, Function) and isinstance(function.node, Define):
-                return function.node.body.words
+        if region.function is not None and isinstance(region.function.node, Define):
+            return region.function.node.body.words
     return event.node.unit.body.words

@@ -15,6 +15,7 @@ from trainlint.meaning.syntax import (
     Augment,
     Call,
     Declare,
+    Define,
     Expression,
     Name,
     Node,
@@ -22,7 +23,6 @@ from trainlint.meaning.syntax import (
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
-    Bound,
     Choice,
     External,
     Instance,
@@ -65,10 +65,10 @@ def _is_of_inner_call(event: Event, loop: Region, name: str) -> bool:
     call = enclosing_call(event)
     if call is None or call is loop or not call.inside(loop):
         return False
-    function = call.function.function if isinstance(call.function, Bound) else call.function
-    body = getattr(getattr(function, "node", None), "body", None)
-    declared = [d for d in getattr(body, "statements", ()) if isinstance(d, Declare)]
-    return body is not None and not any(name in d.names for d in declared)
+    if call.function is None or not isinstance(call.function.node, Define):
+        return False
+    declared = [d for d in call.function.node.body.statements if isinstance(d, Declare)]
+    return not any(name in d.names for d in declared)
 
 
 def _is_local(holder: Value, loop: Region) -> bool:

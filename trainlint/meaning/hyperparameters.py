@@ -11,7 +11,6 @@ from trainlint.meaning.syntax import Node
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     External,
-    Function,
     Instance,
     Mapping,
     Member,
@@ -55,7 +54,7 @@ def _given(region: Region) -> dict[str, Value]:
     """What the constructor around a place was given, by the names of its parameters."""
     call = next((r for r in region.ancestors() if r.kind == "call"), None)
     function = call.function if call is not None else None
-    if call is None or not isinstance(function, Function) or call.names is None:
+    if call is None or function is None or call.names is None:
         return {}
     found: dict[str, Value] = {}
     for parameter in function.node.parameters[1:]:

@@ -10,10 +10,10 @@ from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import is_prepared
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import mode_dependent
+from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     NONE,
-    Bound,
     Constant,
     External,
     Instance,
@@ -56,8 +56,8 @@ def _is_in_a_pass(event: Event) -> bool:
 
 def _decides(home: Region, event: Event) -> bool:
     """Whether the code around a prediction that builds a graph takes the largest entry of something."""
-    function = home.function.function if isinstance(home.function, Bound) else home.function
-    body = getattr(getattr(function, "node", None), "body", None) or event.node.unit.body
+    node = home.function.node if home.function is not None else None
+    body = node.body if isinstance(node, Define) else event.node.unit.body
     return not _DECIDING.isdisjoint(body.words)
 
 
@@ -77,7 +77,7 @@ def _is_blank(event: Event) -> bool:
     given = [v for value in event.inputs for v in walk(value) if isinstance(v, Result)]
     if not any(operation(v) in ("zeros", "ones", "empty") for v in given):
         return False
-    root = list(event.region.ancestors())[-1]
+    root = event.region.root
     filled = {id(o) for e in of_kind(root, "keep") if e.target is not None for o in options(e.target)}
     return all(isinstance(v.callee, (External, Member)) and id(v) not in filled for v in given)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.trace import Region
 from trainlint.meaning.values import Constant, External, Instance, Item, Mapping, Member, Result, Value, one
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ _LIBRARIES = ("torch.", "numpy.", "pandas.", "builtins.", "scipy.", "operator.")
 def bound_names(program: Program) -> dict[int, list[str]]:
     """By the identity of a value, the names that files, functions, objects and tables of the program know it by."""
     found: dict[int, list[str]] = {}
-    frames = [region.names for root in program.roots for region in _calls(root) if region.names]
+    frames = [region.names for root in program.roots for region in root.calls() if region.names]
     scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
     held = [made.attributes for made in program.instances if not isinstance(made.cls, External)]
     for names in (*scopes, *frames, *held):
@@ -39,14 +38,6 @@ def _note(found: dict[int, list[str]], name: str, value: Value) -> None:
     if isinstance(inner, _DATA):
         for each in {id(value), id(inner)}:
             found.setdefault(each, []).append(name)
-
-
-def _calls(region: Region) -> Iterator[Region]:
-    for item in region.items:
-        if type(item) is Region:
-            if item.kind == "call":
-                yield item
-            yield from _calls(item)
 
 
 def line(value: Value) -> Iterator[Value]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import field
 
+from trainlint.meaning.callers import callers
 from trainlint.meaning.dispatch import held_by_arms
 from trainlint.meaning.flow import enclosing_call, implications, of_kind
 from trainlint.meaning.fragments import FRESH
@@ -431,11 +432,9 @@ def _is_for(switch: Event, event: Event) -> bool:
     home = enclosing_call(switch)
     if home is not None and home is enclosing_call(event):
         return True
-    if any(
-        getattr(r.function, "name", "") == "__init__" for r in switch.region.ancestors() if r.kind == "call"
-    ):
+    if any(function.name == "__init__" for function in callers(switch)):
         return False  # a part comes like that, whatever is done with the whole
-    return not of_kind(list(event.region.ancestors())[-1], "backward")
+    return not of_kind(event.region.root, "backward")
 
 
 def _forget(state: State) -> None:

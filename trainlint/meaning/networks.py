@@ -14,7 +14,7 @@ from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import external_bases, lineage
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one, options
+from trainlint.meaning.values import Class, External, Instance, Result, Value, one, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _owner(loop: Region) -> Class | None:
     if isinstance(loop.node, Define):
         return None
     for region in loop.ancestors():
-        owner = region.function.owner if isinstance(region.function, Function) else None
+        owner = region.function.owner if region.function is not None else None
         names = external_bases(owner) if isinstance(owner, Class) else []
         if any("LightningModule" in name for name in names):
             return owner if _counts(loop) else None

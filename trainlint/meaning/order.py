@@ -12,7 +12,7 @@ from trainlint.meaning.loaders import Loader, TrainingLoader
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.schedules import iterations
-from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While, nodes_in
+from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While, names_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
@@ -122,7 +122,7 @@ def _words_of(method: Function, cls: Class) -> frozenset[str]:
     assert isinstance(method.node, Define)
     words = method.node.body.words
     index = [parameter.name for parameter in method.node.parameters[1:2]]
-    if any(isinstance(n, Name) and n.id in index for n in nodes_in(method.node.body)):
+    if any(name.id in index for name in names_in(method.node.body)):
         return words
     scope = method.unit.scope.names if method.unit.scope is not None else {}
     named = [found for word in words for found in (cls.names.get(word), scope.get(word)) if found is not None]
@@ -374,9 +374,7 @@ def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
             sampler.loop is not None and sampler.loop.inside(loop)
         ):
             continue
-        within = [
-            e for e in set_events if e.region.inside(loop) or list(e.region.ancestors())[-1] is not _top(loop)
-        ]
+        within = [e for e in set_events if e.region.inside(loop) or e.region.root is not loop.root]
         if any(_may_set(e.target, sampler, training.loader) for e in within):
             continue
         found.setdefault(id(sampler), FixedEpochSampler(training, sampler, node))
@@ -431,10 +429,6 @@ def _distributed(loader: Loader) -> Instance | None:
 def _may_hold(switch: Value) -> bool:
     """Whether a switch is on, or left to a setting that is not off by default."""
     return all(not isinstance(o, Constant) or bool(o.value) for o in options(switch))
-
-
-def _top(region: Region) -> Region:
-    return list(region.ancestors())[-1]
 
 
 def _counts_itself(sampler: Instance) -> bool:

@@ -99,9 +99,10 @@ def _home(region: Region | None) -> Region | None:
 def _body_of(home: Region, unit: Unit) -> s.Block | None:
     if home.kind in ("import", "root"):
         return unit.body
-    function = home.function.function if isinstance(home.function, Bound) else home.function
-    node = function.node if isinstance(function, Function) else None
-    return node.body if isinstance(node, s.Define) and function.unit is unit else None
+    function = home.function
+    if function is None or function.unit is not unit or not isinstance(function.node, s.Define):
+        return None
+    return function.node.body
 
 
 @dataclass(slots=True, eq=False)
@@ -516,13 +517,6 @@ def _has_indices(node: s.Expression) -> bool:
 def _free_words(node: s.Define | s.Lambda | s.DefineClass) -> frozenset[str]:
     """The names that a function reads and does not bind itself."""
     if isinstance(node, s.Lambda):
-        words = frozenset(
-            n.id
-            for n in s.nodes_in(
-                s.Block((s.Evaluate(node.cst, node.unit, node.value),), frozenset(), frozenset())
-            )
-            if isinstance(n, s.Name)
-        )
-        return words - {p.name for p in node.parameters}
+        return frozenset(n.id for n in s.names_in(node.value)) - {p.name for p in node.parameters}
     bound = {p.name for p in node.parameters} if isinstance(node, s.Define) else set()
     return words_within(node.body) - node.body.assigned - bound

@@ -29,16 +29,16 @@ from trainlint.meaning.syntax import (
     Block,
     Call,
     Define,
-    Expression,
     For,
     Name,
     Node,
     Statement,
     While,
     With,
+    names_in,
     nodes_in,
 )
-from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.trace import Event
 from trainlint.meaning.values import Argument, Choice, Free, Instance, Value, one
 from trainlint.records import dataclass
 
@@ -261,7 +261,7 @@ def _same_given(program: Program, evaluation: Evaluation) -> Overlap | None:
         if loop is None or loop.iterable is None or loop.node is node or loop.node is None:
             continue
         is_same = same(one(underlying(loop.iterable)), batches) is True
-        if is_same and _root(loop) is _root(evaluation.loop) and comes_first(backward, evaluation.event):
+        if is_same and loop.root is evaluation.loop.root and comes_first(backward, evaluation.event):
             mended = [replace(node.iterable, name) for name in unserved_loaders(program, node.iterable)]
             return Overlap(node, claim, loop.node, node, None, tuple(mended[:1]), True)
     return None
@@ -307,21 +307,9 @@ def _holds(statement: Statement, loop: For) -> bool:
     return statement is loop or (isinstance(statement, With) and loop in statement.body.statements)
 
 
-def names_in(test: Expression) -> Iterator[Name]:
-    pending: list[object] = [test]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Name):
-            yield node
-        elif isinstance(node, tuple):
-            pending += node
-        elif hasattr(node, "__slots__"):
-            pending += [getattr(node, name) for name in node.__slots__ if name not in ("cst", "unit")]
-
-
 def _is_trained_by(training: TrainingLoader, evaluation: Evaluation) -> bool:
     """Whether both are of one run: in one file, or one of them in a function that both are given to."""
-    first, second = _root(training.loop), _root(evaluation.loop)
+    first, second = training.loop.root, evaluation.loop.root
     return first is second or first.kind == second.kind == "root"
 
 
@@ -332,7 +320,7 @@ def _has_trained(training: TrainingLoader, evaluation: Evaluation) -> bool:
     if isinstance(judged, Instance) and called and all(isinstance(network, Instance) for network in called):
         if not any(_is_within(judged, network) or _is_within(network, judged) for network in called):
             return False
-    apart = _root(training.loop) is not _root(evaluation.loop)
+    apart = training.loop.root is not evaluation.loop.root
     return apart or comes_first(training.backward, evaluation.event)
 
 
@@ -344,10 +332,6 @@ def _is_within(part: Value, whole: Value, depth: int = 0) -> bool:
         return False
     held = (*whole.arguments, *whole.attributes.values())
     return any(_is_within(part, one(value), depth + 1) for value in held)
-
-
-def _root(region: Region) -> Region:
-    return list(region.ancestors())[-1]
 
 
 def _node(training: TrainingLoader) -> Node:

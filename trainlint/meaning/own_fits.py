@@ -8,7 +8,7 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.samples import whole_data
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import Bound, Class, External, Function, Instance, Result, Value, one
+from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -16,38 +16,25 @@ if TYPE_CHECKING:
 
 def learnt_by(call: Result) -> Instance | None:
     """The object whose constructor always makes a call."""
-    region: Region | None = call.region
-    while region is not None and region.kind != "arm":
-        if region.kind == "call":
-            function = region.function.function if isinstance(region.function, Bound) else region.function
-            if not isinstance(function, Function) or function.name.startswith("__getitem"):
-                return None
-            if function.name == "__init__":
-                return _self(function, region)
-        region = region.parent
+    for region in call.region.ancestors():
+        function = region.function
+        if region.kind == "arm" or (function is not None and function.name.startswith("__getitem")):
+            return None
+        if function is not None and function.name == "__init__":
+            return _self(function, region)
     return None
 
 
 def is_of_one_sample(call: Result) -> bool:
     """Whether a call is made for each sample anew."""
-    region: Region | None = call.region
-    while region is not None:
-        if region.kind == "call":
-            function = region.function.function if isinstance(region.function, Bound) else region.function
-            if isinstance(function, Function) and function.name in ("__getitem__", "__iter__", "__next__"):
-                return True
-        region = region.parent
-    return False
+    named = (region.function.name for region in call.region.ancestors() if region.function is not None)
+    return any(name in ("__getitem__", "__iter__", "__next__") for name in named)
 
 
 def always_made(call: Result) -> bool:
     """Whether the function that makes a call always makes it."""
-    region: Region | None = call.region
-    while region is not None and region.kind != "call":
-        if region.kind == "arm":
-            return False
-        region = region.parent
-    return True
+    kinds = (region.kind for region in call.region.ancestors())
+    return next((kind for kind in kinds if kind in ("call", "arm")), None) != "arm"
 
 
 def calls_behind(data: dict[int, Value]) -> set[int]:
@@ -62,7 +49,7 @@ def calls_behind(data: dict[int, Value]) -> set[int]:
 
 
 def _self(function: Function, region: Region) -> Instance | None:
-    given = getattr(function.node, "parameters", ())
+    given = function.node.parameters
     found = (region.names or {}).get(given[0].name) if given else None
     owner = one(found) if found is not None else None
     return owner if isinstance(owner, Instance) and isinstance(owner.cls, Class) else None

@@ -129,7 +129,7 @@ def _is_stepped(event: Event, step: Event) -> bool:
 
 
 def _evaluation(program: Program, event: Event) -> Evaluation:
-    modes = program.modes_of(_root(event)).at(event)
+    modes = program.modes_of(event.region.root).at(event)
     return Evaluation(event, _home(event), modes, True, True, False, at_once=True)
 
 
@@ -195,7 +195,3 @@ _MADE_UP = frozenset(
 def _is_made_up(event: Event) -> bool:
     """Whether the network is given noise or an empty example: a trial of the code."""
     return any(operation(v) in _MADE_UP for given in event.inputs for v in walk(given))
-
-
-def _root(event: Event) -> Region:
-    return list(event.region.ancestors())[-1]

@@ -12,9 +12,8 @@ from trainlint.meaning.evaluations import drawn_from
 from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.lineage import names_along
 from trainlint.meaning.loaders import Loader, loaders_behind
-from trainlint.meaning.overlaps import claimed, is_same_object, names_in
-from trainlint.meaning.syntax import Call
-from trainlint.meaning.trace import Region
+from trainlint.meaning.overlaps import claimed, is_same_object
+from trainlint.meaning.syntax import Call, names_in
 from trainlint.meaning.values import (
     Argument,
     Class,
@@ -113,7 +112,7 @@ def loader_names(program: Program) -> dict[int, list[str]]:
     made = [i for i in program.instances if isinstance(i.cls, External) and i.cls.name in LOADERS]
     data = [given for i in made if (given := Loader(i).dataset) is not None]
     known = {id(i) for i in made} | {id(one(given)) for given in data}
-    frames = [region.names for root in program.roots for region in _calls(root) if region.names]
+    frames = [region.names for root in program.roots for region in root.calls() if region.names]
     scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
     for names in (*scopes, *frames):
         for name, value in names.items():
@@ -126,7 +125,7 @@ def loader_names(program: Program) -> dict[int, list[str]]:
 def loader_keys(program: Program) -> dict[int, str]:
     """By the identity of a loader, the key that it has in a dictionary that the code has a name for."""
     found: dict[int, str] = {}
-    frames = [region.names for root in program.roots for region in _calls(root) if region.names]
+    frames = [region.names for root in program.roots for region in root.calls() if region.names]
     scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
     objects = [made.attributes for made in program.instances if isinstance(made.cls, Class)]
     for names in (*scopes, *frames, *objects):
@@ -138,14 +137,6 @@ def loader_keys(program: Program) -> dict[int, str]:
                     known = found.setdefault(id(made), str(key))
                     found[id(made)] = known if known == key else ""  # one loader under several keys
     return found
-
-
-def _calls(region: Region) -> Iterator[Region]:
-    for item in region.items:
-        if type(item) is Region:
-            if item.kind == "call":
-                yield item
-            yield from _calls(item)
 
 
 def _named(source: Value) -> Iterator[str]:

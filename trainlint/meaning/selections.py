@@ -22,9 +22,9 @@ from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.lineage import origin
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.monitors import monitors
-from trainlint.meaning.overlaps import names_in, served_to
+from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.purposes import TEST, VALIDATION, name_by_lineage, name_of, named_evaluations
-from trainlint.meaning.syntax import Call, Node
+from trainlint.meaning.syntax import Call, Node, names_in
 from trainlint.meaning.values import Constant, External, Instance, Item, Result, constant, one
 from trainlint.records import dataclass
 

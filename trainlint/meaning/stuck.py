@@ -15,7 +15,7 @@ from trainlint.meaning.objects import find_member, is_module
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import is_not_for_training, needs_train_mode
 from trainlint.meaning.place import Change
-from trainlint.meaning.syntax import Attribute, Block, Call, Define, If, Name, Node, nodes_in
+from trainlint.meaning.syntax import Attribute, Call, Define, If, Name, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import Class, Function, Instance, Result, Sequence, Value, options
 from trainlint.records import dataclass
@@ -49,7 +49,7 @@ class StuckForward:
     def last_train(self) -> list[Node]:
         """The `.train()` calls before the training loop, which no iteration repeats."""
         loop = self.forward.loop
-        root = list(self.forward.region.ancestors())[-1]
+        root = self.forward.region.root
         modes = [e for e in of_kind(root, "mode") if e.detail is True and same(e.target, self.forward.target)]
         return [e.node for e in modes if loop is None or not e.region.inside(loop)][:1]
 
@@ -252,7 +252,7 @@ def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> 
     shared = [
         r for r in switch.region.ancestors() if r.kind == "loop" and not r.unrolled and event.region.inside(r)
     ]
-    whole = shared[0] if shared else list(switch.region.ancestors())[-1]
+    whole = shared[0] if shared else switch.region.root
     events = list(whole.events())
     before, after = events.index(switch), events.index(event)
     own = (
@@ -332,12 +332,7 @@ def _is_by_listener(switch: Event, event: Event, whole: Region) -> bool:
 def _chooses(train: Define) -> bool:
     """Whether a network's own `train()` leaves it to a condition whether all of it switches."""
     statements = train.body.statements
-    always = (
-        n
-        for statement in statements
-        if not isinstance(statement, If)
-        for n in nodes_in(Block((statement,), frozenset(), frozenset()))
-    )
+    always = (n for statement in statements if not isinstance(statement, If) for n in nodes_in(statement))
     whole = any(
         isinstance(n, Call) and isinstance(n.function, Attribute) and isinstance(n.function.value, Call)
         for n in always

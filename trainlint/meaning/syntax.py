@@ -402,9 +402,9 @@ class Block:
     all_words: frozenset[str] | None = None  # memo of unit.words_within
 
 
-def nodes_in(block: Block | Expression) -> Iterator[Any]:
-    """All statements and expressions of a block or an expression, those of the functions defined in it too, in no set order."""
-    pending: list[Any] = [block]
+def nodes_in(whole: Block | Node) -> Iterator[Any]:
+    """All statements and expressions of a block or a node, those of the functions defined in it too, in no set order."""
+    pending: list[Any] = [whole]
     while pending:
         node = pending.pop()
         if type(node) is tuple:
@@ -416,12 +416,17 @@ def nodes_in(block: Block | Expression) -> Iterator[Any]:
             pending += [getattr(node, name) for name in fields]
 
 
+def names_in(whole: Block | Node) -> Iterator[Name]:
+    return (node for node in nodes_in(whole) if type(node) is Name)
+
+
 _PARTS: dict[type, tuple[str, ...]] = {
     kind: tuple(name for name in kind.__slots__ if name not in ("cst", "unit", "known_parameters", "lowered"))
     for kind in (
-        Name, Attribute, Argument, Call, Format, Display, DictDisplay, Binary, Boolean, Unary, Comparison,
-        Conditional, Slice, Subscript, Parameter, Lambda, Generator, Comprehension, Star, Wait, Walrus, Assign,
-        Augment, Evaluate, For, While, If, With, Try, Match, Return, Delete, DefineClass, Block,
+        Name, Attribute, Argument, Call, Literal, Format, Display, DictDisplay, Binary, Boolean, Unary, Comparison,
+        Conditional, Slice, Subscript, Parameter, Lambda, Generator, Comprehension, Star, Wait, Walrus, Opaque,
+        Assign, Augment, Evaluate, For, While, If, With, Try, Match, Return, Jump, Delete, Declare, Import,
+        ImportFrom, DefineClass, Block,
     )
 }  # fmt: skip
 _PARTS[Define] = ("parameters", "decorators", "body")

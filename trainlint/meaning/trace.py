@@ -11,7 +11,7 @@ from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 from trainlint.meaning.syntax import Expression, Node
-from trainlint.meaning.values import Condition, Value
+from trainlint.meaning.values import Condition, Function, Value
 from trainlint.records import dataclass
 
 RegionKind = Literal["root", "loop", "branch", "arm", "call", "closure", "import", "try", "final"]
@@ -39,7 +39,7 @@ class Region:
     holds: bool = True  # of an arm: taken where the test is true (else where it is false)
     truth: Value | None = None  # of an arm or a while loop: the value of the test
     iterable: Value | None = None  # of a for loop: what it iterates over
-    function: Any = None  # of a call: the function value
+    function: Function | None = None  # of a call: what was called, a method without its object
     names: dict[str, Any] | None = None  # of a call: what its parameters and local variables are
     given: tuple[Condition, ...] = ()  # of an arm: what holds in it
     grad: bool | None = True  # the grad mode on entry
@@ -60,6 +60,14 @@ class Region:
             yield region
             region = region.parent
 
+    @property
+    def root(self) -> Region:
+        """The trace that this region is a part of."""
+        region = self
+        while region.parent is not None:
+            region = region.parent
+        return region
+
     def cut(self) -> None:
         """Note that the call at this place was not gone through to its end."""
         self.stopped = True
@@ -79,6 +87,14 @@ class Region:
         if self.closed:
             self.flat = tuple(found)
         return tuple(found)
+
+    def calls(self) -> Iterator[Region]:
+        """All calls below that were followed, outermost first."""
+        for item in self.items:
+            if type(item) is Region:
+                if item.kind == "call":
+                    yield item
+                yield from item.calls()
 
     def loops(self) -> Iterator[Region]:
         """All loops below, outermost first."""

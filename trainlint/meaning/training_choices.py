@@ -9,10 +9,9 @@ from trainlint.meaning.decisions import Decision, Kind, behind, comparisons, is_
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.monitors import monitors
-from trainlint.meaning.overlaps import names_in
 from trainlint.meaning.purposes import VALIDATION, named_evaluations
 from trainlint.meaning.schedules import is_reinforcement
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.syntax import Node, names_in
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:

@@ -233,7 +233,7 @@ class Update:
         """How the optimizer is known; one that is cleared and stepped around a backward pass is one by use."""
         if self.optimizer.known != "conventional":
             return self.optimizer.known
-        outer = list(self.loop.ancestors())[-1]
+        outer = self.loop.root
         cleared = any(e.kind == "zero_grad" and same(e.target, self.optimizer.value) for e in outer.events())
         return "inferred" if cleared and isinstance(one(self.optimizer.value), Argument) else "conventional"
 
