@@ -59,7 +59,7 @@ class Augmented:
 
 def augmented(program: Program) -> list[Augmented]:
     found: dict[int, Augmented] = {}
-    if not program.evaluations or _wants_draws(program):
+    if not program.evaluations or speaks_of(program, _OTHERWISE):
         return []
     training = [t.loader for t in program.training_loaders]
     for evaluation in program.evaluations:
@@ -159,10 +159,6 @@ def _is_drawn_again(evaluation: Evaluation) -> bool:
             if is_count and not trains and not isinstance(source, Item):
                 return True
     return False
-
-
-def _wants_draws(program: Program) -> bool:
-    return any(speaks_of(word, _OTHERWISE) for unit in program.units for word in unit.code_words)
 
 
 def _without(step: Step) -> list[Change]:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from trainlint.meaning.place import qualified_name
 from trainlint.meaning.syntax import Node
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NOUNS = "(?:data)?(?:loader|set|data|ds|dl|iter|iterator|gen|generator)?s?"
@@ -30,9 +34,10 @@ def is_trial(path: str) -> bool:
     return _TRIAL.search(path.rpartition("/")[2]) is not None
 
 
-def speaks_of(name: str, words: re.Pattern[str]) -> bool:
-    """Whether one of these words is a part of a name: `VAE` of `ConvVAE`, written with lines between the parts."""
-    return words.search(_PARTS.sub("_", name)) is not None
+def speaks_of(program: Program, parts: re.Pattern[str]) -> bool:
+    """Whether one of these words is a part of a name in the code: `VAE` of `ConvVAE`, written with lines between the parts."""
+    names = (name for unit in program.units for name in unit.code_words)
+    return any(parts.search(_PARTS.sub("_", name)) is not None for name in names)
 
 
 def says_held_out(name: str) -> bool:

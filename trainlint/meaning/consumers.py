@@ -69,7 +69,7 @@ def _is_made_in(value: Value, loop: Region) -> bool:
     )
 
 
-def escapes(event: Event, loop: Region) -> bool:
+def escapes(loop: Region) -> bool:
     """Whether the accumulator leaves a function that nobody is seen to call, perhaps to a backward pass."""
     for region in loop.ancestors():
         if region.function is not None:

@@ -63,13 +63,13 @@ def evaluate(machine: Machine, node: s.Expression, frame: Frame) -> Value:
 def _name(machine: Machine, node: s.Name, frame: Frame) -> Value:
     name = node.id
     if name in frame.shared:
-        value = look_up(machine, frame.shared[name], name)
+        value = look_up(frame.shared[name], name)
         return value if value is not None else Free(name, node)
     scope: Frame | None = frame
     while scope is not None:
         value = scope.names.get(name)
         if value is not None and (scope is frame or not scope.is_class):
-            return look_up(machine, scope, name) or value if type(value) is Deferred else value
+            return look_up(scope, name) or value if type(value) is Deferred else value
         scope = scope.outer
     starred = star_member(frame.module, name)
     if starred is not None:
@@ -297,7 +297,7 @@ def _slice(machine: Machine, node: s.Slice, frame: Frame) -> Value:
 
 def _call(machine: Machine, node: s.Call, frame: Frame) -> Value:
     if isinstance(node.function, s.Name) and node.function.id == "super" and "super" not in frame.names:
-        return _super(machine, node, frame)
+        return _super(node, frame)
     callee = evaluate(machine, node.function, frame)
     arguments, keywords = arguments_of(machine, node, frame)
     if type(callee) is External and callee.name == "builtins.eval" and len(arguments) == 1:
@@ -351,7 +351,7 @@ def _spread_keywords(value: Value, keywords: dict[str, Value]) -> None:
         keywords["**"] = Unpacked(value)
 
 
-def _super(machine: Machine, node: s.Call, frame: Frame) -> Value:
+def _super(node: s.Call, frame: Frame) -> Value:
     method: Frame | None = frame
     while method is not None and method.receiver is None:
         method = method.outer

@@ -104,7 +104,7 @@ class Extents:
             case Item(source=source, key=key):
                 return self._item(value, source, key)
             case Member(receiver=receiver, name=name):
-                return self._member(value, receiver, name)
+                return self._member(receiver, name)
             case Result():
                 return self._result(value)
             case Instance(cls=External(name=name)) if name == "pandas.DataFrame":
@@ -193,7 +193,7 @@ class Extents:
 
     # Attributes
 
-    def _member(self, value: Member, receiver: Value, name: str) -> Extent | None:
+    def _member(self, receiver: Value, name: str) -> Extent | None:
         made = one(receiver)
         match made:
             case Result(callee=External(name=home)) if home in LOADED:

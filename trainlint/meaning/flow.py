@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.dataflow import walk
 from trainlint.meaning.trace import Event, EventKind, Region
 from trainlint.meaning.values import Value
 
@@ -48,11 +48,6 @@ def enclosing_call(event: Event) -> Region | None:
 def depends_on(value: Value, source: Value) -> bool:
     """Whether a value was computed from `source`."""
     return any(found is source for found in walk(value))
-
-
-def matching(events: list[Event], target: Value) -> list[Event]:
-    """The events whose target is, or may be, this one."""
-    return [event for event in events if same(event.target, target) is not False]
 
 
 def key(node: s.Expression | None) -> str:

@@ -20,8 +20,7 @@ def may_freeze(program: Program) -> bool:
     events = program.events("requires_grad")
     if any(event.value is None or constant(event.value) is not True for event in events):
         return True
-    words = frozenset[str]().union(*(unit.code_words for unit in program.units))
-    if not any(_FREEZING.search(word) for word in words):
+    if not program.speaks_of(_FREEZING):
         return False
     own = {
         n.name

@@ -51,7 +51,7 @@ def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
         or _is_hooked(event)
         or _measures_what_is_cut(event)
         or all(map(_switches_gradients_off, options(event.target)))
-        or _is_handed_over(program, event)
+        or _is_handed_over(event)
     )
 
 
@@ -156,7 +156,7 @@ def _is_hooked(event: Event) -> bool:
     return any(not _HOOKS.isdisjoint(body.words) for body in bodies)
 
 
-def _is_handed_over(program: Program, event: Event) -> bool:
+def _is_handed_over(event: Event) -> bool:
     """Whether a function that is not shown gets the network and what came of it: it may take a step with both."""
     if event.loop is None or event.value is None:
         return False

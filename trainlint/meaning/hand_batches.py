@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.loaders import loaders_behind
-from trainlint.meaning.values import Constant, External, Instance, Item, Member, Result, Sequence, Value, one
+from trainlint.meaning.values import (
+    Constant,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    called,
+    is_slice,
+    one,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.architectures import Architecture
@@ -14,6 +24,7 @@ if TYPE_CHECKING:
 _MOVING = frozenset(
     "to cuda cpu float double long unsqueeze view reshape flatten contiguous requires_grad_".split()
 )
+_NUMBERING = frozenset("randperm permutation randint arange shuffle choice range".split())
 _DEEPEST = 8
 
 
@@ -38,30 +49,9 @@ def _takes_rows(key: Value) -> bool:
     match key:
         case Constant() | Sequence(kind="tuple"):
             return False
-        case Result(callee=External(name="builtins.slice")):
-            return True
-    return any(_is_drawn(v) for v in walk(key, limit=40))
-
-
-def _is_drawn(value: Value) -> bool:
-    name = (
-        value.callee.name
-        if isinstance(value, Result) and isinstance(value.callee, (External, Member))
-        else ""
-    )
-    return name.rpartition(".")[2] in (
-        "randperm",
-        "permutation",
-        "randint",
-        "arange",
-        "shuffle",
-        "choice",
-        "range",
-    )
+    return is_slice(key) or any(called(v) in _NUMBERING for v in walk(key, limit=40))
 
 
 def _is_part_of_batch(value: Value) -> bool:
     """Whether it is what a loop takes out of something: a batch of whatever serves it."""
-    return any(
-        isinstance(v, Item) and v.key is None and not isinstance(v, Instance) for v in walk(value, limit=60)
-    )
+    return any(isinstance(v, Item) and v.key is None for v in walk(value, limit=60))

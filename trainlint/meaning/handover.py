@@ -19,7 +19,7 @@ def handed_in(call: Region, kept: Value) -> Expression | None:
     if any(argument.star for argument in call.node.arguments):
         return None
     behind = {id(v) for option in options(kept) for v in walk(option, _may_hold_graph)}
-    bound = _bound(function.node.parameters, call.names, call.node)
+    bound = _bound(function.node.parameters, call.names)
     found = [
         (attached(value) is not True, name)  # first what has a graph for sure
         for name, value in bound
@@ -32,9 +32,7 @@ def _may_hold_graph(value: Value) -> bool:
     return attached(value) is not False
 
 
-def _bound(
-    parameters: tuple[Parameter, ...], names: dict[str, Value], node: Call
-) -> Iterator[tuple[str, Value]]:
+def _bound(parameters: tuple[Parameter, ...], names: dict[str, Value]) -> Iterator[tuple[str, Value]]:
     """The names that a call gives values to; those that `**options` take in by their keywords."""
     for parameter in parameters:
         value = names.get(parameter.name)

@@ -60,7 +60,7 @@ def _deferred(machine: Machine, unit: Unit, node: s.ImportFrom, name: str, file:
     return Deferred(resolve, file)
 
 
-def look_up(machine: Machine, scope: Frame, name: str) -> Value | None:
+def look_up(scope: Frame, name: str) -> Value | None:
     """A name of a scope; what was imported is looked for now."""
     value = scope.names.get(name)
     if type(value) is Deferred:
@@ -82,7 +82,7 @@ def scope_of(machine: Machine, unit: Unit) -> Frame | None:
 def _member(machine: Machine, unit: Unit, node: s.ImportFrom, home: Value, name: str) -> Value:
     if isinstance(home, Module):
         scope = scope_of(machine, home.unit)
-        found = look_up(machine, scope, name) if scope is not None else None
+        found = look_up(scope, name) if scope is not None else None
         if found is not None:
             return found
         dotted = f"{node.module}.{name}" if node.module else name

@@ -103,13 +103,13 @@ def reached(event: Event) -> Iterator[tuple[Instance, str, bool]]:
     match target:
         case Member(receiver=receiver, name="weight" | "bias" as tensor):
             for layer in _layers(receiver):
-                holds = selects(event.given, receiver, layer, tensor)
+                holds = selects(event.given, layer, tensor)
                 if holds is not False and _has(layer, tensor):
                     yield layer, tensor, holds is True
         case Item(source=Result(callee=Member(receiver=model, name="parameters" | "named_parameters"))):
             for layer in _within(model):
                 for tensor in ("weight", "bias"):
-                    holds = selects(event.given, target, layer, tensor)
+                    holds = selects(event.given, layer, tensor)
                     if holds is not False and _has(layer, tensor):
                         yield layer, tensor, holds is True
             for layer in matrices_in(model):

@@ -271,7 +271,7 @@ def _keep(program: Program, event: Event, loop: Region, through: Passes) -> Keep
         (backward is None and _is_unrolled_sequence(event.value, loop))
         or not _new_in(event.value, loop)
         or not outlives(event, loop)
-        or (backward is None and (escapes(event, loop) or is_of_framework(loop)))
+        or (backward is None and (escapes(loop) or is_of_framework(loop)))
     ):
         return None
     event = _filling(event, loop)

@@ -29,7 +29,7 @@ def kept_attribute(program: Program, call: Result, backward: Event) -> str | Non
     first = state.items[0] if isinstance(state, s.Display) and state.items else state
     if not isinstance(first, s.Attribute) or not isinstance(first.value, s.Name):
         return None
-    holder = _holding(program, node)
+    holder = _holding(node)
     stored = holder is not None and any(_stores(each, first.name, node) for each in s.nodes_in(holder.body))
     if holder is None or not stored or _is_set_anew(program, first.name, node, holder, loop.node):
         return None
@@ -48,7 +48,7 @@ def _is_made_within(callee: object, loop: Region) -> bool:
     return made is not None and made.inside(loop)
 
 
-def _holding(program: Program, call: s.Call) -> s.Define | None:
+def _holding(call: s.Call) -> s.Define | None:
     """The method whose text holds a call."""
     found = [
         node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainlint.meaning.dataflow import same
-from trainlint.meaning.values import Constant, External, Item, Member, Result, Value, constant, one
+from trainlint.meaning.values import Constant, External, Item, Member, Result, Value, constant, is_slice, one
 
 _READING = (
     "pandas.read_", "numpy.load", "numpy.genfromtxt", "torch.load", "pickle.load", "joblib.load", "scipy.io.loadmat",
@@ -20,7 +20,7 @@ def are_siblings(first: Value, second: Value, depth: int = 0) -> bool:
             return _are_parts(a, x, b, y) or (x == y and are_siblings(a, b, depth + 1))
         case Item(source=a, key=k), Item(source=b, key=m) if k is not None and m is not None:
             if a is b or one(a) is one(b):
-                return _is_slice(k) and _is_slice(m) and same(k, m) is not True
+                return is_slice(k) and is_slice(m) and same(k, m) is not True
             return (k is m or same(k, m) is True) and are_siblings(a, b, depth + 1)
         case Member(receiver=a, name=x), Member(receiver=b, name=y):
             return x == y and are_siblings(a, b, depth + 1)
@@ -50,13 +50,6 @@ def _are_parts(first: Value, x: object, second: Value, y: object) -> bool:
     if split.callee.name.endswith("train_test_split"):
         return isinstance(x, int) and isinstance(y, int) and x // 2 == y // 2 and x != y
     return split.callee.name in ("numpy.load", "torch.load") and x != y
-
-
-def _is_slice(key: Value) -> bool:
-    match one(key):
-        case Result(callee=External(name="builtins.slice")):
-            return True
-    return False
 
 
 def _are_given_alike(first: Result, second: Result) -> bool:

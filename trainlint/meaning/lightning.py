@@ -121,16 +121,19 @@ def _go_back(machine: Machine, result: Value) -> None:
 
 def loader_of(machine: Machine, owner: Value | None, name: str) -> Value | None:
     """What a module or a data module gives for a loader; None where that is not one loader."""
+    made = _served_by(machine, owner, name)
+    return made if made is not None and _is_loader(made) else None
+
+
+def _served_by(machine: Machine, owner: Value | None, name: str) -> Value | None:
+    """What a method of a module or a data module gives; anything else is what it is."""
     holder = one(owner) if owner is not None else None
-    if not isinstance(holder, Instance):
-        return None
-    if isinstance(holder.cls, External):
-        return holder if holder.cls.name in LOADERS else None
+    if not isinstance(holder, Instance) or isinstance(holder.cls, External):
+        return holder
     found = find_member(holder.cls, name)
     if found is None or not isinstance(found[0], Function):
         return None
-    made = one(machine.call(machine, Bound(found[0], holder, found[1]), (), {}, None, None))
-    return made if isinstance(made, Instance) and loader_of(machine, made, name) is made else None
+    return one(machine.call(machine, Bound(found[0], holder, found[1]), (), {}, None, None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,30 +170,24 @@ def fit(
         if not given and len(arguments) == 2 and not _is_loader(arguments[1]):
             given = [arguments[1]]  # a data module
         machine.record("mode", node, module, detail=training)
-        step, several = Bound(found[0], module, found[1]), _several(machine, given, STEPS[name])
-        for index, each in enumerate(several if not training else ()):
+        step = Bound(found[0], module, found[1])
+        served = _served_by(machine, given[0], STEPS[name]) if given else None
+        several = _several(served) if not training else []
+        for index, each in enumerate(several):
             run_step(machine, module, step, _unknown(found[0]), each, index)
-        if training or not several:
-            served = loader_of(machine, given[0], STEPS[name]) if given else None
-            run_step(machine, module, step, _unknown(found[0]), served)
+        if not several:
+            alone = served if served is not None and _is_loader(served) else None
+            run_step(machine, module, step, _unknown(found[0]), alone)
     _note_fitted(machine, module, trainer, node)
     return True
 
 
-def _several(machine: Machine, given: list[Value], name: str) -> list[Instance]:
+def _several(listed: Value | None) -> list[Value]:
     """The loaders of a list of them: `trainer.fit(module, train_loader, [val_loader, test_loader])`."""
-    listed = one(given[0]) if given else None
-    if isinstance(listed, Instance) and isinstance(listed.cls, Class):
-        found = find_member(listed.cls, name)
-        if found is None or not isinstance(found[0], Function):
-            return []
-        listed = one(machine.call(machine, Bound(found[0], listed, found[1]), (), {}, None, None))
-    items = (
-        listed.items if isinstance(listed, Sequence) and not listed.open and listed.element is None else ()
-    )
-    made = [one(item) for item in items[:_MOST_LOADERS]]
-    loaders = [item for item in made if isinstance(item, Instance) and _is_loader(item)]
-    return loaders if len(loaders) == len(items) else []
+    if not isinstance(listed, Sequence) or listed.open or listed.element is not None:
+        return []
+    loaders = [one(item) for item in listed.items]
+    return loaders if len(loaders) <= _MOST_LOADERS and all(map(_is_loader, loaders)) else []
 
 
 def _note_served(trainer: Value, module: Instance, given: list[Value]) -> None:

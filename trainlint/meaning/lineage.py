@@ -20,10 +20,8 @@ _LIBRARIES = ("torch.", "numpy.", "pandas.", "builtins.", "scipy.", "operator.")
 def bound_names(program: Program) -> dict[int, list[str]]:
     """By the identity of a value, the names that files, functions, objects and tables of the program know it by."""
     found: dict[int, list[str]] = {}
-    frames = [region.names for root in program.roots for region in root.calls() if region.names]
-    scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
     held = [made.attributes for made in program.instances if not isinstance(made.cls, External)]
-    for names in (*scopes, *frames, *held):
+    for names in (*program.namings, *held):
         for name, value in names.items():
             _note(found, name, value)
             inner = one(value)

@@ -9,6 +9,7 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Value,
+    called,
     constant,
     one,
 )
@@ -83,8 +84,7 @@ def compared(value: Result, name: str) -> dict[float, float] | None:
     left, share = one(value.arguments[0]), constant(value.arguments[1])
     if not isinstance(left, Result) or not isinstance(share, float) or not 0 < share < 1:
         return None
-    drawn = left.callee.name.rpartition(".")[2] if isinstance(left.callee, (External, Member)) else ""
-    if drawn not in _DRAWN or (drawn == "uniform" and left.arguments):
+    if called(left) not in _DRAWN or (called(left) == "uniform" and left.arguments):
         return None
     true = share if "<" in name else 1 - share
     return {0: 1 - true, 1: true}

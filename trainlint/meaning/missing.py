@@ -32,7 +32,9 @@ from trainlint.meaning.values import (
     Sequence,
     Unknown,
     Value,
+    called,
     constant,
+    is_slice,
     one,
     options,
 )
@@ -131,12 +133,12 @@ class Search:
         names = [column_of(item) for item in key.items] if isinstance(key, Sequence) else [column_of(key)]
         if None not in names:
             return NONE_MISSING.union(*(self.gaps(source, view.of(name)) for name in names))
-        if _is_whole(key):
+        if is_slice(key):  # `[:, :-1]`: all columns but some at an end
             return self.gaps(source, view)
         return NONE_MISSING  # some columns, nobody knows which
 
     def _result(self, value: Result, view: View) -> Gaps:
-        if _takes_away(value) or value.node is None:
+        if called(value) in TAKING_AWAY or value.node is None:
             return NONE_MISSING
         match value.callee:
             case External(name=name):
@@ -187,22 +189,6 @@ def _names(named: Value | None) -> frozenset[str]:
     items = inner.items if isinstance(inner, Sequence) else (named,) if named is not None else ()
     known = [constant(item) for item in items]
     return frozenset(str(name) for name in known) if all(isinstance(n, str) for n in known) else frozenset()
-
-
-def _takes_away(value: Value) -> bool:
-    if not isinstance(value, Result):
-        return False
-    match value.callee:
-        case Member(name=name) | External(name=name):
-            return name.rpartition(".")[2] in TAKING_AWAY
-    return False
-
-
-def _is_whole(key: Value) -> bool:
-    """`[:, :-1]`: all columns but some at an end."""
-    return (
-        isinstance(key, Result) and isinstance(key.callee, External) and key.callee.name == "builtins.slice"
-    )
 
 
 def _keeps_first(key: Value) -> bool:

@@ -156,10 +156,6 @@ class Objective:
             return self.inner_heads(*SQUASHING)
         return ()
 
-    @cached_property
-    def target_heads(self) -> tuple[Head, ...]:
-        return tuple(_head(value) for value in peel(self.target, self.event.given))
-
     @property
     def learns(self) -> bool:
         """Whether a graph goes through the prediction (a metric under no_grad does not learn)."""

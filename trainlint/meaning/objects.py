@@ -35,6 +35,7 @@ from trainlint.meaning.values import (
     Value,
     choice,
     constant,
+    is_slice,
     one,
     options,
 )
@@ -129,12 +130,12 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
         case Instance(cls=Class()):
             return _instance_attribute(machine, holder, name, node)
         case Instance():
-            return _library_attribute(machine, holder, name, node)
+            return _library_attribute(holder, name, node)
         case Module() if name == "__dict__":
             return holder
         case Module(unit=unit):
             scope = scope_of(machine, unit)
-            held = look_up(machine, scope, name) if scope is not None else None
+            held = look_up(scope, name) if scope is not None else None
             if held is None and name == "update":
                 return Member(holder, name, node)  # of `globals()`
             return held or submodule(machine, holder, name) or Unknown(f"{name} of {unit.path}", node)
@@ -368,7 +369,7 @@ def _super_attribute(receiver: Value, cls: Class, name: str, node: s.Node | None
     return member
 
 
-def _library_attribute(machine: Machine, holder: Instance, name: str, node: s.Node | None) -> Value:
+def _library_attribute(holder: Instance, name: str, node: s.Node | None) -> Value:
     if name in holder.attributes:
         return holder.attributes[name]
     assert isinstance(holder.cls, External)
@@ -412,7 +413,7 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
                 return items[index]
         case Sequence(items=items, open=False, element=None) if (bounds := _bounds(key)) is not None:
             return Sequence(holder.kind, items[bounds], node)
-        case Sequence(items=items, element=element) if _is_slice(key):
+        case Sequence(items=items, element=element) if is_slice(key):
             return (
                 Sequence(holder.kind, (), node, True, choice([*items, *([element] if element else [])]))
                 if (items or element)
@@ -506,15 +507,9 @@ def _by_each_key(holder: Mapping, key: Value) -> Value | None:
     )
 
 
-def _is_slice(key: Value) -> bool:
-    return (
-        isinstance(key, Result) and isinstance(key.callee, External) and key.callee.name == "builtins.slice"
-    )
-
-
 def _bounds(key: Value) -> slice | None:
     """A slice between known numbers."""
-    if not isinstance(key, Result) or not _is_slice(key):
+    if not isinstance(key, Result) or not is_slice(key):
         return None
     bounds = [constant(bound) for bound in key.arguments]
     known = all(bound is None or (isinstance(bound, int) and bound is not MISSING) for bound in bounds)

@@ -29,6 +29,7 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Value,
+    called,
     constant,
     one,
     options,
@@ -290,8 +291,7 @@ def _sorts_by(value: Result, columns: set[object]) -> bool:
 
 def _makes_runs(value: Result) -> bool:
     """Labels laid out class after class: `arange(k).repeat_interleave(n)`, `cat([zeros, ones])`, sorted."""
-    callee = value.callee
-    name = callee.name.rpartition(".")[2] if isinstance(callee, (External, Member)) else ""
+    name = called(value)
     if name in ("repeat_interleave", "sort", "sorted"):
         return True
     if name in ("cat", "concatenate", "concat", "hstack") and value.arguments:

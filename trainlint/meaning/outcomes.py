@@ -140,7 +140,7 @@ class _Reading:
                 self.assign(targets, value)
             case s.Augment(target=target, value=value):
                 if self.carries(value):
-                    self.hold(target, weak=True)
+                    self.hold(target)
             case s.Evaluate(value=value):
                 self.carries(value)
             case s.Return(value=value):
@@ -225,7 +225,7 @@ class _Reading:
             else:
                 self.forget(inner)
 
-    def hold(self, target: s.Expression, weak: bool = False) -> None:
+    def hold(self, target: s.Expression) -> None:
         match target:
             case s.Name(id=name):
                 self.held.add(name)

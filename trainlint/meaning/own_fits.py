@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
@@ -11,6 +12,7 @@ from trainlint.meaning.trace import Region
 from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one
 
 if TYPE_CHECKING:
+    from trainlint.meaning.loaders import Loader
     from trainlint.meaning.program import Program
 
 
@@ -57,14 +59,14 @@ def _self(function: Function, region: Region) -> Instance | None:
 
 def trained_data(program: Program) -> dict[int, Value]:
     """By their identities, the data sets that loaders serve to a backward pass."""
-    return {id(d): d for t in program.training_loaders for d in (_data(t.loader.dataset),) if d is not None}
+    return _by_identity(training.loader for training in program.training_loaders)
 
 
 def judged_data(program: Program) -> dict[int, Value]:
     """By their identities, the data sets that trained networks are judged on."""
-    served = (loader for e in program.evaluations if e.judged for loader in served_to(e.event))
-    return {id(d): d for loader in served for d in (_data(loader.dataset),) if d is not None}
+    return _by_identity(loader for e in program.evaluations if e.judged for loader in served_to(e.event))
 
 
-def _data(given: Value | None) -> Value | None:
-    return whole_data(given) if given is not None else None
+def _by_identity(served: Iterable[Loader]) -> dict[int, Value]:
+    found = (whole_data(loader.dataset) for loader in served)
+    return {id(data): data for data in found if data is not None}

@@ -72,9 +72,6 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
             return _of_split(program, split, name.rpartition(".")[2], index, depth)
         case Item(key=key) if key is not None and (count := _counted(one(key))):
             return count
-        case Result(callee=External(name=name), arguments=[left, right]) if name in _ELEMENTWISE:
-            scaled = right if isinstance(one(left), Constant) else left  # `(x - mean) / deviation`
-            return samples_of(program, scaled, depth + 1)
         case Result(callee=External(name=name), arguments=[first, *_]) if name in KEEPING:
             return samples_of(program, first, depth + 1)
         case Result(callee=Member(receiver=inner, name=name)) if name in SAME_ROWS:
@@ -102,7 +99,6 @@ def _counted(key: Value) -> int | None:
 # `(x - mean) / std` has the rows of its larger side.
 _ROW_BY_ROW = frozenset("operator.+ operator.- operator.* operator./".split())
 _SPLITS = ("random_split", "train_test_split")
-_ELEMENTWISE = ("operator.-", "operator./")  # the others join and repeat lists
 KEEPING = frozenset(
     "torch.tensor torch.Tensor torch.FloatTensor torch.LongTensor torch.from_numpy torch.as_tensor".split()
 )

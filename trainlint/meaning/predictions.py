@@ -144,7 +144,7 @@ def _is_evaluation(program: Program, evaluation: Evaluation, outcome: Outcome) -
         return False
     if _is_trained(program, event):
         return outcome.leaves or not _trains_elsewhere(program, event)
-    return (_is_loaded(program, event) or outcome.decides) and not _is_made_up(event)
+    return (_is_loaded(event) or outcome.decides) and not _is_made_up(event)
 
 
 def _is_before_a_backward(event: Event) -> bool:
@@ -182,7 +182,7 @@ def _is_trained(program: Program, event: Event) -> bool:
     )
 
 
-def _is_loaded(program: Program, event: Event) -> bool:
+def _is_loaded(event: Event) -> bool:
     """Whether the network comes with weights."""
     return any(isinstance(o, Instance) and "*pretrained" in o.attributes for o in options(event.target))
 

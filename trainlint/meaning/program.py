@@ -14,9 +14,11 @@ from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Modes, modes_of
 from trainlint.meaning.roles import role
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Instance
+from trainlint.meaning.values import Instance, Value
 
 if TYPE_CHECKING:
+    import re
+
     from trainlint.meaning.accumulation import Accumulation
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.augmented import Augmented
@@ -130,6 +132,17 @@ class Program:
 
             self._made[id(cls)] = made_of(cls, self.instances)
         return self._made[id(cls)]
+
+    def speaks_of(self, words: re.Pattern[str]) -> bool:
+        """Whether the code uses a name or attribute in which a pattern is found."""
+        return any(words.search(word) is not None for unit in self.units for word in unit.code_words)
+
+    @cached_property
+    def namings(self) -> list[dict[str, Value]]:
+        """What the names of each file stand for, then those of each call that was followed."""
+        files = [unit.scope.names for unit in self.units if unit.scope is not None]
+        calls = (region for root in self.roots for region in root.calls())
+        return [*files, *(call.names for call in calls if call.names)]
 
     def events(self, *kinds: str) -> list[Event]:
         return [e for root in self.roots for e in of_kind(root, *kinds)]  # type: ignore[arg-type]

@@ -112,9 +112,7 @@ def loader_names(program: Program) -> dict[int, list[str]]:
     made = [i for i in program.instances if isinstance(i.cls, External) and i.cls.name in LOADERS]
     data = [given for i in made if (given := Loader(i).dataset) is not None]
     known = {id(i) for i in made} | {id(one(given)) for given in data}
-    frames = [region.names for root in program.roots for region in root.calls() if region.names]
-    scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
-    for names in (*scopes, *frames):
+    for names in program.namings:
         for name, value in names.items():
             bound = one(value)
             if id(bound) in known:
@@ -125,10 +123,8 @@ def loader_names(program: Program) -> dict[int, list[str]]:
 def loader_keys(program: Program) -> dict[int, str]:
     """By the identity of a loader, the key that it has in a dictionary that the code has a name for."""
     found: dict[int, str] = {}
-    frames = [region.names for root in program.roots for region in root.calls() if region.names]
-    scopes = [unit.scope.names for unit in program.units if unit.scope is not None]
     objects = [made.attributes for made in program.instances if isinstance(made.cls, Class)]
-    for names in (*scopes, *frames, *objects):
+    for names in (*program.namings, *objects):
         for value in names.values():
             table = one(value)
             for key, entry in table.items.items() if isinstance(table, Mapping) else ():

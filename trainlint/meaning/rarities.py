@@ -17,6 +17,7 @@ from trainlint.meaning.values import (
     Unknown,
     Value,
     constant,
+    is_slice,
     one,
 )
 from trainlint.records import dataclass
@@ -172,22 +173,13 @@ def is_last(key: Value | None) -> bool:
     """`[:, -1]`"""
     match one(key) if key is not None else None:
         case Sequence(kind="tuple", items=(rows, second)):
-            return constant(second) == -1 and _is_slice(rows)
+            return constant(second) == -1 and is_slice(rows)
     return False
-
-
-def _is_slice(key: Value) -> bool:
-    found = one(key)
-    return (
-        isinstance(found, Result)
-        and isinstance(found.callee, External)
-        and found.callee.name == "builtins.slice"
-    )
 
 
 def column_key(key: Value | None) -> str | None:
     """`["Class"]`, `[["Class"]]`, `[:, "Class"]`"""
     match one(key) if key is not None else None:
         case Sequence(kind="tuple", items=(rows, second)):
-            return column_of(second) if _is_slice(rows) else None
+            return column_of(second) if is_slice(rows) else None
     return column_of(key)

@@ -65,7 +65,7 @@ def _enter(machine: Machine, file: Path, name: str) -> None:
     """Apply the decorators of a definition that register it."""
     unit = machine.load_unit(file)
     scope = scope_of(machine, unit) if unit is not None else None
-    made = look_up(machine, scope, name) if scope is not None else None
+    made = look_up(scope, name) if scope is not None else None
     if not isinstance(made, (Function, Class)):
         return
     for decorator in made.decorators:

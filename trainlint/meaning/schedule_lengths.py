@@ -220,7 +220,7 @@ def _stepped(program: Program, schedule: Instance, course: Course, steps: list[E
         or any(not _asks_if_there(guard, event.target) for guard in event.guards(loop))
     ):
         return
-    turns, served = _turns(course, schedule, event, loop)
+    turns, served = _turns(course, schedule, loop)
     yield from _misfit(program, schedule, course, event, turns, served)
 
 
@@ -262,9 +262,7 @@ def _is_part(program: Program, schedule: Instance) -> bool:
     return False
 
 
-def _turns(
-    course: Course, schedule: Instance, event: Event, loop: Region
-) -> tuple[Known | None, Value | None]:
+def _turns(course: Course, schedule: Instance, loop: Region) -> tuple[Known | None, Value | None]:
     """How many epochs the schedule goes along with; and the batches, if it steps with each batch of it."""
     loops = course.loops
     if not loops or all(loop is not known for known in loops[:2]):

@@ -22,7 +22,7 @@ from trainlint.meaning.values import (
 _FLAT = NORMALISING | INSTANCE_NORM  # their weights have one dimension
 
 
-def selects(given: Iterable[Condition], subject: Value, layer: Instance, tensor: str) -> bool | None:
+def selects(given: Iterable[Condition], layer: Instance, tensor: str) -> bool | None:
     """Whether a layer meets all conditions; None where one of them is not understood."""
     answers = {_agree(_holds(test, layer, tensor), wanted) for test, wanted in given}
     return False if False in answers else (None if None in answers else True)

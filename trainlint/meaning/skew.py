@@ -37,7 +37,6 @@ class Skewed:
     classes: Classes
     sink: s.Node
     judge: Instance | None
-    ordered: bool = True  # whether it is known which number is whose
 
     @property
     def node(self) -> s.Node:
@@ -58,7 +57,9 @@ class Skewed:
         last, counts = made.cls.name.rpartition(".")[2], dict(self.classes.counts)
         if last in WEIGHABLE:
             return [set_argument(made.node, "class_weight", '"balanced"')]
-        if not self.ordered or sorted(counts) != list(range(len(counts))) or not self._knows_torch(made.node):
+        if not self.classes.ordered or sorted(counts) != list(range(len(counts))):
+            return []
+        if not self._knows_torch(made.node):
             return []
         if last == "BCEWithLogitsLoss":
             return [set_argument(made.node, "pos_weight", f"torch.tensor({counts[0] / counts[1]:.3g})")]
@@ -98,7 +99,8 @@ def _as_written(program: Program) -> Iterator[Skewed]:
         target = objective.event.target
         judge = target if isinstance(target, Instance) else None
         counts = tuple((float(label), float(rows)) for label, rows in enumerate(written[0].counts))
-        yield Skewed(Classes(counts, written[0].node), objective.node, judge, written[0].by_index)
+        classes = Classes(counts, written[0].node, written[0].by_index)
+        yield Skewed(classes, objective.node, judge)
 
 
 def _of_criteria(program: Program) -> Iterator[Skewed]:
@@ -110,7 +112,7 @@ def _of_criteria(program: Program) -> Iterator[Skewed]:
         classes = classes_of(event.inputs[1], log) if len(event.inputs) > 1 else None
         if classes is not None:
             judge = event.target if isinstance(event.target, Instance) else None
-            yield Skewed(classes, event.node, judge, classes.ordered)
+            yield Skewed(classes, event.node, judge)
 
 
 def _of_estimators(program: Program) -> Iterator[Skewed]:

@@ -100,7 +100,7 @@ def _if(machine: Machine, node: s.If, frame: Frame) -> bool:
     test = decided_by(test, truth) or test
     known = truth(test)
     if known is False:
-        setting = _setting(machine, node, frame)
+        setting = _setting(node, frame)
         if setting is not None:
             test, known = setting, None
     if known is not None:
@@ -110,7 +110,7 @@ def _if(machine: Machine, node: s.If, frame: Frame) -> bool:
     return branch(machine, node, arms, frame, node.test, test)
 
 
-def _setting(machine: Machine, node: s.If, frame: Frame) -> Constant | None:
+def _setting(node: s.If, frame: Frame) -> Constant | None:
     """The condition of an arm that waits for the user to fill in a constant at the head of the script.
 
     `checkpoint = None` and `RESUME = False` are switched by an edit as `--checkpoint` is by an argument. An arm that

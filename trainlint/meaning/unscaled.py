@@ -125,7 +125,7 @@ def _by_estimators(program: Program, extents: Extents) -> Iterator[Unscaled]:
 
 
 def is_otherwise(program: Program) -> bool:
-    return any(speaks_of(word, _OTHERWISE) for unit in program.units for word in unit.code_words)
+    return speaks_of(program, _OTHERWISE)
 
 
 def _is_of_pixels(extents: Extents, objective: Objective) -> bool:

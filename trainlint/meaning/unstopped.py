@@ -21,7 +21,7 @@ from trainlint.records import dataclass
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-_CHOOSING = re.compile(
+_CHOOSING = re.compile(  # an early end, averages over epochs, the best weights
     r"(?i)early|patience|prun|stopp|swa(?:_|$)|averagedmodel|(?:^|_)ema(?:_|$)|best_?(?:model|state|weight|net|param|wts|ckpt|check)"
     r"|(?:save|load|keep|restore)_?best|modelcheckpoint|checkpoint_?manager|save_top_k"
 )
@@ -49,16 +49,11 @@ class Unstopped:
 
 def unstopped(program: Program) -> list[Unstopped]:
     courses = [c for c in program.courses if c.epochs is not None and c.is_alone]
-    if not courses or is_other_field(program) or _speaks(program):
+    if not courses or is_other_field(program) or program.speaks_of(_CHOOSING):
         return []
     measured = named_evaluations(program, VALIDATION)
     found = [made for course in courses for made in [_of(program, course, measured)] if made is not None]
     return list({id(made.node): made for made in found}.values())
-
-
-def _speaks(program: Program) -> bool:
-    """Whether the code speaks of an early end, of averages over epochs, or of the best weights."""
-    return any(_CHOOSING.search(word) is not None for unit in program.units for word in unit.code_words)
 
 
 def _of(program: Program, course: Course, measured: list[Evaluation]) -> Unstopped | None:

@@ -93,7 +93,12 @@ class Unvaried:
 
 def unvaried(program: Program) -> list[Unvaried]:
     """One for each pipeline; none where anything in the program speaks of augmentation."""
-    if not program.training_loaders or is_other_field(program) or is_otherwise(program) or _varies(program):
+    if (
+        not program.training_loaders
+        or is_other_field(program)
+        or is_otherwise(program)
+        or program.speaks_of(_VARYING)
+    ):
         return []
     found: dict[int, Unvaried] = {}
     for training in program.training_loaders:
@@ -103,10 +108,6 @@ def unvaried(program: Program) -> list[Unvaried]:
         if made is not None:
             found.setdefault(id(made.node.cst), made)
     return list(found.values())
-
-
-def _varies(program: Program) -> bool:
-    return any(_VARYING.search(word) for unit in program.units for word in unit.code_words)
 
 
 def _convolves(program: Program, training: TrainingLoader) -> bool:

@@ -291,6 +291,22 @@ def one(value: Value) -> Value:
     return found[0] if len(found) == 1 else value
 
 
+def is_slice(key: Value) -> bool:
+    """`[a:b]`, as the key of an item."""
+    match one(key):
+        case Result(callee=External(name="builtins.slice")):
+            return True
+    return False
+
+
+def called(value: Value) -> str:
+    """The name of the function or method that gave a result: `sort` of `torch.sort(x)` and `x.sort()`; "" for all else."""
+    match value:
+        case Result(callee=External(name=name) | Member(name=name)):
+            return name.rpartition(".")[2]
+    return ""
+
+
 def choice(
     values: list[Value],
     test: Expression | None = None,

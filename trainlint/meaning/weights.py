@@ -177,9 +177,9 @@ def _drops(chain: Chain) -> bool:
 
 def _stops(program: Program) -> bool:
     """Whether the code speaks of an early end, of the best state, or of penalties and noise."""
-    if any(_STOPPING.search(word) for unit in program.units for word in unit.code_words):
-        return True
-    return any(loop.may_be_left for root in program.roots for loop in root.loops())
+    return program.speaks_of(_STOPPING) or any(
+        loop.may_be_left for root in program.roots for loop in root.loops()
+    )
 
 
 def _varies(made: Fitted) -> bool:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-SELF_TUNING = frozenset(
-    "LBFGS Rprop Adadelta Adafactor Prodigy DAdaptAdam DAdaptSGD DAdaptAdaGrad DAdaptLion AdamWScheduleFree"
-    " SGDScheduleFree RAdamScheduleFree DoG LDoG MomoAdam Momo SPS".split()
-)
 ADAM_AND_RELATIVES = frozenset(  # each step is about as long as the rate, however small the gradient
     "Adam AdamW NAdam RAdam Adamax RMSprop AdamP BertAdam FusedAdam Lion AdaBelief DiffGrad".split()
 )
@@ -21,9 +17,6 @@ _OPTIMIZERS = frozenset(
     "transformers.AdamW transformers.optimization.AdamW transformers.Adafactor transformers.optimization.Adafactor"
     " pytorch_transformers.AdamW pytorch_pretrained_bert.BertAdam pytorch_pretrained_bert.optimization.BertAdam"
     " radam.RAdam adamp.AdamP lion_pytorch.Lion".split()
-)
-OPTIMIZER_FACTORIES = frozenset(
-    "timm.optim.create_optimizer timm.optim.create_optimizer_v2 timm.optim.optim_factory.create_optimizer".split()
 )
 _SCHEDULE_HOMES = (
     "torch.optim.lr_scheduler.",

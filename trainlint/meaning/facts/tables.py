@@ -69,7 +69,6 @@ COUNTS = frozenset(
     "quantile percentile sum count nunique value_counts size argmax argmin idxmax idxmin corr cov describe unique info any all prod"
     " shape len nbytes memory_usage item".split()
 )
-EXTREMES = frozenset(("min", "max"))
 STATISTICS_HOMES = ("numpy.", "torch.", "pandas.", "statistics.", "scipy.")
 # Windows and groups: what is computed in them is no statistic of the table.
 WINDOWED = frozenset("rolling expanding ewm resample groupby".split())
