@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
+from trainlint.meaning.attachment import is_of_unknown_criterion
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.dataflow import is_of_unknown_criterion, operation, walk
+from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import implied
 from trainlint.meaning.optimizers import number

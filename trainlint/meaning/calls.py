@@ -7,15 +7,16 @@ from typing import TypeGuard
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.arguments import declared_default, declared_options
+from trainlint.meaning.attachment import attached
 from trainlint.meaning.conditions import conditions_of
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
-from trainlint.meaning.dataflow import attached
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.facts.names import knows_no_torch
 from trainlint.meaning.fields import fill_fields, named_tuple
 from trainlint.meaning.fragments import same_name
 from trainlint.meaning.hydra import composed_for
-from trainlint.meaning.library import call_external, call_library_object, make_library_object
+from trainlint.meaning.library import call_library_object, make_library_object
+from trainlint.meaning.library_functions import call_external
 from trainlint.meaning.machine import (
     DEPTH,
     STEPS_FOR_MODULES,

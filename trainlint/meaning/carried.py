@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.attachment import attached
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.dataflow import attached, same, walk
+from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.handover import handed_in
 from trainlint.meaning.kept_state import kept_attribute
 from trainlint.meaning.place import Change, insert_after, text_of

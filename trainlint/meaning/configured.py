@@ -19,8 +19,9 @@ from trainlint.configurations import (
     resolve_references,
 )
 from trainlint.meaning.conditions import usual
+from trainlint.meaning.items import get_item
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import fields_of, get_item
+from trainlint.meaning.objects import fields_of
 from trainlint.meaning.overrides import copied, entries, is_dictionary, overwrite
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.unit import Unit

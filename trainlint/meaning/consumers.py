@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import (
-    attached,
-    walk,
-)
+from trainlint.meaning.attachment import attached
+from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.objects import external_bases, has_unknown_base
 from trainlint.meaning.syntax import Define

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from trainlint.diagnostic import Certainty
+from trainlint.meaning.attachment import attached
 from trainlint.meaning.callers import enclosing_function
-from trainlint.meaning.dataflow import attached, certainty, walk
+from trainlint.meaning.dataflow import certainty, walk
 from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.iteration import underlying

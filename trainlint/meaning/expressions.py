@@ -7,19 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.dataflow import attached
+from trainlint.meaning.attachment import attached
 from trainlint.meaning.definitions import define
 from trainlint.meaning.fragments import meant, stand_in
 from trainlint.meaning.imports import look_up, star_member
-from trainlint.meaning.iteration import element_of, listed_items
+from trainlint.meaning.items import get_item
+from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import get_attribute, get_item, is_enum_member
+from trainlint.meaning.objects import get_attribute, is_enum_member
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
 from trainlint.meaning.truth import decided_by, is_none, negated, truth
 from trainlint.meaning.unit import Frame
-from trainlint.meaning.unrolling import listed_sizes, phase_turns
+from trainlint.meaning.unrolling import LAYERS, listed_items, listed_sizes, phase_turns
 from trainlint.meaning.values import (
     Choice,
     Class,
@@ -365,7 +366,6 @@ def _lambda(machine: Machine, node: s.Lambda, frame: Frame) -> Value:
 
 
 _MOST_PHASES = 4
-_LAYERS = frozenset("Linear LazyLinear Conv1d Conv2d Conv3d Sequential".split())
 
 
 def _comprehension(machine: Machine, node: s.Comprehension, frame: Frame) -> Value:
@@ -414,7 +414,7 @@ def _makes_layers(node: s.Comprehension) -> bool:
     """`[nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]`"""
     match node.element:
         case s.Call(function=s.Attribute(name=name) | s.Name(id=name)):
-            return name in _LAYERS
+            return name in LAYERS or name == "Sequential"
     return False
 
 

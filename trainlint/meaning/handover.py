@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trainlint.meaning.dataflow import attached, walk
+from trainlint.meaning.attachment import attached
+from trainlint.meaning.dataflow import walk
 from trainlint.meaning.objects import decorator_names
 from trainlint.meaning.syntax import Call, Expression, Parameter
 from trainlint.meaning.trace import Region

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.dataflow import (
-    attached,
-    same,
-)
+from trainlint.meaning.attachment import attached
+from trainlint.meaning.dataflow import same
 from trainlint.meaning.flow import enclosing_call, enclosing_loops, implied, of_kind
 from trainlint.meaning.roles import role
 from trainlint.meaning.schedules import iterations

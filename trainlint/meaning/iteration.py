@@ -6,7 +6,6 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.values import (
     Choice,
-    Class,
     Constant,
     External,
     Instance,
@@ -32,59 +31,6 @@ TRANSPARENT = {
 
 
 NO_ENTRY = Unknown("no entry")  # of a dictionary that is empty
-
-
-def unrolled_items(iterable: Value, limit: int) -> list[Value] | None:
-    """The items of a short literal list of strings or booleans: phases, which each take their own branch."""
-    iterable = one(iterable)
-    if not isinstance(iterable, Sequence) or iterable.open or iterable.element is not None:
-        return None
-    if not 1 < len(iterable.items) <= limit:
-        return None
-    items = list(iterable.items)
-    if all(isinstance(i, Constant) and isinstance(i.value, (str, bool)) and i.under is None for i in items):
-        return items
-    return None
-
-
-def unrolled_listeners(iterable: Value, limit: int) -> list[Value] | None:
-    """The objects of a short list that is known whole, each of a class of its own: callbacks, called one after the other."""
-    iterable = one(iterable)
-    if not isinstance(iterable, Sequence) or iterable.open or iterable.element is not None:
-        return None
-    found = [one(item) for item in iterable.items]
-    classes = {id(o.cls.node) for o in found if isinstance(o, Instance) and isinstance(o.cls, Class)}
-    return list(iterable.items) if 1 < len(found) <= limit and len(classes) == len(found) else None
-
-
-def listed_items(iterable: Value) -> tuple[Value, ...] | None:
-    """The items of a short list that was written out."""
-    found = one(iterable)
-    if (
-        isinstance(found, Sequence)
-        and isinstance(found.node, s.Display)
-        and not found.open
-        and not found.element
-    ):
-        return found.items if 1 < len(found.items) <= 8 else None
-    return None
-
-
-def unrolled_layers(iterable: Value) -> list[Value] | None:
-    """The modules of a short list, in order: `for layer in self.layers: x = layer(x)`."""
-    iterable = one(iterable)
-    if isinstance(iterable, Instance):
-        iterable = iterable.attributes.get("*layers", iterable)
-    if not isinstance(iterable, Sequence) or iterable.element is not None or not iterable.items:
-        return None
-    found = [o for item in iterable.items for o in options(item)]
-    own = any(isinstance(o, Instance) and isinstance(o.cls, Class) for o in found)
-    if len(iterable.items) > (_MOST_BLOCKS if own else _MOST_LAYERS):
-        return None
-    return list(iterable.items) if all(isinstance(o, Instance) for o in found) else None
-
-
-_MOST_BLOCKS, _MOST_LAYERS = 8, 40  # blocks are looked into each time
 
 
 def underlying(iterable: Value) -> Value:

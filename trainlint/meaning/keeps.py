@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
+from trainlint.meaning.attachment import attached, is_of_unknown_criterion
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.consumers import escapes, is_consumed, is_of_framework
-from trainlint.meaning.dataflow import (
-    attached,
-    inputs_of,
-    is_of_unknown_criterion,
-    operation,
-    same,
-    walk,
-)
+from trainlint.meaning.dataflow import inputs_of, operation, same, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import is_left_open

@@ -1,55 +1,24 @@
-"""Calling libraries: what a function or class outside the project gives, as far as training cares."""
+"""Objects of libraries: what their classes make, and what calling such an object gives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
-
-from trainlint.meaning import ignite
-from trainlint.meaning.arguments import environment_variable
-from trainlint.meaning.configured import create, load_file, load_settings, merged, update_settings
-from trainlint.meaning.dataflow import attached, is_gradient
-from trainlint.meaning.facts.layers import is_container, is_module_class, is_wrapper
+from trainlint.meaning.facts.layers import is_container, is_module_class
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
 from trainlint.meaning.facts.transforms import FACTORIES
-from trainlint.meaning.fields import from_dictionary, replaced, run_by_command_line
-from trainlint.meaning.flags import (
-    CONFIGURATIONS,
-    DEFINITIONS,
-    define_flag,
-    define_settings,
-    set_flag_default,
-)
-from trainlint.meaning.hydra import composed, initialise, instantiate
-from trainlint.meaning.imports import imported
-from trainlint.meaning.iteration import NO_ENTRY, element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_matrix
-from trainlint.meaning.objects import fields_of, get_attribute, is_module, register_unnamed
-from trainlint.meaning.overrides import copied, is_dictionary, overwrite, weaken
-from trainlint.meaning.processes import note_handed, note_start
 from trainlint.meaning.samples import note_sample
-from trainlint.meaning.skorch import apply_by_itself, is_net
 from trainlint.meaning.syntax import Node
-from trainlint.meaning.truth import truth
 from trainlint.meaning.values import (
     NONE,
-    Choice,
-    Class,
     Constant,
     External,
-    Function,
     Instance,
     Item,
     Mapping,
-    Member,
-    Module,
-    Partial,
     Result,
     Sequence,
-    Unknown,
     Unpacked,
     Value,
     constant,
@@ -78,51 +47,10 @@ _CLASS_LIKE = frozenset(
 )
 
 
-def call_external(
-    machine: Machine, callee: External, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value:
-    name = callee.name
-    note_start(machine, name, arguments, keywords, node)
-    note_handed(machine, arguments, keywords)
-    written = keywords.get("out", arguments[0] if arguments and name.startswith(_FOREACH) else None)
-    if written is not None and node is not None and is_gradient(written):
-        machine.record("rescale", node, written, None, arguments)
-    handler = _HANDLERS.get(name)
-    if handler is not None:
-        value = handler(machine, arguments, keywords, node)
-        if value is not None:
-            return value
-    if criterion(name) is not None and not name.rpartition(".")[2][:1].isupper():
-        return apply_criterion(machine, callee, arguments, keywords, node)
-    if is_wrapper(name) and (arguments or "model" in keywords or "module" in keywords):
-        return arguments[0] if arguments else keywords.get("model") or keywords["module"]
-    if name.startswith("torch.nn.init.") and name.endswith(_FILLERS):
-        return _fill(machine, name, arguments, keywords, node)
-    if is_net(name):
-        apply_by_itself(machine, name, arguments, keywords, node)
-    if _makes_object(name):
-        return make_library_object(machine, name, arguments, keywords, node)
-    return _result(machine, callee, arguments, keywords, node)
-
-
-_FOREACH = "torch._foreach_"  # writes its first argument in place
-_FILLERS = ("_", "init.constant", "normal", "uniform", "init.orthogonal")
-
-
-def _fill(machine: Machine, name: str, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value:
-    """`nn.init.normal_(layer.weight, std=0.02)` gives the tensor back."""
-    if not arguments and "tensor" not in keywords:
-        return Unknown("tensor", node)
-    target = arguments[0] if arguments else keywords["tensor"]
-    if node is not None:
-        filler = name.rpartition(".")[2]
-        machine.record("initialise", node, target, None, arguments[1:], detail=(filler, keywords))
-    return target
-
-
-def _result(
+def library_result(
     machine: Machine, callee: Value, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Result:
+    """What a call gives that is not followed any further."""
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     if type(callee) is External:
@@ -130,7 +58,8 @@ def _result(
     return result
 
 
-def _makes_object(name: str) -> bool:
+def makes_object(name: str) -> bool:
+    """Whether calling this makes an object, class or not."""
     last = name.rpartition(".")[2]
     if name in _CLASS_LIKE or name in SCHEDULE_FACTORIES:
         return True
@@ -205,7 +134,7 @@ def call_library_object(
     if name == "torch.nn.Sequential" and arguments:
         result = _chain(machine, instance, arguments[0], node)
     else:
-        result = _result(machine, instance, arguments, keywords, node)
+        result = library_result(machine, instance, arguments, keywords, node)
     replaced = next((instance.attributes[n] for n in _HEADS if n in instance.attributes), None)
     if replaced is not None and name.startswith(("torchvision.models.", "timm.")):
         machine.forwarding += 1
@@ -229,7 +158,7 @@ def _activated(machine: Machine, network: Instance, result: Value, node: Node | 
     found = {"sigmoid": "torch.sigmoid", "softmax2d": "torch.softmax", "softmax": "torch.softmax"}.get(
         str(asked)
     )
-    return _result(machine, External(found), (result,), {}, node) if found is not None else result
+    return library_result(machine, External(found), (result,), {}, node) if found is not None else result
 
 
 _HEADS = ("fc", "classifier", "head", "heads")
@@ -264,14 +193,14 @@ def _chain(machine: Machine, instance: Instance, value: Value, node: Node | None
     try:
         if isinstance(layers, Sequence):
             if layers.element is not None or (layers.open and not layers.items):
-                inner = _result(machine, instance, (value,), {}, node)
+                inner = library_result(machine, instance, (value,), {}, node)
                 value = inner
                 if layers.element is not None and not layers.items:
                     return inner
             for layer in layers.items:
                 value = machine.call(machine, layer, (value,), {}, node, None)
             return value
-        return _result(machine, instance, (value,), {}, node)
+        return library_result(machine, instance, (value,), {}, node)
     finally:
         machine.forwarding -= 1
 
@@ -285,388 +214,7 @@ def apply_criterion(
             given.append(keywords[key]) if not key.startswith(("input", "pred")) else given.insert(
                 0, keywords[key]
             )
-    result = _result(machine, callee, arguments, keywords, node)
+    result = library_result(machine, callee, arguments, keywords, node)
     if node is not None and len(given) >= 2:
         machine.record("criterion", node, callee, result, tuple(given[:2]), detail=keywords)
     return result
-
-
-# Functions with a meaning of their own
-
-
-def _range(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    return _result(machine, External("builtins.range"), arguments, {}, node)
-
-
-def _trange(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    return _result(machine, External("builtins.range"), arguments, {}, node)
-
-
-def _next(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    return element_of(machine, arguments[0], node) if arguments else None
-
-
-def _getattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    if len(arguments) < 2:
-        return None
-    name = constant(arguments[1])
-    if not isinstance(name, str):
-        home = arguments[0]
-        if isinstance(home, External) and home.name == "torch.optim" and len(arguments) == 2:
-            return External("torch.optim.Optimizer")  # one of its classes, chosen by a setting
-        return _result(machine, External("builtins.getattr"), arguments, {}, node)
-    found = get_attribute(machine, arguments[0], name, node)
-    if len(arguments) > 2 and isinstance(found, (Member, Unknown)):
-        return Choice([found, arguments[2]])
-    return found
-
-
-def _setattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    holder = one(arguments[0]) if arguments else NONE
-    if len(arguments) == 3 and isinstance(holder, (Class, Module)):
-        name = constant(arguments[1])
-        overwrite(
-            machine, holder, Mapping({name: arguments[2]}) if isinstance(name, str) else Unknown("names")
-        )
-    elif len(arguments) == 3 and isinstance(holder, Instance):
-        name = constant(arguments[1])
-        if isinstance(name, str):
-            machine.write(holder.attributes, name, arguments[2])
-        elif isinstance(arguments[2], Choice) and isinstance(arguments[2].each, Mapping):
-            overwrite(
-                machine, holder, arguments[2].each
-            )  # `for k, v in settings.items(): setattr(self, k, v)`
-        elif arguments[2] is not NO_ENTRY:
-            register_unnamed(machine, holder, arguments[2])
-            weaken(machine, holder)
-    return NONE
-
-
-def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    mapping = Mapping({}, node, region=machine.region)
-    for argument in arguments:
-        inner = one(argument)
-        if isinstance(inner, Mapping):
-            overwrite(machine, mapping, inner)
-        elif isinstance(inner, Sequence) and all(
-            isinstance(i, Sequence) and len(i.items) == 2 for i in inner.items
-        ):
-            for pair in inner.items:
-                assert isinstance(pair, Sequence)
-                key = constant(pair.items[0])
-                if isinstance(key, (str, int)):
-                    mapping.items[key] = pair.items[1]
-            mapping.open = mapping.open or inner.open
-        else:
-            weaken(machine, mapping)
-    if "**" in keywords:
-        weaken(machine, mapping)
-    mapping.items.update((key, value) for key, value in keywords.items() if key != "**")
-    return mapping
-
-
-def _defaultdict(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    element: Value = Unknown("default", node)
-    made_by = one(arguments[0]) if arguments else NONE
-    if isinstance(made_by, External) and made_by.name == "builtins.list":
-        element = Sequence("list", (), node)
-    elif isinstance(made_by, (Class, Function, Partial)):
-        element = machine.call(machine, made_by, (), {}, node, None)
-    return Mapping({}, node, True, element, machine.region, made_by)
-
-
-def _copy_sequence(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    if not arguments:
-        return Sequence("list", (), node, region=machine.region)
-    inner = one(arguments[0])
-    return (
-        Sequence("list", inner.items, node, inner.open, inner.element, machine.region)
-        if isinstance(inner, Sequence)
-        else None
-    )
-
-
-def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    inner = one(arguments[0]) if arguments else None
-    if isinstance(inner, Mapping) and _are_settings(inner.items.values()):
-        return copied(machine, inner, node)
-    if isinstance(inner, Instance) and isinstance(inner.cls, External) and is_dictionary(inner):
-        return copied(machine, inner, node)
-    if not isinstance(inner, Instance):
-        return None
-    if node is not None and is_module(inner):
-        machine.record("remember", node, inner)
-    twin = Instance(inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic)
-    twin.loop = inner.loop  # its parts were made there
-    twin.places.update(inner.places)
-    machine.instances.append(twin)
-    return twin
-
-
-def _partial(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    return Partial(arguments[0], arguments[1:], keywords) if arguments else None
-
-
-def _import_module(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    name = constant(arguments[0]) if len(arguments) == 1 else None
-    return imported(machine, node.unit, name) if isinstance(name, str) and node is not None else None
-
-
-def _globals(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    return Module(node.unit) if node is not None else None
-
-
-def _load(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    result = _result(machine, External("torch.load"), arguments, keywords, node)
-    if node is not None:
-        machine.record("load", node, External("torch.load"), result, arguments, detail=keywords)
-    return result
-
-
-def _save(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    given = (*arguments, *(keywords[name] for name in ("obj", "f")[len(arguments) :] if name in keywords))
-    if node is not None and given:
-        machine.record("save", node, given[0], None, given)
-    return NONE
-
-
-def _copy_file(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> None:
-    """`shutil.copyfile("last.pt", "best.pt")`."""
-    if node is not None:
-        machine.record("remember", node, External("shutil.copyfile"), None, arguments)
-
-
-def _set_grad(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    switch = arguments[0] if arguments else keywords.get("mode")
-    made = make_library_object(machine, "torch.set_grad_enabled", arguments, keywords, node)
-    machine.grad = truth(switch) if switch is not None else None
-    return made
-
-
-def _autograd_backward(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    loss = arguments[0] if arguments else keywords.get("tensors")
-    if node is not None and loss is not None:
-        first = one(loss)
-        if isinstance(first, Sequence) and first.items:
-            loss = first.items[0]
-        machine.record("backward", node, loss, loss, arguments, detail=keywords)
-    return NONE
-
-
-def _autograd_grad(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    result = _result(machine, External("torch.autograd.grad"), arguments, keywords, node)
-    if node is not None and arguments:
-        machine.record("grad_write", node, arguments[0], result, arguments, detail="autograd.grad")
-    return result
-
-
-def _clip(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    if node is not None:
-        machine.record("clip", node, arguments[0] if arguments else Unknown("parameters"), None, arguments)
-    return None
-
-
-def _apex_initialize(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    first = arguments[0] if arguments else keywords.get("models")
-    second = arguments[1] if len(arguments) > 1 else keywords.get("optimizers")
-    if first is None:
-        return None
-    return first if second is None else Sequence("tuple", (first, second), node)
-
-
-def _deepspeed_initialize(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    """The engine is the model that clears and steps by itself; what else comes with it is the engine's own."""
-    model = keywords.get("model") or (arguments[1] if len(arguments) > 1 else None)
-    others = (Unknown("optimizer", node), Unknown("loader", node), Unknown("schedule", node))
-    return Sequence("tuple", (model, *others), node) if model is not None else None
-
-
-def _scale_loss(
-    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
-) -> Value | None:
-    return arguments[0] if arguments else None
-
-
-def _vars(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    inner = one(arguments[0]) if arguments else None
-    if not isinstance(inner, Instance):
-        return None
-    return Mapping(inner.attributes, node, open="*namespace" not in inner.attributes)
-
-
-def _converted(
-    kind: Callable[[Any], object],
-    machine: Machine,
-    arguments: Arguments,
-    keywords: Keywords,
-    node: Node | None,
-) -> Value | None:
-    """`int("3")`, `float(settings["rate"])`: of a constant, under the setting that can change it."""
-    given = one(arguments[0]) if len(arguments) == 1 and not keywords else None
-    if not isinstance(given, Constant) or not isinstance(given.value, (str, int, float)):
-        return None
-    try:
-        return Constant(kind(given.value), node, given.under, given.asked if kind is bool else None)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _asdict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    """`dataclasses.asdict(settings)`."""
-    inner = one(arguments[0]) if arguments else None
-    return fields_of(inner, node) if isinstance(inner, Instance) else None
-
-
-def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    """`isinstance(x, torch.Tensor)` and `hasattr(x, "item")` of what carries a graph."""
-    plain = _is_of_plain_kind(arguments[0], one(arguments[1])) if len(arguments) == 2 else None
-    if plain is not None:
-        return Constant(plain, node)
-    if len(arguments) != 2:
-        return None
-    kind = one(arguments[1])
-    tensor = isinstance(kind, External) and kind.name in ("torch.Tensor", "torch.autograd.Variable")
-    named = isinstance(kind, Constant) and kind.value in ("item", "detach", "cpu", "data")
-    return Constant(True, node) if (tensor or named) and attached(arguments[0]) is True else None
-
-
-def _is_of_plain_kind(value: Value, kind: Value) -> bool | None:
-    """`isinstance(settings, dict)` of what was written out or read from a file."""
-    asked = kind.name.rpartition(".")[2] if isinstance(kind, External) else ""
-    if asked not in ("dict", "list", "tuple", "str", "int", "float", "bool"):
-        return None
-    match one(value):
-        case Mapping(items=items) if _are_settings(items.values()):
-            return asked == "dict"
-        case Sequence(kind=found, items=parts) if _are_settings(parts):
-            return asked == found
-        case Instance(cls=External(name=name)) if name.startswith(("torch.", "argparse.")):
-            return False
-        case Constant(value=found) if found is not None:
-            return isinstance(found, {"str": str, "int": int, "float": float, "bool": bool}.get(asked, dict))
-    return None
-
-
-def _are_settings(values: Iterable[Value], depth: int = 0) -> bool:
-    """Whether these are constants, and lists and dictionaries of them: not tensors or modules."""
-    return all(
-        isinstance(value, Constant)
-        or (isinstance(value, Mapping) and depth < 5 and _are_settings(value.items.values(), depth + 1))
-        or (isinstance(value, Sequence) and depth < 5 and _are_settings(value.items, depth + 1))
-        for value in values
-    )
-
-
-def _map(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    if len(arguments) == 2 and isinstance(arguments[0], Function):
-        element = element_of(machine, arguments[1], node)
-        result = machine.call(machine, arguments[0], (element,), {}, node, None)
-        return Sequence("generator", (), node, True, result)
-    return None
-
-
-def _read_file(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    return load_file(machine, arguments[0] if arguments else keywords.get("stream"), node)
-
-
-def _itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    """`OmegaConf.create(settings)`, `OmegaConf.to_container(cfg)`: the same settings in another dress."""
-    first = one(arguments[0]) if arguments else None
-    return first if isinstance(first, (Mapping, Instance)) else None
-
-
-_HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value | None]] = {
-    "ignite.engine.create_supervised_trainer": ignite.make_trainer,
-    "ignite.engine.create_supervised_evaluator": ignite.make_evaluator,
-    "builtins.range": _range,
-    "dataclasses.asdict": _asdict,
-    "attr.asdict": _asdict,
-    "attrs.asdict": _asdict,
-    "yaml.load": _read_file,
-    "yaml.safe_load": _read_file,
-    "yaml.full_load": _read_file,
-    "yaml.unsafe_load": _read_file,
-    "json.load": _read_file,
-    "json.loads": _read_file,
-    "toml.load": _read_file,
-    "toml.loads": _read_file,
-    "tomllib.load": _read_file,
-    "tomllib.loads": _read_file,
-    "tomli.load": _read_file,
-    "omegaconf.OmegaConf.load": load_settings,
-    "omegaconf.OmegaConf.merge": merged,
-    "omegaconf.OmegaConf.unsafe_merge": merged,
-    "omegaconf.OmegaConf.create": create,
-    "omegaconf.OmegaConf.structured": create,
-    "omegaconf.OmegaConf.update": update_settings,
-    "omegaconf.OmegaConf.to_container": _itself,
-    "omegaconf.OmegaConf.to_object": _itself,
-    "hydra.utils.instantiate": instantiate,
-    "hydra.utils.call": instantiate,
-    "hydra.initialize": initialise,
-    "hydra.experimental.initialize": initialise,
-    "hydra.compose": composed,
-    "hydra.experimental.compose": composed,
-    **dict.fromkeys(DEFINITIONS, define_flag),
-    **dict.fromkeys((f"{home}DEFINE_config_file" for home in CONFIGURATIONS), define_settings),
-    **dict.fromkeys((f"{home}DEFINE_config_dict" for home in CONFIGURATIONS), define_settings),
-    "absl.flags.FLAGS.set_default": set_flag_default,
-    "dataclasses.replace": replaced,
-    "attr.evolve": replaced,
-    "attrs.evolve": replaced,
-    "dacite.from_dict": from_dictionary,
-    "tyro.cli": run_by_command_line,
-    "simple_parsing.parse": run_by_command_line,
-    "pyrallis.parse": run_by_command_line,
-    "draccus.parse": run_by_command_line,
-    "tqdm.trange": _trange,
-    "builtins.next": _next,
-    "builtins.getattr": _getattr,
-    "builtins.setattr": _setattr,
-    "builtins.dict": _dict,
-    "collections.OrderedDict": _dict,
-    "collections.defaultdict": _defaultdict,
-    "builtins.globals": _globals,
-    "importlib.import_module": _import_module,
-    "builtins.__import__": _import_module,
-    "builtins.list": _copy_sequence,
-    "builtins.tuple": _copy_sequence,
-    "builtins.vars": _vars,
-    "builtins.int": partial(_converted, int),
-    "builtins.float": partial(_converted, float),
-    "builtins.bool": partial(_converted, bool),
-    "os.environ.get": environment_variable,
-    "os.getenv": environment_variable,
-    "builtins.isinstance": _is_tensor,
-    "builtins.hasattr": _is_tensor,
-    "builtins.map": _map,
-    "copy.deepcopy": _deepcopy,
-    "copy.copy": _deepcopy,
-    "functools.partial": _partial,
-    "torch.load": _load,
-    "torch.save": _save,
-    **dict.fromkeys(("shutil.copyfile", "shutil.copy", "shutil.copy2"), _copy_file),
-    "torch.set_grad_enabled": _set_grad,
-    "torch.autograd.backward": _autograd_backward,
-    "torch.autograd.grad": _autograd_grad,
-    "torch.nn.utils.clip_grad_norm_": _clip,
-    "torch.nn.utils.clip_grad_norm": _clip,
-    "torch.nn.utils.clip_grad_value_": _clip,
-    "apex.amp.initialize": _apex_initialize,
-    "apex.amp.scale_loss": _scale_loss,
-    "deepspeed.initialize": _deepspeed_initialize,
-}

@@ -19,10 +19,11 @@ from trainlint.meaning.dataflow import is_gradient
 from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
 from trainlint.meaning.hydra import store_settings
 from trainlint.meaning.hyperparameters import save_hyperparameters
+from trainlint.meaning.items import keep_in
 from trainlint.meaning.lightning import fit, judge, own_optimizers, own_schedules
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
-from trainlint.meaning.objects import external_bases, fields_of, is_module, keep_in, register_unnamed
+from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
 from trainlint.meaning.optimisation import OPTIMISATION
 from trainlint.meaning.overrides import is_dictionary
 from trainlint.meaning.processes import note_handed, start_by_method

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Level
+from trainlint.meaning.attachment import attached
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.conditions import depends_on, is_usual, settings_in
-from trainlint.meaning.dataflow import attached, operands, operation, peel, walk
+from trainlint.meaning.dataflow import operands, operation, peel, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS, SQUASHING

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.dataflow import has_graph, is_of_unknown_criterion, operation, walk
+from trainlint.meaning.attachment import has_graph, is_of_unknown_criterion
+from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.modules import has_weights, is_parameter
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.values import Argument, Free, Instance, Result, Value, one, options

@@ -12,13 +12,13 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.contexts import enter_context, leaving
 from trainlint.meaning.definitions import define, define_class
 from trainlint.meaning.imports import import_from, import_module
-from trainlint.meaning.iteration import element_of, unrolled_layers, unrolled_listeners
+from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine, collect, merge_names
 from trainlint.meaning.managers import run_managed
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import decided_by, truth
 from trainlint.meaning.unit import Frame
-from trainlint.meaning.unrolling import listed_sizes, phase_turns
+from trainlint.meaning.unrolling import LAYERS, listed_sizes, phase_turns, unrolled_layers, unrolled_listeners
 from trainlint.meaning.values import (
     Choice,
     Condition,
@@ -33,7 +33,6 @@ from trainlint.meaning.values import (
     choice,
 )
 
-_LAYERS = frozenset("Linear LazyLinear Conv1d Conv2d Conv3d".split())
 _TRAINING = frozenset("backward zero_grad step optim fit train Trainer parameters DataLoader".split())
 _UNROLL = 3  # loops over that many phases are run once for each
 
@@ -198,7 +197,7 @@ def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
     items = phase_turns(iterable, _UNROLL) or (unrolled_layers(iterable) if machine.forwarding else None)
     if items is None and _only_calls(node.body):
         items = unrolled_listeners(iterable, _UNROLL)
-    if items is None and not _LAYERS.isdisjoint(node.body.words) and _TRAINING.isdisjoint(node.body.words):
+    if items is None and not LAYERS.isdisjoint(node.body.words) and _TRAINING.isdisjoint(node.body.words):
         items = listed_sizes(iterable)
     if items is not None:
         return _unrolled(machine, node, items, iterable, frame)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import NoneType
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.dataflow import attached, descends, is_gradient
+from trainlint.meaning.attachment import attached
+from trainlint.meaning.dataflow import descends, is_gradient
 from trainlint.meaning.fragments import say
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start

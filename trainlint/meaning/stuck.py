@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import certainty, has_graph, same, walk
+from trainlint.meaning.attachment import has_graph
+from trainlint.meaning.dataflow import certainty, same, walk
 from trainlint.meaning.flow import enclosing_call, implications, of_kind
 from trainlint.meaning.flow import key as condition_key
 from trainlint.meaning.members import entry_of

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import (
-    attached,
-    container,
-    inputs_of,
-    is_of_unknown_criterion,
-    operation,
-)
+from trainlint.meaning.attachment import attached, is_of_unknown_criterion
+from trainlint.meaning.dataflow import container, inputs_of, operation
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.trace import Event
 from trainlint.meaning.values import (

@@ -1,9 +1,11 @@
-"""Loops over a few phases: the turns of `["train", "val"]`, of a dictionary by phase, its items, and wrappers of them."""
+"""Loops that are gone through turn by turn: over a few phases as in `["train", "val"]`, over layers, over their sizes."""
 
 from __future__ import annotations
 
-from trainlint.meaning.iteration import TRANSPARENT, unrolled_items
+from trainlint.meaning import syntax as s
+from trainlint.meaning.iteration import TRANSPARENT
 from trainlint.meaning.values import (
+    Class,
     Constant,
     External,
     Instance,
@@ -13,8 +15,11 @@ from trainlint.meaning.values import (
     Sequence,
     Value,
     one,
+    options,
 )
 
+LAYERS = frozenset("Linear LazyLinear Conv1d Conv2d Conv3d".split())  # that lists of sizes are for
+_MOST_BLOCKS, _MOST_LAYERS = 8, 40  # blocks are looked into each time
 _KEEPING_ORDER = TRANSPARENT - {"random.sample", "itertools.cycle", "itertools.islice", "builtins.set"}
 
 
@@ -25,7 +30,7 @@ def phase_turns(iterable: Value, limit: int) -> list[Value] | None:
         case Mapping():
             return _keys(found, limit)
         case Sequence(items=items, open=False, element=None) if 1 < len(items) <= limit:
-            if all(map(_is_named, items)):
+            if all(map(_is_phase, items)) or all(map(_is_named, items)):
                 return list(items)
         case Result(callee=Member(receiver=receiver, name="items" | "keys" | "values" as name), arguments=()):
             holder = one(receiver)
@@ -41,7 +46,12 @@ def phase_turns(iterable: Value, limit: int) -> list[Value] | None:
             return phase_turns(first, limit)
         case Instance(cls=External(name=name), arguments=(first, *_)) if name in _KEEPING_ORDER:
             return phase_turns(first, limit)
-    return unrolled_items(found, limit)
+    return None
+
+
+def _is_phase(item: Value) -> bool:
+    """`"train"`, which takes its own branch."""
+    return isinstance(item, Constant) and isinstance(item.value, (str, bool)) and item.under is None
 
 
 def _is_named(item: Value) -> bool:
@@ -85,15 +95,12 @@ def _side_by_side(parts: tuple[Value, ...], limit: int, whole: Result) -> list[V
     return [Sequence("tuple", turn, whole.node) for turn in zip(*columns, strict=True)]
 
 
-MOST_LAYERS = 40
-
-
 def listed_sizes(iterable: Value) -> list[Value] | None:
     """What each turn binds that goes through a list of sizes written out: `[64, 64, "M", 128]`, pairs of them."""
     found = one(iterable)
     match found:
         case Sequence(items=items, open=False, element=None):
-            plain = 0 < len(items) <= MOST_LAYERS and all(map(_is_size, items))
+            plain = 0 < len(items) <= _MOST_LAYERS and all(map(_is_size, items))
             return list(items) if plain else None
         case Result(callee=External(name="builtins.zip"), arguments=parts) if len(parts) > 1:
             columns = [listed_sizes(part) for part in parts]
@@ -118,3 +125,40 @@ def _is_size(item: Value) -> bool:
         case Sequence(items=items, open=False, element=None):
             return len(items) < 12 and all(map(_is_size, items))
     return False
+
+
+def unrolled_layers(iterable: Value) -> list[Value] | None:
+    """The modules of a short list, in order: `for layer in self.layers: x = layer(x)`."""
+    iterable = one(iterable)
+    if isinstance(iterable, Instance):
+        iterable = iterable.attributes.get("*layers", iterable)
+    if not isinstance(iterable, Sequence) or iterable.element is not None or not iterable.items:
+        return None
+    found = [o for item in iterable.items for o in options(item)]
+    own = any(isinstance(o, Instance) and isinstance(o.cls, Class) for o in found)
+    if len(iterable.items) > (_MOST_BLOCKS if own else _MOST_LAYERS):
+        return None
+    return list(iterable.items) if all(isinstance(o, Instance) for o in found) else None
+
+
+def unrolled_listeners(iterable: Value, limit: int) -> list[Value] | None:
+    """The objects of a short list that is known whole, each of a class of its own: callbacks, called one after the other."""
+    iterable = one(iterable)
+    if not isinstance(iterable, Sequence) or iterable.open or iterable.element is not None:
+        return None
+    found = [one(item) for item in iterable.items]
+    classes = {id(o.cls.node) for o in found if isinstance(o, Instance) and isinstance(o.cls, Class)}
+    return list(iterable.items) if 1 < len(found) <= limit and len(classes) == len(found) else None
+
+
+def listed_items(iterable: Value) -> tuple[Value, ...] | None:
+    """The items of a short list that was written out."""
+    found = one(iterable)
+    if (
+        isinstance(found, Sequence)
+        and isinstance(found.node, s.Display)
+        and not found.open
+        and not found.element
+    ):
+        return found.items if 1 < len(found.items) <= 8 else None
+    return None

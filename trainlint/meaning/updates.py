@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
-from trainlint.meaning.dataflow import attached, same, walk
+from trainlint.meaning.attachment import attached
+from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.fillers import teaches_nothing
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
 from trainlint.meaning.fragments import has_no_imports
