@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.place import qualified_name
+from trainlint.meaning.place import line_before, qualified_name
 from trainlint.meaning.syntax import Node
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def _words(name: str) -> list[str]:
 
 def name_given(node: Node) -> str:
     """What the text calls what it makes at a node: `val_loader = ...`, `"val": ...`, `val_loader=...`, `def val_loader(): return ...`."""
-    source = node.unit.source
-    start, _ = source.span(node.cst)
-    line = source.text[source.text.rfind("\n", 0, start) + 1 : start]
+    line = line_before(node)
     several = _SEVERAL.match(line)
     if several is not None:
         return _of_several(several["names"], line[several.end() :])

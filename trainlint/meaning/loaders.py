@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.datasets import LOADERS
@@ -135,21 +135,19 @@ def _is_said(value: Value) -> bool:
 def loader(value: Value) -> Loader | None:
     """The loader behind what a loop iterates over."""
     found = underlying(value)
-    if isinstance(found, Instance) and isinstance(found.cls, External) and found.cls.name in LOADERS:
-        return Loader(found)
-    return None
+    return Loader(found) if is_loader(found) else None
 
 
 def loaders_behind(value: Value) -> list[Loader]:
     """All loaders that a value draws its batches from: `zip(a, b)`, `next(iter(a))`, choices."""
     found: list[Loader] = []
-    for inner in walk(value, lambda v: not _is_loader(v)):
-        if isinstance(inner, Instance) and _is_loader(inner) and all(inner is not f.value for f in found):
+    for inner in walk(value, lambda v: not is_loader(v)):
+        if is_loader(inner) and all(inner is not f.value for f in found):
             found.append(Loader(inner))
     return found
 
 
-def _is_loader(value: Value) -> bool:
+def is_loader(value: Value) -> TypeGuard[Instance]:
     return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name in LOADERS
 
 
@@ -168,11 +166,7 @@ class TrainingLoader:
         """The loaders that the loop goes through instead, on another path."""
         found = self.loop.iterable
         served = options(underlying(found)) if found is not None else []
-        return [
-            Loader(v)
-            for v in served
-            if isinstance(v, Instance) and v is not self.loader.value and _is_loader(v)
-        ]
+        return [Loader(v) for v in served if v is not self.loader.value and is_loader(v)]
 
     @property
     def keeps_one_order(self) -> bool:
@@ -236,7 +230,7 @@ def _given_away(root: Region, program: Program) -> list[TrainingLoader]:
         for event in of_kind(root, "forward", "fit")
         if event.kind == "fit" or trains_unseen(event)
         for given in event.inputs
-        if isinstance(given, Instance) and _is_loader(given)
+        if is_loader(given)
     ]
 
 
@@ -259,11 +253,10 @@ def _drawn_from(backward: Event) -> list[Loader]:
         if (
             isinstance(value, Item)
             and value.key is None
-            and _is_loader(value.source)
+            and is_loader(value.source)
             and id(value.source) not in looped
             and not _is_of_loop(value)
         ):
-            assert isinstance(value.source, Instance)
             found.setdefault(id(value.source), Loader(value.source))
     return list(found.values())
 
@@ -310,8 +303,7 @@ def _served_by(iterable: Value) -> list[Loader]:
         seen.add(id(inner))
         if isinstance(inner, Choice):  # `enumerate` of one loader or another
             pending += options(inner)
-        elif _is_loader(inner):
-            assert isinstance(inner, Instance)
+        elif is_loader(inner):
             found.append(Loader(inner))
         elif (
             isinstance(inner, Result)

@@ -84,6 +84,13 @@ def locate(place: Place) -> Location:
     return place.unit.source.location(start, end)
 
 
+def line_before(place: Place) -> str:
+    """What stands before a node on the line where it begins."""
+    text = place.unit.source.text
+    start, _ = place.unit.source.span(place.cst)
+    return text[text.rfind("\n", 0, start) + 1 : start]
+
+
 def is_lines_away(place: Place, other: Place) -> bool:
     """Whether two nodes begin on different lines."""
     return place.unit is not other.unit or locate(place).line != locate(other).line

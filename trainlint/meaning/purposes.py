@@ -9,18 +9,15 @@ from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.claims import name_given, says_held_out, says_test, says_training, says_validation
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
-from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.lineage import names_along
-from trainlint.meaning.loaders import Loader, loaders_behind
+from trainlint.meaning.loaders import Loader, is_loader, loaders_behind
 from trainlint.meaning.overlaps import claimed, is_same_object
 from trainlint.meaning.syntax import Call, names_in
 from trainlint.meaning.values import (
     Argument,
     Class,
     Constant,
-    External,
     Free,
-    Instance,
     Item,
     Mapping,
     Member,
@@ -109,7 +106,7 @@ def name_by_lineage(program: Program, values: Iterable[Value]) -> str:
 def loader_names(program: Program) -> dict[int, list[str]]:
     """By the identity of a loader, or of the data that one serves, the names that files and functions know it by."""
     found: dict[int, list[str]] = {}
-    made = [i for i in program.instances if isinstance(i.cls, External) and i.cls.name in LOADERS]
+    made = [instance for instance in program.instances if is_loader(instance)]
     data = [given for i in made if (given := Loader(i).dataset) is not None]
     known = {id(i) for i in made} | {id(one(given)) for given in data}
     for names in program.namings:
@@ -129,7 +126,7 @@ def loader_keys(program: Program) -> dict[int, str]:
             table = one(value)
             for key, entry in table.items.items() if isinstance(table, Mapping) else ():
                 made = one(entry)
-                if isinstance(made, Instance) and isinstance(made.cls, External) and made.cls.name in LOADERS:
+                if is_loader(made):
                     known = found.setdefault(id(made), str(key))
                     found[id(made)] = known if known == key else ""  # one loader under several keys
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from operator import mul, truediv
 
 from trainlint.meaning.arithmetic import numbers, operator_of
@@ -29,25 +30,32 @@ from trainlint.meaning.values import (
 from trainlint.records import dataclass
 
 _MOST = 40
-Made = tuple[object, ...]
+_DEEPEST = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A sum, a product or a fitted transformer. Two are equal that do the same by the same numbers."""
+
+    change: object
+    by: object
+    scales: bool
+    kind: str = field(compare=False)  # what it goes by, "" where that is not known
+    node: Node | None = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
-    """The sums, products and fitted transformers between a root and an input, the last one first."""
+    """The steps between a root and an input, the last one first."""
 
     root: Value
-    steps: tuple[Made, ...]
-    nodes: tuple[Node | None, ...]
+    steps: tuple[Step, ...]
     innermost: Node | None = None  # the first operation on the root
-    kinds: tuple[str, ...] = ()  # what each step goes by, "" where that is not known
 
 
 def recipe(value: Value) -> Recipe | None:
     """None where an operation is not known."""
-    steps: list[Made] = []
-    nodes: list[Node | None] = []
-    kinds: list[str] = []
+    steps: list[Step] = []
     innermost: Node | None = None
     for _ in range(_MOST):
         value = one(value)
@@ -57,9 +65,8 @@ def recipe(value: Value) -> Recipe | None:
             case Result(node=node) if computed is not None:
                 change, left, right = computed
                 by = numbers(right)
-                steps.append((change, by if by is not None else id(one(right)), _is_scale(change, by, right)))
-                nodes.append(node)
-                kinds.append(_kind_of(right))
+                numbered: object = by if by is not None else id(one(right))
+                steps.append(Step(change, numbered, _is_scale(change, by, right), _kind_of(right), node))
                 value = left
             case Result(callee=External(name=name), arguments=[inner, *_]) if name in KEEPING_FUNCTIONS:
                 value = inner
@@ -70,16 +77,14 @@ def recipe(value: Value) -> Recipe | None:
                 arguments=[inner, *_],
                 node=node,
             ):
-                steps.append(("transform", id(one(fitted)), True))
-                nodes.append(node)
-                kinds.append(_fitted_kind(fitted))
+                steps.append(Step("transform", id(one(fitted)), True, _fitted_kind(fitted), node))
                 value = inner
             case Member(receiver=inner, name="values" | "data" | "T"):
                 value = inner
             case Item(source=inner, key=key) if key is not None and isinstance(one(key), Unknown):
                 value = inner  # a row of it
             case _:
-                return Recipe(value, tuple(steps), tuple(nodes), innermost, tuple(kinds))
+                return Recipe(value, tuple(steps), innermost)
     return None
 
 
@@ -99,10 +104,9 @@ def lacks(trained: Value, judged: Value) -> tuple[Node, Node] | None:
         return None
     left_out = [step for step in first.steps if step not in second.steps]
     rest = tuple(step for step in first.steps if step in second.steps)
-    if rest != second.steps or not left_out or not all(step[-1] for step in left_out):
+    if rest != second.steps or not left_out or not all(step.scales for step in left_out):
         return None
-    place = first.nodes[first.steps.index(left_out[0])]
-    other = second.innermost
+    place, other = left_out[0].node, second.innermost
     return (place, other) if place is not None and other is not None else None
 
 
@@ -111,20 +115,21 @@ def differs(trained: Value, judged: Value) -> tuple[Node, Node] | None:
     first, second = recipe(trained), recipe(judged)
     if first is None or second is None or not are_siblings(first.root, second.root):
         return None
-    if len(first.kinds) != len(second.kinds) or "" in (*first.kinds, *second.kinds):
+    if [step.change for step in first.steps] != [step.change for step in second.steps]:
         return None
-    if [step[0] for step in first.steps] != [step[0] for step in second.steps]:
+    if not all(step.kind for step in (*first.steps, *second.steps)):
         return None
-    for index, (kind, other) in enumerate(zip(first.kinds, second.kinds, strict=True)):
-        place, origin = second.nodes[index], first.nodes[index]
-        if kind != other and place is not None and origin is not None:
-            return origin, place
+    for origin, other in zip(first.steps, second.steps, strict=True):
+        if origin.kind != other.kind and origin.node is not None and other.node is not None:
+            return origin.node, other.node
     return None
 
 
 def _kind_of(value: Value, depth: int = 0) -> str:
     """What a number is of a table: `mean`, `max - min`, 255; "" where that is not known."""
     by = numbers(value)
+    if depth > _DEEPEST:
+        return ""
     if by is not None:
         return f"{by}"
     match one(value):
@@ -140,11 +145,11 @@ def _kind_of(value: Value, depth: int = 0) -> str:
         case Result(callee=Member(name=name)) if name in STATISTICS:
             return name
         case Result(callee=Member(receiver=inner, name=name)) if name in KEEPING_METHODS:
-            return _kind_of(inner, depth + 1) if depth < 9 else ""
+            return _kind_of(inner, depth + 1)
         case Result(callee=External(name=name)) if name.rpartition(".")[2] in STATISTICS:
             return name.rpartition(".")[2]
         case Member(receiver=inner, name="values"):
-            return _kind_of(inner, depth + 1) if depth < 9 else ""
+            return _kind_of(inner, depth + 1)
     return ""
 
 

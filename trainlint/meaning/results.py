@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from trainlint.meaning.claims import says_held_out, says_training
+from trainlint.meaning.place import line_before
 from trainlint.meaning.syntax import Assign, Name, Node, nodes_in
 
 _TOLD = (
@@ -19,9 +20,7 @@ _TOLD = (
 
 def said_of(node: Node) -> str:
     """The words that the text gives to what a call gives; "" where there are none."""
-    source = node.unit.source
-    start, _ = source.span(node.cst)
-    line = source.text[source.text.rfind("\n", 0, start) + 1 : start]
+    line = line_before(node)
     for pattern in _TOLD:
         found = pattern.search(line)
         if found is not None:

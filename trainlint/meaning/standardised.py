@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.extent import Extent
 from trainlint.meaning.extents import Extents
-from trainlint.meaning.facts.datasets import LOADERS
-from trainlint.meaning.loaders import Loader
+from trainlint.meaning.loaders import Loader, is_loader
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.unscaled import first_layers
-from trainlint.meaning.values import External, Sequence, one
+from trainlint.meaning.values import Sequence, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -36,7 +35,7 @@ def _shown(program: Program) -> Iterator[Extent]:
     """What loaders give, and what reaches a first layer."""
     extents = Extents(program.reading.tables)
     for made in program.instances:
-        if isinstance(made.cls, External) and made.cls.name in LOADERS and SAMPLE in made.attributes:
+        if is_loader(made) and SAMPLE in made.attributes:
             sample = one(made.attributes[SAMPLE])
             found = extents.sample(Loader(made), 0 if isinstance(sample, Sequence) else None)
             if found is not None:
