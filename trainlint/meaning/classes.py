@@ -31,7 +31,7 @@ def exclusive_classes(objective: Objective) -> Exclusive | None:
         return Exclusive(
             f"the targets are the indices of {count} classes{outputs}", "one class index", None, True
         )
-    hot = one_hot_of(objective.target) or eye_rows(objective.target) or _read_back(objective)
+    hot = eye_rows(objective.target) or one_hot_of(objective.target) or _read_back(objective)
     width = classes_of_one_hot(objective.target) if hot is not None and width is None else width
     if (
         hot is None

@@ -35,10 +35,11 @@ _BETTER_LOW = frozenset(
 )
 _HOMES = ("sklearn.metrics.", "torchmetrics.")
 _SAME_METHODS = frozenset(
-    "item mean sum detach cpu numpy float double to tolist data clone compute round squeeze cuda".split()
+    "item mean sum detach cpu numpy float double to tolist data clone compute round squeeze cuda sqrt exp log".split()
 )
 _SAME_FUNCTIONS = frozenset(
     "builtins.float builtins.int builtins.round builtins.sum numpy.mean numpy.sum numpy.average numpy.nanmean numpy.array statistics.mean"
+    " math.sqrt numpy.sqrt torch.sqrt math.exp numpy.exp torch.exp math.log numpy.log torch.log"
     " statistics.fmean torch.mean torch.sum torch.stack torch.tensor torch.as_tensor numpy.asarray torch.cat".split()
 )
 _GUESSES = frozenset("argmax max topk round sigmoid softmax operator.> operator.>=".split())
@@ -77,6 +78,8 @@ def _direction(value: Value, seen: frozenset[int], depth: int) -> str:
 def _of_result(value: Result, seen: frozenset[int], depth: int) -> str:
     if _is_hit(value):
         return HIGH
+    if _is_error(value):
+        return LOW
     match value.callee:
         case External(name=name) if name.startswith("operator."):
             return _of_operator(name.removeprefix("operator."), value.arguments, seen, depth)
@@ -118,6 +121,21 @@ def _is_hit(value: Result) -> bool:
         return False
     sides = [*value.arguments, *([value.callee.receiver] if isinstance(value.callee, Member) else [])]
     return any(operation(v) in _GUESSES for side in sides for v in walk(side, limit=60))
+
+
+def _is_error(value: Result) -> bool:
+    """`(net(x) - y) ** 2` and `(net(x) - y).abs()`: how far a prediction is off."""
+    name = operation(value)
+    given = [*([value.callee.receiver] if isinstance(value.callee, Member) else []), *value.arguments]
+    if name in ("operator.**", "pow"):
+        if len(given) != 2 or constant(given[1]) != 2:
+            return False
+    elif name not in ("square", "abs", "builtins.abs"):
+        return False
+    difference = one(given[0]) if given else value
+    if not isinstance(difference, Result) or operation(difference) not in ("operator.-", "sub"):
+        return False
+    return any(isinstance(v, Result) and is_module(v.callee) for v in walk(difference, limit=60))
 
 
 def _of_operator(sign: str, arguments: tuple[Value, ...], seen: frozenset[int], depth: int) -> str:

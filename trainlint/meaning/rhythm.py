@@ -118,9 +118,36 @@ def _is_again(value: Value, grown: Value) -> bool:
     return value is grown or (isinstance(value, Result) and value.node is getattr(grown, "node", None))
 
 
+def _is_running(count: Choice) -> bool:
+    """Whether a loop leaves a number alone but for adding one: it starts somewhere, and nothing sets it back."""
+    grown = [o for o in options(count) if not isinstance(o, Constant)]
+    return bool(grown) and all(_adds_one(o, count) for o in grown)
+
+
+def _adds_one(value: Value, count: Choice) -> bool:
+    match value:
+        case Result(callee=External(name="operator.+"), arguments=(before, Constant(value=1))):
+            return any(o is value for o in options(before)) or before is count
+    return False
+
+
 def is_index(value: Value) -> bool:
-    """What `enumerate` or `range` counts with, or that plus a constant."""
-    match one(value):
+    """What `enumerate` or `range` counts with, a number that grows by one in each turn, or that plus a constant."""
+    match value if isinstance(value, Choice) else one(value):
+        case Choice(loop=True):
+            return _is_running(value)
+        case Result(
+            callee=External(name="operator.+"), arguments=(Choice(loop=True) as before, Constant(value=1))
+        ):
+            return _is_running(before)
+        case Result(
+            callee=External(name="operator.+"),
+            arguments=(
+                Result(callee=External(name="builtins.int"), arguments=[Constant()]),
+                Constant(value=1),
+            ),
+        ):
+            return True  # an attribute: that it starts anew somewhere would be another option
         case Unknown(reason="index"):
             return True
         case Item(source=Result(callee=External(name="builtins.range")), key=None):

@@ -36,7 +36,7 @@ def _holds(test: Value, layer: Instance, tensor: str) -> bool | None:
     match test:
         case Constant():
             return bool(test.value)
-        case Choice(options=[first, second]):  # `a or b`
+        case Choice(options=[first, second], loop=False):  # `a or b`
             either = {_holds(first, layer, tensor), _holds(second, layer, tensor)}
             return True if True in either else (None if None in either else False)
         case Result(callee=External(name="operator.and"), arguments=parts):

@@ -430,6 +430,8 @@ def _one_hot(origin: Value) -> tuple[Value, Node | None] | None:
             return origin, node
         case Result(callee=External(name="sklearn.preprocessing.label_binarize"), node=node):
             return origin, node
+        case Result(callee=External(name="torch.eye" | "numpy.eye" | "numpy.identity"), node=node):
+            return origin, node  # its rows, one for each label that is its key
         case Result(callee=External(name="pandas.get_dummies"), node=node):
             return origin, node
         case Result(callee=Member(name="scatter_" | "scatter"), arguments=[_, labels, *_], node=node):
@@ -504,7 +506,10 @@ def eye_rows(value: Value) -> tuple[Value, Node | None] | None:
     """The labels of `torch.eye(n)[labels]`."""
     for part in _unpeeled(value):
         match part:
-            case Item(source=Result(callee=External(name="torch.eye" | "numpy.eye"), node=node), key=labels):
+            case Item(
+                source=Result(callee=External(name="torch.eye" | "numpy.eye" | "numpy.identity"), node=node),
+                key=labels,
+            ):
                 return (labels, node) if labels is not None else None
     return None
 
