@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import operation
-from trainlint.meaning.flow import of_kind
+from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.trace import Event
@@ -33,6 +33,21 @@ def starts_from_a_state(program: Program, step: Event, networks: list[Instance])
         if loads:
             return True
     return False
+
+
+def comes_after(load: Event, pass_: Event, network: Instance) -> bool:
+    """Whether a state is put into a network when a forward pass was through for good: the best one, to be tested.
+
+    A loop around both goes on to the pass with what it has loaded, unless it makes the network anew in each turn.
+    """
+    home = pass_.region.root
+    if load.region.root is not home:
+        return False
+    around = [loop for loop in enclosing_loops(pass_.region) if load.region.inside(loop)]
+    if any(network.loop is None or not network.loop.inside(loop) for loop in around):
+        return False
+    order = {id(event): at for at, event in enumerate(of_kind(home, "load_state", pass_.kind))}
+    return order[id(load)] > order[id(pass_)]
 
 
 def _is_made_of_a_file(part: Value) -> bool:

@@ -21,6 +21,7 @@ from trainlint.meaning.values import (
     Sequence,
     Unpacked,
     Value,
+    choice,
     constant,
     one,
 )
@@ -100,16 +101,23 @@ def _layers(name: str, arguments: Arguments, keywords: Keywords) -> Value:
         if isinstance(first, (Mapping, Sequence)) and len(arguments) == 1:
             return Sequence("tuple", tuple(first.items.values())) if isinstance(first, Mapping) else first
         if any(isinstance(a, Unpacked) for a in arguments):
-            known = tuple(a for a in arguments if not isinstance(a, Unpacked))
-            inner = next(one(a.source) for a in arguments if isinstance(a, Unpacked))
-            element = inner.element if isinstance(inner, Sequence) else None
-            items = inner.items if isinstance(inner, Sequence) else ()
-            at_end = isinstance(arguments[-1], Unpacked)
-            return Sequence("tuple", (*known, *items) if at_end else (*items, *known), None, True, element)
+            return _in_order(arguments)
         return Sequence("tuple", arguments)
     if isinstance(first, (Mapping, Sequence)):
         return first
     return Sequence("list", ()) if not arguments else Sequence("list", (), None, True, Item(first, None))
+
+
+def _in_order(arguments: Arguments) -> Sequence:
+    """`nn.Sequential(stem, *stage(64), *stage(128), head)`: what is known of each part, one behind the other."""
+    items: list[Value] = []
+    elements: list[Value] = []
+    for given in arguments:
+        inner = one(given.source) if isinstance(given, Unpacked) else Sequence("tuple", (given,))
+        if isinstance(inner, Sequence):
+            items += inner.items
+            elements += [inner.element] if inner.element is not None else []
+    return Sequence("tuple", tuple(items), None, True, choice(elements) if elements else None)
 
 
 def _fill_namespace(instance: Instance, arguments: Arguments, keywords: Keywords) -> None:
@@ -192,17 +200,38 @@ def _chain(machine: Machine, instance: Instance, value: Value, node: Node | None
     machine.forwarding += 1
     try:
         if isinstance(layers, Sequence):
-            if layers.element is not None or (layers.open and not layers.items):
-                inner = library_result(machine, instance, (value,), {}, node)
-                value = inner
-                if layers.element is not None and not layers.items:
-                    return inner
-            for layer in layers.items:
+            if not layers.items and (layers.element is not None or layers.open):
+                return library_result(machine, instance, (value,), {}, node)
+            ahead = _ahead(instance, layers)
+            for number, layer in enumerate(layers.items):
+                if number == ahead:
+                    value = library_result(machine, _repeated(instance, layers), (value,), {}, node)
                 value = machine.call(machine, layer, (value,), {}, node, None)
+            if ahead == len(layers.items):
+                value = library_result(machine, _repeated(instance, layers), (value,), {}, node)
             return value
         return library_result(machine, instance, (value,), {}, node)
     finally:
         machine.forwarding -= 1
+
+
+def _ahead(instance: Instance, layers: Sequence) -> int:
+    """How many of the layers that are known one by one come before those that a loop makes; -1 where none does."""
+    if layers.element is None:
+        return -1
+    count = 0
+    for given in instance.arguments:
+        inner = one(given.source) if isinstance(given, Unpacked) else None
+        if isinstance(inner, Sequence) and inner.element is not None:
+            return min(count, len(layers.items))
+        count += len(inner.items) if isinstance(inner, Sequence) else inner is None
+    return 0
+
+
+def _repeated(instance: Instance, layers: Sequence) -> Instance:
+    """Of a container the layers that a loop makes, without those that are known one by one."""
+    kept = {"*layers": Sequence("tuple", (), None, True, layers.element)}
+    return Instance(instance.cls, instance.node, attributes={**kept}, loop=instance.loop)
 
 
 def apply_criterion(

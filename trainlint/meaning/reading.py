@@ -30,7 +30,7 @@ from trainlint.meaning.statements import execute
 from trainlint.meaning.tables import Tables
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit, words_within
-from trainlint.meaning.values import Bound, Class, Constant, Deferred, Function, Instance, Module, Value
+from trainlint.meaning.values import Bound, Class, Constant, Deferred, Free, Function, Instance, Module, Value
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -71,15 +71,18 @@ class Reading:
         """What the forward of a module gives that nobody is seen to call; it leaves no trace of events."""
         assert isinstance(module.cls, Class)
         found = find_member(module.cls, "forward")
-        if self.machine is None or found is None or not isinstance(found[0], Function):
+        own = found if found is not None and isinstance(found[0], Function) else None
+        if self.machine is None or (own is None and "torch.nn.Sequential" not in external_bases(module.cls)):
             return None
-        machine, forward = self.machine, found[0]
+        machine = self.machine
         machine.open_root(True)
-        arguments = _arguments_of_method(machine, forward)
+        arguments = _arguments_of_method(machine, own[0]) if own is not None else {}  # type: ignore[arg-type]
         machine.forwarding = 1
         try:
             with machine.unrecorded():
-                return call_function(machine, forward, (module,), arguments, None, module, found[1])
+                if own is None:  # a Sequential of its own name: what it holds is run in order
+                    return machine.call(machine, module, (Free("input", module.cls.node),), {}, None, None)
+                return call_function(machine, own[0], (module,), arguments, None, module, own[1])  # type: ignore[arg-type]
         except Exhausted:
             return None
         finally:
