@@ -134,8 +134,8 @@ def _adds_one(value: Value, count: Choice) -> bool:
 def is_index(value: Value) -> bool:
     """What `enumerate` or `range` counts with, a number that grows by one in each turn, or that plus a constant."""
     match value if isinstance(value, Choice) else one(value):
-        case Choice(loop=True):
-            return _is_running(value)
+        case Choice(loop=True) as count:
+            return _is_running(count)
         case Result(
             callee=External(name="operator.+"), arguments=(Choice(loop=True) as before, Constant(value=1))
         ):
