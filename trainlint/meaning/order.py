@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 _FOLDERS = ("torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFolder")
-_RANDOM_WORDS = frozenset(
-    "random randint rand randn choice randperm shuffle sample uniform default_rng".split()
+_DRAWN_INDEX = frozenset(
+    "randint randrange integers choice choices randperm permutation shuffle sample default_rng".split()
 )
+_RANDOM_WORDS = _DRAWN_INDEX | frozenset("random rand randn uniform".split())
 _SERIES_WORDS = (
     "TimeSeriesSplit", "bptt", "batchify", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
     "sequence_length", "lookback", "parse_dates", "to_datetime", "date_range", "look_back", "window_size",
@@ -104,7 +105,7 @@ def _serves_itself(dataset: Value | None) -> bool:
                     return True
                 found = find_member(cls, "__iter__") or find_member(cls, "__getitem__")
                 if found is not None and isinstance(found[0], Function) and isinstance(found[0].node, Define):
-                    if found[0].name == "__iter__" or not _RANDOM_WORDS.isdisjoint(_words_of(found[0], cls)):
+                    if found[0].name == "__iter__" or _draws_samples(found[0], cls):
                         return True
                 if _shuffles_itself(cls):
                     return True
@@ -118,13 +119,20 @@ def _serves_itself(dataset: Value | None) -> bool:
     )
 
 
-def _words_of(method: Function, cls: Class) -> frozenset[str]:
-    """The words of a method; where it makes no use of its index, also of the methods and functions that it names."""
+def _draws_samples(method: Function, cls: Class) -> bool:
+    """Whether `__getitem__` draws which sample it gives; what draws a number only, beside the index, changes a sample."""
     assert isinstance(method.node, Define)
     words = method.node.body.words
     index = [parameter.name for parameter in method.node.parameters[1:2]]
     if any(name.id in index for name in names_in(method.node.body)):
-        return words
+        return not _DRAWN_INDEX.isdisjoint(words)
+    return not _RANDOM_WORDS.isdisjoint(_words_of(method, cls))
+
+
+def _words_of(method: Function, cls: Class) -> frozenset[str]:
+    """The words of a method that makes no use of its index, and of the methods and functions that it names."""
+    assert isinstance(method.node, Define)
+    words = method.node.body.words
     scope = method.unit.scope.names if method.unit.scope is not None else {}
     named = [found for word in words for found in (cls.names.get(word), scope.get(word)) if found is not None]
     bodies = [
