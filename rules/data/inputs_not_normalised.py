@@ -117,8 +117,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             said += f" gives pixels from 0 to {found.largest:g}, all of one sign: centred ones are learnt in fewer steps"
         elif found.ratio >= options.number("ratio"):
             wide, narrow = found.ordered[0], found.ordered[-1]
-            said += f" takes columns as they are: {called(wide.name, 'one')} spans {wide.width:,.4g}, "
-            said += f"{called(narrow.name, 'another')} {narrow.width:,.2g}, and hardly counts"
+            said += f" takes columns as they are: {called(wide.name, 'one')} spans {size(wide.width)}, "
+            said += f"{called(narrow.name, 'another')} {size(narrow.width)}, and hardly counts"
         elif found.largest >= options.number("largest"):
             said += (
                 f" takes numbers as they are, up to {found.largest:,.0f}: the first steps are far too long"
@@ -135,6 +135,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             title="Normalise the inputs",
             level="advice" if found.is_off_centre else None,
         )
+
+
+def size(width: float) -> str:
+    return f"{width:,.0f}" if width >= 1_000 else f"{width:.3g}"
 
 
 def called(name: str, otherwise: str) -> str:

@@ -6,7 +6,7 @@ import re
 
 from trainlint.meaning.extent import Column, Extent
 from trainlint.meaning.facts.columns import BESIDE_QUANTITIES, LOADED, MEANT, NAMED, NOT_RAW, QUANTITIES
-from trainlint.meaning.values import Constant, External, Result, Sequence, Value, constant, one
+from trainlint.meaning.values import Constant, External, Item, Member, Result, Sequence, Value, constant, one
 
 
 def raw_table(value: Result) -> Extent | None:
@@ -55,7 +55,7 @@ def _is_minus_one(step: Value) -> bool:
 
 def meant(table: Value, key: Value) -> Extent | None:
     """The columns that a key names of a file that nobody has seen, where their names tell what they hold."""
-    found, named = one(table), _named(one(key))
+    found, named = _file(table), _named(one(key))
     match found:
         case Result(callee=External(name="pandas.read_csv"), arguments=[given, *_]) if (
             named is not None and len(named) > 1
@@ -65,6 +65,37 @@ def meant(table: Value, key: Value) -> Extent | None:
             if len(columns) > 1 and not any(word in path for word in NOT_RAW):
                 return Extent(tuple(columns), found.node, source=found, partly=True)
     return None
+
+
+def _file(table: Value) -> Value:
+    """What was read, of which a table holds some of the rows as they are: through splits, slices and `dropna()`."""
+    found = one(table)
+    for _ in range(_FAR):
+        match found:
+            case Item(source=source, key=key) if key is not None:
+                split, at = one(source), constant(key)
+                if isinstance(split, Result) and isinstance(split.callee, External):
+                    if not split.callee.name.endswith(".train_test_split") or not isinstance(at, int):
+                        return found
+                    if not 0 <= at < 2 * len(split.arguments):
+                        return found
+                    source = split.arguments[at // 2]
+                elif _named(one(key)) is not None:
+                    return found
+                found = one(source)
+            case Member(receiver=receiver, name="iloc" | "loc"):
+                found = one(receiver)
+            case Result(callee=Member(receiver=receiver, name=name)) if name in _SAME_COLUMNS:
+                found = one(receiver)
+            case _:
+                return found
+    return found
+
+
+_FAR = 8
+_SAME_COLUMNS = frozenset(
+    "dropna reset_index sample sort_values head tail query copy drop_duplicates drop".split()
+)
 
 
 def quantity(table: Value, key: Value) -> str | None:

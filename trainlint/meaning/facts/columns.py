@@ -71,7 +71,11 @@ MEANT: tuple[tuple[frozenset[str], float], ...] = (
         frozenset("income salary wage price revenue balance amount loan sales turnover population".split()),
         50_000.0,
     ),
-    (frozenset("age years tenure children rooms bedrooms bathrooms".split()), 80.0),
+    (frozenset("sqft mileage odometer altitude elevation calories".split()), 5_000.0),
+    (frozenset("zipcode zip postcode".split()), 90_000.0),
+    (frozenset("pressure hpa mbar".split()), 1_000.0),
+    (frozenset("age years tenure".split()), 80.0),
+    (frozenset("children rooms bedrooms bathrooms floors".split()), 10.0),
 )
 # Names of columns that hold quantities far beyond 1, and the words that may stand beside them.
 QUANTITIES = frozenset(
