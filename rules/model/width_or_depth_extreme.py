@@ -36,13 +36,13 @@ for _ in range(300):
     optimizer.step()
 ```
 
-Reported are linear layers, wide ones only in networks on vectors. Great depth is the matter of deep-plain-network, many
-weights for few samples that of no-regularisation.
+Reported are linear layers, wide ones only in networks on vectors, and networks with thousands of weights for each sample,
+those of recurrent layers and transformers among them. Great depth is the matter of deep-plain-network.
 
 ## When it is fine
 
 Autoencoders, where the narrow layer is the point; layers without an activation, which factor a larger matrix;
-embeddings and recurrent networks. Residual connections and joined paths, where the input passes
+embeddings; the width of recurrent layers. Residual connections and joined paths, where the input passes
 another way. Sizes that the code does not tell.
 
 ## Fix
@@ -176,7 +176,7 @@ rule = Rule(
         ),
         "weights-per-sample": Option(
             20_000,
-            "weights of linear layers for each sample of a known number",
+            "weights of linear, recurrent and transformer layers for each sample of a known number",
             "bench/width.py: 2,100 for each sample cost 70 times the time and gain nothing",
         ),
     },

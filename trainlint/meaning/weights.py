@@ -19,6 +19,7 @@ from trainlint.meaning.populations import KEEPING, SAME_ROWS, samples_of
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scales import fans, least_fans
 from trainlint.meaning.schedules import iterations
+from trainlint.meaning.stacks import weights_in
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.values import (
     Argument,
@@ -61,11 +62,17 @@ def weights_of(chain: Chain) -> float | None:
 
 
 def weights_at_least(chain: Chain) -> float:
-    """The same from below, of linear layers only: a size that may be one of several counts as the least of them."""
+    """The same from below, without convolutions: a size that may be one of several counts as the least of them.
+
+    Where words are looked up, a sample is as many as it has words: recurrent layers and transformers do not count there.
+    """
     total = 0.0
+    words = not {"Embedding", "EmbeddingBag"}.isdisjoint(chain.kinds())
     for step in chain.every:
         for into, out, times in least_fans(step):
             total += into * out * times
+        if step.layer is not None and not words:
+            total += weights_in(step.layer) * step.times
     return total
 
 
@@ -119,7 +126,7 @@ def fitted(program: Program) -> Iterator[Fitted]:
 
 
 def crowded(program: Program) -> Iterator[Fitted]:
-    """The networks whose samples are counted, with the weights that their linear layers have at least."""
+    """The networks whose samples are counted, with the weights that their layers have at least."""
     return _fitted(program, weights_at_least)
 
 
