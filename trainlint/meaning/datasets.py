@@ -9,6 +9,7 @@ from trainlint.meaning.facts.transforms import TRANSFORMING
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.objects import lineage, own_attributes
 from trainlint.meaning.place import qualified_name
+from trainlint.meaning.sample_flags import by_parameter, decides_only_how
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
@@ -144,7 +145,12 @@ def _is_made_alike(first: Instance, second: Instance) -> bool:
     """Whether two objects were made in the same way, from data that both find where they are told."""
     if not _is_one_class(first, second) or not _is_steady(first) or not _is_steady(second):
         return False
-    if len(first.arguments) != len(second.arguments) or not (first.arguments or first.keywords):
+    if not (first.arguments or first.keywords):
+        return False
+    given, other = by_parameter(first), by_parameter(second)
+    if given is not None and other is not None and isinstance(first.cls, Class):
+        return all(_is_given_alike(first.cls, name, given, other) for name in {*given, *other})
+    if len(first.arguments) != len(second.arguments):
         return False
     pairs = list(zip(first.arguments, second.arguments, strict=True))
     for name in {*first.keywords, *second.keywords}:
@@ -154,6 +160,17 @@ def _is_made_alike(first: Instance, second: Instance) -> bool:
             return False
         pairs.append((first.keywords[name], second.keywords[name]))
     return all((_is_transform(a) and _is_transform(b)) or _is_alike(a, b) for a, b in pairs)
+
+
+def _is_given_alike(cls: Class, name: str, given: dict[str, Value], other: dict[str, Value]) -> bool:
+    """Whether a parameter of the constructor says the same of both, or does not say which samples they hold."""
+    if name in TRANSFORMING or name in _HOW_READ:
+        return True
+    if name in given and name in other:
+        a, b = given[name], other[name]
+        if (_is_transform(a) and _is_transform(b)) or _is_alike(a, b):
+            return True
+    return decides_only_how(cls, name)
 
 
 _HOW_READ = frozenset("download loader verbose progress".split())  # not which samples
