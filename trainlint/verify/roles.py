@@ -34,6 +34,8 @@ WORDS: Mapping[str, str] = {
     "inert": r"(\w*_)?(logger|writer|pbar|bar|progress_?bar|tb|board|log)",
     "false": r"(?i)(use|is|with|no|do|has|enable)_\w+|verbose|debug|distributed|parallel|resume|ddp|fp16|amp|cuda|(local_)?rank",
     "device": r"dev(ice)?|DEVICE",
+    "dtype": r"(\w*_)?dtype",
+    "share": r"(?i)(\w*_)?(proportion|ratio|fraction|frac|split|percent(age)?|portion)(_\w+)?",
     "classes": r"(?i)(num|n)_?(class(es)?|labels|outputs)|nb_classes|output_(dim|size)|out_(dim|features)",
     "features": r"(?i)in_?(features|dim|size|channels)|input_(dim|size)|(num|n)_features",
     "rate": r"(?i)(\w*_)?(lr|learning_rate|momentum|weight_decay|wd|alpha|gamma|lambda_?\w*|beta|eps|dropout|decay)",
@@ -56,21 +58,64 @@ WORDS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+CLASS = re.compile(r"[A-Z]\w*[a-z]\w*")  # what a class is called, and no constant
+THINGS = {
+    "model",
+    "optimizer",
+    "scheduler",
+    "loader",
+    "dataset",
+    "batch",
+    "inputs",
+}  # made of a class, and none
+
+
 def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
     """A role for each free name that has one; `args.lr` for attributes of settings."""
     uses = dict(_uses(tree, free))
     wider = roles_by_use(tree)
+    stepped = _stepped(tree) if "lr_scheduler" in free else set()
+    built = _built(tree)
     found: dict[str, str] = {}
     for name in sorted(free):
         if BAGS.fullmatch(name) and uses.get(name, "attribute") in ("attribute", "dict"):
             found[name] = "settings"
             found.update(_setting_roles(tree, name))
             continue
-        role = conventional_import(name) or uses.get(name, "")
+        role = "scheduler" if name in stepped else conventional_import(name) or uses.get(name, "")
         role = role if role not in ("", "attribute") else _role_of(name, wider.get(name, ""))
-        if role:
+        if role and not (role in THINGS and name in built):
             found[name] = role
     return found
+
+
+def _stepped(tree: ast.Module) -> set[str]:
+    """Names of what makes a step, as no module does."""
+    return {
+        node.func.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.attr == "step"
+    }
+
+
+def _built(tree: ast.Module) -> set[str]:
+    """Names of classes that the program makes something of or builds on."""
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    bases = {
+        base.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    }
+    return {name for name in called | bases if CLASS.fullmatch(name)}
 
 
 def conventional_import(name: str) -> str:
@@ -109,7 +154,7 @@ def _role_of(name: str, use: str) -> str:
         return "settings"
     return (
         use
-        if use in STRONG and called not in ("path", "criterion", "scheduler", "settings")
+        if use in STRONG and called not in ("path", "criterion", "optimizer", "scheduler", "settings")
         else called or use
     )
 

@@ -16,6 +16,8 @@ ASKED = {  # a member that only one kind of thing has
     "inputs": "shape size dim ndim view permute unsqueeze squeeze detach numel long float reshape contiguous flatten",
 }
 MEMBERS = {name: role for role, names in ASKED.items() for name in names.split()}
+OF_LOADERS = set("dataset batch_sampler batch_size sampler num_workers collate_fn drop_last shuffle next __iter__ __len__ "
+                 "set_epoch pin_memory generator num_samples".split())  # fmt: skip
 PATH_CALLS = {
     "open",
     "join",
@@ -32,18 +34,25 @@ PATH_CALLS = {
 PATH_OWNERS = {"os", "path", "torch", "glob", "np", "json", "pickle", "yaml", ""}
 SIZED_CALLS = {"Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "LSTM", "GRU", "RNN", "BatchNorm1d", "BatchNorm2d",
                "zeros", "ones", "randn", "rand", "randint", "full", "empty", "arange"}  # fmt: skip
-BAGS = re.compile(r"(?i)(args|arg|cfg|config|conf|opts?|hparams|params|flags|settings|hp)")
+BAGS = re.compile(
+    r"(?i)(args|arg|cfgs?|configs?|configuration|conf|opts?|options|hparams?|hyp|hyper_?params|params|flags|settings|hp|_{1,2}c)"
+)
 STRONG = ("model", "optimizer", "loader", "section", "path")  # uses that say more than any name
 
 
 def roles_by_use(tree: ast.Module) -> dict[str, str]:
     """For each name the role that its uses tell, where they tell one: the strongest of them."""
     found: dict[str, set[str]] = {}
+    asked: dict[str, set[str]] = {}
     for node in ast.walk(tree):
         for thing, role in _told(node):
             name = name_of(thing)
             if name:
                 found.setdefault(name, set()).add(role)
+        if isinstance(node, ast.Attribute):
+            asked.setdefault(name_of(node.value), set()).add(node.attr)
+    for name in [name for name, roles in found.items() if "loader" in roles and asked[name] - OF_LOADERS]:
+        found[name] = found[name] - {"loader"} | {"section"}  # settings have an entry `dataset` as well
     return {name: _strongest(roles) for name, roles in found.items()}
 
 

@@ -52,6 +52,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
         soft_deadline=time.monotonic()
         + (BARE_SHARE if request.get("bare") else SOFT_SHARE) * float(request["seconds"]),
         bare=bool(request.get("bare")),
+        only_order=bool(request.get("order")),
     )
     flow = gradients.install(record)
     modules.install(record, flow)
@@ -62,7 +63,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     logarithms.install(record)
     tables.install(record, str(request["program"]))
     chosen = (request.get("choices") or {}).get("batches") or request.get("batches")
-    served = loaders.install(record, chosen == "own")
+    served = loaders.install(record, str(chosen or ""))
     rig = Rig(record, request, folder)
     read = reading.install(str(request.get("root") or ""))
     rig.install()

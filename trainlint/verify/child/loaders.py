@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 from .record import Record
+from .rig.missing import Missing
 
 LARGEST_BATCH = 16
 LARGEST_BARE = 4  # where what is computed from them may be made up
+FEWEST = 2  # where more take too long
 MOST_SAMPLES = 10_000_000  # of one data set, so that numbers of two do not meet
 ALONE = {
     "num_workers": 0, "pin_memory": False, "persistent_workers": False, "prefetch_factor": None, "timeout": 0,
@@ -28,7 +30,7 @@ class Loaders:
     built: Any = field(default_factory=weakref.WeakKeyDictionary)  # loader: was it built in the focus
     last: dict[str, Any] = field(default_factory=dict)
     trained_at: int = 0
-    own_batches: bool = False  # the program counts on the size of its batches
+    largest: int | None = LARGEST_BATCH  # None: the program counts on the size of its batches
 
     def opened(self, iterator: Any, loader: Any) -> None:
         key = self.record.number(loader)
@@ -113,10 +115,11 @@ def _labels(batch: Any) -> list[int]:
     return []
 
 
-def install(record: Record, own_batches: bool) -> Loaders:
+def install(record: Record, batches: str) -> Loaders:
     from torch.utils.data import dataloader
 
-    loaders = Loaders(record, own_batches=own_batches)
+    usual = LARGEST_BARE if record.bare else LARGEST_BATCH
+    loaders = Loaders(record, largest={"own": None, "few": FEWEST}.get(batches, usual))
     _hook_loader(dataloader.DataLoader, record, loaders)
     kind = dataloader._SingleProcessDataLoaderIter
     begin, fetch = kind.__init__, kind._next_data
@@ -153,8 +156,11 @@ def _hook_loader(kind: Any, record: Record, loaders: Loaders) -> None:
         given = {**dict(zip(order, arguments)), **keywords}
         given.update({name: value for name, value in ALONE.items() if name in given})
         size = given.get("batch_size")
-        most = LARGEST_BARE if record.bare else LARGEST_BATCH
-        if isinstance(size, int) and size > most and not loaders.own_batches:
+        if isinstance(size, Missing):
+            record.substitute(f"batches of {LARGEST_BARE}: nothing says how large they are")
+            size = given["batch_size"] = LARGEST_BARE
+        most = loaders.largest
+        if isinstance(size, int) and most is not None and size > most:
             record.substitute(f"batches of {most} instead of {size}")
             given["batch_size"] = most
         begin(self, **given)

@@ -70,7 +70,7 @@ class Calls:
         for tensor in tensors[:1]:
             if tensor.grad_fn is not None:
                 tensor.register_hook(lambda gradient: data.update(trained=True))
-        if active and self.probed.get(data["line"], 0) < PROBES:
+        if active and not self.record.only_order and self.probed.get(data["line"], 0) < PROBES:
             self.probed[data["line"]] = self.probed.get(data["line"], 0) + 1
             data.update(self._probe(module, arguments, keywords))
 

@@ -76,7 +76,7 @@ class Rig:
         tag = checkpoints.saved_from(program, folder, wanted) if wanted != "any" else wanted
         checkpoints.install(self.record, places, tag)
         ranks.install(self.record)
-        quiet.install(self.record)
+        quiet.install(self.record, bool(self.request.get("root")) or "yaml" in self.world.text)
         if self.request.get("bare"):
             obliging.install(self)
         if str(self.request["device"]) == "cpu":

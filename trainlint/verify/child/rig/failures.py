@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,7 +18,8 @@ from .roles import ENTRIES, Settings, loss, plain, stand_in
 UNBUILT = "_trainlint_unbuilt"  # as the parent's `driver` writes it
 MADE_UP = {"model", "criterion", "optimizer", "scheduler", "loader", "dataset", "device", "settings", "inert"}
 DATA = {"inputs", "targets", "batch"}  # made up only where everything may be
-PLAIN = ENTRIES - {"device", "zero"}  # a number called `train` or `best` may have been anything
+CLASS = re.compile(r"[A-Z][a-z]\w*|[A-Z]{2,}\w*[a-z]\w*")  # of such a name things are made
+PLAIN = ENTRIES - {"device", "dtype", "zero"}  # a number called `train` or `best` may have been anything
 
 
 class Failures:
@@ -74,6 +76,8 @@ class Failures:
         if name in self.losses:
             return loss(self.rig, name)
         role = self.rig.role(name)
+        if role in MADE_UP and CLASS.fullmatch(name):
+            return Missing(name, self.why.get(line, "nothing says what it is"))
         if role == "settings":
             return Settings(self.rig, name)
         if role in MADE_UP or role in PLAIN or (role in DATA and self.rig.request.get("bare")):

@@ -18,18 +18,21 @@ Shape = dict[
 IMAGE_SIDES = (28, 32, 64, 224, 96, 48, 16, 128, 299, 8)
 DEFAULT: Shape = {"kind": "float", "shape": [16]}
 ROWS = 4
+PATIENCE = 4.0  # seconds for one model
 
 
 def fit_input(model: Any) -> tuple[Shape, Any] | None:
     """The first shape that the model takes, with its output for a small batch; None if none was found."""
+    began = time.process_time()  # which other programs on the machine do not shorten
     tried: list[Shape] = []
     waiting = list(candidates(model))
-    while waiting and len(tried) < 24:
+    twin = _twin(model)
+    while waiting and len(tried) < 24 and time.process_time() - began < PATIENCE:
         shape = waiting.pop(0)
         if shape in tried:
             continue
         tried.append(shape)
-        output, complaint = _attempt(model, [_rows_for(model, shape)], {})
+        output, complaint = _attempt(twin, [_rows_for(model, shape)], {})
         if not complaint:
             return shape, output
         waiting = [*adapted(shape, complaint), *waiting]
@@ -43,6 +46,7 @@ def fit_call(
     began = time.monotonic()
     waiting = [[_slot(name, place, shape) for place, name in enumerate(slots)] for shape in candidates(model)]
     tried: list[list[Shape]] = []
+    twin = _twin(model)
     while waiting and len(tried) < 60 and time.monotonic() - began < seconds:
         shapes = waiting.pop(0)
         if shapes in tried:
@@ -50,7 +54,7 @@ def fit_call(
         tried.append(shapes)
         values = {**others, **{name: _rows_for(model, shape) for name, shape in zip(slots, shapes)}}
         keywords = {name: value for name, value in values.items() if name not in names}
-        _, complaint = _attempt(model, [values[name] for name in names], keywords)
+        _, complaint = _attempt(twin, [values[name] for name in names], keywords)
         if not complaint:
             return shapes
         changed = [
@@ -71,13 +75,17 @@ def _slot(name: str, place: int, shape: Shape) -> Shape:
     return shape
 
 
-def _attempt(model: Any, arguments: list[Any], keywords: dict[str, Any]) -> tuple[Any, str]:
+def _twin(model: Any) -> Any:
+    """A copy to try things on; a model that cannot be copied is called itself."""
+    try:
+        return copy.deepcopy(model)
+    except Exception:
+        return model
+
+
+def _attempt(twin: Any, arguments: list[Any], keywords: dict[str, Any]) -> tuple[Any, str]:
     """Call a copy of the model once; its output, or what it complained about."""
     state = torch.get_rng_state()
-    try:
-        twin = copy.deepcopy(model)
-    except Exception:  # a model that cannot be copied is called itself
-        twin = model
     try:
         with torch.no_grad():
             return twin(*arguments, **keywords), ""

@@ -123,7 +123,7 @@ def _base(missing: Missing) -> type:
     return type(
         missing._name.rpartition(".")[2],
         (),
-        {"__new__": refuse, "__init_subclass__": lambda **keywords: None},
+        {"__new__": refuse, "__init_subclass__": lambda kind, **keywords: None},
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import functools
+import importlib
 import time
 from typing import Any
 
@@ -12,8 +14,10 @@ from ..record import Record
 from .checkpoints import State
 
 
-def install(record: Record) -> None:
+def install(record: Record, reads_settings: bool = False) -> None:
     _older_names()
+    if reads_settings:
+        _older_calls()
     time.sleep = lambda seconds: None
     builtins.input = lambda prompt="": ""
     if hasattr(torch, "compile"):
@@ -39,6 +43,22 @@ def _older_names() -> None:
     for name, value in older.items():
         if name not in vars(np):
             setattr(np, name, value)
+
+
+def _older_calls() -> None:
+    """PyYAML once loaded without being told how, and older programs still ask it to."""
+    try:
+        yaml = importlib.import_module("yaml")
+    except ImportError:
+        return
+    for name in ("load", "load_all"):
+        load = getattr(yaml, name, None)
+        if load is not None:
+            setattr(yaml, name, functools.partial(_loaded, load, yaml))
+
+
+def _loaded(load: Any, yaml: Any, stream: Any, Loader: Any = None) -> Any:
+    return load(stream, Loader=Loader or yaml.SafeLoader)
 
 
 def _not_compiled(record: Record) -> Any:

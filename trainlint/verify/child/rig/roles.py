@@ -25,7 +25,18 @@ DESCRIBED = {
     "targets",
     "batch",
 }
-ENTRIES = {"count", "rate", "path", "classes", "features", "false", "device", "zero"}  # that settings hold
+ENTRIES = {
+    "count",
+    "rate",
+    "path",
+    "classes",
+    "features",
+    "false",
+    "device",
+    "zero",
+    "dtype",
+    "share",
+}  # that settings hold
 SHAPED = {"criterion", "inputs", "targets", "batch", "classes", "features"}
 
 
@@ -191,6 +202,8 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "batch": lambda rig: rig.world.batch(ROWS),
     "device": lambda rig: torch.device(str(rig.request["device"])),
     "rate": lambda rig: 0.05,
+    "dtype": lambda rig: torch.float32,
+    "share": lambda rig: 0.5,
     "zero": lambda rig: 0,
     "list": lambda rig: [],
     "dict": lambda rig: {},
