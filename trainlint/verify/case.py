@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from trainlint.diagnostic import Diagnostic, Edit, Fix
 from trainlint.edits import apply_edits, without_overlaps
@@ -13,8 +14,9 @@ from trainlint.verify.batches import batch_form
 from trainlint.verify.cut import Cut, Extent, NotCut, cut
 from trainlint.verify.free import free_names
 from trainlint.verify.lines import Span, network_at
-from trainlint.verify.place import NOWHERE, Home
+from trainlint.verify.place import NOWHERE, Home, home_of
 from trainlint.verify.roles import find_roles, patterns, unpacked, words_of
+from trainlint.verify.starts import Start
 
 Read = Callable[[str], tuple[str, str]]  # a diagnostic's path: the file's full path and text
 
@@ -55,6 +57,7 @@ class Case:
             "patterns": patterns() if self.words else {},
             "unpacked": dict(self.unpacked),
             "owners": [list(owner) for owner in self.owners],
+            "order": needs.order,
             "bare": ("loop" if needs.order else "flow") if self.bare else "",
             "overlay": dict(self.overlay),
             **self.home.request(),
@@ -85,6 +88,26 @@ def make_cases(
     where, rests = _places(diagnostic)
     written = make_case(cut(text, [where], [*rests, *also], extent), diagnostic.where.path, home)
     return replace(written, owners=tuple(_owners(diagnostic, text, read))), control
+
+
+def make_started(diagnostic: Diagnostic, start: Start, home: Home, read: Read) -> tuple[Case, Case | None]:
+    """The same of a script that runs the flagged file: it stays as it is, what it imports is changed. Raises NotCut."""
+    change = diagnostic.fix if diagnostic.control is None else diagnostic.control
+    place = home_of(Path(start.file), start.text, (Path(home.root),))
+    piece = cut(start.text, start.calls)
+    written = make_case(piece, start.file, replace(place, root=home.root))
+    flagged, text = read(diagnostic.where.path)
+    owners = [
+        (file if file != diagnostic.where.path else flagged, name)
+        for file, name in _owners(diagnostic, text, read)
+    ]
+    written = replace(written, owners=tuple(owners))
+    if change is None or not change.edits:
+        return written, None
+    overlay = dict(_overlay(without_overlaps(change.edits), read))
+    if start.file in overlay:
+        raise NotCut("its control changes the script as well")
+    return written, replace(written, overlay=overlay)
 
 
 def make_changed(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from trainlint.diagnostic import Diagnostic, Verdict
 from trainlint.rule import Rule
 from trainlint.run import Run
-from trainlint.verify.case import Case, Read, make_cases, make_changed
+from trainlint.verify.case import Case, Read, make_cases, make_changed, make_started
 from trainlint.verify.cut import Extent, NotCut
 from trainlint.verify.judge import Arm, inconclusive, judge, read_run
 from trainlint.verify.place import Home
 from trainlint.verify.series import series_of
+from trainlint.verify.starts import Start, starts_of
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
+STARTS_TRIED = 2  # scripts that run the flagged file
 OPTIONS_TRIED = 3  # kinds of targets, where the data is a stand-in and the program refuses the first
 TRY_SMALLER = {
     "missing-name",
@@ -27,8 +32,10 @@ TRY_SMALLER = {
     "out-of-memory",
     "not-cut",
 }
+TRY_OTHERS = TRY_SMALLER | {"blind"}  # then scripts are tried that run the file
 SEES_NOTHING = {"blind", "control-raised"}  # what a planted defect may turn into a refutation
 OWN_BATCHES: Mapping[str, object] = {"batches": "own"}
+FEW_BATCHES: dict[str, object] = {"batches": "few"}  # of two, where larger ones take too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,7 @@ class Trial:
     arms: Mapping[str, Case] = field(default_factory=dict)  # written, control and, where it was run, planted
     choices: Mapping[str, object] = field(default_factory=dict)
     extent: Extent = "program"
+    start: str = ""  # the script that the programs are, where it is another file that is flagged
 
     def requests(self, rule: Rule, plan: Plan) -> dict[str, list[Mapping[str, object]]]:
         """What the sandbox was asked to run, by arm, a request for each seed."""
@@ -125,7 +133,53 @@ def _experiment(
             break
         made_up = bare
         trial = _attempt(diagnostic, text, home, rule, plan, ask, extent, read, bare)
+    if trial.verdict.state == "inconclusive" and first.verdict.reason in TRY_OTHERS:
+        trial = _started(diagnostic, text, home, rule, plan, ask, read)
     return trial if trial.verdict.state != "inconclusive" else first
+
+
+def _started(
+    diagnostic: Diagnostic, text: str, home: Home, rule: Rule, plan: Plan, ask: Ask, read: Read | None
+) -> Trial:
+    """What the scripts show that run the flagged file; they confirm, and refute nothing."""
+    trial = Trial(inconclusive("not-reached"))
+    for start in chosen_starts(diagnostic, text, home, read):
+        for bare in (False, True):
+            trial = _attempt_from(start, diagnostic, home, rule, plan, ask, read, bare)
+            if trial.verdict.state == "confirmed":
+                return trial
+    return replace(trial, verdict=inconclusive("not-reached"))
+
+
+def chosen_starts(diagnostic: Diagnostic, text: str, home: Home, read: Read | None) -> list[Start]:
+    """The scripts that are tried for a finding, the likeliest ones."""
+    if not home.root or read is None or not diagnostic.where.path.endswith(".py"):
+        return []
+    file = read(diagnostic.where.path)[0]
+    return list(islice(starts_of(file, text, diagnostic.where.line, home.root), STARTS_TRIED))
+
+
+def _attempt_from(
+    start: Start,
+    diagnostic: Diagnostic,
+    home: Home,
+    rule: Rule,
+    plan: Plan,
+    ask: Ask,
+    read: Read | None,
+    bare: bool,
+) -> Trial:
+    assert read is not None
+    try:
+        written, control = make_started(diagnostic, start, home, read)
+    except NotCut as error:
+        return Trial(inconclusive("not-cut", str(error)))
+    if control is None:
+        return Trial(inconclusive("no-control"))
+    written, control = replace(written, bare=bare), replace(control, bare=bare)
+    trial = _compared(written, control, rule, plan, ask)
+    said = f"{trial.verdict.evidence}; started from {os.path.relpath(start.file, home.root)}"
+    return replace(trial, start=start.file, verdict=replace(trial.verdict, evidence=said))
 
 
 def smaller_cuts(rule: Rule, home: Home) -> Iterator[tuple[Extent, bool]]:
@@ -158,32 +212,40 @@ def _attempt(
     if control is None:
         return Trial(inconclusive("no-control"), {"written": written}, extent=extent)
     written, control = replace(written, bare=bare), replace(control, bare=bare)
+    planted = None
+    if not bare and diagnostic.plant is not None:
+        with contextlib.suppress(NotCut):  # the plant fits no program
+            planted = make_changed(diagnostic, diagnostic.plant, text, home, extent, read)
+    return replace(_compared(written, control, rule, plan, ask, planted), extent=extent)
+
+
+def _compared(
+    written: Case, control: Case, rule: Rule, plan: Plan, ask: Ask, planted: Case | None = None
+) -> Trial:
+    """What both programs show; where they show nothing, what the planted defect does."""
     settled, choices = settle(control, rule, plan, ask)
     cases = {"written": written, "control": control}
     ended = read_run(settled, 0)
     if not isinstance(ended, Run):  # whatever the other arm does decides nothing any more
-        return Trial(judge(rule, Arm(), Arm((), *ended)), cases, choices, extent)
+        return Trial(judge(rule, Arm(), Arm((), *ended)), cases, choices)
     arms = (
         run_arm(written, rule, plan, ask, choices),
         run_arm(control, rule, plan, ask, choices, settled),
     )
     series = series_of(arms[0].runs[0], arms[1].runs[0]) if arms[0].runs and arms[1].runs else ()
     verdict = judge(rule, *arms)
-    if bare or verdict.reason not in SEES_NOTHING or diagnostic.plant is None:
-        return Trial(replace(verdict, series=series), cases, choices, extent)
-    try:
-        planted = make_changed(diagnostic, diagnostic.plant, text, home, extent, read)
-    except NotCut:  # the plant fits no program
-        planted = None
-    if planted is None:
-        return Trial(replace(verdict, series=series), cases, choices, extent)
+    if verdict.reason not in SEES_NOTHING or planted is None:
+        return Trial(replace(verdict, series=series), cases, choices)
     verdict = judge(rule, *arms, run_arm(planted, rule, plan, ask, choices))
-    return Trial(replace(verdict, series=series), {**cases, "planted": planted}, choices, extent)
+    return Trial(replace(verdict, series=series), {**cases, "planted": planted}, choices)
 
 
 def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:
     """Run the control once, on other data if it raises; the answer and the choices that worked."""
     first = answer = ask(_request(control, rule, plan, 0, {}))
+    if first.get("outcome") == "timed-out" and rule.needs.batches != "own":
+        answer = ask(_request(control, rule, plan, 0, FEW_BATCHES))
+        return answer, {**FEW_BATCHES, **_choices(answer)}
     for choices in _alternatives(first) if _raised(first) else ():
         answer = ask(_request(control, rule, plan, 0, choices))
         if not _raised(answer):

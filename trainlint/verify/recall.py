@@ -31,9 +31,9 @@ from trainlint.remembered import (
     verdict_of,
 )
 from trainlint.rule import Needs
-from trainlint.verify.case import Case, Read, make_cases, make_changed
+from trainlint.verify.case import Case, Read, make_cases, make_changed, make_started
 from trainlint.verify.cut import Extent, NotCut
-from trainlint.verify.experiment import TRY_SMALLER, Plan, Trial, smaller_cuts
+from trainlint.verify.experiment import TRY_OTHERS, Plan, Trial, chosen_starts, smaller_cuts
 from trainlint.verify.place import Home
 from trainlint.verify.statements import lines_of
 
@@ -75,6 +75,13 @@ class Matter:
         planted = make_changed(self.said, self.said.plant, self.text, self.home, extent, self.read)
         return {"written": written, "control": control, "planted": planted}
 
+    def started(self, file: str) -> Mapping[str, Case | None]:
+        """The programs that start from a script. Raises NotCut, and StopIteration where it is none any more."""
+        starts = chosen_starts(self.said, self.text, self.home, self.read)
+        start = next(one for one in starts if one.file == file)
+        written, control = make_started(self.said, start, self.home, self.read)
+        return {"written": written, "control": control}
+
     def programs(self, extent: Extent) -> Iterator[str]:
         """The same, each as a text."""
         try:
@@ -88,7 +95,11 @@ class Matter:
     def smaller(self) -> str:
         """A print of what is tried where the program as a whole gives no verdict."""
         extents = dict.fromkeys(extent for extent, _ in smaller_cuts(self.page.rule, self.home))
-        return print_of(*(program for extent in extents for program in self.programs(extent)))
+        starts = chosen_starts(self.said, self.text, self.home, self.read)
+        return print_of(
+            *(program for extent in extents for program in self.programs(extent)),
+            *(part for start in starts for part in (start.file, start.text)),
+        )
 
 
 class Recall:
@@ -116,7 +127,7 @@ class Recall:
             return None
         try:
             return _rebuilt(kept, matter)
-        except (NotCut, KeyError, TypeError):
+        except (NotCut, KeyError, TypeError, StopIteration):
             return None
 
     def keep(self, key: str, trial: Trial, matter: Matter, reads: Reads) -> bool:
@@ -136,7 +147,9 @@ class Recall:
         }  # fmt: skip
         if NAMES_A_LINE.search(trial.verdict.evidence):
             made["text"] = print_of(matter.text)
-        if trial.extent != "program" or trial.verdict.reason in TRY_SMALLER:
+        if trial.start:
+            made["start"] = trial.start
+        if trial.start or trial.extent != "program" or trial.verdict.reason in TRY_OTHERS:
             made["smaller"] = matter.smaller()
         files = {path: content_print(path) for path in sorted(paths)}
         remember(self.folder, key, Remembered(trial.verdict, files, made))
@@ -168,11 +181,12 @@ def _changed_since(path: str, moment: int) -> bool:
 def _rebuilt(kept: Remembered, matter: Matter) -> Trial:
     """The programs of a verdict, cut anew."""
     extent: Extent = kept.made["extent"]
-    cases = matter.cases(extent)
+    start = str(kept.made.get("start") or "")
+    cases = matter.started(start) if start else matter.cases(extent)
     bare = bool(kept.made["bare"])
     arms = {name: replace(case, bare=bare) for name in kept.made["arms"] if (case := cases[name]) is not None}
     verdict = replace(kept.verdict, earlier=True)
-    return Trial(verdict, arms, dict(kept.made["choices"]), extent)
+    return Trial(verdict, arms, dict(kept.made["choices"]), extent, start)
 
 
 def shape(case: Case, needs: Needs) -> str:
