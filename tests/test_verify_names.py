@@ -8,12 +8,10 @@ import textwrap
 
 import pytest
 
+from tests.programs import needs_torch
 from tests.test_verify_projects import LOOP, NET, verdict_on
-from trainlint.verify.interpreter import has_torch
 from trainlint.verify.roles import find_roles, words_of
 from trainlint.verify.sandbox import Sandbox
-
-torch_is_here = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +20,7 @@ def sandbox():
         yield made
 
 
-@torch_is_here
+@needs_torch
 def test_classes_on_what_is_not_installed_can_be_defined(sandbox, tmp_path):
     net = (
         "import gymnasium_of_another_kind as gym\n\n\nclass Space(gym.Space):\n    size = 16\n"
@@ -37,7 +35,7 @@ def test_classes_on_what_is_not_installed_can_be_defined(sandbox, tmp_path):
     assert "left out" not in str(verdict.measurements)
 
 
-@torch_is_here
+@needs_torch
 def test_settings_are_read_as_older_programs_read_them(sandbox, tmp_path):
     pytest.importorskip("yaml")
     script = """
@@ -60,7 +58,7 @@ def test_settings_are_read_as_older_programs_read_them(sandbox, tmp_path):
     assert "left out" not in str(verdict.measurements)
 
 
-@torch_is_here
+@needs_torch
 def test_nobody_says_how_large_batches_are(sandbox, tmp_path):
     script = """
         import torch

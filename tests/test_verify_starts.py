@@ -7,15 +7,13 @@ import textwrap
 
 import pytest
 
-from tests.test_verify_projects import BOOK, LOOP, NET, Everything, verdict_on
+from tests.programs import needs_torch
+from tests.test_verify_projects import BOOK, EVERYTHING, LOOP, NET, verdict_on
 from trainlint.lint import lint
 from trainlint.source import read_source
 from trainlint.verify import verify
-from trainlint.verify.interpreter import has_torch
 from trainlint.verify.sandbox import Sandbox
 from trainlint.verify.starts import starts_of
-
-torch_is_here = pytest.mark.skipif(not has_torch(sys.executable), reason="torch is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +61,7 @@ SCRIPT = """
 """
 
 
-@torch_is_here
+@needs_torch
 def test_a_loader_made_in_another_file_is_shown_by_the_script_that_trains_on_it(sandbox, tmp_path):
     files = {"data.py": LOADERS, "engine.py": LOOP, "net.py": NET, "main.py": SCRIPT}
     verdict = verdict_on("train-loader-not-shuffled", files, tmp_path, sandbox)
@@ -72,7 +70,7 @@ def test_a_loader_made_in_another_file_is_shown_by_the_script_that_trains_on_it(
     assert "started from main.py" in verdict.evidence
 
 
-@torch_is_here
+@needs_torch
 def test_a_script_that_never_runs_the_flagged_lines_shows_nothing(sandbox, tmp_path):
     script = SCRIPT.replace("train(Net(), loader, 3)", "print(loader)")
     files = {"data.py": LOADERS, "engine.py": LOOP, "net.py": NET}
@@ -84,7 +82,7 @@ def test_a_script_that_never_runs_the_flagged_lines_shows_nothing(sandbox, tmp_p
     assert verdict_on("train-loader-not-shuffled", other, tmp_path, sandbox).evidence.count("main.py") == 0
 
 
-@torch_is_here
+@needs_torch
 def test_what_a_script_showed_is_known_the_next_time_until_it_changes(tmp_path):
     project, cache = tmp_path / "project", tmp_path / "cache"
     files = {"data.py": LOADERS, "engine.py": LOOP, "net.py": NET, "main.py": SCRIPT}
@@ -93,7 +91,7 @@ def test_what_a_script_showed_is_known_the_next_time_until_it_changes(tmp_path):
         (project / path).write_text(textwrap.dedent(text).lstrip())
 
     def verified():
-        report = lint([project], Everything(), BOOK, cwd=project)
+        report = lint([project], EVERYTHING, BOOK, cwd=project)
         said = [d for d in report.diagnostics if d.name == "train-loader-not-shuffled"]
         served = verify(
             said,
