@@ -30,6 +30,7 @@ _RELISTING = frozenset("list array asarray tensor from_numpy as_tensor LongTenso
 _AS_LISTED = frozenset("tolist numpy long cpu to astype".split())
 _OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 _DEEPEST = 8
+_WINDOW = 0.1  # of the first part: rows that the second one has as well, to look back on
 _LONGEST = 12  # parts of parts of a table
 MOST = 200  # parts that one value may hold
 
@@ -72,9 +73,21 @@ def are_apart(first: Selector, second: Selector) -> bool:
 def _meet(upper: str, lower: str | None) -> bool:
     if lower is None:
         return False
-    if upper == lower:
+    if upper == lower or _reaches_back(upper, lower):
         return True
     return _is_number(upper) and _is_number(lower) and 0 < int(upper) <= int(lower)
+
+
+def _reaches_back(upper: str, lower: str) -> bool:
+    """Whether the second part begins some rows before the first one ends: `prices[n - window:]` behind `prices[:n]`.
+
+    The first one that is to be foretold needs the window before it.
+    """
+    if _is_number(upper) and _is_number(lower):
+        back = int(upper) - int(lower)
+        return 0 < back <= (_WINDOW * int(upper) if int(upper) > 0 else -int(upper))
+    negative = upper.startswith("-") and lower.startswith(f"-operator.+({upper[1:]},")
+    return negative or lower.startswith(f"operator.-({upper},")
 
 
 def _is_number(text: str) -> bool:
@@ -99,9 +112,7 @@ def row_selector(key: Value) -> Selector | None:
         case Result(callee=External(name="builtins.slice"), arguments=(lower, upper, step)):
             if step is not NONE and signature(step) not in ("None", "1"):
                 return ("slice", *(f"{signature(part)}::{signature(step)}" for part in (lower, upper)))
-            bounds = [
-                None if signature(bound) in ("None", "0") else signature(bound) for bound in (lower, upper)
-            ]
+            bounds = [None if (end := _bound(part)) in ("None", "0") else end for part in (lower, upper)]
             return None if bounds == [None, None] else ("slice", *bounds)
         case Item(
             source=Item(source=Result() | Instance() as split, key=None), key=Constant(value=int() as part)
@@ -137,8 +148,18 @@ def _counted(function: str, arguments: tuple[Value, ...]) -> Selector | None:
     if len(arguments) > 2:
         return None
     lower, upper = (None, arguments[0]) if len(arguments) == 1 else arguments
-    first = None if lower is None or signature(lower) == "0" else signature(lower)
-    return ("slice", first, signature(upper))
+    first = None if lower is None or signature(lower) == "0" else _bound(lower)
+    return ("slice", first, _bound(upper))
+
+
+def _bound(value: Value) -> str:
+    """The signature of an end of a slice, in which that of another end can be found again."""
+    match one(value):
+        case Result(callee=External(name="operator.+" | "operator.-" as sign), arguments=(left, right)):
+            return f"{sign}({signature(left)},{signature(right)})"
+        case Result(callee=External(name="operator.unary-"), arguments=(inner,)):
+            return f"-{_bound(inner)}"
+    return signature(value)
 
 
 def _order(value: Value, depth: int = 0) -> int | None:
@@ -210,5 +231,5 @@ def _head_of(part: Value) -> str | None:
             if signature(lower) == signature(step) == "None" and not signature(upper).startswith(
                 ("-", "None")
             ):
-                return signature(upper)
+                return _bound(upper)
     return None
