@@ -184,6 +184,9 @@ class Course:
 
     @property
     def momentum(self) -> float | None:
+        """That of SGD; None where it is not known, as under a schedule that sets it from step to step."""
+        if any(_cycles_momentum(schedule) for schedule in self.schedules):
+            return None
         return self.number("momentum", 0.0, 2)
 
     @property
@@ -384,3 +387,10 @@ def _made(value: Value) -> list[Instance]:
         o for o in found if isinstance(o, Instance) and o.node is not None and isinstance(o.cls, External)
     ]
     return made if len(made) == len(found) else []
+
+
+def _cycles_momentum(schedule: Instance) -> bool:
+    """CyclicLR and OneCycleLR give SGD a momentum of their own unless they are told not to."""
+    name = schedule.cls.name if isinstance(schedule.cls, External) else ""
+    asked = constant(schedule.keywords.get("cycle_momentum", Constant(True)))
+    return name.endswith((".CyclicLR", ".OneCycleLR")) and asked is not False

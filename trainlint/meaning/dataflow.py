@@ -31,6 +31,7 @@ from trainlint.meaning.values import (
     Sequence,
     Unpacked,
     Value,
+    constant,
     one,
     options,
 )
@@ -86,7 +87,7 @@ def peel(value: Value, given: tuple[Condition, ...] = (), settings: set[str] | N
             first = operands(current)[0]
             inner = one(first)
             pending.extend(inner.items if isinstance(inner, Sequence) and inner.items else [first])
-        elif isinstance(current, Item) and _is_tensor_like(current.source):
+        elif isinstance(current, Item) and not _is_column(current.key) and _is_tensor_like(current.source):
             pending.append(current.source)
         elif isinstance(current, Sequence) and current.element is not None and not current.items:
             pending.append(current.element)
@@ -104,6 +105,11 @@ def _left(value: Choice, given: tuple[Condition, ...], settings: set[str] | None
     if 0 < len(common) < len(left):
         settings |= settings_of(value)
     return common or left
+
+
+def _is_column(key: Value | None) -> bool:
+    """Whether a key is a name, which no tensor takes: that of a column of a table."""
+    return key is not None and isinstance(constant(key), str)
 
 
 def _is_tensor_like(value: Value) -> bool:

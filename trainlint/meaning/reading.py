@@ -458,6 +458,8 @@ def _run_method(machine: Machine, method: Function, made: Instance, cls: Class) 
     if not (is_lightning(framework) and method.name in STEPS):
         call_function(machine, method, (made,), arguments, None, made, cls)
         return
+    if method.name != "training_step":
+        machine.record("mode", method.node, made, detail=False)  # whoever runs it, it is Lightning
     run_step(machine, made, Bound(method, made, cls), arguments)
 
 

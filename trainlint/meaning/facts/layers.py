@@ -38,8 +38,7 @@ NOT_MODULES = frozenset(
     "Parameter UninitializedParameter Buffer ParameterList ParameterDict Flatten_".split()
 )
 MODULE_BASES = frozenset(
-    "pytorch_lightning.LightningModule torch.nn.Module pytorch_lightning.core.LightningModule"
-    " torch_geometric.nn.MessagePassing transformers.PreTrainedModel torch.jit.ScriptModule"
+    "torch.nn.Module torch_geometric.nn.MessagePassing transformers.PreTrainedModel torch.jit.ScriptModule"
     " fairseq.models.FairseqEncoder fairseq.models.BaseFairseqModel transformers.modeling_utils.PreTrainedModel".split()
 )
 MODULE_HOMES = (
@@ -66,7 +65,7 @@ def is_module_class(name: str) -> bool:
     layer = layer_name(name)
     if layer is not None:
         return layer not in NOT_MODULES
-    if name in MODULE_BASES or name in CONTAINERS:
+    if name in MODULE_BASES or name in CONTAINERS or name.endswith(".LightningModule"):
         return True
     last = name.rpartition(".")[2]
     if name.startswith(("torchvision.models.", "timm.create_model")):
