@@ -42,6 +42,7 @@ STEPS = {
 _MOST_LOADERS = 4  # of one step that are told apart
 RETURNED = "returned"  # detail of the backward pass on what a step returns
 _MODULE, _SERVER = "*module", "*server"  # attribute keys of what a trainer has fitted, and of what served it
+_READY = "*ready"  # attribute key of what has been set up
 CONFIGURED = "*configured"  # attribute key of what a module's `configure_optimizers` gave
 # What serves a framework its training batches, and in which class.
 _SERVING = {
@@ -133,7 +134,27 @@ def _served_by(machine: Machine, owner: Value | None, name: str) -> Value | None
     found = find_member(holder.cls, name)
     if found is None or not isinstance(found[0], Function):
         return None
+    _set_up(machine, holder, holder.cls, _STAGES.get(name, "fit"))
     return one(machine.call(machine, Bound(found[0], holder, found[1]), (), {}, None, None))
+
+
+_STAGES = {"test_dataloader": "test", "predict_dataloader": "predict"}
+
+
+def _set_up(machine: Machine, holder: Instance, cls: Class, stage: str) -> None:
+    """Run what Lightning runs before it asks for a loader, once for a stage: `__init__` may have left its sets None."""
+    if _READY + stage in holder.attributes:
+        return
+    first = not any(key.startswith(_READY) for key in holder.attributes)
+    holder.attributes[_READY + stage] = Constant(True)
+    for name in ("prepare_data", "setup") if first else ("setup",):
+        found = find_member(cls, name)
+        if found is None or not isinstance(found[0], Function):
+            continue
+        asked = [p for p in found[0].node.parameters[1:] if not p.star and p.default is None]
+        if len(asked) < 2:
+            given: dict[str, Value] = {parameter.name: Constant(stage) for parameter in asked}
+            machine.call(machine, Bound(found[0], holder, found[1]), (), given, None, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -277,6 +298,8 @@ def serve(machine: Machine, function: Function, module: Instance | None) -> None
     """Run a `train_dataloader` that nobody is seen to call."""
     assert isinstance(function.node, s.Define)
     owner = module or Argument("self", function)
+    if module is not None and isinstance(module.cls, Class):
+        _set_up(machine, module, module.cls, "fit")
     loader = one(machine.call(machine, function, (owner,), {}, None, None))
     if _is_loader(loader):
         record_loader(machine, loader, function.node)
