@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.facts.transforms import IMAGENET, MAKE_BYTES, TO_UNIT_RANGE, VISION, is_transform
+from trainlint.meaning.facts.transforms import (
+    CHOOSING,
+    COMPOSING,
+    IMAGENET,
+    MAKE_BYTES,
+    TO_UNIT_RANGE,
+    VISION,
+    is_transform,
+)
 from trainlint.meaning.transforms import Step, steps
-from trainlint.meaning.values import Constant, External, Instance, Sequence, Value, constant, one, options
+from trainlint.meaning.values import (
+    Argument,
+    Constant,
+    External,
+    Free,
+    Instance,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    constant,
+    one,
+    options,
+)
 from trainlint.records import dataclass
 
 
@@ -48,9 +69,10 @@ def scale_of(pipelines: list[Value] | None) -> Scale | None:
     normalising = [step for step in applied if step.name == "Normalize"]
     if len(normalising) > 1:
         return None
-    converting = next((step for step in applied if step.name in TO_UNIT_RANGE), None)
     complete = all(map(is_known, pipelines))
     typed, is_unit = _made_floats(applied)
+    by_type = typed if is_unit else None  # `ToDtype(torch.float32, scale=True)`
+    converting = next((step for step in applied if step.name in TO_UNIT_RANGE), by_type)
     if not normalising:
         return Scale(None, converting, complete=complete, typed=typed, is_unit=is_unit)
     mean, std = constants_of(normalising[0])
@@ -129,14 +151,17 @@ def is_known(pipeline: Value) -> bool:
         case Instance(cls=External(name=name)) if is_transform(name) or name == "torch.nn.Sequential":
             if name.rpartition(".")[2] in ("Lambda", "LinearTransformation", "create_transform"):
                 return False
-            inner = [a for a in (*found.arguments, *found.keywords.values()) if _holds_steps(a)]
+            holds = name.rpartition(".")[2] in COMPOSING | CHOOSING
+            inner = [a for a in (*found.arguments, *found.keywords.values()) if _holds_steps(a, holds)]
             return all(map(is_known, inner))
     return False
 
 
-def _holds_steps(value: Value) -> bool:
+def _holds_steps(value: Value, composed: bool) -> bool:
+    """Whether an argument has transforms in it: what is given to a single one is a size or a number, known or not."""
     return any(
-        (isinstance(o, Sequence) and any(not isinstance(one(i), Constant) for i in o.items))
-        or isinstance(o, Instance)
+        isinstance(o, Instance)
+        or (composed and isinstance(o, Sequence) and any(not isinstance(one(i), Constant) for i in o.items))
+        or (composed and isinstance(o, (Result, Unknown, Free, Argument)))
         for o in options(value)
     )
