@@ -151,10 +151,17 @@ def _set_up(machine: Machine, holder: Instance, cls: Class, stage: str) -> None:
         found = find_member(cls, name)
         if found is None or not isinstance(found[0], Function):
             continue
-        asked = [p for p in found[0].node.parameters[1:] if not p.star and p.default is None]
+        parameters = [p for p in found[0].node.parameters[1:] if not p.star]
+        if not first and not _reads(found[0], [p.name for p in parameters]):
+            continue  # it does the same again
+        asked = [p for p in parameters if p.default is None or p is parameters[0]]
         if len(asked) < 2:
             given: dict[str, Value] = {parameter.name: Constant(stage) for parameter in asked}
             machine.call(machine, Bound(found[0], holder, found[1]), (), given, None, None)
+
+
+def _reads(method: Function, names: list[str]) -> bool:
+    return isinstance(method.node, s.Define) and any(n.id in names for n in s.names_in(method.node.body))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
