@@ -14,6 +14,7 @@ from trainlint.meaning.facts.missing import (
     ONE_SIDED,
     TAKING_AWAY,
     WINDOWS,
+    WORDS,
 )
 from trainlint.meaning.facts.tables import COUNTS, NOT_ROWS, SAME_ROWS, SPLIT, STATISTICS
 from trainlint.meaning.parted import names_columns
@@ -151,6 +152,10 @@ class Search:
         assert value.node is not None
         if name in KNOWN:
             return _known(value, name)
+        if name in _TO_CATEGORIES:
+            return NONE_MISSING
+        if name == "pandas.get_dummies":
+            return self._encoded(value, view)
         last = name.rpartition(".")[2]
         if last in COUNTS or last in STATISTICS or not name.startswith(_FOLLOWED):
             return NONE_MISSING
@@ -160,6 +165,19 @@ class Search:
         if last in JOINING and constant(value.keywords.get("how", value)) in ONE_SIDED:
             return found | {Gap(value.node, perhaps=True)}
         return found
+
+    def _encoded(self, value: Result, view: View) -> Gaps:
+        """`pd.get_dummies(frame, columns=["port"])` leaves the other columns as they are; of words it takes all."""
+        frame = one(value.arguments[0]) if value.arguments else None
+        if frame is None or isinstance(frame, Member):
+            return NONE_MISSING
+        if isinstance(frame, Item) and column_of(one(frame.key or frame)) is not None:
+            return NONE_MISSING  # one column, which is encoded whatever it holds
+        named = value.keywords.get("columns", value.arguments[4] if len(value.arguments) > 4 else None)
+        if named is None:
+            return frozenset(gap for gap in self.gaps(frame, view) if gap.column not in WORDS)
+        gone = _names(named)
+        return self.gaps(frame, view.less(gone)) if gone else NONE_MISSING
 
     def _method(self, value: Result, receiver: Value, name: str, view: View) -> Gaps:
         assert value.node is not None
@@ -177,11 +195,26 @@ class Search:
             if has_kind(receiver, "imputer") is not False:
                 return NONE_MISSING
             return self.gaps(value.arguments[0], view)
+        if name == "astype" and value.arguments and _is_of_words(one(value.arguments[0])):
+            return NONE_MISSING
         if name == "drop":
             named = value.keywords.get("columns") or (value.arguments[0] if value.arguments else None)
             gone = _names(named)
             return self.gaps(receiver, view.less(gone)) if gone else NONE_MISSING
         return self.gaps(receiver, view)
+
+
+_TO_CATEGORIES = frozenset("pandas.cut pandas.qcut pandas.Categorical pandas.factorize".split())
+
+
+def _is_of_words(kind: Value) -> bool:
+    """Whether a type is that of words or categories: no number is missing there."""
+    match kind:
+        case Constant(value=str(name)):
+            return name in ("category", "str", "string", "object", "O")
+        case External(name=name):
+            return name.endswith((".str", ".object", "CategoricalDtype"))
+    return False
 
 
 def _names(named: Value | None) -> frozenset[str]:

@@ -9,7 +9,7 @@ ONE_SIDED = frozenset(("left", "right", "outer"))
 # Methods and functions behind which nobody can say that cells are still empty.
 TAKING_AWAY = frozenset(
     "dropna fillna interpolate ffill bfill pad backfill combine_first notna notnull isna isnull mask where replace"
-    " nan_to_num query map apply applymap pipe groupby agg aggregate resample get_dummies cumsum cumcount rank clip asfreq"
+    " nan_to_num query map apply applymap pipe groupby agg aggregate resample cumsum cumcount rank clip asfreq"
     " nanmean nanstd nansum filter loc_isin assign eval transform_impute set_index_drop update masked_fill".split()
 )
 # Tables that everybody knows, by a word in their name or path: the columns with empty cells.
@@ -40,6 +40,10 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "sklearn.datasets.fetch_openml": {"titanic": ("age", "cabin", "boat", "body", "home.dest")},
 }
+# Of these columns the ones with words: `pandas.get_dummies` makes columns of zeros and ones of them, gaps or not.
+WORDS = frozenset(
+    "deck embarked embark_town sex Sex Cabin Embarked cabin boat home.dest Alley PoolQC MiscFeature CouncilArea".split()
+)
 NOT_KNOWN = ("spaceship", "clean", "prepared", "processed", "filled", "imputed")  # tables of another content
 # scikit-learn's estimators that raise on an empty cell; trees and boosting take it for a value.
 REFUSING = frozenset(
