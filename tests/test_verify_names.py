@@ -10,6 +10,7 @@ import pytest
 
 from tests.programs import needs_torch
 from tests.test_verify_projects import LOOP, NET, verdict_on
+from trainlint.verify.batches import batch_form
 from trainlint.verify.roles import find_roles, words_of
 from trainlint.verify.sandbox import Sandbox
 
@@ -100,3 +101,138 @@ def test_a_class_is_no_thing_that_is_made_of_it():
     tree = ast.parse("data = TextDataset(path)\n")
     assert "TextDataset" not in find_roles(tree, frozenset(["TextDataset"]))
     assert words_of(tree)["data"] == "inputs"
+
+
+@needs_torch
+def test_a_loss_of_the_projects_own_is_no_network(sandbox, tmp_path):
+    """What nobody hands over as a model is built of the project's classes, and a loss is none of these."""
+    script = """
+        import torch
+        import torch.nn as nn
+        from net import Net
+
+        class PairLoss(nn.Module):
+            def __init__(self, weight=1.0):
+                super().__init__()
+                self.weight = nn.Parameter(torch.tensor(weight))
+
+            def forward(self, x, y):
+                return self.weight * nn.functional.cross_entropy(x, y)
+
+        def evaluate(model, loader):
+            model.eval()
+            total = 0
+            for x, y in loader:
+                total += PairLoss()(model(x), y).item()
+            return total
+    """
+    verdict = verdict_on("missing-no-grad", {"net.py": NET, "run.py": script}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert not any("PairLoss" in said for said in verdict.measurements["substituted"])
+
+
+@needs_torch
+def test_a_sample_of_a_known_data_set_is_there_whatever_its_number(sandbox, tmp_path):
+    script = """
+        import torch
+        import torch.nn as nn
+        from torch.utils.data import DataLoader, random_split
+        from torchvision import datasets, transforms
+
+        steps = transforms.Compose([transforms.RandomCrop(32, padding=4), transforms.ToTensor()])
+        data = datasets.CIFAR10("data", train=True, transform=steps)
+        print(data[40_000][0].shape)
+        train_set, test_set = random_split(data, [len(data) - 32, 32])
+        train_loader, test_loader = DataLoader(train_set, 16, shuffle=True), DataLoader(test_set, 16)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for epoch in range(2):
+            for x, y in train_loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+            correct = 0
+            with torch.no_grad():
+                for x, y in test_loader:
+                    correct += (model(x).argmax(1) == y).sum().item()
+            print(epoch, correct / len(test_set))
+    """
+    verdict = verdict_on("augmented-evaluation", {"train.py": script}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+@needs_torch
+def test_numbers_that_a_command_line_writes_as_texts_are_numbers(sandbox, tmp_path):
+    files = {
+        "net.py": NET,
+        "options.py": """
+            import argparse
+
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--batch_size", default="4", type=int)
+            """,
+        "train.py": """
+            import torch.nn as nn
+            from torch.utils.data import DataLoader
+            from net import Net
+
+            def train(args, dataset, optimizer):
+                model = Net()
+                for x, y in DataLoader(dataset, batch_size=args.batch_size):
+                    loss = nn.functional.cross_entropy(model(x), y)
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+        """,
+    }
+    verdict = verdict_on("train-loader-not-shuffled", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "use, form",
+    [
+        ("model(batch[:, 0])", "single"),
+        ("model(batch.view(4, -1))", "single"),
+        ("model(batch['x'])", "dict"),
+        ("model(batch[0])", "tuple"),
+    ],
+)
+def test_how_a_batch_is_taken_apart(use, form):
+    tree = ast.parse(f"for batch in loader:\n    {use}\n")
+    assert batch_form(tree)["form"] == form
+
+
+@needs_torch
+def test_a_network_of_two_inputs_gets_two_that_fit(sandbox, tmp_path):
+    net = """
+        import torch
+        import torch.nn as nn
+
+        class Pair(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.left, self.right = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3)
+                self.last = nn.Linear(8, 5)
+
+            def forward(self, left, right):
+                seen = torch.cat([self.left(left), self.right(right)], 1).mean((2, 3))
+                return self.last(seen).softmax(1)
+    """
+    script = """
+        import torch.nn as nn
+        from pair import Pair
+
+        def train(loader, optimizer):
+            model = Pair()
+            criterion = nn.CrossEntropyLoss()
+            for left, right, label in loader:
+                loss = criterion(model(left, right), label)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+    """
+    verdict = verdict_on(
+        "softmax-before-cross-entropy", {"pair.py": net, "train.py": script}, tmp_path, sandbox
+    )
+    assert verdict.state == "confirmed"

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
+OF_TENSORS = {"size", "shape", "view", "reshape", "unsqueeze", "permute", "float", "dim", "ndim", "numel"}
 WRAPPERS = {"enumerate", "tqdm", "islice", "cycle", "iter", "trange"}
 LOADING = re.compile(
     r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_iter)\d?|dl|train_data|\w*data"
@@ -72,6 +73,7 @@ def _form(target: ast.expr, scope: ast.AST) -> Mapping[str, object] | None:
 def _form_of_uses(name: str, scope: ast.AST) -> Mapping[str, object] | None:
     keys: list[str] = []
     places: set[int] = set()
+    whole = False
     for node in ast.walk(scope):
         match node:
             case ast.Assign(targets=[(ast.Tuple() | ast.List()) as target], value=ast.Name(id=used)) if (
@@ -83,8 +85,14 @@ def _form_of_uses(name: str, scope: ast.AST) -> Mapping[str, object] | None:
                     keys.append(key)
                 elif isinstance(key, int):
                     places.add(key)
+            case ast.Subscript(value=ast.Name(id=used), slice=ast.Tuple()) if used == name:
+                whole = True
+            case ast.Attribute(value=ast.Name(id=used), attr=asked) if used == name and asked in OF_TENSORS:
+                whole = True
     if keys:
         return {"form": "dict", "names": sorted(keys)}
+    if whole:
+        return {"form": "single"}
     if places:
         return {
             "form": "tuple",

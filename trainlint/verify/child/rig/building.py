@@ -5,12 +5,23 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from .numbers import likely
+
+SHAPED = re.compile(r"(?i)\w*(size|shape|dims|resolution)(_\w+)?|(img|image|input|data)")
+LOSS = re.compile(r"(?i)\w*(loss|criterion|criteria)(_?\w{1,3})?")
+
+
+class Shaped(NamedTuple):
+    """A shape for what is called like one, while all else is a number by its name."""
+
+    sides: tuple[int, ...]
+
 
 SIZES = (
     0,
@@ -20,6 +31,9 @@ SIZES = (
     3,
     (3, 32, 32),
     (16, 16, 16, 16),
+    Shaped((3, 32, 32)),
+    Shaped((32, 32)),
+    Shaped((16, 16, 16)),
 )  # what all unknown sizes are tried as; 0: each by its name
 MOST_PARAMETERS = 60_000_000
 
@@ -46,7 +60,7 @@ def build(rig: Any, kind: Any) -> Any:
             continue
         if arguments or keywords:
             rig.record.substitute(f"{kind.__name__}: built with stand-in sizes")
-        return built if sum(p.numel() for p in built.parameters()) < MOST_PARAMETERS else None
+        return built if 0 < sum(p.numel() for p in built.parameters()) < MOST_PARAMETERS else None
     rig.record.substitute(f"{kind.__name__}: cannot be built here ({why})")
     return None
 
@@ -79,6 +93,8 @@ def _value(rig: Any, name: str, annotation: str, size: Any) -> Any:
         return False
     if role == "model":
         return nn.Linear(16, 16)
+    if isinstance(size, Shaped):
+        return size.sides if SHAPED.fullmatch(name) and "int" not in annotation else likely(name)
     return size or likely(name)
 
 
@@ -90,7 +106,7 @@ def _classes(rig: Any) -> Iterator[Any]:
     owned = [kind for kind in reversed(found) if rig.project.owns(kind)]
     for file, name in rig.request.get("owners") or ():
         yield from (kind for kind in (_named(rig, str(file), str(name)),) if isinstance(kind, type))
-    yield from owned
+    yield from (kind for kind in owned if not LOSS.fullmatch(kind.__name__))
 
 
 def _named(rig: Any, file: str, name: str) -> Any:

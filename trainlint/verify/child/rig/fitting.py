@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import re
 import time
@@ -26,13 +27,13 @@ def fit_input(model: Any) -> tuple[Shape, Any] | None:
     began = time.process_time()  # which other programs on the machine do not shorten
     tried: list[Shape] = []
     waiting = list(candidates(model))
-    twin = _twin(model)
+    twin, count = _twin(model), _taken(model)
     while waiting and len(tried) < 24 and time.process_time() - began < PATIENCE:
         shape = waiting.pop(0)
         if shape in tried:
             continue
         tried.append(shape)
-        output, complaint = _attempt(twin, [_rows_for(model, shape)], {})
+        output, complaint = _attempt(twin, [_rows_for(model, shape)] * count, {})
         if not complaint:
             return shape, output
         waiting = [*adapted(shape, complaint), *waiting]
@@ -73,6 +74,16 @@ def _slot(name: str, place: int, shape: Shape) -> Shape:
     if place and re.search(r"^(t|time|timesteps?|step|labels?|class_?labels?|y)$", name):
         return {"kind": "whole", "shape": [], "high": 2}
     return shape
+
+
+def _taken(model: Any) -> int:
+    """How many inputs the model cannot do without; all of one shape, as pictures of two cameras are."""
+    try:
+        taken = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):
+        return 1
+    needed = [p for p in taken if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    return max(1, len(needed))
 
 
 def _twin(model: Any) -> Any:

@@ -49,7 +49,9 @@ class Pictures:
     def __getitem__(self, index: Any) -> Any:
         number = int(index)
         if not 0 <= number < self.count:
-            raise IndexError(number)
+            if number <= self.count:
+                raise IndexError(number)  # so that going through them ends
+            number %= self.count  # the original has as many
         label: Any = self.targets[number]
         picture = self._picture(number, int(label))
         picture = self.pictured(picture) if self.pictured is not None else picture

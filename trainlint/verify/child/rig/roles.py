@@ -37,6 +37,7 @@ ENTRIES = {
     "dtype",
     "share",
 }  # that settings hold
+NUMBERS = {"count", "rate", "share", "classes", "features"}
 SHAPED = {"criterion", "inputs", "targets", "batch", "classes", "features"}
 
 
@@ -98,7 +99,7 @@ class Settings:
     def _entry(self, name: str) -> Any:
         role = self._rig.role(name)
         if role not in ("path", "device", "false", "zero", "settings") and name in self._rig.written:
-            value = self._rig.written[name]
+            value = _number(self._rig.written[name]) if role in NUMBERS else self._rig.written[name]
             self._rig.record.substitute(
                 f"{self._name}.{name}: {str(value)[:40]!r}, as the project has it elsewhere"
             )
@@ -108,6 +109,14 @@ class Settings:
             self._rig.record.substitute(f"{self._name}.{name}: {value!r}")
             return value
         return Setting(f"{self._name}.{name}", "nothing says what it is")
+
+
+def _number(value: Any) -> Any:
+    """A number that is written as a text, as defaults of command lines are."""
+    try:
+        return float(value) if "." in str(value) or "e" in str(value).lower() else int(value)
+    except (TypeError, ValueError):
+        return value
 
 
 class Setting(Missing):
