@@ -12,6 +12,7 @@ from trainlint.meaning.evaluations import drawn_from
 from trainlint.meaning.lineage import names_along
 from trainlint.meaning.loaders import Loader, is_loader, loaders_behind
 from trainlint.meaning.overlaps import claimed, is_same_object
+from trainlint.meaning.results import said_of
 from trainlint.meaning.syntax import Call, names_in
 from trainlint.meaning.values import (
     Argument,
@@ -44,12 +45,23 @@ def purpose_of(program: Program, evaluation: Evaluation) -> str:
         found = {said(name.id) for expression in given for name in names_in(expression)} - {UNSAID}
     if not found:
         found = {said(name) for name in (name_by_lineage(program, evaluation.event.inputs),)} - {UNSAID}
+    if not found and any(said(said_of(call)) == VALIDATION for call in _calls_to(program, evaluation)):
+        return VALIDATION
     if not found:
         function = enclosing_function(evaluation.event)
         found = (
             {said(function.name)} - {UNSAID} if function is not None and function.name != "eval" else set()
         )
     return found.pop() if len(found) == 1 else UNSAID
+
+
+def _calls_to(program: Program, evaluation: Evaluation) -> Iterator[Call]:
+    """The calls that lead to an evaluation and to no training: `dev_loss = run(model, batches)`."""
+    for region in evaluation.event.region.ancestors():
+        if any(backward.region.inside(region) for backward in program.backwards):
+            return
+        if region.kind == "call" and isinstance(region.node, Call):
+            yield region.node
 
 
 def said(name: str) -> str:
