@@ -5,6 +5,7 @@ Each constant stands under its key and file: another file makes another program.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,18 @@ def load_file(
     if resolved and isinstance(found, dict):
         found = resolve_references(found)
     return None if found is None or file is None else as_value(found, file.name, node)
+
+
+def load_text(given: Value, node: Node | None) -> Value | None:
+    """`yaml.safe_load(DEFAULTS)` of a text in the code, in YAML or JSON."""
+    match one(given):
+        case Constant(value=str() as text, under=None) if len(text) <= LARGEST and _SETTINGS.search(text):
+            found = parse_configuration(text, ".yaml")
+            return as_value(found, "", node) if isinstance(found, dict) else None
+    return None
+
+
+_SETTINGS = re.compile(r":\s")  # no path of a file
 
 
 def path_of(value: Value, depth: int = 0) -> str | None:

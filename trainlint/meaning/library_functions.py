@@ -9,7 +9,7 @@ from typing import Any
 from trainlint.meaning import ignite
 from trainlint.meaning.arguments import environment_variable
 from trainlint.meaning.attachment import attached
-from trainlint.meaning.configured import create, load_file, load_settings, merged, update_settings
+from trainlint.meaning.configured import create, load_file, load_settings, load_text, merged, update_settings
 from trainlint.meaning.dataflow import is_gradient
 from trainlint.meaning.facts.layers import is_wrapper
 from trainlint.meaning.facts.losses import criterion
@@ -382,7 +382,12 @@ def _map(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node 
 
 
 def _read_file(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    return load_file(machine, arguments[0] if arguments else keywords.get("stream"), node)
+    written = load_text(arguments[0], node) if arguments else None
+    return (
+        written
+        if written is not None
+        else load_file(machine, arguments[0] if arguments else keywords.get("stream"), node)
+    )
 
 
 def _itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
