@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.beginnings import comes_after
+from trainlint.meaning.beginnings import comes_after, resumes
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.chains import Chain, chain_of
 from trainlint.meaning.modules import parts
@@ -61,7 +61,7 @@ class Architecture:
         loaded = any(
             id(o) in mine
             for e in loads
-            if self.event is None or not comes_after(e, self.event, self.network)
+            if not resumes(e) and (self.event is None or not comes_after(e, self.event, self.network))
             for o in options(e.target)
         )
         return loaded or any("*pretrained" in part.attributes for part in self.parts)

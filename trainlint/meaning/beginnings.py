@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import operation
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
+from trainlint.meaning.roles import role
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Instance, Value, one
+from trainlint.meaning.values import Constant, Instance, Result, Value, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -24,7 +27,8 @@ def starts_from_a_state(program: Program, step: Event, networks: list[Instance])
     mine = {id(part) for part in every}
     home = step.region.root
     for root in program.roots:
-        loads = [event for event in of_kind(root, "load_state") if _may_be_of(event, mine)]
+        every_load = [e for e in of_kind(root, "load_state") if not resumes(e)]
+        loads = [event for event in every_load if _may_be_of(event, mine)]
         if root is home:
             order = {id(event): at for at, event in enumerate(of_kind(root, "load_state", step.kind))}
             loads = [event for event in loads if order[id(event)] < order.get(id(step), len(order))]
@@ -48,6 +52,32 @@ def comes_after(load: Event, pass_: Event, network: Instance) -> bool:
         return False
     order = {id(event): at for at, event in enumerate(of_kind(home, "load_state", pass_.kind))}
     return order[id(load)] > order[id(pass_)]
+
+
+def resumes(load: Event) -> bool:
+    """Whether a run goes on here that began without any state: nothing is loaded by default, and what is asked for says
+    so, or what is loaded has the state of an optimizer too."""
+    for arm in load.region.ancestors():
+        test = one(arm.truth) if arm.kind == "arm" and arm.truth is not None else None
+        for setting in _asked(test, arm.holds) if test is not None else ():
+            if bool(setting.value) is arm.holds:
+                continue
+            with_steps = any(role(event.target) == "optimizer" for event in of_kind(arm, "load_state"))
+            if with_steps or _RESUMING.search(setting.under or "") is not None:
+                return True
+    return False
+
+
+def _asked(test: Value, holds: bool) -> Iterator[Constant]:
+    """The settings that a condition asks for first: `args.resume`, `args.resume and os.path.isfile(args.resume)`."""
+    if isinstance(test, Constant) and test.under is not None:
+        yield test
+    elif holds and operation(test) == "operator.and" and isinstance(test, Result):
+        for part in test.arguments:
+            yield from _asked(one(part), holds)
+
+
+_RESUMING = re.compile(r"(?i)resum|continue|restart")
 
 
 def _is_made_of_a_file(part: Value) -> bool:
