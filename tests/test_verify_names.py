@@ -236,3 +236,30 @@ def test_a_network_of_two_inputs_gets_two_that_fit(sandbox, tmp_path):
         "softmax-before-cross-entropy", {"pair.py": net, "train.py": script}, tmp_path, sandbox
     )
     assert verdict.state == "confirmed"
+
+
+@needs_torch
+def test_a_section_of_settings_has_entries_as_settings_have(sandbox, tmp_path):
+    script = """
+        import torch
+        import torch.nn as nn
+        from net import Net
+
+        def train(config, loader):
+            model = Net()
+            optimizer = torch.optim.SGD(model.parameters(), lr=config["train"]["lr"], momentum=config.train.momentum)
+            losses = []
+            for epoch in range(config["train"]["epochs"]):
+                if config.train:
+                    raise ValueError("a section that nobody has seen is no reason to do anything")
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    loss = nn.functional.cross_entropy(model(x), y)
+                    loss.backward()
+                    optimizer.step()
+                    losses.append(loss)
+            return losses
+    """
+    verdict = verdict_on("loss-retains-graph", {"net.py": NET, "train.py": script}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "config.train.lr: 0.05" in verdict.measurements["substituted"]

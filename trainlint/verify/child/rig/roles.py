@@ -108,7 +108,7 @@ class Settings:
             value = plain(self._rig, role, name)
             self._rig.record.substitute(f"{self._name}.{name}: {value!r}")
             return value
-        return Setting(f"{self._name}.{name}", "nothing says what it is")
+        return Setting(f"{self._name}.{name}", Settings(self._rig, f"{self._name}.{name}"))
 
 
 def _number(value: Any) -> Any:
@@ -122,8 +122,18 @@ def _number(value: Any) -> Any:
 class Setting(Missing):
     """An entry without a role: switched off where it is a switch, a section of its own where it has entries."""
 
+    def __init__(self, name: str, entries: Settings) -> None:
+        super().__init__(name, "nothing says what it is")
+        vars(self).update(_entries=entries)
+
     def __bool__(self) -> bool:
         return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["_entries"], name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return vars(self)["_entries"][key] if isinstance(key, str) else self._of(self._name)
 
 
 def plain(rig: Any, role: str, name: str = "") -> Any:
