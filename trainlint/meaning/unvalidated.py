@@ -93,9 +93,9 @@ def _is_classifying(made: Instance) -> bool:
         made.keywords
     ):
         return False
-    model = one(made.keywords.get("model", made.arguments[0] if made.arguments else Constant(None)))
-    name = model.cls.name if isinstance(model, Instance) and isinstance(model.cls, External) else ""
-    return name.endswith("Classification")
+    return _is_classifier(
+        one(made.keywords.get("model", made.arguments[0] if made.arguments else Constant(None)))
+    )
 
 
 def _may_speak(program: Program) -> bool:
@@ -156,7 +156,9 @@ def _in_batches(program: Program, course: Course) -> Unvalidated | None:
         data, served = training.loader.dataset, training.loader.node
         if data is None or served is None or training.loader.open or is_noise(data):
             return None
-        if not _is_made_here(training.loader) or not _is_supervised(program, training.backward, _is_label):
+        if not _is_made_here(training.loader):
+            return None
+        if not _is_supervised(program, training.backward, _is_label) and not _classifies(training.backward):
             return None
         around = course.epochs_node
         node = around if around is not None else training.backward.node
@@ -192,6 +194,26 @@ def _is_supervised(program: Program, backward: Event, is_label: Callable[[Value,
     reached = {id(v) for v in walk(backward.value)} if backward.value is not None else set()
     mine = [o for o in program.objectives if o.event.value is not None and id(o.event.value) in reached]
     return bool(mine) and all(is_label(o.target, o.prediction) for o in mine)
+
+
+def _classifies(backward: Event) -> bool:
+    """Whether the loss is what a classifier of transformers computes by itself of the labels that it is given."""
+    for value in walk(backward.value) if backward.value is not None else ():
+        match value:
+            case (
+                Member(receiver=receiver, name="loss") | Item(source=receiver, key=Constant(value="loss" | 0))
+            ):
+                given = one(receiver)
+            case _:
+                continue
+        if isinstance(given, Result) and _is_classifier(one(given.callee)):
+            return not {"labels", "**", "start_positions"}.isdisjoint(given.keywords)
+    return False
+
+
+def _is_classifier(model: Value) -> bool:
+    name = model.cls.name if isinstance(model, Instance) and isinstance(model.cls, External) else ""
+    return name.startswith("transformers.") and name.endswith(("Classification", "ForQuestionAnswering"))
 
 
 def _is_label(target: Value, prediction: Value) -> bool:
