@@ -82,9 +82,14 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, repl
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for early in program.early_schedules:
+        lost = (
+            "every drop of the rate comes one step early"
+            if early.is_staircase
+            else "the first rate is never used"
+        )
         yield Finding(
             early.node,
-            f"`{text_of(early.node)}` comes before the first `{text_of(early.step.node)}`, so the first rate is never used",
+            f"`{text_of(early.node)}` comes before the first `{text_of(early.step.node)}`, so {lost}",
             because=[(early.step.node, "the optimizer steps only after the schedule has moved on")],
             fix=early.moved,
             control=[replace(early.node, "None"), *early.moved[1:]],

@@ -18,7 +18,17 @@ from trainlint.meaning.place import Change, append_to_body, remove_statement, te
 from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unseen import is_left_out, trains_unseen
-from trainlint.meaning.values import Choice, Class, Constant, External, Instance, Result, Value, options
+from trainlint.meaning.values import (
+    Choice,
+    Class,
+    Constant,
+    External,
+    Instance,
+    Result,
+    Value,
+    constant,
+    options,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -57,6 +67,12 @@ class EarlySchedule:
             return []
         return [remove_statement(self.node), append_to_body(loop.node, text_of(self.node))]
 
+    @property
+    def is_staircase(self) -> bool:
+        """Whether the rate stays for several steps of the schedule: all that is lost is one of them."""
+        made = options(self.event.target)
+        return bool(made) and all(isinstance(m, Instance) and _stays(m) for m in made)
+
 
 def early_schedules(program: Program) -> list[EarlySchedule]:
     found: list[EarlySchedule] = []
@@ -76,6 +92,12 @@ def early_schedules(program: Program) -> list[EarlySchedule]:
             if step is not None:
                 found.append(EarlySchedule(event, step))
     return found
+
+
+def _stays(schedule: Instance) -> bool:
+    name = schedule.cls.name.rpartition(".")[2] if isinstance(schedule.cls, External) else ""
+    every = schedule.keywords.get("step_size", next(iter(schedule.arguments[1:2]), None))
+    return name == "MultiStepLR" or (name == "StepLR" and every is not None and constant(every) != 1)
 
 
 def _fast_forwards(event: Event) -> bool:
