@@ -41,6 +41,7 @@ ROUNDS |= {
     **dict.fromkeys(("t83", "t84"), "nineteenth"),
     **dict.fromkeys(("t87", "t88"), "twentieth"),
     **dict.fromkeys(("t89", "t90"), "twenty-first"),
+    **dict.fromkeys(("t91", "t92"), "twenty-second"),
     **dict.fromkeys(
         ("t85", "t86"), "later"
     ),  # the rules that came later, on the repositories of the nineteenth

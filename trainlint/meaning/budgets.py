@@ -76,6 +76,9 @@ def budgets(program: Program) -> list[Budget]:
     return [budget for budget in found if budget is not None]
 
 
+_FEWEST = 32  # samples: fewer are an example of how the code is used
+
+
 def _budget(course: Course) -> Budget | None:
     served = training_loader(course)
     if served is None or served.open or course.epochs is None or course.is_pretrained or not course.networks:
@@ -92,7 +95,7 @@ def _budget(course: Course) -> Budget | None:
     if course.loops and course.loops[0].may_be_left:
         return None  # after some batches
     count = samples_of(course.program, data)
-    return Budget(course, course.epochs, count, round(batch[0])) if count else None
+    return Budget(course, course.epochs, count, round(batch[0])) if count and count >= _FEWEST else None
 
 
 def training_loader(course: Course) -> Loader | None:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.dataflow import walk
-from trainlint.meaning.devices import asks_for_a_gpu, is_told_its_device, needs_the_gpu
+from trainlint.meaning.devices import (
+    asks_for_a_gpu,
+    is_told_its_device,
+    needs_the_gpu,
+    speaks_of_devices,
+)
 from trainlint.meaning.flow import exclusive, of_kind
 from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file, same_name
@@ -66,8 +71,10 @@ class Load:
 
     @property
     def picks_device(self) -> bool:
-        """Whether the program chooses its device, or this file is told which."""
-        return is_told_its_device(self.program, self.event) or self.program.picks_device
+        """Whether this file is told its device, or the program chooses one and the way here speaks of any."""
+        if is_told_its_device(self.program, self.event):
+            return True
+        return self.program.picks_device and speaks_of_devices(self.program, self.event)
 
     @property
     def needs_the_gpu(self) -> bool:

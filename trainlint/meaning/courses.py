@@ -362,7 +362,7 @@ def courses(program: Program) -> list[Course]:
     stepped = [
         (u.optimizer, u.event, u) for u in (*program.updates, *program.single_updates) if not u.is_closure
     ]
-    fitted = [e for e in program.events("fit") if isinstance(e.detail, Fitted)]
+    fitted = [e for e in program.events("fit") if isinstance(e.detail, Fitted) and not is_in_unit_test(e)]
     if not (stepped or fitted) or is_reinforcement(program):
         return []
     found: dict[int, Course] = {}

@@ -67,6 +67,14 @@ def _only_moves(arm: Region) -> bool:
     return all(type(item) is Event and item.kind == "device" for item in arm.items)
 
 
+def speaks_of_devices(program: Program, load: Event) -> bool:
+    """Whether the file that loads, or one that leads there, has a word of devices: another script's choice is its own."""
+    nodes = [load.node, *(r.node for r in load.region.ancestors() if r.node is not None)]
+    units = {id(node.unit): node.unit for node in nodes}.values()
+    said = (word.lower() for unit in units for word in program.words(unit))
+    return any(part in word for word in said for part in ("device", "cuda", "gpu", "rank"))
+
+
 def is_told_its_device(program: Program, load: Event) -> bool:
     """Whether the file that loads speaks of a device that is not the name of one, written in the code."""
     unit, call = load.node.unit, enclosing_call(load)

@@ -18,7 +18,7 @@ from trainlint.meaning.modules import (
     starts_in_eval_mode,
 )
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
-from trainlint.meaning.syntax import Attribute, Call, Define, For, If, Name, Node, While, nodes_in
+from trainlint.meaning.syntax import Attribute, Call, Define, For, If, Literal, Name, Node, While, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     NONE,
@@ -101,7 +101,16 @@ class Evaluation:
         """Whether the module is in train mode here on every path."""
         if not self.modes or self.prepared or any(mode.training is not True for mode in self.modes):
             return False
+        if self._is_told_not_to_train:
+            return False
         return any(mode.event is not None for mode in self.modes) or not starts_in_eval_mode(self.model)
+
+    @property
+    def _is_told_not_to_train(self) -> bool:
+        """`model(x, training=False)`: the call itself says it, as Keras wants it."""
+        call = self.event.node
+        given = [a.value for a in call.arguments if a.keyword == "training"] if isinstance(call, Call) else []
+        return any(isinstance(value, Literal) and value.value is False for value in given)
 
     @property
     def switched_here(self) -> bool:

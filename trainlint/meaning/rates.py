@@ -76,7 +76,7 @@ class ConstantRate:
 
 def constant_rates(program: Program) -> list[ConstantRate]:
     candidates = [u for u in program.updates if u.optimizer.known == "constructed" and not u.is_closure]
-    fitted = [e for e in program.events("fit") if isinstance(e.detail, Fitted)]
+    fitted = [e for e in program.events("fit") if isinstance(e.detail, Fitted) and not is_in_unit_test(e)]
     if not (candidates or fitted) or program.events("lr_write") or _schedules_otherwise(program):
         return []
     if is_reinforcement(program):

@@ -66,7 +66,8 @@ def _saves(project: Project) -> Iterator[Save]:
         if "save" not in project.words(file):
             continue
         text = project.text(file) or ""
-        for found in _SAVE.finditer(text):
+        pattern = _SAVE if _IMPORTED.search(text) is None else _SAVE_OR_SHORT
+        for found in pattern.finditer(text):
             if "#" not in text[text.rfind("\n", 0, found.start()) + 1 : found.start()]:
                 near = text[max(0, found.start() - _NEAR) : found.end() + _NEAR]
                 call = text[found.start() : found.end() + _NEAR].partition("\n")[0]
@@ -172,9 +173,11 @@ _MOVES = re.compile(  # asking for a device is no move
 )
 _DEFINED = re.compile(r"\s*(?:async\s+)?def\s+(?P<name>\w+)")
 _SAVE = re.compile(r"\btorch\.save\(")
+_SAVE_OR_SHORT = re.compile(r"\btorch\.save\(|(?<![\w.])save\(")
+_IMPORTED = re.compile(r"^from torch import [^\n]*\bsave\b", re.MULTILINE)
 _PATTERN = re.compile(r"""["']([^"'\n]*(?:%|\{)[^"'\n]*\.\w+)["']""")
 _TO_CPU = re.compile(
-    r"""\.cpu\(\)|to_cpu\(|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']\s*\)*"""
+    r"""\.cpu\(\)|[at][so]_cpu\(|\bcpu\s*=\s*True|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']\s*\)*"""
 )
 _GOES_ON_AS_NUMBER = re.compile(r"\s*(?:\.(?!state_dict|clone|contiguous|half|data\b)|[=!<>]=|[<>*/-])")
 _IS_COMPUTED = re.compile(  # what comes before on the line: a method that only tensors have, a sum, what is gathered
