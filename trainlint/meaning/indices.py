@@ -62,7 +62,7 @@ def regressed_classes(objective: Objective) -> RegressedClasses | None:
     if objective.criterion.kind != "regression" or not objective.learns or not objective.reaches_backward:
         return None
     count = class_count(objective.target)
-    if count is None and is_nominal(objective.target):
+    if count is None and is_nominal(objective.target, objective.program.reading.tables):
         return _of_codes(objective)
     if count is None or count < 3:
         return None
@@ -73,7 +73,10 @@ def regressed_classes(objective: Objective) -> RegressedClasses | None:
 
 def _of_codes(objective: Objective) -> RegressedClasses | None:
     """Codes of words or folders: more than two where there are as many outputs, or where raw ones are rounded."""
-    width, names = output_width(objective.prediction), number_of_names(objective.target)
+    width, names = (
+        output_width(objective.prediction),
+        number_of_names(objective.target, objective.program.reading.tables),
+    )
     if names is not None and names < 3:
         return None
     if width is not None and width > 2:

@@ -27,6 +27,7 @@ from trainlint.meaning.values import (
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
+    from trainlint.meaning.tables import Tables
 
 _FOLDERS = ("torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFolder")
 _CASTS = frozenset("long int astype float double to copy numpy tolist type".split())
@@ -40,27 +41,37 @@ _DEGREES = re.compile(
 _ENCODERS = ("sklearn.preprocessing.LabelEncoder", "sklearn.preprocessing._label.LabelEncoder")
 
 
-def is_nominal(target: Value) -> bool:
-    """Whether all that a target can be are numbers that stand for names."""
-    found = list(_behind(target))
+def is_nominal(target: Value, log: Tables) -> bool:
+    """Whether all that a target can be are numbers that stand for names; `log`: what was written into tables."""
+    found = list(_behind(target, log))
     return bool(found) and all(map(_is_coded, found))
 
 
-def _behind(value: Value) -> Iterator[Value]:
-    """The origins, behind casts to other types of numbers too."""
+def _behind(value: Value, log: Tables) -> Iterator[Value]:
+    """The origins, behind casts to other types of numbers too, and what was written into the column of a table."""
     for origin in origins(value):
         match origin:
+            case Item(source=table, key=Constant(value=str(column))) if written := _written(
+                log, one(table), column
+            ):
+                yield from _behind(written, log)
             case Result(callee=Member(receiver=inner, name=name)) if name in _CASTS:
-                yield from _behind(inner)
+                yield from _behind(inner, log)
             case Sequence(items=(), element=element) if element is not None:
-                yield from _behind(element)
+                yield from _behind(element, log)
             case _:
                 yield origin
 
 
-def number_of_names(target: Value) -> int | None:
+def _written(log: Tables, table: Value, column: str) -> Value | None:
+    """What the column of a table was set to, where it was once."""
+    fills = [fill for fill in log.fills.get(id(table), ()) if fill.column in (None, column)]
+    return fills[0].value if len(fills) == 1 and fills[0].column == column else None
+
+
+def number_of_names(target: Value, log: Tables) -> int | None:
     """How many names a list has in which each is looked up: `NAMES.index(name)`."""
-    counts = {_listed(origin) for origin in _behind(target)}
+    counts = {_listed(origin) for origin in _behind(target, log)}
     return counts.pop() if len(counts) == 1 else None
 
 
