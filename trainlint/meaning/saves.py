@@ -183,6 +183,7 @@ _GOES_ON_AS_NUMBER = re.compile(r"\s*(?:\.(?!state_dict|clone|contiguous|half|da
 _IS_COMPUTED = re.compile(  # what comes before on the line: a method that only tensors have, a sum, what is gathered
     r"""\.(?:argmax|max|min|sum|mean|sigmoid|softmax|log_softmax|round|topk|squeeze|norm|eq|long|int|bool)\([^()]*\)$"""
     r"""|\b(?:sigmoid|softmax|argmax|round|sum|mean)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)(?:\[[^\[\]]*\]|\.\w+\(\))*$"""
+    r"""|\b(?:cat|stack|\w*(?:score|accuracy|auc|metric|matrix|report|loss)\w*)\((?:[^()]|\([^()]*\))*$"""  # what is measured
     r"""|\w\([^()]*\.(?:to|cuda)\([^()]*\)[^()]*\)$"""  # a forward pass over a batch that is moved first
     r"""|[-+*/]=[^=]*$|\.(?:append|extend|update)\((?:[\w.]+|[\w.]+\([^()]*\))(?:\.detach\(\))?$"""
 )
