@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import operation
+from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.flow import enclosing_loops, of_kind
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.roles import role
-from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Constant, Instance, Result, Value, one
+from trainlint.meaning.trace import Event, Leave
+from trainlint.meaning.values import Constant, Instance, Member, Result, Value, one
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -47,11 +47,28 @@ def comes_after(load: Event, pass_: Event, network: Instance) -> bool:
     home = pass_.region.root
     if load.region.root is not home:
         return False
-    around = [loop for loop in enclosing_loops(pass_.region) if load.region.inside(loop)]
+    if _is_own_state(load, network):
+        return True
+    left = load.loop if any(type(i) is Leave and i.kind == "break" for i in load.region.items) else None
+    around = [loop for loop in enclosing_loops(pass_.region) if load.region.inside(loop) and loop is not left]
     if any(network.loop is None or not network.loop.inside(loop) for loop in around):
         return False
     order = {id(event): at for at, event in enumerate(of_kind(home, "load_state", pass_.kind))}
     return order[id(load)] > order[id(pass_)]
+
+
+def _is_own_state(load: Event, network: Instance) -> bool:
+    """Whether a network is given back what it was itself: the best state, kept in a variable."""
+    behind = list(walk(load.value)) if load.value is not None else []
+    if any(operation(value) == "load" for value in behind):
+        return False
+    return any(
+        isinstance(value, Result)
+        and isinstance(value.callee, Member)
+        and value.callee.name == "state_dict"
+        and one(value.callee.receiver) is network
+        for value in behind
+    )
 
 
 def resumes(load: Event) -> bool:
