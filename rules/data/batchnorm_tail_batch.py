@@ -45,7 +45,7 @@ for epoch in range(3):
 
 Loaders that only evaluate: in eval mode one sample is no problem. `drop_last=True`. LayerNorm, GroupNorm and
 InstanceNorm, which never look at other samples. Image-to-image networks, where one picture at a time is a
-choice. Sizes that the code does not tell are not guessed.
+choice, unless they tell classes of pixels apart by cross-entropy. Sizes that the code does not tell are not guessed.
 
 ## Fix
 

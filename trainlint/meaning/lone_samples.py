@@ -17,7 +17,7 @@ from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
-from trainlint.meaning.values import External, Result, Sequence, constant, one
+from trainlint.meaning.values import External, Result, Sequence, constant, one, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _lone(program: Program, training: TrainingLoader, architecture: Architecture
         return None
     size, dropping = int(known[0]), loader.argument("drop_last")
     drops = truth(dropping) if dropping is not None else False
-    norm = _norm(architecture.chain, wants_vectors=size > 1)
+    norm = _norm(architecture.chain, size > 1 or _paints(program, architecture))
     if norm is None or drops is None:
         return None
     samples = samples_of(program, loader.dataset)
@@ -122,8 +122,19 @@ def _norm(chain: Chain, wants_vectors: bool) -> Step | None:
     vectors = [step for step in norms if _is_of_vectors(chain, step)]
     if vectors or wants_vectors:
         return next(iter(vectors), None)
-    draws = chain.joins or any("Transpose" in step.kind or step.kind == "Upsample" for step in chain.every)
-    return None if draws else next(iter(norms), None)
+    return next(iter(norms), None)
+
+
+def _paints(program: Program, architecture: Architecture) -> bool:
+    """Whether a network makes pictures of pictures; one that tells classes of pixels apart is a classifier."""
+    chain = architecture.chain
+    if not (chain.joins or any("Transpose" in s.kind or s.kind == "Upsample" for s in chain.every)):
+        return False
+    return not any(
+        objective.criterion.kind == "cross-entropy"
+        and any(v is architecture.value for v in options(objective.prediction))
+        for objective in program.objectives
+    )
 
 
 def _is_of_vectors(chain: Chain, norm: Step) -> bool:
