@@ -78,6 +78,38 @@ def test_fixes_of_a_real_rule_reach_files_from_their_callers(tmp_path: Path) -> 
     assert said(result.report) == []
 
 
+@pytest.mark.parametrize(
+    ("use", "fixable"),
+    [
+        ("nn.init.zeros_(self.conv.bias)", False),
+        ("if self.conv.bias is not None: nn.init.zeros_(self.conv.bias)", True),
+    ],
+)
+def test_no_fix_takes_away_what_the_code_counts_on(tmp_path: Path, use: str, fixable: bool) -> None:
+    write(tmp_path, network=NORMALISED.replace("pass", use))
+    report = report_on(tmp_path, open_book(), only(tmp_path, "norm-placement"))
+    assert [finding.fix is not None for finding in report.diagnostics] == [fixable]
+
+
+NORMALISED = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.out = nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.LazyLinear(10)
+        pass
+    def forward(self, x):
+        return self.out(torch.relu(self.norm(self.conv(x))).flatten(1))
+net = Net()
+opt = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+for x, y in torch.load("data.pt"):
+    opt.zero_grad()
+    nn.functional.cross_entropy(net(x), y).backward()
+    opt.step()
+"""
+
+
 def test_fixes_that_make_room_for_others_are_followed_up(tmp_path: Path) -> None:
     write(tmp_path, a="bad(bad(bad()))\n")
     book = book_of(rewrites("no-bad", "bad", lambda spot: f"good({arguments(spot)})"))

@@ -9,12 +9,13 @@ from trainlint.meaning.architectures import Architecture
 from trainlint.meaning.chains import Chain, Step
 from trainlint.meaning.facts.layers import NORMALISATION
 from trainlint.meaning.place import Change, set_argument
-from trainlint.meaning.syntax import Call, Node
+from trainlint.meaning.syntax import Attribute, Call, Comparison, Node, nodes_in
 from trainlint.meaning.values import Constant, Instance, Unpacked, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
+    from trainlint.meaning.unit import Unit
 
 _POSITION = {"Linear": 2, "LazyLinear": 1}  # of `bias`; 7 in convolutions, 6 in lazy ones
 _CONVOLUTION, _TRANSPOSED = 7, 7
@@ -33,9 +34,20 @@ class DeadBiases:
     @property
     def switched_off(self) -> list[Change]:
         calls = [node for node in self.nodes if isinstance(node, Call)]
-        return (
-            [set_argument(call, "bias", "False") for call in calls] if len(calls) == len(self.nodes) else []
-        )
+        if len(calls) < len(self.nodes) or any(map(_counts_on_biases, {call.unit for call in calls})):
+            return []
+        return [set_argument(call, "bias", "False") for call in calls]
+
+
+def _counts_on_biases(unit: Unit) -> bool:
+    """Whether a file uses some layer's bias and nowhere asks if there is one: `nn.init.zeros_(self.conv.bias)`."""
+    nodes = list(nodes_in(unit.body)) if "bias" in unit.code_words else []
+    asks = any(isinstance(n, Comparison) and _is_bias(n.left) for n in nodes)
+    return not asks and any(map(_is_bias, nodes))
+
+
+def _is_bias(node: Node) -> bool:
+    return isinstance(node, Attribute) and node.name == "bias"
 
 
 def dead_biases(program: Program) -> list[DeadBiases]:
