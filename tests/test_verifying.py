@@ -302,9 +302,12 @@ def endless(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     ]
     command += ["--rule", "missing-zero-grad", "-j", "1", "a.py", "b.py"]
     environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
+    # What a shell runs in its background ignores Ctrl-C, and so would all that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder
     ) as process:
+        signal.signal(signal.SIGINT, before)
         yield process, scratch
         process.kill()
 
