@@ -88,10 +88,10 @@ class FineTuning:
 
 
 def fine_tunings(program: Program) -> list[FineTuning]:
-    if program.uses(*_IN_PART) or may_freeze(program):
-        return []
     found = [f for course in program.courses if (f := _in_course(course)) is not None]
-    return [*found, *_by_trainers(program)]
+    found += _by_trainers(program)
+    # Whether something is frozen is asked of every statement: only where a pretrained part is trained at all.
+    return [] if not found or program.uses(*_IN_PART) or may_freeze(program) else found
 
 
 def _in_course(course: Course) -> FineTuning | None:

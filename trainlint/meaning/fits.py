@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from trainlint.meaning.derived import derived
 from trainlint.meaning.facts.tables import FITTING_METHODS, LEARNT_ATTRIBUTES, NOT_ROWS, SAME_ROWS
@@ -31,6 +32,9 @@ from trainlint.meaning.values import (
 )
 from trainlint.records import dataclass
 
+if TYPE_CHECKING:
+    from trainlint.meaning.splits import Split
+
 Key = tuple[int, View]
 _EMPTY = frozenset("empty zeros ones full empty_like zeros_like ones_like full_like".split())
 _DEEPEST = 120
@@ -49,6 +53,7 @@ class Reader:
     depth: int = 0
     circle: int = 0  # the depth of the outermost value being read that was met again
     work: int = 0
+    divided: list[Split] | None = None  # memo of `splits`
 
     def at_call(self, value: Value, call: Result) -> Table:
         """What an argument of a call holds by then."""

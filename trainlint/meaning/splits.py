@@ -63,6 +63,13 @@ def uses(reader: Reader) -> Iterator[Use]:
 
 
 def splits(reader: Reader) -> list[Split]:
+    """All divisions of a program's tables, read once."""
+    if reader.divided is None:
+        reader.divided = _splits(reader)
+    return reader.divided
+
+
+def _splits(reader: Reader) -> list[Split]:
     found = [*_by_call(reader), *_by_parts(reader, list(uses(reader)))]
     apart = {split.node.cst for split in found}
     return [*found, *(s for s in _inside(reader) if s.node.cst not in apart)]
