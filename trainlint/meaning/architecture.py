@@ -9,7 +9,7 @@ from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import number
 from trainlint.meaning.turns import turns_of_making
-from trainlint.meaning.values import Constant, External, Instance, Value, constant, one
+from trainlint.meaning.values import Constant, External, Instance, Value, constant, one, passed
 
 _DEEP = 10  # layers that a library's network has at least
 _LIBRARIES = (
@@ -134,8 +134,6 @@ def _is_post_norm(layer: Instance) -> bool:
 
 
 def _count(layer: Instance, keyword: str, position: int, default: int) -> int:
-    given = layer.keywords.get(
-        keyword, layer.arguments[position] if len(layer.arguments) > position else None
-    )
+    given = passed(layer, position, keyword)
     known = number(given) if given is not None else (float(default), None)
     return int(known[0]) if known is not None else 0

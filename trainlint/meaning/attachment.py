@@ -35,6 +35,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 
 _WITH_INDICES = frozenset("max min topk sort kthvalue median mode cummax cummin aminmax".split())
@@ -209,8 +210,7 @@ def _is_frozen_table(layer: Instance) -> bool:
     """`nn.Embedding.from_pretrained(vectors)`, which freezes them unless it is told not to."""
     if "*pretrained" not in layer.attributes:
         return False
-    given = layer.keywords.get("freeze", layer.arguments[1] if len(layer.arguments) > 1 else Constant(True))
-    return constant(given) is True
+    return constant(passed(layer, 1, "freeze") or Constant(True)) is True
 
 
 def _targets(inputs: Iterable[Value]) -> list[Value]:

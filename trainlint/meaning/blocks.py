@@ -11,7 +11,7 @@ from trainlint.meaning.objects import lineage
 from trainlint.meaning.optimizers import number
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.turns import turns_of_making
-from trainlint.meaning.values import Class, External, Function, Instance, Value, one
+from trainlint.meaning.values import Class, External, Function, Instance, Value, one, passed
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -44,9 +44,7 @@ def _of_library(layer: Instance) -> float:
 
 
 def _count(layer: Instance, keyword: str, position: int, default: float) -> float:
-    given = layer.keywords.get(
-        keyword, layer.arguments[position] if len(layer.arguments) > position else None
-    )
+    given = passed(layer, position, keyword)
     known = number(given) if given is not None else (default, None)
     return known[0] if known is not None else 0.0
 

@@ -8,7 +8,7 @@ from trainlint.meaning.judged import is_judged_by_argmax
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.targets import class_count, classes_of_one_hot, eye_rows, hot_at, one_hot_of, whole
-from trainlint.meaning.values import External, Instance, Member, Result, Value, constant, one
+from trainlint.meaning.values import External, Instance, Member, Result, Value, constant, one, passed
 from trainlint.records import dataclass
 
 
@@ -96,9 +96,7 @@ def _replaced(network: Instance) -> int | None:
 
 
 def _size(layer: Instance, position: int, keyword: str) -> int | None:
-    given = layer.keywords.get(keyword)
-    if given is None and len(layer.arguments) > position:
-        given = layer.arguments[position]
+    given = passed(layer, position, keyword)
     return whole(given) if given is not None else None
 
 

@@ -10,7 +10,7 @@ from trainlint.meaning.chains import Chain, Step, is_quiet
 from trainlint.meaning.initialisation import Filling, is_off, reached
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node
-from trainlint.meaning.values import constant
+from trainlint.meaning.values import constant, passed
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -131,9 +131,7 @@ def _units(step: Step) -> object:
     layer = step.layer
     if layer is None:
         return None
-    given = layer.keywords.get("out_features", layer.keywords.get("out_channels"))
-    if given is None and len(layer.arguments) > 1:
-        given = layer.arguments[1]
+    given = passed(layer, 1, "out_features", "out_channels")
     return constant(given) if given is not None else None
 
 

@@ -35,6 +35,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -143,10 +144,7 @@ class Course:
         return known[0] if known is not None else None
 
     def _setting(self, keyword: str, position: int | None = None) -> Value | None:
-        given = self.made.keywords.get(keyword)
-        if given is None and position is not None and len(self.made.arguments) > position:
-            given = self.made.arguments[position]
-        return given
+        return self.made.keywords.get(keyword) if position is None else passed(self.made, position, keyword)
 
     @property
     def with_momentum(self) -> list[Change]:
@@ -331,7 +329,7 @@ class Course:
 
 
 def _has_momentum(made: Instance) -> bool:
-    given = made.keywords.get("momentum") or (made.arguments[2] if len(made.arguments) > 2 else None)
+    given = passed(made, 2, "momentum")
     known = number(given)
     return given is not None and (known is None or known[0] > 0)
 

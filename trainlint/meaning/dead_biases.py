@@ -10,7 +10,7 @@ from trainlint.meaning.chains import Chain, Step
 from trainlint.meaning.facts.layers import NORMALISATION
 from trainlint.meaning.place import Change, set_argument
 from trainlint.meaning.syntax import Attribute, Call, Comparison, Node, nodes_in
-from trainlint.meaning.values import Constant, Instance, Unpacked, one
+from trainlint.meaning.values import Constant, Instance, Unpacked, one, passed
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _has_bias(step: Step) -> bool:
     if "**" in layer.keywords or any(isinstance(given, Unpacked) for given in layer.arguments):
         return False
     position = _POSITION.get(step.kind, 6 if step.kind.startswith("LazyConv") else _CONVOLUTION)
-    given = layer.keywords.get("bias", layer.arguments[position] if len(layer.arguments) > position else None)
+    given = passed(layer, position, "bias")
     if given is None:
         return True
     found = one(given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainlint.meaning.arithmetic import numbers
 from trainlint.meaning.extent import Column, Extent
 from trainlint.meaning.facts.columns import NORMAL, STANDARD, UNIFORM, UNIT, WIDE
-from trainlint.meaning.values import External, Instance, Member, Result, Value, one
+from trainlint.meaning.values import External, Instance, Member, Result, Value, one, passed
 
 _HOMES = ("numpy.random.", "torch.", "random.")
 _GENERATORS = (
@@ -54,9 +54,7 @@ def _name(value: Result) -> str:
 
 
 def _given(value: Result, position: int, *names: str) -> float | None:
-    given: Value | None = next((value.keywords[n] for n in names if n in value.keywords), None)
-    if given is None and len(value.arguments) > position:
-        given = value.arguments[position]
+    given = passed(value, position, *names)
     if given is None:
         return _USUAL.get(names[0])
     found = numbers(given)

@@ -15,7 +15,7 @@ from trainlint.meaning.objectives import Objective
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.schedules import amount, is_reinforcement
 from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.values import Constant, Instance, Result, Sequence, Value, constant, one
+from trainlint.meaning.values import Constant, Instance, Result, Sequence, Value, constant, one, passed
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _units_before(architecture: Architecture, step: Step) -> int | None:
     layer = last.layer if last is not None else None
     if layer is None:
         return None
-    given = layer.keywords.get("out_features", layer.arguments[1] if len(layer.arguments) > 1 else None)
+    given = passed(layer, 1, "out_features")
     found = constant(given) if given is not None else None
     return found if isinstance(found, int) else None
 
@@ -135,15 +135,14 @@ def rate_of(step: Step) -> tuple[float, str | None] | None:
 
 
 def _layers(layer: Instance) -> object:
-    given = layer.keywords.get("num_layers", layer.arguments[2] if len(layer.arguments) > 2 else Constant(1))
-    return constant(given)
+    return constant(passed(layer, 2, "num_layers") or Constant(1))
 
 
 def _functional_rate(value: Result) -> tuple[float, str | None] | None:
-    training = value.keywords.get("training", value.arguments[2] if len(value.arguments) > 2 else None)
+    training = passed(value, 2, "training")
     if training is not None and constant(training) is False:
         return None
-    given = value.keywords.get("p", value.arguments[1] if len(value.arguments) > 1 else None)
+    given = passed(value, 1, "p")
     return amount(given) if given is not None else (0.5, None)
 
 

@@ -30,7 +30,7 @@ from trainlint.meaning.facts.columns import (
 from trainlint.meaning.loaders import Loader, loader
 from trainlint.meaning.pixels import applied, by_function
 from trainlint.meaning.raw_bytes import is_raw_pictures
-from trainlint.meaning.raw_tables import is_by_columns, meant, names_in, raw_table, taken
+from trainlint.meaning.raw_tables import is_by_columns, listed_columns, meant, raw_table, taken
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scaling import is_written_as_float
 from trainlint.meaning.tables import Tables
@@ -277,7 +277,7 @@ class Extents:
             return picture(value, value.node)
         if name == "drop":
             found = self.of(receiver)
-            left_out = names_in(
+            left_out = listed_columns(
                 value.keywords.get("columns", value.arguments[0] if value.arguments else value)
             )
             kept = tuple(c for c in found.columns if c.name not in left_out) if found is not None else ()

@@ -15,6 +15,7 @@ from trainlint.meaning.values import (
     Value,
     constant,
     one,
+    passed,
 )
 
 if TYPE_CHECKING:
@@ -46,19 +47,13 @@ def falls(program: Program, schedule: Instance) -> bool:
 
 def _warms_for(schedule: Instance) -> float | None:
     """The steps of warm-up that a schedule of transformers was given."""
-    given = schedule.keywords.get("num_warmup_steps")
     is_by_name = isinstance(schedule.cls, External) and schedule.cls.name.endswith("get_scheduler")
-    position = 2 if is_by_name else 1
-    if given is None and len(schedule.arguments) > position:
-        given = schedule.arguments[position]
-    known = number(given)
+    known = number(passed(schedule, 2 if is_by_name else 1, "num_warmup_steps"))
     return known[0] if known is not None and "**" not in schedule.keywords else None
 
 
 def _given(schedule: Instance, keyword: str, position: int, default: float) -> float | None:
-    given = schedule.keywords.get(keyword)
-    if given is None and len(schedule.arguments) > position:
-        given = schedule.arguments[position]
+    given = passed(schedule, position, keyword)
     if given is None:
         return None if "**" in schedule.keywords else default
     known = number(given)
@@ -67,9 +62,7 @@ def _given(schedule: Instance, keyword: str, position: int, default: float) -> f
 
 def _is_of_known(schedule: Instance) -> bool:
     position = 0 if isinstance(schedule.cls, External) and schedule.cls.name.endswith("Scheduler") else 1
-    given = schedule.keywords.get("schedulers")
-    if given is None and len(schedule.arguments) > position:
-        given = schedule.arguments[position]
+    given = passed(schedule, position, "schedulers")
     listed = one(given) if given is not None else None
     return (
         isinstance(listed, Sequence)
@@ -81,9 +74,7 @@ def _is_of_known(schedule: Instance) -> bool:
 
 def _factors_fall(program: Program, schedule: Instance, of_first: bool) -> bool:
     """Whether a function of the turn is known at every place looked at, is 1 at first and never more."""
-    given = schedule.keywords.get("lr_lambda")
-    if given is None and len(schedule.arguments) > 1:
-        given = schedule.arguments[1]
+    given = passed(schedule, 1, "lr_lambda")
     function = one(given) if given is not None else None
     if not isinstance(function, (Function, Bound)):
         return False

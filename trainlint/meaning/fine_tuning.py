@@ -17,7 +17,7 @@ from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, is_lines_away
 from trainlint.meaning.schedules import amount
 from trainlint.meaning.syntax import Literal, Node
-from trainlint.meaning.values import Constant, External, Instance, Result, Value, constant, one
+from trainlint.meaning.values import Constant, External, Instance, Result, Value, constant, one, passed
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -155,7 +155,5 @@ def _by_trainers(program: Program) -> Iterator[FineTuning]:
 
 
 def _given(trainer: Instance, keyword: str, position: int) -> Value | None:
-    given = trainer.keywords.get(keyword)
-    if given is None and len(trainer.arguments) > position:
-        given = trainer.arguments[position]
+    given = passed(trainer, position, keyword)
     return one(given) if given is not None else None

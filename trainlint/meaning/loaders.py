@@ -26,6 +26,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -50,10 +51,7 @@ class Loader:
 
     def argument(self, name: str) -> Value | None:
         """What was given for a parameter; None where nothing was."""
-        if name in self.value.keywords:
-            return self.value.keywords[name]
-        position = _POSITIONS.index(name) if name in _POSITIONS else 99
-        return self.value.arguments[position] if position < len(self.value.arguments) else None
+        return passed(self.value, _POSITIONS.index(name) if name in _POSITIONS else 99, name)
 
     @property
     def unshuffled(self) -> list[Change]:

@@ -38,6 +38,7 @@ from trainlint.meaning.values import (
     is_slice,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -173,7 +174,7 @@ class Search:
             return NONE_MISSING
         if isinstance(frame, Item) and column_of(one(frame.key or frame)) is not None:
             return NONE_MISSING  # one column, which is encoded whatever it holds
-        named = value.keywords.get("columns", value.arguments[4] if len(value.arguments) > 4 else None)
+        named = passed(value, 4, "columns")
         if named is None:
             return frozenset(gap for gap in self.gaps(frame, view) if gap.column not in WORDS)
         gone = _names(named)

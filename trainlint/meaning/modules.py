@@ -47,6 +47,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 
 _LIBRARY_MODELS = (
@@ -259,9 +260,7 @@ def _layers_of(recurrent: Instance) -> Value:
     """How many layers an RNN has: `nn.LSTM(64, 128, 2)`, `num_layers=2`, one where nothing is said."""
     if "**" in recurrent.keywords or any(isinstance(given, Unpacked) for given in recurrent.arguments):
         return NONE
-    if len(recurrent.arguments) > 2:
-        return recurrent.arguments[2]
-    return recurrent.keywords.get("num_layers", Constant(1))
+    return passed(recurrent, 2, "num_layers") or Constant(1)
 
 
 def _other_library_mode(value: Instance, name: str, depth: int) -> bool | None:
@@ -305,9 +304,7 @@ def _drops(value: Instance, name: str) -> bool | None:
 
 
 def _rate(value: Instance, position: int, keyword: str, default: float) -> bool | None:
-    given = value.keywords.get(keyword)
-    if given is None and len(value.arguments) > position:
-        given = value.arguments[position]
+    given = passed(value, position, keyword)
     if given is None:
         return default > 0
     rate = constant(given)

@@ -10,7 +10,17 @@ from trainlint.meaning.callers import callers
 from trainlint.meaning.decisions import Kind
 from trainlint.meaning.syntax import Call, Literal, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import Constant, External, Instance, Mapping, Value, constant, one, options
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Mapping,
+    Value,
+    constant,
+    one,
+    options,
+    passed,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -63,10 +73,7 @@ def _watched(made: Instance) -> tuple[Kind | None, Value | None]:
     if found is None:
         return None, None
     kind, position = found
-    given = made.keywords.get("monitor")
-    if given is None and len(made.arguments) > position:
-        given = made.arguments[position]
-    return kind, given
+    return kind, passed(made, position, "monitor")
 
 
 def _logged(program: Program) -> Iterator[tuple[str, str, Event]]:

@@ -35,6 +35,7 @@ from trainlint.meaning.values import (
     Value,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -61,9 +62,7 @@ class Optimizer:
         made = one(self.value)
         if not isinstance(made, Instance):
             return None
-        if "lr" in made.keywords:
-            return made.keywords["lr"]
-        return made.arguments[1] if len(made.arguments) > 1 else None
+        return passed(made, 1, "lr")
 
     @property
     def models(self) -> list[Value]:

@@ -33,6 +33,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -426,9 +427,7 @@ def _distributed(loader: Loader) -> Instance | None:
             continue
         names = [option.cls.name] if isinstance(option.cls, External) else external_bases(option.cls)
         if _DISTRIBUTED in names:
-            shuffle = option.keywords.get("shuffle") or (
-                option.arguments[3] if len(option.arguments) > 3 else None
-            )
+            shuffle = passed(option, 3, "shuffle")
             if shuffle is None or _may_hold(shuffle):
                 return option
     return None

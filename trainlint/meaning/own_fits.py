@@ -57,12 +57,12 @@ def _self(function: Function, region: Region) -> Instance | None:
     return owner if isinstance(owner, Instance) and isinstance(owner.cls, Class) else None
 
 
-def trained_data(program: Program) -> dict[int, Value]:
+def sets_trained_on(program: Program) -> dict[int, Value]:
     """By their identities, the data sets that loaders serve to a backward pass."""
     return _by_identity(training.loader for training in program.training_loaders)
 
 
-def judged_data(program: Program) -> dict[int, Value]:
+def sets_judged_on(program: Program) -> dict[int, Value]:
     """By their identities, the data sets that trained networks are judged on."""
     return _by_identity(loader for e in program.evaluations if e.judged for loader in served_to(e.event))
 

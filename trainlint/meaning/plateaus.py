@@ -24,6 +24,7 @@ from trainlint.meaning.values import (
     Value,
     constant,
     one,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -54,9 +55,7 @@ class Plateau:
 
     @property
     def _mode(self) -> Constant | None:
-        given = self.schedule.keywords.get("mode")
-        if given is None and len(self.schedule.arguments) > 1:
-            given = self.schedule.arguments[1]
+        given = passed(self.schedule, 1, "mode")
         if "**" in self.schedule.keywords:
             return None
         found = one(given) if given is not None else Constant("min")

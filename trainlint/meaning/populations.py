@@ -21,6 +21,7 @@ from trainlint.meaning.values import (
     Value,
     constant,
     one,
+    passed,
 )
 
 if TYPE_CHECKING:
@@ -110,16 +111,14 @@ def _of_library(program: Program, made: Instance, kind: str, depth: int) -> int 
     if kind == "TensorDataset":
         return samples_of(program, given, depth + 1)
     if kind == "Subset":
-        indices = made.arguments[1] if len(made.arguments) > 1 else made.keywords.get("indices")
+        indices = passed(made, 1, "indices")
         return _listed(program, indices, depth + 1)
     if kind in SPLIT and isinstance(made.cls, External) and made.cls.name.startswith("torchvision."):
         usual = Constant(_USUAL_SPLIT.get(kind, "train"))
-        asked = made.keywords.get("split", made.arguments[1] if len(made.arguments) > 1 else usual)
+        asked = passed(made, 1, "split") or usual
         return SPLIT[kind].get(str(constant(asked)))
     if kind in KNOWN and isinstance(made.cls, External) and made.cls.name.startswith("torchvision."):
-        train = constant(
-            made.keywords.get("train", made.arguments[1] if len(made.arguments) > 1 else Constant(True))
-        )
+        train = constant(passed(made, 1, "train") or Constant(True))
         split = constant(made.keywords["split"]) if "split" in made.keywords else train
         trains = train if isinstance(train, bool) else None
         if isinstance(split, str):

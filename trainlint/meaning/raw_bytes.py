@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from trainlint.meaning.facts.columns import RAW_BYTES
-from trainlint.meaning.values import Constant, External, Item, Member, Result, Sequence, Value, constant, one
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+    passed,
+)
 
 _WORDS = ("uint8", "u1", "ubyte", "B")
 _PICKLED = frozenset("pickle.load _pickle.load dill.load joblib.load".split())
@@ -47,7 +58,7 @@ def _shape(reshaped: Result) -> list[Value]:
 
 
 def _is_of_bytes(read: Result) -> bool:
-    given = read.keywords.get("dtype", read.arguments[1] if len(read.arguments) > 1 else None)
+    given = passed(read, 1, "dtype")
     return given is not None and _is_byte(given)
 
 

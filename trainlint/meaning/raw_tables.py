@@ -6,7 +6,18 @@ import re
 
 from trainlint.meaning.extent import Column, Extent
 from trainlint.meaning.facts.columns import BESIDE_QUANTITIES, LOADED, MEANT, NAMED, NOT_RAW, QUANTITIES
-from trainlint.meaning.values import Constant, External, Item, Member, Result, Sequence, Value, constant, one
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+    passed,
+)
 
 
 def raw_table(value: Result) -> Extent | None:
@@ -159,12 +170,11 @@ def _of_columns(extent: Extent, key: Value) -> Extent | None:
 def is_by_columns(value: Result, name: str) -> bool:
     if name in ("torch.hstack", "torch.column_stack"):
         return True
-    axis = next((value.keywords[k] for k in ("dim", "axis") if k in value.keywords), None)
-    axis = axis if axis is not None else value.arguments[1] if len(value.arguments) > 1 else None
+    axis = passed(value, 1, "dim", "axis")
     return axis is not None and constant(axis) in (1, -1)
 
 
-def names_in(value: Value) -> set[str]:
+def listed_columns(value: Value) -> set[str]:
     """The columns that an argument lists."""
     found = one(value)
     listed = found.items if isinstance(found, Sequence) else (found,)

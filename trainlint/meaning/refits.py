@@ -11,9 +11,9 @@ from trainlint.meaning.own_fits import (
     always_made,
     calls_behind,
     is_of_one_sample,
-    judged_data,
     learnt_by,
-    trained_data,
+    sets_judged_on,
+    sets_trained_on,
 )
 from trainlint.meaning.place import Change, remove_statement, replace, text_of
 from trainlint.meaning.purposes import TEST, VALIDATION, purpose_of
@@ -103,7 +103,7 @@ def _by_data_sets(program: Program, fitted: list[_Fitted]) -> Iterator[Refit]:
     made = [one for one in fitted if one.fit.kind in _FOR_MODELS and always_made(one.call)]
     if len({id(one.transformer) for one in made}) < 2:
         return
-    trained, judged = trained_data(program), judged_data(program)
+    trained, judged = sets_trained_on(program), sets_judged_on(program)
     learns, judges = calls_behind(trained), calls_behind(judged)
     first = [one for one in made if _is_for(one, trained, judged, learns - judges)]
     later = [one for one in made if _is_for(one, judged, trained, judges - learns)]

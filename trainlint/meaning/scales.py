@@ -14,7 +14,7 @@ from trainlint.meaning.place import Change, is_tried, replace, text_of, wrap_sta
 from trainlint.meaning.selected import is_flat
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import External, Instance, Sequence, Value, constant, one, options
+from trainlint.meaning.values import External, Instance, Sequence, Value, constant, one, options, passed
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _ends(step: Step) -> list[tuple[int, int]]:
     if step.kind != "Linear" or step.layer is None:
         return []
     into, out = (
-        _sizes(_given(step.layer, name, n)) for n, name in enumerate(("in_features", "out_features"))
+        _sizes(passed(step.layer, n, name)) for n, name in enumerate(("in_features", "out_features"))
     )
     return [(min(into), max(out)), (max(into), min(out))] if into and out else []
 
@@ -165,10 +165,10 @@ def least_fans(step: Step) -> Iterator[tuple[int, int, float]]:
 
     Of what a loop makes the first layer takes the features, whose number is seldom said.
     """
-    into = _given(step.layer, "in_features", 0) if step.layer is not None and step.kind == "Linear" else None
+    into = passed(step.layer, 0, "in_features") if step.layer is not None and step.kind == "Linear" else None
     if step.layer is None or into is None:
         return
-    out = _sizes(_given(step.layer, "out_features", 1))
+    out = _sizes(passed(step.layer, 1, "out_features"))
     given = options(into)
     known = [n for n in map(constant, given) if type(n) is int]
     times = step.times - (len(known) < len(given))
@@ -201,18 +201,14 @@ def fans(step: Step) -> tuple[int, int] | None:
 
 
 def _numbers(layer: Instance, names: tuple[str, ...]) -> list[int] | None:
-    found = [_given(layer, name, position) for position, name in enumerate(names)]
+    found = [passed(layer, position, name) for position, name in enumerate(names)]
     values = [constant(value) if value is not None else None for value in found]
     return [v for v in values if isinstance(v, int)] if all(isinstance(v, int) for v in values) else None
 
 
-def _given(layer: Instance, name: str, position: int) -> Value | None:
-    return layer.keywords.get(name, layer.arguments[position] if len(layer.arguments) > position else None)
-
-
 def _area(layer: Instance, dimensions: int) -> int | None:
     """How many places a kernel covers."""
-    given = _given(layer, "kernel_size", 2)
+    given = passed(layer, 2, "kernel_size")
     found = one(given) if given is not None else None
     if isinstance(found, Sequence):
         sides = [constant(item) for item in found.items]

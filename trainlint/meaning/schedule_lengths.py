@@ -32,6 +32,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -283,9 +284,7 @@ def _turns(course: Course, schedule: Instance, loop: Region) -> tuple[Known | No
 def _length(program: Program, schedule: Instance, name: str, batches: Value | None) -> Known | None:
     """For how many epochs a schedule is made, None where that is not known."""
     keyword, position = _LENGTHS[name][0], _position(schedule, name)
-    given = schedule.keywords.get(keyword)
-    if given is None and len(schedule.arguments) > position:
-        given = schedule.arguments[position]
+    given = passed(schedule, position, keyword)
     if "**" in schedule.keywords:
         return None
     if name == "OneCycleLR" and (

@@ -11,7 +11,7 @@ from trainlint.meaning.rows import Rows, are_apart, covers, selected
 from trainlint.meaning.shaped import Table, View
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.transformers import is_model, kind_of
-from trainlint.meaning.values import Constant, External, Member, Result, Value, constant
+from trainlint.meaning.values import Constant, External, Member, Result, Value, constant, passed
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _inside(reader: Reader) -> Iterator[Split]:
 def _cross_validated(call: Result) -> Value | None:
     if not isinstance(call.callee, External) or call.callee.name.rpartition(".")[2] not in CROSS_VALIDATION:
         return None
-    return call.arguments[1] if len(call.arguments) > 1 else call.keywords.get("X")
+    return passed(call, 1, "X")
 
 
 def _held_back(call: Result) -> Value | None:

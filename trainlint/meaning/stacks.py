@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainlint.meaning.architecture import named
-from trainlint.meaning.values import Constant, Instance, Value, constant, one
+from trainlint.meaning.values import Constant, Instance, constant, one, passed
 
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 _ATTENTIONS = {"TransformerEncoderLayer": 1, "TransformerDecoderLayer": 2}
@@ -21,7 +21,7 @@ def weights_in(layer: Instance) -> int:
     if name in _ATTENTIONS:
         return _block(layer, _ATTENTIONS[name])
     if name in _BY_STACK:
-        repeated = one(_given(layer, _BY_STACK[name], 0))
+        repeated = one(passed(layer, 0, _BY_STACK[name]) or Constant(None))
         count = _size(layer, "num_layers", 1)
         return weights_in(repeated) * count if isinstance(repeated, Instance) else 0
     return 0
@@ -43,11 +43,5 @@ def _block(layer: Instance, attentions: int) -> int:
 
 def _size(layer: Instance, keyword: str, position: int, usual: int = 0) -> int:
     """A whole number that a layer is given; 0 where it is not known."""
-    found = constant(_given(layer, keyword, position, usual))
+    found = constant(passed(layer, position, keyword) or Constant(usual))
     return found if type(found) is int and found > 0 else 0
-
-
-def _given(layer: Instance, keyword: str, position: int, usual: int = 0) -> Value:
-    if len(layer.arguments) > position:
-        return layer.arguments[position]
-    return layer.keywords.get(keyword, Constant(usual))

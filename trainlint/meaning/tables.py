@@ -29,6 +29,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -87,7 +88,7 @@ class Tables:
         data = made.arguments[0] if made.arguments else made.keywords.get("dataset")
         indices = None
         if name == "Subset":
-            indices = made.arguments[1] if len(made.arguments) > 1 else made.keywords.get("indices")
+            indices = passed(made, 1, "indices")
         elif name == "DataLoader" and "sampler" in made.keywords:
             sampler = one(made.keywords["sampler"])
             if isinstance(sampler, Instance) and isinstance(sampler.cls, External):

@@ -29,6 +29,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -54,10 +55,7 @@ class Step:
         return self.value.node
 
     def argument(self, position: int, *names: str) -> Value | None:
-        for name in names:
-            if name in self.value.keywords:
-                return self.value.keywords[name]
-        return self.value.arguments[position] if position < len(self.value.arguments) else None
+        return passed(self.value, position, *names)
 
     @property
     def is_made(self) -> bool:

@@ -299,6 +299,14 @@ def is_slice(key: Value) -> bool:
     return False
 
 
+def passed(made: Instance | Result, position: int, *names: str) -> Value | None:
+    """The argument that a call or constructor was given for a parameter, by one of its names or its place."""
+    for name in names:
+        if name in made.keywords:
+            return made.keywords[name]
+    return made.arguments[position] if position < len(made.arguments) else None
+
+
 def called(value: Value) -> str:
     """The name of the function or method that gave a result: `sort` of `torch.sort(x)` and `x.sort()`; "" for all else."""
     match value:

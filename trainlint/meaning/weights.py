@@ -35,6 +35,7 @@ from trainlint.meaning.values import (
     Unknown,
     Value,
     one,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -80,9 +81,7 @@ def _units(step: Step, out: int) -> int:
     """The number of units: `fans` counts a convolution's once for each place of its kernel."""
     if step.kind == "Linear" or step.layer is None:
         return out
-    given = step.layer.keywords.get(
-        "out_channels", step.layer.arguments[1] if len(step.layer.arguments) > 1 else None
-    )
+    given = passed(step.layer, 1, "out_channels")
     found = one(given) if given is not None else None
     return int(getattr(found, "value", out))
 
