@@ -77,6 +77,12 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
             return samples_of(program, first, depth + 1)
         case Result(callee=Member(receiver=inner, name=name)) if name in SAME_ROWS:
             return samples_of(program, inner, depth + 1)
+        case Result(callee=Member(receiver=inner, name="drop")) as call if _drops_columns(call):
+            return samples_of(program, inner, depth + 1)
+        case Item(source=inner, key=key) if key is not None and _names_columns(one(key)):
+            return samples_of(program, inner, depth + 1)
+        case Member(receiver=inner, name="values"):
+            return samples_of(program, inner, depth + 1)
         case Result(callee=Member(name="fit_transform" | "transform"), arguments=[first, *_]):
             return samples_of(program, first, depth + 1)
         case Result(callee=External(name=name), arguments=[left, right]) if name in _ROW_BY_ROW:
@@ -85,6 +91,19 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
         case Sequence(items=items, open=False, element=None) if items:
             return len(items)
     return rows_of(data)
+
+
+def _names_columns(key: Value) -> bool:
+    """`"age"`, `["age", "fare"]`"""
+    if isinstance(key, Sequence):
+        return bool(key.items) and all(isinstance(constant(item), str) for item in key.items)
+    return isinstance(constant(key), str)
+
+
+def _drops_columns(call: Result) -> bool:
+    """`table.drop(columns="price")`, `table.drop("price", axis=1)`"""
+    axis = passed(call, 1, "axis")
+    return "columns" in call.keywords or (axis is not None and constant(axis) in (1, "columns"))
 
 
 def _counted(key: Value) -> int | None:
@@ -103,7 +122,9 @@ _SPLITS = ("random_split", "train_test_split")
 KEEPING = frozenset(
     "torch.tensor torch.Tensor torch.FloatTensor torch.LongTensor torch.from_numpy torch.as_tensor".split()
 )
-SAME_ROWS = frozenset("float long double to astype numpy values unsqueeze cuda cpu type".split())
+SAME_ROWS = frozenset(
+    "float long double to astype numpy to_numpy values unsqueeze cuda cpu type copy reset_index log fillna".split()
+)
 
 
 def _of_library(program: Program, made: Instance, kind: str, depth: int) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.facts.tables import MADE, ROWS
+from pathlib import PurePath
+
+from trainlint.meaning.facts.tables import FILES, MADE, ROWS
 from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, constant, one
 
 _DEEPEST = 12
@@ -47,4 +49,16 @@ def _made(call: Result, name: str) -> int | None:
     if last in _DRAWN and name.startswith(("torch.", "numpy.random.")) and call.arguments:
         known = constant(call.arguments[0])
         return known if isinstance(known, int) and not isinstance(known, bool) else None
-    return None
+    return _in_file(call) if name in _READING else None
+
+
+def _in_file(call: Result) -> int | None:
+    """The rows of a table that everybody knows by the name of its file, where all of it is read."""
+    path = constant(call.arguments[0]) if call.arguments else None
+    if not isinstance(path, str) or not call.keywords.keys().isdisjoint(_SOME_ROWS):
+        return None
+    return FILES.get("".join(filter(str.isalnum, PurePath(path).stem.lower())))
+
+
+_READING = frozenset("pandas.read_csv pandas.read_table numpy.loadtxt numpy.genfromtxt".split())
+_SOME_ROWS = frozenset("nrows skiprows chunksize skipfooter max_rows skip_footer".split())

@@ -14,6 +14,7 @@ from trainlint.meaning.dropouts import rate_of
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.hand_batches import rows_by_hand
 from trainlint.meaning.loaders import TrainingLoader
+from trainlint.meaning.modules import parts
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.populations import KEEPING, SAME_ROWS, samples_of
 from trainlint.meaning.samples import SAMPLE
@@ -135,13 +136,22 @@ def _fitted(program: Program, counted: Callable[[Chain], float | None]) -> Itera
     for course in program.courses:
         if course.is_pretrained or len(course.networks) != 1:
             continue
-        architecture = next((a for a in program.architectures if a.network is course.networks[0]), None)
-        if architecture is None or not architecture.trains or not architecture.chain.whole:
+        architecture = _trained(program, course.networks[0])
+        if architecture is None or not architecture.chain.whole:
             continue
         weights = counted(architecture.chain)
         if weights is None:
             continue
         yield from _served(program, course, architecture, weights)
+
+
+def _trained(program: Program, network: Instance) -> Architecture | None:
+    """What trains of a network: all of it, or its only part that is called, as the steps of a Lightning module do."""
+    trained = [a for a in program.architectures if a.trains]
+    whole = next((a for a in trained if a.network is network), None)
+    inner = {id(part) for part in parts(network)}
+    within = [a for a in trained if id(a.network) in inner]
+    return whole or (within[0] if len(within) == 1 else None)
 
 
 def _served(program: Program, course: Course, architecture: Architecture, weights: float) -> Iterator[Fitted]:
