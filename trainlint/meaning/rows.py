@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeAlias
 
 from trainlint.meaning.values import (
@@ -75,7 +76,33 @@ def _meet(upper: str, lower: str | None) -> bool:
         return False
     if upper == lower or _reaches_back(upper, lower):
         return True
-    return _is_number(upper) and _is_number(lower) and 0 < int(upper) <= int(lower)
+    if _is_number(upper) and _is_number(lower):
+        return 0 < int(upper) <= int(lower)
+    return _is_further_on(lower, upper)
+
+
+def _is_further_on(lower: str, upper: str) -> bool:
+    """Whether `lower` is `upper` and some more, or a larger share of the same number."""
+    if lower.startswith(f"operator.+({upper},") or (
+        lower.startswith("operator.+(") and lower.endswith(f",{upper})")
+    ):
+        return True
+    first, second = _SHARE.fullmatch(upper), _SHARE.fullmatch(lower)
+    if first is None or second is None:
+        return False
+    (share, of), (more, other) = (_share_and_whole(found) for found in (first, second))
+    return of == other and 0 < share <= more <= 1
+
+
+def _share_and_whole(found: re.Match[str]) -> tuple[float, str]:
+    return float(found["before"] or found["after"]), found["right"] or found["left"]
+
+
+# `int(0.8 * len(x))`, `round(len(x) * 0.8)`, as `signature` writes them.
+_SHARE = re.compile(
+    r"(?:(?:builtins\.(?:int|round)|math\.(?:floor|ceil))\()?"
+    r"operator\.\*\((?:(?P<before>0?\.\d+),(?P<right>.+)|(?P<left>.+),(?P<after>0?\.\d+))\)+"
+)
 
 
 def _reaches_back(upper: str, lower: str) -> bool:
