@@ -88,13 +88,16 @@ def test_nobody_says_how_large_batches_are(sandbox, tmp_path):
     [
         ("for x in y:\n    lr_scheduler.step()\n", "lr_scheduler", "scheduler"),
         ("s = lr_scheduler.StepLR(o, 1)\n", "lr_scheduler", "import:torch.optim.lr_scheduler"),
+        ("optimizer.step()\nlr_scheduler.step()\n", "optimizer", "optimizer"),
+        ("optim.step()\n", "optim", "optimizer"),
         ("optimizer.load_state_dict(torch.load(f))\n", "optimizer", "optimizer"),
         ("f(param.dataset)\ng(param.epochs)\n", "param", "settings"),
         ("print(len(served.dataset))\nserved.batch_size\n", "served", "loader"),
     ],
 )
 def test_what_a_name_stands_for(text, name, role):
-    assert find_roles(ast.parse(text), frozenset([name])).get(name) == role
+    free = frozenset(node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name))
+    assert find_roles(ast.parse(text), free)[name] == role
 
 
 def test_a_class_is_no_thing_that_is_made_of_it():

@@ -74,15 +74,15 @@ def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
     """A role for each free name that has one; `args.lr` for attributes of settings."""
     uses = dict(_uses(tree, free))
     wider = roles_by_use(tree)
-    stepped = _stepped(tree) if "lr_scheduler" in free else set()
-    built = _built(tree)
+    stepped, built = _stepped(tree), _built(tree)
     found: dict[str, str] = {}
     for name in sorted(free):
         if BAGS.fullmatch(name) and uses.get(name, "attribute") in ("attribute", "dict"):
             found[name] = "settings"
             found.update(_setting_roles(tree, name))
             continue
-        role = "scheduler" if name in stepped else conventional_import(name) or uses.get(name, "")
+        imported = conventional_import(name) if name not in stepped else ""
+        role = imported or uses.get(name, "")
         role = role if role not in ("", "attribute") else _role_of(name, wider.get(name, ""))
         if role and not (role in THINGS and name in built):
             found[name] = role
