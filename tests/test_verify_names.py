@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 import textwrap
 
 import pytest
@@ -12,13 +11,6 @@ from tests.programs import needs_torch
 from tests.test_verify_projects import LOOP, NET, verdict_on
 from trainlint.verify.batches import batch_form
 from trainlint.verify.roles import find_roles, words_of
-from trainlint.verify.sandbox import Sandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(sys.executable) as made:
-        yield made
 
 
 @needs_torch
@@ -41,19 +33,16 @@ def test_settings_are_read_as_older_programs_read_them(sandbox, tmp_path):
     pytest.importorskip("yaml")
     script = """
         import yaml
-        from engine import train
         from net import Net
 
         settings = yaml.load(open("settings.yaml"))
         train(Net(), loader, settings["epochs"])
     """
     files = {
-        "engine.py": LOOP,
         "net.py": NET,
-        "train.py": textwrap.dedent(script),
+        "train.py": textwrap.dedent(LOOP) + textwrap.dedent(script),
         "settings.yaml": "epochs: 2\n",
     }
-    files["train.py"] = textwrap.dedent(LOOP) + files["train.py"].replace("from engine import train\n", "")
     verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "left out" not in str(verdict.measurements)
