@@ -142,13 +142,12 @@ def _started(
     diagnostic: Diagnostic, text: str, home: Home, rule: Rule, plan: Plan, ask: Ask, read: Read | None
 ) -> Trial:
     """What the scripts show that run the flagged file; they confirm, and refute nothing."""
-    trial = Trial(inconclusive("not-reached"))
     for start in chosen_starts(diagnostic, text, home, read):
         for bare in (False, True):
             trial = _attempt_from(start, diagnostic, home, rule, plan, ask, read, bare)
             if trial.verdict.state == "confirmed":
                 return trial
-    return replace(trial, verdict=inconclusive("not-reached"))
+    return Trial(inconclusive("not-reached"))
 
 
 def chosen_starts(diagnostic: Diagnostic, text: str, home: Home, read: Read | None) -> list[Start]:

@@ -32,7 +32,8 @@ class Start:
 def starts_of(file: str, text: str, line: int, root: str) -> Iterator[Start]:
     """The scripts that run a line of a file, likeliest first: those that run when they are called, nearest first."""
     try:
-        flagged = _closed(ast.parse(text), _definition_at(ast.parse(text), line))
+        tree = ast.parse(text)
+        flagged = _closed(tree, _definition_at(tree, line))
     except (SyntaxError, ValueError, RecursionError):
         return
     project = _Project(root)

@@ -14,7 +14,7 @@ from ..record import Record
 from .checkpoints import State
 
 
-def install(record: Record, reads_settings: bool = False) -> None:
+def install(record: Record, reads_settings: bool) -> None:
     _older_names()
     if reads_settings:
         _older_calls()
