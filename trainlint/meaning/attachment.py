@@ -143,7 +143,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             if name in CUTTING_FUNCTIONS or name in COMPARISONS or name.startswith(CUTTING_HOMES):
                 return None if name.startswith("numpy.") and _is_of_tensors(value, seen) else False
             if criterion(name) is not None and value.arguments:
-                return _any([value.arguments[0], *_targets(value.arguments[:2])], seen)
+                return _judged([*value.arguments[:2]], seen)
             found = _any(inputs, seen)
             return (
                 found
@@ -169,7 +169,7 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             return True if own or found else (None if own is None or found is None else False)
         case Instance(cls=External(name=name)):
             if criterion(name) is not None:
-                return _any([*inputs[:1], *_targets(inputs)], seen)
+                return _judged(inputs, seen)
             layer = layer_name(name)
             if "*frozen" in value.callee.attributes:
                 return None
@@ -183,8 +183,21 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
         case Instance() as instance if is_module(instance):
             return True
         case Free() | Argument() if _is_criterion_like(value):
-            return _any([*inputs[:1], *_targets(inputs)], seen)
+            return _judged(inputs, seen)
     return None
+
+
+def _judged(given: list[Value], seen: Answers) -> bool | None:
+    """A criterion's value, by its prediction and targets; an unknown network may predict with weights of its own."""
+    found = _any([*given[:1], *_targets(given)], seen)
+    return None if found is False and given and _is_of_unknown_network(given[0]) else found
+
+
+def _is_of_unknown_network(value: Value) -> bool:
+    made = one(value)
+    while isinstance(made, Result) and isinstance(made.callee, Member) and made.callee.name in _SAME_NUMBERS:
+        made = one(made.callee.receiver)
+    return isinstance(made, Result) and isinstance(made.callee, (Free, Argument)) and made.grad is not False
 
 
 def _is_of_tensors(value: Result, seen: Answers, depth: int = 0) -> bool:
