@@ -9,10 +9,10 @@ from trainlint.meaning.facts.tables import APPLYING_METHODS, TRAINING
 from trainlint.meaning.objects import external_bases
 from trainlint.meaning.rows import covers, touches
 from trainlint.meaning.shaped import Fit, Table, View
-from trainlint.meaning.splits import Split, splits, uses
+from trainlint.meaning.splits import Split, splits, splits_by_call, uses
 from trainlint.meaning.train_only import fitted_to_training_part
 from trainlint.meaning.transformers import kind_of
-from trainlint.meaning.values import Class, Member
+from trainlint.meaning.values import Class, Instance, Member, Result
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -72,13 +72,31 @@ def leaks(program: Program) -> list[Leak]:
     reader = program.table_reader
     shaped = [*_shaped(reader), *(use.table for use in uses(reader) if use.trains)]
     found: dict[Fit, Leak] = {}
-    for split in splits(reader):
+    for split in splits(reader) if _learns(program) else splits_by_call(reader):
         if split.call is None and not _is_learnt_from(program, split):
             continue  # slices for a picture of the data
         for fit in _fits_of(split, shaped):
             if fit not in found and _has_seen_both(fit, split) and _matters(fit, split):
                 found[fit] = Leak(fit, split)
     return list(_together(found.values()))
+
+
+def _learns(program: Program) -> bool:
+    """Whether something learns here at all, or serves data: else nobody learns from parts that are taken by hand."""
+    return bool(
+        program.backwards
+        or program.events("fit")
+        or any(map(_is_data_set, program.instances))
+        or any(_trains(call) for call in program.table_reader.log.calls)
+    )
+
+
+def _trains(call: Result) -> bool:
+    return isinstance(call.callee, Member) and call.callee.name in TRAINING
+
+
+def _is_data_set(made: Instance) -> bool:
+    return isinstance(made.cls, Class) and any(b.endswith(".Dataset") for b in external_bases(made.cls))
 
 
 def _is_learnt_from(program: Program, split: Split) -> bool:
@@ -89,7 +107,7 @@ def _is_learnt_from(program: Program, split: Split) -> bool:
     return any(
         touches(split.train, reader.at_call(given, call).rows)
         for call in reader.log.calls
-        if isinstance(call.callee, Member) and call.callee.name in TRAINING
+        if _trains(call)
         for given in (*call.arguments[:1], *call.keywords.values())
     )
 
@@ -100,7 +118,7 @@ def _is_served(program: Program, split: Split) -> bool:
     return any(
         touches(split.train, rows) or touches(split.test, rows)
         for made in program.instances
-        if isinstance(made.cls, Class) and any(b.endswith(".Dataset") for b in external_bases(made.cls))
+        if _is_data_set(made)
         for held in list(made.attributes.values())
         if (rows := reader.table(held, View(program.reading.steps)).rows)
     )

@@ -78,7 +78,7 @@ def refits(program: Program) -> list[Refit]:
     reader = program.table_reader
     fitted = list(_fitted(reader))
     found: dict[s.Node, Refit] = {}
-    divided, used = splits(reader), list(uses(reader))
+    used = list(uses(reader))
     for one in fitted:
         for other in fitted:
             again = one.transformer is other.transformer
@@ -88,14 +88,14 @@ def refits(program: Program) -> list[Refit]:
             if not again and not _are_alike(one, other):
                 continue
             once_more = again or (anew and _is_of_one_model(one.fit, other.fit, used))
-            if _is_held_out(one.fit.rows, other.fit.rows, divided) or (
+            if _is_held_out(one.fit.rows, other.fit.rows, splits(reader)) or (
                 once_more and other.fit.at < one.fit.at and _is_judged(one.fit, other.fit, used)
             ):
                 if once_more or _is_used(one.fit, used) or one.fit.kind in _FOR_MODELS:
                     found[one.fit.node] = Refit(one.fit, other.fit, again)
     for refit in (*_by_data_sets(program, fitted), *_by_networks(program, fitted)):
         found.setdefault(refit.fit.node, refit)
-    return sorted([*found.values(), *_by_hand(used, divided)], key=lambda refit: refit.fit.at)
+    return sorted([*found.values(), *_by_hand(reader, used)], key=lambda refit: refit.fit.at)
 
 
 def _by_data_sets(program: Program, fitted: list[_Fitted]) -> Iterator[Refit]:
@@ -162,12 +162,12 @@ def _is_for(one: _Fitted, mine: Mapping[int, Value], others: Mapping[int, Value]
     return id(one.call) in calls or (owner is not None and id(owner) in mine.keys() - others.keys())
 
 
-def _by_hand(used: list[Use], divided: list[Split]) -> Iterator[Refit]:
+def _by_hand(reader: Reader, used: list[Use]) -> Iterator[Refit]:
     """`(test - test.mean()) / test.std()` beside the same of the training part: one for each test part."""
     learnt = [fit for use in used if use.trains for fit in use.table.fits if fit.by_hand]
     judged = [fit for use in used if not use.trains for fit in use.table.fits if fit.by_hand]
     said: set[int] = set()
-    for split in divided:
+    for split in splits(reader) if learnt and judged else ():
         for mine in sorted(set(judged), key=lambda fit: fit.at):
             other = next(
                 (fit for fit in learnt if fit.kind == mine.kind and covers(split.train, fit.rows)), None

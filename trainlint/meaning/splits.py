@@ -75,6 +75,11 @@ def _splits(reader: Reader) -> list[Split]:
     return [*found, *(s for s in _inside(reader) if s.node.cst not in apart)]
 
 
+def splits_by_call(reader: Reader) -> list[Split]:
+    """Those that a call makes, without the search for parts that make a whole, which is long where networks are built."""
+    return [*_by_call(reader), *_inside(reader)]
+
+
 def _by_call(reader: Reader) -> Iterator[Split]:
     """`train_test_split(x, y)` and `random_split(data, sizes)`."""
     for call in reader.log.calls:
