@@ -377,12 +377,26 @@ class _Elsewhere:
             rf"\bimport\b[^\n]*\b{name}\b|\b{stem}\.{name}[ \t]*\(|^[ \t]+{name},", re.MULTILINE
         )
         mentioning = self.project.mentioning(name, self._users())
-        return any(meant.search(self.project.text(file) or "") for file in mentioning)
+        return any(
+            meant.search(line)
+            for file in mentioning
+            for line in _lines_with(self.project.text(file) or "", name)
+        )
 
     def _users(self) -> Files:
         if self.others is None:
             self.others = self.project.users(self.entry.file) if self.entry.file is not None else 0
         return self.others
+
+
+def _lines_with(text: str, word: str) -> Iterator[str]:
+    """The lines in which a word stands: a pattern is looked for much longer than a word."""
+    start = text.find(word)
+    while start >= 0:
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield text[text.rfind("\n", 0, start) + 1 : end]
+        start = text.find(word, end)
 
 
 def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhere) -> None:
