@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.beginnings import comes_after, resumes
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.chains import Chain, chain_of
-from trainlint.meaning.modules import parts
+from trainlint.meaning.modules import parts, registered
 from trainlint.meaning.objects import CLOSED, is_module
 from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.trace import Event
@@ -88,13 +88,7 @@ def architectures(program: Program) -> list[Architecture]:
 
 def _defined(program: Program, seen: set[int]) -> Iterator[Architecture]:
     """The networks of the entry file that nobody is seen to apply."""
-    inner = {
-        id(part.cls)
-        for i in program.instances
-        if is_module(i)
-        for part in parts(i)[1:]
-        if isinstance(part, Instance)
-    }
+    inner = {id(part.cls) for i in program.instances for part in registered(i) if part is not i}
     for instance in list(program.instances):
         cls = instance.cls
         if isinstance(cls, External) or not is_module(instance) or CLOSED in instance.attributes:

@@ -77,17 +77,26 @@ def held(
 def parts(module: Value) -> list[Value]:
     """The modules that switch together with one: itself and all that it registers."""
     found: list[Value] = [module]
+    known = {id(module)}
     for current in found:
-        if isinstance(current, Instance) and len(found) < 200:
-            for name, inner in held(current):
-                if isinstance(inner, Instance) and is_module(inner) and all(inner is not f for f in found):
-                    if not _is_plain(current, name):
-                        found.append(inner)
+        if len(found) < 200:
+            for inner in registered(current):
+                if id(inner) not in known:
+                    known.add(id(inner))
+                    found.append(inner)
     return found
 
 
-def _is_plain(holder: Instance, name: str) -> bool:
-    return (name.startswith("*") and name not in ("*layers", "*registered")) or not is_module(holder)
+def registered(module: Value) -> Iterator[Instance]:
+    """The modules that one registers itself: its attributes, its layers."""
+    if isinstance(module, Instance) and is_module(module):
+        for name, inner in held(module):
+            if isinstance(inner, Instance) and is_module(inner) and not _is_plain(name):
+                yield inner
+
+
+def _is_plain(name: str) -> bool:
+    return name.startswith("*") and name not in ("*layers", "*registered")
 
 
 def mode_dependent(value: Value, depth: int = 0, entry: str | None = None) -> bool | None:
