@@ -92,7 +92,7 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
         untouched, lost = sacred(tree, record.spots, record.focus), set[str]()
         if request.get("bare"):
             untouched, lost = list(record.spots), losses(tree) if request["bare"] == "loop" else lost
-            tree = lay_bare(tree, untouched)
+            tree = lay_bare(tree, untouched, ordered=request["bare"] == "loop")
         elif request.get("root"):
             tree = tolerate(tree, untouched)
         code = compile(instrument(tree, {first for first, _ in record.spots}), record.path, "exec")

@@ -101,6 +101,7 @@ class Loops:
         """The flagged statement is about to run; once is enough to know."""
         if line not in self.seen:
             self.seen.add(line)
+            self.record.reached = True
             self.record.note("reached", line=line)
 
     def over(self, items: Iterable[Any], line: int) -> Iterator[Any]:

@@ -36,6 +36,7 @@ class Record:
     batches: int = 0
     paused: int = 0  # above 0: the recorder itself is computing
     numbers: dict[int, int] = field(default_factory=dict)
+    reached: bool = False  # whether a flagged statement has run, or is about to
     held: list[Any] = field(
         default_factory=list
     )  # numbered objects stay alive, so that a number stays theirs

@@ -21,13 +21,18 @@ BINDING = {
     "clip_grad_norm_",
     "clip_grad_norm",
 }  # of these in a statement that binds their result as well
+MODES = {"train", "eval", "requires_grad_", "no_grad"}  # which hold for what comes after
 PASSING = {"enumerate", "tqdm", "zip", "iter", "islice"}
 
 
-def lay_bare(tree: ast.Module, spots: Collection[Span]) -> ast.Module:
-    """The same program, in which everything may fail but the spots and the mechanics of training; lines stay."""
-    led = leading(tree, spots) | _mechanical(tree)
-    bare = Bare(led, spots)
+def lay_bare(tree: ast.Module, spots: Collection[Span], ordered: bool = True) -> ast.Module:
+    """The same program, in which everything may fail but the spots and the mechanics of training; lines stay.
+
+    `ordered`: asked is in which order training does what; else its steps may fail until something flagged runs.
+    """
+    leads, trains = leading(tree, spots), _mechanical(tree)
+    led = leads | trains
+    bare = Bare(led, spots, None if ordered else leads)
     tree.body = list(bare.body(tree.body))
     for node in ast.walk(tree):
         if isinstance(node, Function) and node.name in led and node.name != "forward":
@@ -51,10 +56,13 @@ def asked(node: ast.AST) -> set[str]:
 
 
 class Bare:
-    """One program on its way; `led` are the functions that lead to the spots or train."""
+    """One program on its way; `led` are the functions that lead to the spots or train.
 
-    def __init__(self, led: set[str], spots: Collection[Span]) -> None:
-        self.led, self.spots = led, spots
+    `leads` are those that lead to the spots, where the others may fail before they do.
+    """
+
+    def __init__(self, led: set[str], spots: Collection[Span], leads: set[str] | None = None) -> None:
+        self.led, self.spots, self.leads = led, spots, leads
 
     def body(self, statements: list[ast.stmt]) -> Iterator[ast.stmt]:
         for statement in statements:
@@ -67,6 +75,8 @@ class Bare:
                 yield statement
             elif not self._matters(statement):
                 yield wrapped(statement)
+            elif self._only_trains(statement):
+                yield wrapped(statement, trains=True)
             else:
                 yield self._opened(statement)
 
@@ -75,6 +85,12 @@ class Bare:
             return True
         binds = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign))
         return bool(asked(statement) & (BINDING if binds else MECHANICS))
+
+    def _only_trains(self, statement: ast.stmt) -> bool:
+        """Whether it is a simple statement of training that nobody asks about, unless it sets a mode."""
+        if self.leads is None or hasattr(statement, "body") or asked(statement) & MODES:
+            return False
+        return not holds(statement, self.spots) and not mentions(statement, self.leads)
 
     def _opened(self, statement: Any) -> Any:
         """A statement that matters: as it is, if it is a simple one; else its blocks, laid bare as well."""

@@ -113,11 +113,15 @@ def mentions(node: ast.AST, names: set[str]) -> bool:
     )
 
 
-def wrapped(statement: ast.stmt) -> ast.stmt:
-    """try: the statement; except: stand-ins for what it binds; else: stand-ins for what it binds to nothing of use."""
+def wrapped(statement: ast.stmt, trains: bool = False) -> ast.stmt:
+    """try: the statement; except: stand-ins for what it binds; else: stand-ins for what it binds to nothing of use.
+
+    `trains`: it is a part of how training goes, which may only fail before anything flagged has run.
+    """
     line = ast.Constant(value=statement.lineno)
     bound = list(targets(statement))
-    failed = ast.If(test=call(FAILED, line), body=[ast.Raise()], orelse=[])
+    said = [line, ast.Constant(value=True)] if trains else [line]
+    failed = ast.If(test=call(FAILED, *said), body=[ast.Raise()], orelse=[])
     instead = [_assign(target, call(INSTEAD, ast.Constant(value=_name(target)), line)) for target in bound]
     names = bound if isinstance(statement, (ast.Assign, ast.AnnAssign)) else []
     kept = [

@@ -113,7 +113,7 @@ class Rig:
         if not models and free is not None and free not in self.globals:
             self.resolve(free)
             models = list(self.models())
-        self.world.settle(iter(models))
+        self.world.settle(models, [self.world.text, *self.project.texts])
 
     def things(self) -> Iterator[Any]:
         """What the program holds by now, innermost first."""

@@ -44,15 +44,20 @@ class Failures:
             GIVEN: self.given,
         }
 
-    def failed(self, line: int) -> bool:
-        """Whether the exception that is being handled concerns the flagged lines, and so has to go on."""
+    def failed(self, line: int, trains: bool = False) -> bool:
+        """Whether the exception that is being handled concerns the flagged lines, and so has to go on.
+
+        Training that fails before anything flagged has run is no part of what is asked.
+        """
+        if trains and self.record.reached:
+            return True
         _, error, trace = sys.exc_info()
         lines = [
             entry.lineno or 0 for entry in traceback.extract_tb(trace) if entry.filename == self.record.path
         ]
         if any(first <= place <= last for place in lines[1:] for first, last in self.sacred):
             return True
-        if self._trained(trace):
+        if not trains and self._trained(trace):
             return True
         said = (str(error).splitlines() or [""])[0][:120]
         self.why[line] = f"line {line} raised {type(error).__name__}: {said}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import math
 import re
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -16,17 +18,28 @@ from torch import nn
 Shape = dict[
     str, Any
 ]  # {"kind": "float" or "whole", "shape": [...], "high": n}; shapes are those of one sample
+Sides = tuple[int, int]
+USUAL = 4  # of the following, before those that the program speaks of
 IMAGE_SIDES = (28, 32, 64, 224, 96, 48, 16, 128, 299, 8)
+TOO_SMALL = re.compile(
+    r"Output size is too small|Invalid computed output size|[Kk]ernel size can't be greater than actual input size"
+)
+LARGEST_SIDE = 1024
 DEFAULT: Shape = {"kind": "float", "shape": [16]}
 ROWS = 4
 PATIENCE = 4.0  # seconds for one model
+LONGEST = 2.0  # for one shape
+LARGE = 200_000  # numbers in one sample
 
 
-def fit_input(model: Any) -> tuple[Shape, Any] | None:
-    """The first shape that the model takes, with its output for a small batch; None if none was found."""
+def fit_input(model: Any, sides: Collection[Sides] = ()) -> tuple[Shape, Any] | None:
+    """The first shape that the model takes, with its output for a small batch; None if none was found.
+
+    `sides` are heights and widths of pictures that the program speaks of.
+    """
     began = time.process_time()  # which other programs on the machine do not shorten
     tried: list[Shape] = []
-    waiting = list(candidates(model))
+    waiting = list(candidates(model, sides))
     twin, count = _twin(model), _taken(model)
     while waiting and len(tried) < 24 and time.process_time() - began < PATIENCE:
         shape = waiting.pop(0)
@@ -38,6 +51,12 @@ def fit_input(model: Any) -> tuple[Shape, Any] | None:
             return shape, output
         waiting = [*adapted(shape, complaint), *waiting]
     return None
+
+
+def likely_shape(model: Any) -> Shape:
+    """What the model's first layer would take; a row of numbers where none says."""
+    taken = next((shape for layer in model.modules() for shape in _taken_by(layer)), DEFAULT)
+    return {**taken, "shape": [*taken["shape"][:1], 64, 64]} if len(taken["shape"]) == 3 else taken
 
 
 def fit_call(
@@ -98,7 +117,7 @@ def _attempt(twin: Any, arguments: list[Any], keywords: dict[str, Any]) -> tuple
     """Call a copy of the model once; its output, or what it complained about."""
     state = torch.get_rng_state()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _limited(LONGEST):
             return twin(*arguments, **keywords), ""
     except Exception as error:
         return None, str(error) or type(error).__name__
@@ -106,8 +125,29 @@ def _attempt(twin: Any, arguments: list[Any], keywords: dict[str, Any]) -> tuple
         torch.set_rng_state(state)
 
 
+@contextlib.contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError inside after so much time of the processor; without a limit outside of the main thread."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise TimeoutError(f"takes more than {seconds:g} seconds")
+
+    try:
+        before = signal.signal(signal.SIGPROF, stop)
+    except ValueError:
+        yield
+        return
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
 def _rows_for(model: Any, shape: Shape) -> Any:
-    return sample(shape, ROWS, 0).to(device_of(model))
+    rows = ROWS if math.prod(shape["shape"]) < LARGE else 2
+    return sample(shape, rows, 0).to(device_of(model))
 
 
 def device_of(model: Any) -> Any:
@@ -124,14 +164,25 @@ def sample(shape: Shape, rows: int, seed: int) -> Any:
     return torch.randn(size, generator=generator)
 
 
-def candidates(model: Any) -> Iterator[Shape]:
-    """What the first layers that say so would take, likeliest first."""
-    for layer in list(model.modules())[:200]:
-        yield from _taken_by(layer)
+def candidates(model: Any, sides: Collection[Sides] = ()) -> Iterator[Shape]:
+    """What the first layers that say so would take, likeliest first: of each kind the first layer, then the others."""
+    layers = list(model.modules())[:200]
+    first = {type(layer): layer for layer in reversed(layers)}
+    for layer in layers:
+        if layer is first[type(layer)]:
+            taken = list(_taken_by(layer))
+            if isinstance(layer, nn.Conv2d):
+                taken[USUAL:USUAL] = [
+                    {"kind": "float", "shape": [layer.in_channels, *size]} for size in sides
+                ]
+            yield from taken
     yield DEFAULT
     yield {"kind": "float", "shape": [3, 32, 32]}
     yield {"kind": "float", "shape": [1, 28, 28]}
     yield {"kind": "float", "shape": []}
+    for layer in layers:
+        if layer is not first[type(layer)]:
+            yield from _taken_by(layer)
 
 
 def _taken_by(layer: Any) -> Iterator[Shape]:
@@ -206,6 +257,8 @@ def adapted(shape: Shape, complaint: str) -> Iterator[Shape]:
         yield {**shape, "shape": ([1] * sides + taken)[-sides:]}
     if match := re.search(r"must match the (?:existing )?size (?:of tensor b )?\((\d+)\)", complaint):
         yield {**shape, "shape": [*shape["shape"][:-1], int(match[1])]}
+    if TOO_SMALL.search(complaint) and len(shape["shape"]) > 1 and max(shape["shape"][1:]) < LARGEST_SIDE:
+        yield {**shape, "shape": [shape["shape"][0], *(2 * side for side in shape["shape"][1:])]}
     if "Expected tensor for argument #1 'indices'" in complaint or "must be Long" in complaint:
         yield {"kind": "whole", "shape": [12], "high": 100}
     if match := re.search(r"Expected (\d)D .*or (\d)D|[Ee]xpected ((\d))D", complaint):

@@ -137,8 +137,8 @@ def _normalize(mean: Any, std: Any, inplace: bool = False) -> Transform:
     )
 
     def normalise(image: Any) -> Any:
-        if center.shape[0] not in (1, image.shape[0]):
-            raise RuntimeError(f"{center.shape[0]} means for {image.shape[0]} channels")
+        if center.shape[0] not in (1, image.shape[-3]):
+            raise RuntimeError(f"{center.shape[0]} means for {image.shape[-3]} channels")
         if bool((spread == 0).any()):
             raise ValueError("std evaluated to zero")
         return (image - center) / spread
@@ -154,7 +154,8 @@ def _sized(size: Any = 224, *arguments: Any, **keywords: Any) -> Transform:
     height, width = (size, size) if isinstance(size, int) else (tuple(size) * 2)[:2]
 
     def resize(image: Any) -> Any:
-        return nn.functional.interpolate(image.unsqueeze(0), size=(height, width)).squeeze(0)
+        flat = image.reshape(-1, *image.shape[-3:])  # one picture, or a batch of them
+        return nn.functional.interpolate(flat, size=(height, width)).reshape(*image.shape[:-2], height, width)
 
     return Transform(resize)
 

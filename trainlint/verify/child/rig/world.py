@@ -7,7 +7,7 @@ travel back to the parent, which hands them to the other arms and seeds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,14 @@ import torch
 from torch import nn
 
 from ..record import Record
-from .fitting import DEFAULT, Shape, fit_input, sample
+from .fitting import DEFAULT, Shape, fit_input, likely_shape, sample
 
 CLASSES = 10
 ROWS = 8
+SIZED = re.compile(
+    r"(?i)(?:size|shape|crop|im(?:g|age)|resol)\w*[^\n\[(]{0,20}[(\[]+\s*(\d{2,4}),\s*(\d{2,4})\s*[)\],]"
+)
+LARGEST_PICTURE, MOST_SIDES = 400_000, 4  # of those that a program's text speaks of
 CRITERIA = {
     "CrossEntropyLoss": "classes", "cross_entropy": "classes", "NLLLoss": "classes", "nll_loss": "classes",
     "MultiMarginLoss": "classes", "BCELoss": "binary", "binary_cross_entropy": "binary", "BCEWithLogitsLoss": "binary",
@@ -56,12 +60,17 @@ class World:
             return "classes"
         return kinds[0] if kinds else "unknown"
 
-    def settle(self, models: Iterator[Any]) -> None:
-        """Choose shapes, if that has not been done, by the first model that can be fitted."""
+    def settle(self, models: Collection[Any], texts: Iterable[str] = ()) -> None:
+        """Choose shapes, if that has not been done, by the first model that can be fitted.
+
+        `texts` are programs that may say how large pictures are.
+        """
         if "input" not in self.choices:
             with self.record.pause():
-                fitted = (fit_input(model) for model in models)
-                self._choose(*next((found for found in fitted if found is not None), (DEFAULT, None)))
+                sides = sides_in(texts)
+                fitted = (fit_input(model, sides) for model in models)
+                guess = next((likely_shape(model) for model in models), DEFAULT)
+                self._choose(*next((found for found in fitted if found is not None), (guess, None)))
         given = "x".join(str(size) for size in self.choices["input"]["shape"]) or "one number"
         kind = self.choices["target"]["kind"]
         self.record.substitute(f"data: stand-in inputs of {given}, targets: {kind}")
@@ -152,6 +161,13 @@ class World:
         return self.inputs(rows, first)
 
 
+def sides_in(texts: Iterable[str]) -> list[tuple[int, int]]:
+    """Heights and widths of pictures that programs name, smallest first."""
+    pairs = {(int(high), int(wide)) for text in texts for high, wide in SIZED.findall(text)}
+    named = [(high, wide) for high, wide in pairs if high >= 16 <= wide and high * wide <= LARGEST_PICTURE]
+    return sorted(named, key=lambda size: size[0] * size[1])[:MOST_SIDES]
+
+
 def first_tensor(output: Any) -> Any:
     if isinstance(output, torch.Tensor):
         return output
@@ -196,7 +212,7 @@ class StandIn(nn.Module):  # type: ignore[misc,unused-ignore]
 
 def stand_in_model(world: World, pieces: int = 1) -> Any:
     """A small network with dropout and batch normalisation that takes and gives what the data wants."""
-    world.settle(iter(()))
+    world.settle(())
     shape = world.choices["input"]["shape"]
     features = int(torch.tensor(shape).prod()) if shape else 1
     target = world.choices["target"]

@@ -1,0 +1,189 @@
+"""What stands around the flagged lines and cannot run: training that nobody asks about, networks that are particular."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.programs import needs_torch
+from tests.test_verify_projects import verdict_on
+from trainlint.verify.sandbox import Sandbox
+
+pytestmark = needs_torch
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(sys.executable) as made:
+        yield made
+
+
+CAPTIONS = """
+    import torch
+
+    class Trainer:
+        def __init__(self, model, train_loader, val_loader, epochs):
+            self.model, self.epochs = model, epochs
+            self.criterion = torch.nn.NLLLoss()
+            self.train_loader, self.val_loader = train_loader, val_loader
+            self.optimizer = torch.optim.Adam(model.parameters())
+
+        def train(self):
+            for epoch in range(self.epochs):
+                self.model.train()
+                for images, words in self.train_loader:
+                    self.optimizer.zero_grad()
+                    scores = self.model(images)
+                    losses = [self.criterion(scores[:, i, :], words[:, i]) for i in range(words.shape[1])]
+                    loss = torch.stack(losses).sum()
+                    loss.backward()
+                    self.optimizer.step()
+                self.model.eval()
+                held_out = 0
+                for images, words in self.val_loader:
+                    scores = self.model(images)
+                    losses = [self.criterion(scores[:, i, :], words[:, i]) for i in range(words.shape[1])]
+                    held_out += torch.stack(losses).sum().item()
+                print(epoch, held_out)
+"""
+
+
+def test_training_that_cannot_run_keeps_nobody_from_what_comes_after_it(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"trainer.py": CAPTIONS}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "for a backward that never comes" in verdict.evidence
+    assert any("left out" in what for what in verdict.measurements["substituted"])
+
+
+def test_training_that_fails_behind_the_flagged_lines_decides_nothing(sandbox, tmp_path):
+    """A pass that a backward should have come through must not look like one that none comes through."""
+    shared = CAPTIONS.replace(
+        "held_out += torch.stack(losses).sum().item()", "torch.stack(losses).sum().backward()"
+    )
+    shared = shared.replace("print(epoch, held_out)", "print(scores.argmax(1).tolist())")
+    try:
+        verdict = verdict_on("missing-no-grad", {"trainer.py": shared}, tmp_path, sandbox)
+    except StopIteration:
+        return  # nothing is flagged there, and that is as well
+    assert verdict.state == "inconclusive"
+
+
+POINTS = """
+    import torch
+    from torch import nn
+
+    class Points(nn.Module):
+        def __init__(self, points=512):
+            super().__init__()
+            self.first = nn.Conv1d(3, 32, 1)
+            self.drop = nn.Dropout(0.5)
+            self.pool = nn.MaxPool1d(points)
+            self.last = nn.Linear(32, 10)
+
+        def forward(self, x):
+            return self.last(self.pool(self.drop(self.first(x))).squeeze(-1))
+"""
+TEST = """
+    import torch
+    from net import Points
+    from data import Clouds
+    from torch.utils.data import DataLoader
+
+    def main():
+        loader = DataLoader(Clouds("/data/clouds"), batch_size=8)
+        model = Points()
+        model.load_state_dict(torch.load("points.pth", map_location="cpu"))
+        model.eval()
+        right = 0
+        for clouds, labels in loader:
+            scores = model(clouds.permute(0, 2, 1))
+            right += (scores.argmax(1) == labels).sum().item()
+        print(right)
+
+    main()
+"""
+CLOUDS = """
+    import h5py
+    from torch.utils.data import Dataset
+
+    class Clouds(Dataset):
+        def __init__(self, folder):
+            self.file = h5py.File(folder)
+
+        def __len__(self):
+            return len(self.file)
+
+        def __getitem__(self, index):
+            return self.file[index]
+"""
+
+
+def test_inputs_are_as_long_as_the_pooling_of_a_network_wants_them(sandbox, tmp_path):
+    files = {"net.py": POINTS, "data.py": CLOUDS, "test.py": TEST}
+    verdict = verdict_on("missing-no-grad", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+WIDE = """
+    import torch
+    from torch import nn
+
+    class Depth(nn.Module):
+        def __init__(self, img_size=(48, 80)):
+            super().__init__()
+            self.first = nn.Conv2d(3, 8, 3, stride=8, padding=1)
+            self.drop = nn.Dropout(0.5)
+            self.last = nn.Linear(8 * 6 * 10, 2)
+
+        def forward(self, x):
+            return self.last(self.drop(self.first(x)).reshape(-1, 8 * 6 * 10))
+
+    model = Depth()
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(2):
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+    model.eval()
+    for x, y in test_loader:
+        print((model(x).argmax(1) == y).sum().item())
+"""
+
+
+def test_pictures_are_of_the_size_that_the_program_speaks_of(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"depth.py": WIDE}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "data: stand-in inputs of 3x48x80, targets: classes" in verdict.measurements["substituted"]
+
+
+RESIZED = """
+    import torch
+    from torch import nn
+    from torchvision import transforms
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.small = transforms.Resize((16, 16))
+            self.scale = transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+            self.drop = nn.Dropout(0.5)
+            self.first = nn.Conv2d(3, 8, 3)
+            self.last = nn.Linear(8 * 14 * 14, 4)
+
+        def forward(self, x):
+            return self.last(self.drop(self.first(self.scale(self.small(x)))).flatten(1))
+
+    model = Net()
+    model.load_state_dict(torch.load("net.pth", map_location="cpu"))
+    model.eval()
+    for x, y in test_loader:
+        print((model(x).argmax(1) == y).sum().item())
+"""
+
+
+def test_transforms_take_batches_in_networks(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"net.py": RESIZED}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
