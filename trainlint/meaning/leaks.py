@@ -12,7 +12,7 @@ from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, splits, splits_by_call, uses
 from trainlint.meaning.train_only import fitted_to_training_part
 from trainlint.meaning.transformers import kind_of
-from trainlint.meaning.values import Class, Instance, Member, Result
+from trainlint.meaning.values import Class, Instance, Member, Result, Value
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ def _trains(call: Result) -> bool:
 
 
 def _is_data_set(made: Instance) -> bool:
-    return isinstance(made.cls, Class) and any(b.endswith(".Dataset") for b in external_bases(made.cls))
+    if isinstance(made.cls, Class):
+        return any(base.endswith(".Dataset") for base in external_bases(made.cls))
+    return made.cls.name == "torch.utils.data.TensorDataset"
 
 
 def _is_learnt_from(program: Program, split: Split) -> bool:
@@ -113,15 +115,21 @@ def _is_learnt_from(program: Program, split: Split) -> bool:
 
 
 def _is_served(program: Program, split: Split) -> bool:
-    """Whether a data set of the project's own keeps rows of one of the parts."""
+    """Whether a data set keeps rows of one of the parts."""
     reader = program.table_reader
     return any(
         touches(split.train, rows) or touches(split.test, rows)
         for made in program.instances
-        if _is_data_set(made)
-        for held in list(made.attributes.values())
+        for held in _held_by(made)
         if (rows := reader.table(held, View(program.reading.steps)).rows)
     )
+
+
+def _held_by(made: Instance) -> list[Value]:
+    """The tables that a data set keeps."""
+    if not _is_data_set(made):
+        return []
+    return list(made.attributes.values()) if isinstance(made.cls, Class) else list(made.arguments)
 
 
 def _shaped(reader: Reader) -> Iterator[Table]:
