@@ -82,7 +82,10 @@ def _wrong(step: Step, before: list[Value]) -> WrongConstants | None:
     if known is None:
         return None
     return (
-        _of_bytes(step, mean, std, known) or _unscaled(step, mean, std, known) or _of_gray(step, mean, known)
+        _of_bytes(step, mean, std, known)
+        or _divided_twice(step, std, known)
+        or _unscaled(step, mean, std, known)
+        or _of_gray(step, mean, known)
     )
 
 
@@ -95,11 +98,28 @@ def _known(before: list[Value]) -> list[Step] | None:
     return steps
 
 
+def _scaled(known: list[Step]) -> Step | None:
+    """The step that gives values from 0 to 1."""
+    return next((s for s in known if s.name in TO_UNIT_RANGE or (s.name == "ToDtype" and _scales(s))), None)
+
+
+def _divided_twice(step: Step, std: tuple[float, ...], known: list[Step]) -> WrongConstants | None:
+    """Constants of values from 0 to 1 that were divided by 255 all the same."""
+    scaled = _scaled(known)
+    if scaled is None or scaled.node is None or step.node is None or max(std) >= _LEAST_SPREAD:
+        return None
+    said = f"divides values from 0 to 1 by {max(std):g}, which makes them up to {1 / max(std):,.0f}"
+    return WrongConstants(step.node, said, ((scaled.node, "gives values from 0 to 1"),))
+
+
+_LEAST_SPREAD = 0.99 / 255  # less than one step of a pixel; by 1 / 255 some go back to bytes on purpose
+
+
 def _of_bytes(
     step: Step, mean: tuple[float, ...], std: tuple[float, ...], known: list[Step]
 ) -> WrongConstants | None:
     """Constants from 0 to 255 for values from 0 to 1."""
-    scaled = next((s for s in known if s.name in TO_UNIT_RANGE or (s.name == "ToDtype" and _scales(s))), None)
+    scaled = _scaled(known)
     if scaled is None or scaled.node is None or max(*mean, *std) <= 1:
         return None
     assert step.node is not None
