@@ -204,9 +204,9 @@ def _modules(behind: list[Value]) -> list[Value]:
 
 def _comes_too_late(update: Update, clip: Event, feeding: list[Event]) -> bool:
     """Whether a clip behind the step has nothing left to do: what it clips is cleared before it is used."""
-    if not _is_beside(clip, update.event) or not implied(update.event, clip, update.loop):
+    if not (_is_beside(clip, update.event) or _is_switched_by_bound(clip)):
         return False
-    if any(e.kind == "clip" for e in update.before()):
+    if not implied(update.event, clip, update.loop) or any(e.kind == "clip" for e in update.before()):
         return False
     around = [*update.after(), *update.before()]  # from this step to the next one
     for event in around:
@@ -237,6 +237,18 @@ def _is_beside(clip: Event, step: Event) -> bool:
         return False
     root = outer if outer is not None else step.region.root
     return implied(clip, step, root)
+
+
+def _is_switched_by_bound(clip: Event) -> bool:
+    """`if max_norm: clip_grad_norm_(parameters, max_norm)`: whether only its own bound decides if there is a clip."""
+    given = [text_of(a.value) for a in clip.node.arguments[1:]] if isinstance(clip.node, Call) else []
+    arms = []
+    for region in clip.region.ancestors():
+        if region.kind == "loop":
+            break
+        if region.kind == "arm":
+            arms.append(text_of(region.test) if region.test is not None else "")
+    return bool(arms) and all(any(bound in test for bound in given) for test in arms)
 
 
 def _is_unscaled_later(update: Update, clip: Event, backward: Event) -> bool:

@@ -126,6 +126,7 @@ _BARE = {
     " BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm GroupNorm Dropout Dropout2d ReLU LeakyReLU ELU GELU SiLU PReLU"
     " Sigmoid LogSigmoid Tanh Softmax LogSoftmax Softplus Flatten MaxPool1d MaxPool2d AvgPool2d AdaptiveAvgPool2d"
     " CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss MSELoss L1Loss SmoothL1Loss HuberLoss KLDivLoss",
+    "torch.nn.utils": "clip_grad_norm_ clip_grad_value_",
     "torch.optim": "SGD Adam AdamW RMSprop Adagrad Adadelta NAdam RAdam LBFGS",
     "torch.optim.lr_scheduler": "StepLR MultiStepLR ExponentialLR LambdaLR OneCycleLR CyclicLR CosineAnnealingLR"
     " CosineAnnealingWarmRestarts ReduceLROnPlateau",
