@@ -29,7 +29,7 @@ from trainlint.meaning.syntax import (
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
-from trainlint.meaning.values import External, Instance, Member, Result, Value, constant, one
+from trainlint.meaning.values import Constant, External, Instance, Member, Result, Value, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _piled_up(update: Update, arm: Region) -> Event | None:
     backward = feeding[0]
     if not implied(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
         return None
-    if role(backward.detail[0]) == "engine" or (backward.inputs and not _is_manual(backward)):
+    if role(backward.detail[0]) == "engine" or not all(map(_is_one, _gradients(backward))):
         return None
     clears = [e for e in update.events if e.kind in ("zero_grad", "grad_write") and update.may_clear(e)]
     after = [e for e in clears if e in update.after()]
@@ -162,7 +162,23 @@ def _is_manual(backward: Event) -> bool:
     """Lightning's `self.manual_backward(loss)`, which divides nothing."""
     call = backward.node.function if isinstance(backward.node, Call) else None
     named = isinstance(call, Attribute) and call.name == "manual_backward"
-    return named and len(backward.inputs) == 1 and backward.inputs[0] is backward.value
+    return named and bool(backward.inputs) and backward.inputs[0] is backward.value
+
+
+def _gradients(backward: Event) -> list[Value]:
+    """What a backward pass is told to multiply the loss's gradient with: `loss.backward(gradient=weight)`."""
+    given = backward.inputs[1:] if _is_manual(backward) else backward.inputs
+    return [*given[:1], *(v for k, v in backward.detail[1].items() if k == "gradient")]
+
+
+def _is_one(gradient: Value) -> bool:
+    """Whether such a factor leaves everything as it is: none at all, or ones."""
+    match one(gradient):
+        case Constant(value=None | 1):
+            return True
+        case Result(arguments=(number, *_)) as made if operation(made) in ("tensor", "as_tensor"):
+            return bool(constant(number) == 1)
+    return operation(gradient) in ("ones_like", "ones")
 
 
 def _is_plain_mean(update: Update, backward: Event) -> bool:
