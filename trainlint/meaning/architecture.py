@@ -17,9 +17,10 @@ _LIBRARIES = (
     "efficientnet_pytorch.", "pretrainedmodels.",
 )  # fmt: skip
 _MATRICES = frozenset(
-    "Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d RNN LSTM GRU RNNCell LSTMCell"
+    "Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d RNNCell LSTMCell"
     " GRUCell MultiheadAttention LazyLinear LazyConv1d LazyConv2d LazyConv3d".split()
 )
+_STACKED = frozenset(("RNN", "LSTM", "GRU"))  # with a matrix or more in each of their layers
 _BLOCKS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6, "Transformer": 36}  # matrices in each
 
 
@@ -59,6 +60,9 @@ def _times(layer: Instance, network: Instance) -> int:
 
 def _depth_of(layer: Instance) -> int:
     name = named(layer)
+    if name in _STACKED:
+        stacked = number(passed(layer, 2, "num_layers") or Constant(1))
+        return int(stacked[0]) if stacked is not None else 1
     if name in _MATRICES:
         return 1
     assert isinstance(layer.cls, External)

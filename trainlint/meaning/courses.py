@@ -130,10 +130,10 @@ class Course:
 
     @cached_property
     def depth(self) -> int:
-        """How many layers with weights are seen in the shallowest of its networks; 0 where one is not known."""
+        """How many layers with weights are seen in the deepest of its networks; 0 where one is not known."""
         if self.optimizer.of_inner_parts:
             return 0
-        return min((depth(network) for network in self.networks), default=0)
+        return max((depth(network) for network in self.networks), default=0)
 
     def number(self, keyword: str, default: float, position: int | None = None) -> float | None:
         """A setting of the optimizer by its number, None where that is not known."""
