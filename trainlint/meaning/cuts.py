@@ -11,7 +11,7 @@ from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
 from trainlint.meaning.modules import parts
-from trainlint.meaning.objects import is_module
+from trainlint.meaning.objects import has_unknown_base, is_module
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event
@@ -19,6 +19,7 @@ from trainlint.meaning.updates import Update
 from trainlint.meaning.values import (
     Argument,
     Choice,
+    Class,
     Constant,
     External,
     Free,
@@ -269,9 +270,19 @@ def _had_graph(value: Value) -> bool:
     if known is not None:
         return known
     through = walk(value, lambda v: attached(v) is not False)
-    return any(
-        isinstance(v, Result) and isinstance(v.callee, (Free, Argument)) and bool(v.grad) for v in through
-    )
+    return any(isinstance(v, Result) and bool(v.grad) and _is_unseen(v.callee) for v in through)
+
+
+def _is_unseen(callee: Value) -> bool:
+    """Whether what is called comes from outside, or is a part of what does: `self.modules.network` of an unseen base."""
+    if isinstance(callee, (Free, Argument)):
+        return True
+    if not isinstance(callee, Member):
+        return False
+    owner = one(callee.receiver)
+    while isinstance(owner, Member):
+        owner = one(owner.receiver)
+    return isinstance(owner, Instance) and isinstance(owner.cls, Class) and has_unknown_base(owner.cls)
 
 
 def _inputs(value: Result) -> list[Value]:
