@@ -17,7 +17,7 @@ from trainlint.meaning.facts.layers import (
     layer_name,
 )
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.facts.pretrained import drops_by_default
+from trainlint.meaning.facts.pretrained import drops_by_default, normalises_throughout
 from trainlint.meaning.members import ALL_CHILDREN, used_names
 from trainlint.meaning.objects import (
     CLOSED,
@@ -257,11 +257,37 @@ def _library_mode(value: Instance, depth: int) -> bool | None:
             *(o for v in value.arguments for o in by_default(v)),
         ]
         answers = {
-            _mode_dependent(v, depth + 1)
+            _mode_of_children(v) if isinstance(v, Unpacked) else _mode_dependent(v, depth + 1)
             for v in inner
             if not isinstance(v, (Constant, Sequence, Mapping)) and not _is_known_list(v)
         }
         return True if True in answers else (None if None in answers else False)
+    return False
+
+
+def _mode_of_children(unpacked: Unpacked) -> bool | None:
+    """`*list(resnet.children())[:-2]`: whichever parts these are, BatchNorm is in all of some families but the last."""
+    source = one(unpacked.source)
+    if isinstance(source, Item) and source.key is not None and _takes_most(one(source.key)):
+        source = one(source.source)
+    if isinstance(source, Result) and isinstance(source.callee, External) and source.arguments:
+        source = one(source.arguments[0])  # `list(...)`
+    match source:
+        case Result(callee=Member(receiver=receiver, name="children")):
+            network = one(receiver)
+            if isinstance(network, Instance) and isinstance(network.cls, External):
+                usual = "norm_layer" not in network.keywords and normalises_throughout(network.cls.name)
+                return True if usual else None
+    return None
+
+
+def _takes_most(key: Value) -> bool:
+    """`[:-2]`, `[:8]`, `[1:-1]`: not the first or the last part alone."""
+    match key:
+        case Result(callee=External(name="builtins.slice"), arguments=(lower, upper, _)):
+            first, last = constant(lower), constant(upper)
+            begins = first is None or (type(first) is int and first >= 0)
+            return begins and (last is None or (type(last) is int and (last < 0 or last > 1)))
     return False
 
 

@@ -41,3 +41,21 @@ def _of_family(word: str) -> bool | None:
     if word in _DROPPING:
         return True
     return False if any(re.fullmatch(family + r"[\d.x]*(moe)?", word) for family in _CONSTANT) else None
+
+
+_NORMALISING = (
+    "resnet",
+    "resnext",
+    "wide_resnet",
+    "densenet",
+    "mobilenet",
+    "mnasnet",
+    "shufflenet",
+    "efficientnet",
+)
+
+
+def normalises_throughout(name: str) -> bool:
+    """Whether BatchNorm stands in all large parts of a network of torchvision, the last ones apart."""
+    family = name.removeprefix("torchvision.models.").rpartition(".")[2]
+    return name.startswith("torchvision.models.") and family.startswith(_NORMALISING)
