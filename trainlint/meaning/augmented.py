@@ -59,16 +59,12 @@ class Augmented:
 
 def augmented(program: Program) -> list[Augmented]:
     found: dict[int, Augmented] = {}
-    if not program.evaluations or speaks_of(program, _OTHERWISE):
+    judging = [e for e in program.evaluations if e.judged and e.trained and not e.of_training]
+    if not judging or speaks_of(program, _OTHERWISE):
         return []
     training = [t.loader for t in program.training_loaders]
-    for evaluation in program.evaluations:
-        if (
-            not evaluation.judged
-            or not evaluation.trained
-            or evaluation.of_training
-            or _is_drawn_again(evaluation)
-        ):
+    for evaluation in judging:
+        if _is_drawn_again(evaluation):
             continue
         for served in served_to(evaluation.event) if not is_in_unit_test(evaluation.event) else ():
             said = _said_of(served, training, evaluation)

@@ -61,16 +61,22 @@ class CopiedUnits:
 def copied_units(program: Program) -> list[CopiedUnits]:
     if not program.events("initialise"):
         return []
-    found: dict[int, CopiedUnits] = {}
-    compared = _compared(program)
+    if not any(f.constant is not None and f.tensor == "weight" for f in program.fillings.values()):
+        return []
+    found: list[CopiedUnits] = []
     for architecture in program.architectures:
         if (architecture.event is not None and not architecture.trains) or architecture.is_pretrained:
             continue
         for first, second in _neighbours(architecture.chain):
             made = _copied(program, architecture, first, second)
-            if made is not None and id(_made(made.filling)) not in compared:
-                found.setdefault(id(made.node.cst), made)
-    return list(found.values())
+            if made is not None:
+                found.append(made)
+    compared = _compared(program) if found else set()
+    told: dict[int, CopiedUnits] = {}
+    for made in found:
+        if id(_made(made.filling)) not in compared:
+            told.setdefault(id(made.node.cst), made)
+    return list(told.values())
 
 
 def _compared(program: Program) -> set[int]:

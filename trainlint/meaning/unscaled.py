@@ -96,11 +96,14 @@ class Unscaled:
 
 def unscaled(program: Program) -> list[Unscaled]:
     """One for each place where such numbers are made."""
+    learning = [o for o in program.objectives if o.learns and o.reaches_backward]
+    if not (learning or program.reading.tables.calls):
+        return []
     if is_other_field(program) or takes_derivatives(program) or is_otherwise(program):
         return []
     extents, found = Extents(program.reading.tables), dict[int, Unscaled]()
-    for objective in program.objectives:
-        if not objective.learns or not objective.reaches_backward or is_in_unit_test(objective.event):
+    for objective in learning:
+        if is_in_unit_test(objective.event):
             continue
         if _is_of_pixels(extents, objective):
             return []
