@@ -18,27 +18,56 @@ from trainlint.meaning.values import (
     Value,
     options,
 )
+from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pass:
+    """A backward pass and all that its loss was computed from; the sets hold identities."""
+
+    event: Event
+    values: tuple[Value, ...]
+    met: frozenset[int]
+    nodes: frozenset[int]  # of the results
+    looped_over: frozenset[int]  # by the loops in which results are computed
+
+
+def passes(program: Program) -> list[Pass]:
+    """The backward passes of a program, and the gradients that it asks for."""
+    asked = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
+    starts = [(e, e.value) for e in program.backwards] + [(e, e.target) for e in asked]
+    return [_pass(event, start) for event, start in starts if start is not None]
+
+
+def _pass(event: Event, start: Value) -> Pass:
+    values = tuple(walk(start))
+    results = [value for value in values if isinstance(value, Result)]
+    regions = {id(result.region): result.region for result in results if result.region is not None}
+    loops = {id(loop): loop for region in regions.values() for loop in enclosing_loops(region)}
+    return Pass(
+        event,
+        values,
+        frozenset(map(id, values)),
+        frozenset(id(result.node) for result in results),
+        frozenset(id(v) for r in loops.values() if r.iterable is not None for v in walk(r.iterable)),
+    )
+
+
 def is_consumed(program: Program, event: Event, loop: Region) -> bool:
     """Whether a backward pass uses what has been kept: a summed loss, an unrolled sequence, returns."""
     holders = [o for o in options(event.target) if isinstance(o, (Sequence, Instance))]
-    before = {id(part) for holder in holders for part in _elements(holder)}
-    asked = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
-    for passing, start in [(e, e.value) for e in program.backwards] + [(e, e.target) for e in asked]:
-        if start is None:
+    held = {id(holder) for holder in holders}
+    before = {id(event.value), *(id(part) for holder in holders for part in _elements(holder))}
+    for one in program.passes:
+        if id(event.node) in one.nodes or not (held.isdisjoint(one.met) and held.isdisjoint(one.looped_over)):
+            return True
+        if one.event.region.inside(loop):
             continue
-        behind = not passing.region.inside(loop)
-        for inner in walk(start):
-            if isinstance(inner, Result) and inner.node is event.node:
-                return True
-            if any(inner is holder for holder in holders) or _is_made_of_each(inner, holders):
-                return True
-            if behind and (inner is event.value or id(inner) in before or _is_made_in(inner, loop)):
-                return True  # the loop makes an objective: its graphs are there until the pass behind it
+        if not before.isdisjoint(one.met) or any(_is_made_in(value, loop) for value in one.values):
+            return True  # the loop makes an objective: its graphs are there until the pass behind it
     return False
 
 
@@ -47,14 +76,6 @@ def _elements(holder: Value, depth: int = 0) -> list[Value]:
     if not isinstance(holder, Sequence) or holder.element is None or depth > 3:
         return []
     return [found for option in options(holder.element) for found in (option, *_elements(option, depth + 1))]
-
-
-def _is_made_of_each(value: Value, holders: list[Sequence | Instance]) -> bool:
-    """Whether a value is computed in a loop over what has been kept."""
-    if not isinstance(value, Result) or value.region is None:
-        return False
-    iterables = (r.iterable for r in enclosing_loops(value.region) if r.iterable is not None)
-    return any(inner is holder for iterable in iterables for inner in walk(iterable) for holder in holders)
 
 
 def _is_made_in(value: Value, loop: Region) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.clips import MisplacedClip
     from trainlint.meaning.constants import WrongConstants
+    from trainlint.meaning.consumers import Pass
     from trainlint.meaning.copies import CopiedUnits
     from trainlint.meaning.courses import Course
     from trainlint.meaning.cuts import CutLoss
@@ -374,6 +375,13 @@ class Program:
         from trainlint.meaning.predictions import predictions
 
         return predictions(self)
+
+    @cached_property
+    def passes(self) -> list[Pass]:
+        """Every backward pass, with all that its loss was computed from."""
+        from trainlint.meaning.consumers import passes
+
+        return passes(self)
 
     @cached_property
     def keeps(self) -> list[Keep]:
