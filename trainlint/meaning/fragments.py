@@ -265,11 +265,14 @@ def _words(statement: s.Statement) -> frozenset[str]:
 def _unmade_class(module: Frame, name: str) -> Class | None:
     own = [v for v in module.names.values() if isinstance(v, Class) and v.unit is module.unit]
     unmade = [cls for cls in own if _is_network(cls) and not _is_called(cls) and not _is_base(cls, own)]
-    called = name.replace("_", "").lower()
-    named = [cls for cls in unmade if cls.node.name.lower() == called]
+    named = [cls for cls in unmade if _letters(cls.node.name) == _letters(name)]
     if len(named) == 1:
         return named[0]
     return unmade[0] if len(unmade) == 1 and name in _ANY_MODEL else None
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 def _is_network(cls: Class) -> bool:
@@ -277,7 +280,8 @@ def _is_network(cls: Class) -> bool:
 
 
 def _is_called(cls: Class) -> bool:
-    return re.search(rf"(?<!class )\b{cls.node.name}\s*\(", cls.unit.source.text) is not None
+    """Whether the text calls a class; `nn.LSTM(...)` is no call of the paste's own `LSTM`."""
+    return re.search(rf"(?<!class )(?<![\w.]){cls.node.name}\s*\(", cls.unit.source.text) is not None
 
 
 def _is_base(cls: Class, others: list[Class]) -> bool:
