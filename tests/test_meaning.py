@@ -28,8 +28,9 @@ from trainlint.meaning.machine import (
     STEPS_WHEN_BRIEF,
     STEPS_WHEN_SPENT,
 )
+from trainlint.meaning.parted import names_columns
 from trainlint.meaning.reading import Reading, read_entry
-from trainlint.meaning.values import Class
+from trainlint.meaning.values import Choice, Class, Constant, Member, Result, Value
 from trainlint.project import Project
 
 BOOK = open_book()
@@ -424,3 +425,11 @@ def test_parts_of_parts_that_a_recurrent_network_makes_end(tmp_path: Path) -> No
         [tmp_path], Config(select=("ALL",)), open_book(), cwd=tmp_path, effort=Effort(jobs=1, limit=20.0)
     )
     assert not report.failures
+
+
+@pytest.mark.parametrize(("first", "columns"), [("price", True), (0, False)])
+def test_a_key_that_a_loop_computes_from_itself_is_what_it_began_as(first: object, columns: bool) -> None:
+    started: list[Value] = [Constant(first)]
+    key = Choice(started, loop=True)
+    key.options.append(Result(Member(key, "strip"), (), {}, None))
+    assert names_columns(key) is columns

@@ -83,6 +83,25 @@ def _taken(reader: Reader, source: Value, key: Value, view: View) -> Table:
     return _cut(whole, selector) if selector is not None else whole
 
 
+def _rows_and_column(key: Value) -> tuple[Value | None, str | None]:
+    """What a key says of the rows, and the one column that it names."""
+    if isinstance(key, Sequence) and key.kind == "tuple" and key.items:
+        return key.items[0], column_of(key.items[1]) if len(key.items) > 1 else None
+    return None if names_columns(key) else key, column_of(key)
+
+
+def may_divide(part: Item) -> bool:
+    """Whether a part may be one of two that rows are divided in: not columns of all rows, nor rows that nothing is known of."""
+    key = one(part.key) if part.key is not None else None
+    if key is None or isinstance(key, Constant):
+        return True  # one of several things that a function gives
+    rows_key, _ = _rows_and_column(key)
+    if rows_key is None or index_of(rows_key) is not None:
+        return rows_key is not None
+    selector = row_selector(rows_key)
+    return selector is not None and selector[0] not in ("some", "row")
+
+
 def _columns(reader: Reader, source: Value, key: Value, view: View) -> Table:
     whole = reader.table(source, view)
     names = (
