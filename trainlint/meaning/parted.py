@@ -68,13 +68,7 @@ def _cut(whole: Table, selector: tuple[object, ...]) -> Table:
 
 def _taken(reader: Reader, source: Value, key: Value, view: View) -> Table:
     """`source[key]`: some columns, some rows, or both."""
-    rows_key: Value | None = key
-    named = column_of(key)
-    if isinstance(key, Sequence) and key.kind == "tuple" and key.items:
-        rows_key = key.items[0]
-        named = column_of(key.items[1]) if len(key.items) > 1 else None
-    elif names_columns(key):
-        rows_key = None
+    rows_key, named = _rows_and_column(key)
     whole = _columns(reader, source, key, view.of(named)).with_fits(_chosen_by(reader, key, view.at))
     rows_of = index_of(rows_key)
     if rows_of is not None:
@@ -121,26 +115,27 @@ def index_of(key: Value | None) -> Value | None:
     return None
 
 
-def names_columns(key: Value) -> bool:
-    """Whether a key takes columns, each of them whole."""
+def names_columns(key: Value, within: frozenset[int] = frozenset()) -> bool:
+    """Whether a key takes columns, each of them whole. `within`: the choices that are being asked about, in a loop again."""
     match key:
         case Constant(value=str()) | Unknown(reason="column"):
             return True
         case Choice():  # one after the other of a list of names
-            return all(names_columns(option) for option in options(key))
+            inside = within | {id(key)}
+            return id(key) in within or all(names_columns(option, inside) for option in options(key))
         case Sequence(items=items, element=element):
             inner = [one(v) for v in (*items, *([element] if element is not None else []))]
             return not any(isinstance(v, Constant) and isinstance(v.value, (int, bool)) for v in inner)
         case Member(receiver=receiver, name=name):
-            return name == "columns" or (name in SAME_ROWS and names_columns(one(receiver)))
+            return name == "columns" or (name in SAME_ROWS and names_columns(one(receiver), within))
         case Item(source=source, key=None):
             return not _is_counted(one(source))
         case Item(source=source):
-            return names_columns(one(source))
+            return names_columns(one(source), within)
         case Result(callee=Member(receiver=receiver, name=name)):
-            return name == "get_support" or names_columns(one(receiver))
+            return name == "get_support" or names_columns(one(receiver), within)
         case Result(callee=External(name=name), arguments=arguments) if name in _LISTING:
-            return any(names_columns(one(argument)) for argument in arguments)
+            return any(names_columns(one(argument), within) for argument in arguments)
     return False
 
 

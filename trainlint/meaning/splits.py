@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.derived import rest_of
 from trainlint.meaning.facts.tables import CROSS_VALIDATION, JUDGING, SPLIT, SPLIT_HOMES, TRAINING
+from trainlint.meaning.parted import may_divide
 from trainlint.meaning.rows import Rows, are_apart, covers, selected
 from trainlint.meaning.shaped import Table, View
 from trainlint.meaning.syntax import Call, Node
@@ -115,9 +116,11 @@ def _by_parts(reader: Reader, used: list[Use]) -> Iterator[Split]:
     """`x[:n]` and `x[n:]`, `x[train]` and `x[test]` of a fold, a mask and its opposite, a sample and the rest."""
     known: list[tuple[Table, Table]] = []
     for item in reader.log.parts[:_MOST_PARTS]:
+        if item.node is None or not may_divide(item):
+            continue
         mine = reader.table(item, View(item.at))
         whole = reader.table(item.source, View(item.at))
-        if not mine.rows or mine.rows == whole.rows or item.node is None:
+        if not mine.rows or mine.rows == whole.rows:
             continue
         for its, its_whole in known:
             if its_whole.rows == whole.rows and _are_apart(its.rows, mine.rows):
