@@ -42,12 +42,16 @@ def held_out(program: Program) -> list[Evaluation]:
         forwards = list(of_kind(root, "forward"))
         training = [e for e in forwards if id(e) in trained]
         for event in forwards if training else ():
-            if id(event) in known or any(id(v) in outputs for given in event.inputs for v in walk(given)):
+            if id(event) in known or (outputs and _takes_one_of(event, outputs)):
                 continue  # said already, of this module or of the one before it
             if _is_held_out(program, event, training) and _is_judged(root, event):
                 outputs.add(id(event.value))
                 found.setdefault(id(event.node.cst), _evaluation(program, root, event))
     return list(found.values())
+
+
+def _takes_one_of(event: Event, outputs: set[int]) -> bool:
+    return any(id(v) in outputs for given in event.inputs for v in walk(given))
 
 
 def _evaluation(program: Program, root: Region, event: Event) -> Evaluation:
