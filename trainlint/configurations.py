@@ -14,11 +14,6 @@ from typing import Any
 
 from trainlint.small_files import read_small
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 LARGEST = 64_000  # bytes of one file
 MOST_PARTS = 50_000  # of one file, aliases written out
 DEEPEST = 60  # lists and tables within one another
@@ -52,12 +47,20 @@ def parse_configuration(text: str, suffix: str) -> Any:
             case ".json":
                 found = json.loads(text)
             case ".toml":
-                found = tomllib.loads(text)
+                found = _parse_toml(text)
             case _:
                 found = _parse_yaml(text)
     except (ValueError, RecursionError):
         return None
     return found if _is_bounded(found) else None
+
+
+def _parse_toml(text: str) -> Any:
+    if sys.version_info >= (3, 11):
+        import tomllib  # takes milliseconds to load, and few programs read TOML
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
 
 
 def _is_bounded(found: Any) -> bool:
