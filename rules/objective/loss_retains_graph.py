@@ -100,6 +100,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{keep.text}` keeps `{keep.kept}` with its graph: memory grows by {harm}",
             because=[(keep.store, "stored here")] if keep.store is not keep.place else (),
             fix=[append_text(keep.expression, keep.cut)] if keep.expression is not None and keep.cut else (),
+            control=keep.compared,
             plant=keep.planted,
             title=f"Keep the number, not the graph: `{keep.kept}{keep.cut}`",
             level="warning" if keep.frees or keep.is_by_convention else None,

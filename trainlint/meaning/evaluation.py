@@ -196,6 +196,11 @@ class Evaluation:
         return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
 
     @property
+    def alone_without_grad(self) -> list[Change]:
+        """The edit that runs this pass alone without gradients, for experiments: where it trains as well, that raises."""
+        return [wrap_statement(self.node, "with torch.no_grad():")]
+
+    @property
     def with_grad(self) -> list[Change]:
         """The edit that builds the graph, for experiments."""
         from trainlint.meaning import planting

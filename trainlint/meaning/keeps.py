@@ -19,11 +19,12 @@ from trainlint.meaning.holders import outlives
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import is_module
-from trainlint.meaning.place import Change, statement_text, text_of
+from trainlint.meaning.place import Change, replace, statement_text, text_of
 from trainlint.meaning.syntax import (
     Assign,
     Attribute,
     Augment,
+    Binary,
     Call,
     Comprehension,
     Define,
@@ -115,6 +116,13 @@ class Keep:
         given = [v.arguments[0] for v in passed if isinstance(v, Result) and v.arguments and _is_criterion(v)]
         kept = {id(option) for option in options(self.value)}
         return any(id(v) in kept for first in given for v in walk(first))
+
+    @property
+    def compared(self) -> list[Change]:
+        """The edit that keeps the values of a computed expression, for experiments: text, where it is no tensor, raises."""
+        if self.cut or self.expression is None or not isinstance(self.expression, Binary):
+            return []
+        return [replace(self.expression, f"({text_of(self.expression)}).detach()")]
 
     @property
     def planted(self) -> list[Change]:

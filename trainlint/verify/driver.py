@@ -10,7 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from trainlint.verify.statements import Statement
 
+SERVE = "_trainlint_serve"  # as well: trains on the batches that an object serves
+BUILT = "_trainlint_built"  # as well: makes an object of a network class, with values by trial
 UNBUILT = "_trainlint_unbuilt"  # the sandbox knows it: makes an object of a class without calling `__init__`
+SERVING = "train_dataloader"  # the method that a trainer asks for them
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -46,8 +49,12 @@ def direct_call(tree: ast.Module, spots: Sequence[tuple[int, int]]) -> str:
                 for part in node.body
                 if isinstance(part, ast.FunctionDef) and any(_holds(part, spot) for spot in spots)
             ]
+            if _is_network(node) and _arguments(_constructor(node), bound=True):
+                return _call_method(node, spots, f"{BUILT}({node.name})")
             if _is_network(node) or not flagged or flagged[0].name.startswith("__"):
                 return _call_method(node, spots)
+            if flagged[0].name == SERVING:
+                return f"{SERVE}({UNBUILT}({node.name}))\n"
             return f"{UNBUILT}({node.name}).{flagged[0].name}({_arguments(flagged[0], bound=True)})\n"
     return ""
 
@@ -72,20 +79,29 @@ def _leads(tree: ast.Module, function: ast.stmt, goal: ast.stmt) -> bool:
     return _reaches(tree, {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}, goal)
 
 
-def _call_method(owner: ast.ClassDef, spots: Sequence[tuple[int, int]]) -> str:
+def _constructor(owner: ast.ClassDef) -> ast.FunctionDef | None:
+    return next(
+        (part for part in owner.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None
+    )
+
+
+def _call_method(owner: ast.ClassDef, spots: Sequence[tuple[int, int]], built: str = "") -> str:
     methods = [node for node in owner.body if isinstance(node, ast.FunctionDef)]
     flagged = [method for method in methods if any(_holds(method, spot) for spot in spots)]
-    begin = [method for method in methods if method.name == "__init__"]
-    built = f"{owner.name}({_arguments(begin[0], bound=True) if begin else ''})"
+    built = built or f"{owner.name}({_arguments(_constructor(owner), bound=True)})"
     if not flagged or flagged[0].name == "__init__":
         return built + "\n"
+    if flagged[0].name == SERVING:
+        return f"{SERVE}({built})\n"
     if flagged[0].name == "forward":
         return f"{built}({_arguments(flagged[0], bound=True)})\n"
     return f"{built}.{flagged[0].name}({_arguments(flagged[0], bound=True)})\n"
 
 
-def _arguments(function: Function, bound: bool = False) -> str:
+def _arguments(function: Function | None, bound: bool = False) -> str:
     """The parameters that have no default, each as a name of its own."""
+    if function is None:
+        return ""
     positional = [*function.args.posonlyargs, *function.args.args]
     required = positional[: len(positional) - len(function.args.defaults)]
     names = [argument.arg for argument in required[1 if bound and required else 0 :]]

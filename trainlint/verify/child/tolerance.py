@@ -60,6 +60,8 @@ def _holders(node: ast.AST, spots: Collection[Span]) -> Iterator[str]:
         held = [name for name, part in methods.items() if holds(part, spots)]
         if held and not FRAMEWORK & methods.keys():
             yield from ("__init__", node.name, *held)
+            if "train_dataloader" in held:
+                yield from ("prepare_data", "setup")  # which a trainer calls before
     elif isinstance(node, Function) and holds(node, spots) and node.name not in FRAMEWORK:
         yield node.name
 

@@ -12,7 +12,7 @@ from torch import nn
 from ..record import Record
 from . import absent, arguments, checkpoints, devices, lost, obliging, paths, project, quiet, ranks
 from .missing import Missing
-from .roles import stand_in
+from .roles import Settings, stand_in
 from .world import World
 from .written import settings_of
 
@@ -68,7 +68,7 @@ class Rig:
             self.world.text,
             self.request.get("wanted") or (),
         )
-        absent.install(self.record, self.world, self.project)
+        absent.install(self.record, self.world, self.project, lambda name: Settings(self, name))
         lost.install(self)
         places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
         wanted = str(self.request.get("checkpoints", "any"))

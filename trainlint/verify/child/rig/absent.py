@@ -9,7 +9,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..record import Record
@@ -27,7 +27,9 @@ WATCHERS = {
 }  # fmt: skip
 
 
-DOUBLED = WATCHERS | {"torchvision"}
+HOMES = {"lightning", "pytorch_lightning"}
+DOUBLES = {"torchvision", "hydra", *HOMES}
+DOUBLED = WATCHERS | DOUBLES
 
 
 class InertModule(types.ModuleType):
@@ -42,8 +44,8 @@ class InertModule(types.ModuleType):
 class Finder:
     """The last of the import system's finders: asked only for what nobody else has."""
 
-    def __init__(self, record: Record, world: Any, project: Project) -> None:
-        self.record, self.world, self.project = record, world, project
+    def __init__(self, record: Record, world: Any, project: Project, settings: Callable[[str], Any]) -> None:
+        self.record, self.world, self.project, self.settings = record, world, project, settings
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
         if name.startswith("torchvision") and name.rpartition(".")[2][:1].isupper():
@@ -63,16 +65,33 @@ class Finder:
         top = spec.name.partition(".")[0]
         if top not in DOUBLED:
             return MissingModule(spec.name)
-        self.record.substitute(
-            f"{top}: not installed, " + ("a small double" if top == "torchvision" else "inert")
-        )
+        self.record.substitute(f"{top}: not installed, " + ("a small double" if top in DOUBLES else "inert"))
         if top == "tqdm":
             return progress_module(spec.name)
         if top == "torchvision":
             from .vision import module
 
             return module(spec.name, self.world)
+        if top in HOMES:
+            from . import lightning
+
+            return lightning.module(spec.name, lambda: self.project.loops)
+        if top == "hydra":
+            return self._configuring(spec.name)
         return InertModule(spec.name)
+
+    def _configuring(self, name: str) -> types.ModuleType:
+        """Hydra calls what it decorates with the settings that it has read."""
+
+        def main(*arguments: Any, **keywords: Any) -> Any:
+            def decorate(function: Any) -> Any:
+                return lambda *given: function(*(given or [self.settings("cfg")]))
+
+            return decorate
+
+        module = MissingModule(name)
+        vars(module).update(main=main)
+        return module
 
     def exec_module(self, module: Any) -> None:
         return None
@@ -108,9 +127,10 @@ def progress_module(name: str) -> types.ModuleType:
     return module
 
 
-def install(record: Record, world: Any, project: Project) -> None:
+def install(record: Record, world: Any, project: Project, settings: Callable[[str], Any]) -> None:
+    """`settings` makes what a configuration of a name holds."""
     has_tensorboard = importlib.util.find_spec("tensorboard") is not None
-    sys.meta_path.append(Finder(record, world, project))
+    sys.meta_path.append(Finder(record, world, project, settings))
     if not has_tensorboard:
         board = "torch.utils.tensorboard"  # torch's own bridge asks for tensorboard's version
         sys.modules[board] = InertModule(board)

@@ -11,11 +11,17 @@ from typing import Any
 from ..record import Record
 from ..skeleton import GIVEN, ITEMS, WHILE, WITHIN
 from ..tolerance import ERROR, FAILED, INSTEAD, KEPT
+from .building import build
 from .inert import Inert
 from .missing import Missing, decides
 from .roles import ENTRIES, Settings, loss, plain, stand_in
+from .trainer import Trainer, serve
 
-UNBUILT = "_trainlint_unbuilt"  # as the parent's `driver` writes it
+UNBUILT, BUILT, SERVE = (
+    "_trainlint_unbuilt",
+    "_trainlint_built",
+    "_trainlint_serve",
+)  # as `driver` writes them
 MADE_UP = {"model", "criterion", "optimizer", "scheduler", "loader", "dataset", "device", "settings", "inert"}
 DATA = {"inputs", "targets", "batch"}  # made up only where everything may be
 CLASS = re.compile(r"[A-Z][a-z]\w*|[A-Z]{2,}\w*[a-z]\w*")  # of such a name things are made
@@ -34,6 +40,8 @@ class Failures:
     def names(self) -> dict[str, Any]:
         return {
             UNBUILT: self.unbuilt,
+            SERVE: self.serve,
+            BUILT: self.built,
             FAILED: self.failed,
             INSTEAD: self.instead,
             KEPT: self.kept,
@@ -153,6 +161,17 @@ class Failures:
         return object.__new__(
             type(kind.__name__, (kind,), {"__getattr__": ask, "__module__": kind.__module__})
         )
+
+    def built(self, kind: Any) -> Any:
+        """An object of a network class, with values by trial for all that its constructor takes."""
+        made = build(self.rig, kind)
+        return kind() if made is None else made
+
+    def serve(self, source: Any) -> None:
+        """Go through the training batches of a class that serves them to a trainer, epoch by epoch."""
+        trainer = Trainer()
+        trainer.loops = self.rig.project.loops
+        serve(trainer, source, self.record.substitute)
 
     def kept(self, value: Any, name: str, line: int) -> Any:
         """The value itself; where it is missing a stand-in, if its role is known."""

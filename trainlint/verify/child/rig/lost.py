@@ -6,9 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import torch
+from torch.utils import data as utils_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
+from .inert import Inert
 from .missing import Missing
+from .pictures import Pictures
 from .roles import Samples
 
 ABSENT = (OSError, ImportError)  # of files, and of what would have read them
@@ -47,14 +51,42 @@ class Lost:
             build(loader, self._served(dataset), *arguments, **keywords)
 
         DataLoader.__init__ = functools.wraps(build)(load)
+        divide, tensors = utils_data.random_split, utils_data.TensorDataset.__init__
 
-    def _watch(self, kind: Any) -> None:
+        def split(dataset: Any, lengths: Any, *arguments: Any, **keywords: Any) -> Any:
+            whole, lengths = self._divided(dataset, lengths)
+            return divide(whole, lengths, *arguments, **keywords)
+
+        def hold(data: Any, *given: Any) -> None:
+            if any(isinstance(one, (Missing, Inert)) for one in given):
+                self._lose(data, "its tensors are not here")
+                given = (torch.zeros(len(self.samples)),)
+            tensors(data, *given)
+
+        utils_data.random_split = functools.wraps(divide)(split)
+        utils_data.TensorDataset.__init__ = functools.wraps(tensors)(hold)
+        self._watch(utils_data.TensorDataset, sized=False)
+
+    def _divided(self, data: Any, lengths: Any) -> tuple[Any, Any]:
+        """What is divided, and into how many: a stand-in has fewer samples than what it stands for."""
+        if data is None or isinstance(data, Missing):
+            data = self._served(data)
+        if data is not self.samples and not isinstance(data, Pictures) and not is_lost(data):
+            return data, lengths
+        if not isinstance(lengths, (list, tuple)):
+            lengths = [1] * int((self.rig.request.get("unpacked") or {}).get("random_split", 2))
+        if sum(lengths) in (1, len(data)):
+            return data, lengths
+        shares = [length * len(data) // max(1, sum(lengths)) for length in lengths]
+        return data, [len(data) - sum(shares[1:]), *shares[1:]]
+
+    def _watch(self, kind: Any, sized: bool = True) -> None:
         for name, watched in (
             ("__init__", self._built),
             ("__len__", self._sized),
             ("__getitem__", self._given),
         ):
-            if name in vars(kind):
+            if name in vars(kind) and (sized or name == "__getitem__"):
                 setattr(kind, name, watched(vars(kind)[name]))
 
     def _built(self, build: Callable[..., None]) -> Callable[..., None]:
@@ -105,11 +137,16 @@ class Lost:
         whole = data
         while isinstance(whole, Subset):
             whole = whole.dataset
-        if not isinstance(data, Missing) and not isinstance(whole, Missing) and (whole is data or len(data)):
+        if (
+            data is not None
+            and not isinstance(data, Missing)
+            and not isinstance(whole, Missing)
+            and (whole is data or len(data))
+        ):
             return data
         self.rig.record.substitute("data: stand-in samples, for the program's are not here")
         return self.samples
 
 
 def is_lost(data: Any) -> bool:
-    return bool(vars(data).get(MARK))
+    return bool(getattr(data, "__dict__", {}).get(MARK))
