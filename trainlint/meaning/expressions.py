@@ -10,6 +10,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.definitions import define
 from trainlint.meaning.fragments import meant, stand_in
+from trainlint.meaning.growing import is_growing
 from trainlint.meaning.imports import look_up, star_member
 from trainlint.meaning.items import get_item
 from trainlint.meaning.iteration import element_of
@@ -392,7 +393,7 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
     generator = node.generators[depth]
     iterable = evaluate(machine, generator.iterable, frame)
     alone = len(node.generators) == 1
-    known = listed_items(iterable) if alone and not generator.tests and node.key is None else None
+    known = _listed(machine, iterable, node) if alone and not generator.tests and node.key is None else None
     if known is not None:
         return _each(machine, node, generator, known, frame)
     phases = phase_turns(iterable, _MOST_PHASES) if alone else None
@@ -408,6 +409,14 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
         for test in generator.tests:
             evaluate(machine, test, frame)
         return _comprehended(machine, node, frame, depth + 1)
+
+
+def _listed(machine: Machine, iterable: Value, node: s.Comprehension) -> tuple[Value, ...] | None:
+    """The items of a short list that was written out, each with what a loop around is going to put in its place."""
+    known = listed_items(iterable)
+    if known is None or not is_growing(iterable):
+        return known
+    return tuple(get_item(machine, iterable, Constant(index), node) for index in range(len(known)))
 
 
 def _makes_layers(node: s.Comprehension) -> bool:

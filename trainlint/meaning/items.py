@@ -8,6 +8,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.conditions import conditions_of
 from trainlint.meaning.facts.layers import is_container
 from trainlint.meaning.facts.names import canonical
+from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import by_method, get_attribute
 from trainlint.meaning.registries import find_all_registered, find_registered
@@ -43,6 +44,8 @@ _BY_KEY = (
 
 
 def get_item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> Value:
+    if is_growing(holder):
+        return part_of(machine, holder, lambda whole: get_item(machine, whole, key, node))
     found = [_item(machine, option, key, node) for option in options(holder, 4)]
     return choice(found) if found else Item(holder, key, node)
 

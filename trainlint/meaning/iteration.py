@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.values import (
     Choice,
@@ -67,6 +68,8 @@ def element_of(machine: Machine, iterable: Value, node: s.Node | None, depth: in
     """What one turn of a loop over `iterable` binds."""
     if depth > _DEEPEST:
         return Item(iterable, None, node)  # `batches = track(batches)` in a loop: it wraps itself
+    if is_growing(iterable):
+        return part_of(machine, iterable, lambda whole: element_of(machine, whole, node, depth + 1))
     found = [_element(machine, option, node, depth + 1) for option in options(iterable)]
     return found[0] if len(found) == 1 else choice(found)
 

@@ -11,6 +11,7 @@ from typing import Any
 from trainlint.meaning import syntax as s
 from trainlint.meaning.contexts import enter_context, leaving
 from trainlint.meaning.definitions import define, define_class
+from trainlint.meaning.growing import close, grow
 from trainlint.meaning.imports import import_from, import_module
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine, collect, merge_names
@@ -231,24 +232,27 @@ def _loop(
     carried: dict[str, Choice] = {}
     for name in body.assigned:
         if name in frame.names:
-            phi = Choice([frame.names[name]], loop=True)
+            phi = Choice([frame.names[name]], loop=True, parts=[])
             carried[name] = frame.names[name] = phi
             machine.knots.append(phi)
     outer_breaks, outer_continues = frame.breaks, frame.continues
     frame.breaks, frame.continues = [], []
     assumed = len(machine.assumed)
     with machine.within("loop", node, **facts):
+        for phi in carried.values():
+            phi.home = machine.region
         bind()
         alive = execute(machine, body, frame)
     del machine.assumed[assumed:]
     ends = ([frame.names] if alive else []) + frame.continues
     exits = ends + frame.breaks
     frame.breaks, frame.continues = outer_breaks, outer_continues
-    for name, phi in carried.items():
+    grown = [(name, phi, close(phi)) for name, phi in carried.items()]
+    for name, phi, parts in grown:
         for end in ends:
             value = end.get(name)
-            if value is not None and value is not phi and all(value is not o for o in phi.options):
-                phi.options.append(value)
+            if value is not None:
+                grow(phi, value, parts)
     if not exits:
         return True  # the body always returns or raises; it may not have been entered at all
     frame.names = merge_names(exits)

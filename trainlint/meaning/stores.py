@@ -8,6 +8,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.dataflow import descends, is_gradient
 from trainlint.meaning.fragments import say
+from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module
@@ -150,7 +151,13 @@ def _unpack(
         if isinstance(target, s.Star):
             store(machine, target.value, Unknown("rest", node), frame, node)
         else:
-            store(machine, target, part(value, index, len(targets), node), frame, node)
+            store(machine, target, _taken(machine, value, index, len(targets), node), frame, node)
+
+
+def _taken(machine: Machine, value: Value, index: int, count: int, node: s.Node | None) -> Value:
+    if is_growing(value):
+        return part_of(machine, value, lambda whole: _taken(machine, whole, index, count, node))
+    return part(value, index, count, node)
 
 
 def part(value: Value, index: int, count: int, node: s.Node | None) -> Value:

@@ -225,6 +225,8 @@ class Choice:
     under: dict[int, tuple[Condition, ...]] | None = None  # on which conditions an option (by id) is there
     each: Sequence | Mapping | None = None
     apart: tuple[int, list[Value]] | None = None  # memo of `options`, and of how many it was made
+    home: Any = None  # of a loop's: its region
+    parts: Any = None  # what was taken out of it while its loop is open, see `growing`
 
 
 @dataclass(slots=True, eq=False)
