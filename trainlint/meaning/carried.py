@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.dataflow import operation, same, walk
+from trainlint.meaning.facts.operations import SHAPE_ONLY
 from trainlint.meaning.handover import handed_in
 from trainlint.meaning.kept_state import kept_attribute
 from trainlint.meaning.place import Change, insert_after, text_of
@@ -92,7 +93,7 @@ def _carried(backward: Event, loop: Region) -> Iterator[CarriedState]:
     for value in walk(backward.value, lambda v: attached(v) is not False):
         if not isinstance(value, Result) or not isinstance(value.callee, Instance) or value.node is None:
             continue
-        if value.region is None or value.region.loop is not loop:
+        if value.region is None or not value.region.inside(loop):
             continue
         for position, given in enumerate(value.arguments):
             parts = given.items if isinstance(given, Sequence) else (given,)
@@ -111,16 +112,21 @@ def _kept(program: Program, backward: Event, loop: Region) -> Iterator[CarriedSt
 
 def _comes_round(state: Value, call: Result, loop: Region) -> bool:
     """Whether a state is what this very call gave in the turn before, and nothing else but what it starts from."""
-    if not isinstance(state, Choice) or not any(
-        each.loop for each in (state, *state.options) if isinstance(each, Choice)
-    ):
+    behind = list(walk(state, lambda v: isinstance(v, (Choice, Sequence)) or _is_copy(v)))
+    if not any(isinstance(v, Choice) and v.home is loop for v in behind):
         return False
     carried = [
-        o
-        for o in options(state)
-        if not is_none(o) and _is_made_in(o, loop) and any(_is_result(v, call) for v in walk(o))
+        v
+        for v in behind
+        if not isinstance(v, (Choice, Sequence)) and not (_is_copy(v) and attached(v) is True)
+        if not is_none(v) and _is_made_in(v, loop) and any(_is_result(inner, call) for inner in walk(v))
     ]
-    return bool(carried) and all(attached(o) is True and _is_of(o, call) for o in carried)
+    return bool(carried) and all(attached(v) is True and _is_of(v, call) for v in carried)
+
+
+def _is_copy(value: Value) -> bool:
+    """Whether a value holds the numbers of another one, with its graph: `state.clone()`."""
+    return operation(value) in SHAPE_ONLY
 
 
 def _is_made_in(value: Value, loop: Region) -> bool:
@@ -132,8 +138,6 @@ def _is_made_in(value: Value, loop: Region) -> bool:
 
 def _is_of(state: Value, call: Result) -> bool:
     """Whether a value is one of the results of the call, or taken together of several."""
-    if isinstance(state, Sequence):
-        return bool(state.items) and all(_is_of(item, call) for item in state.items)
     if isinstance(state, Item):
         return any(_is_of(o, call) for o in options(state.source))
     return _is_result(state, call)
