@@ -113,6 +113,17 @@ def _is_class_like(name: str) -> bool:
     return name.rpartition(".")[2][:1].isupper()
 
 
+def _switching(module: Value) -> list[Value]:
+    """What switches with a module: its parts, and what classes of other libraries have made for its attributes."""
+    known = parts(module)
+    kept = (value for part in known if isinstance(part, Instance) for _, value in held(part))
+    return [*known, *(value for value in kept if _is_of_library(value) and initial(value) is MADE)]
+
+
+def _is_of_library(value: Value) -> bool:
+    return isinstance(value, Result) or (isinstance(value, Instance) and isinstance(value.cls, External))
+
+
 def modes_of(root: Region) -> Modes:
     modes = Modes()
     if any(event.kind == "forward" for event in root.events()):
@@ -363,7 +374,7 @@ class _Walk:
     def _switch_all(self, target: Value, event: Event, state: State, guards: Guards) -> None:
         self.switched_under |= guards
         switched = frozenset({Mode(event.detail, event, guards)})  # one for all, so that it is known again
-        switching = parts(target)
+        switching = _switching(target)
         late = self._not_yet(switching) if self.late else ()
         for part in switching:
             name = identity(part)
