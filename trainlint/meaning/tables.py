@@ -55,6 +55,9 @@ class Tables:
     wanted: bool = False  # whether a file of the program speaks of tables at all
     calls: list[Result] = field(default_factory=list)
     parts: list[Item] = field(default_factory=list)
+    taken: dict[int, list[Item]] = field(
+        default_factory=dict
+    )  # what is read of a split's parts, by the split
     fills: dict[int, list[Fill]] = field(default_factory=dict)
     inner: dict[int, Value] = field(
         default_factory=dict
@@ -79,6 +82,10 @@ class Tables:
         if not self.wanted:
             return
         item.at = at
+        source = item.source
+        if type(source) is Result and type(item.key) is Constant and type(source.callee) is External:
+            if source.callee.name.endswith(f".{SPLIT}"):
+                self.taken.setdefault(id(source), []).append(item)
         if type(item.key) not in (Constant, type(None)) and len(self.parts) < MOST:
             self.parts.append(item)
 
