@@ -58,6 +58,8 @@ def shifted(
     """The extent behind a sum or product; `turned`: the constant stands on the left."""
     if change is truediv and (turned or 0.0 in by):
         return None
+    if extent.deep and _tells_depth(change, by):
+        return None
     columns = extent.columns
     if len(by) > 1 and len(columns) == 1 and (not extent.of_pictures or len(by) == 3):
         columns = columns * len(by)
@@ -65,7 +67,13 @@ def shifted(
         return None
     by = by * len(columns) if len(by) == 1 else by
     moved = [_moved(c, change, number, turned) for c, number in zip(columns, by, strict=True)]
-    return replace(extent, columns=tuple(moved), bytes=False, node=node or extent.node)
+    deep = extent.deep and change in (add, sub)
+    return replace(extent, columns=tuple(moved), bytes=False, node=node or extent.node, deep=deep)
+
+
+def _tells_depth(change: Callable[[float, float], float], by: tuple[float, ...]) -> bool:
+    """Whether the constant is one of more than eight bits: `pixels / 65535`, which no byte is divided by."""
+    return any(0 < abs(b) < 1 / 256 if change is mul else abs(b) > 256 for b in by)
 
 
 def _moved(column: Column, change: Callable[[float, float], float], by: float, turned: bool) -> Column:

@@ -31,6 +31,7 @@ class Extent:
     source: Value | None = None  # what was read, drawn or loaded
     partly: bool = False  # a table with more columns, in an order that is not known
     order: str = ""  # of the colours of a picture: "RGB" or "BGR"
+    deep: bool = False  # the file may hold more than eight bits, and what read it keeps them
 
     @property
     def swapped(self) -> Extent:
@@ -44,5 +45,6 @@ class Extent:
         return replace(self, columns=columns) if columns else None
 
 
-def picture(source: Value, node: Node | None, order: str = "") -> Extent:
-    return Extent((Column(0.0, 255.0),), node, of_pictures=True, bytes=True, source=source, order=order)
+def picture(source: Value, node: Node | None, order: str = "", deep: bool = False) -> Extent:
+    pixels = (Column(0.0, 255.0),)
+    return Extent(pixels, node, of_pictures=True, bytes=True, source=source, order=order, deep=deep)

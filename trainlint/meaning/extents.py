@@ -28,7 +28,7 @@ from trainlint.meaning.facts.columns import (
     TO_FLOATS,
 )
 from trainlint.meaning.loaders import Loader, loader
-from trainlint.meaning.pixels import applied, by_function
+from trainlint.meaning.pixels import applied, by_function, picture_read, with_mode
 from trainlint.meaning.raw_bytes import is_raw_pictures
 from trainlint.meaning.raw_tables import is_by_columns, listed_columns, meant, raw_table, taken
 from trainlint.meaning.samples import SAMPLE
@@ -125,7 +125,9 @@ class Extents:
         found = [self.of(v) for v in values]
         first = found[0] if found else None
         same = all(f is not None and first is not None and f.columns == first.columns for f in found)
-        return first if same and all(f.bytes == first.bytes for f in found if f and first) else None
+        if first is None or not same or any(f.bytes != first.bytes for f in found if f is not None):
+            return None
+        return replace(first, deep=any(f.deep for f in found if f is not None))
 
     # Parts
 
@@ -243,7 +245,7 @@ class Extents:
 
     def _function(self, value: Result, name: str) -> Extent | None:
         if name in READING:
-            return picture(value, value.node, "BGR" if name.startswith("cv2.") else "RGB")
+            return picture_read(value, name)
         if name == "cv2.cvtColor" and len(value.arguments) > 1:
             return self._recoloured(value)
         if name in ALTERING or name in _STACKING or is_within(value, self.of):
@@ -294,6 +296,8 @@ class Extents:
                 if found is not None and is_table and name.startswith("torch.")
                 else found
             )
+        if name == "convert":
+            return with_mode(found, value)
         kind = value.keywords.get("dtype")
         if kind is None and name in ("to", "astype", "type") and value.arguments:
             kind = value.arguments[0]

@@ -10,10 +10,43 @@ from trainlint.meaning.extent import Column, Extent, picture
 from trainlint.meaning.facts.transforms import TO_UNIT_RANGE, VISION
 from trainlint.meaning.scaling import constants_of, is_float_type, is_known
 from trainlint.meaning.transforms import Step, steps
-from trainlint.meaning.values import Result, Value, constant
+from trainlint.meaning.values import Constant, External, Result, Value, constant, one, passed
 
 _HOMES = (VISION, "albumentations.")
 _DECIDING = frozenset(("LinearTransformation", "Lambda"))
+
+
+_EIGHT_BITS = frozenset(
+    "IMREAD_COLOR IMREAD_COLOR_BGR IMREAD_COLOR_RGB IMREAD_GRAYSCALE IMREAD_ANYCOLOR".split()
+)
+_ALL_BITS, _AS_IT_IS = 2, -1  # `cv2.IMREAD_ANYDEPTH` and `cv2.IMREAD_UNCHANGED`
+
+
+def picture_read(call: Result, name: str) -> Extent:
+    """What a reader gives: bytes, or what the file holds where the reader keeps sixteen bits."""
+    if name.startswith("cv2."):
+        return picture(call, call.node, "BGR", _keeps_depth(passed(call, 1, "flags")))
+    return picture(call, call.node, "RGB", not name.startswith("torchvision.datasets."))
+
+
+def _keeps_depth(flags: Value | None) -> bool:
+    """Whether OpenCV is told, or may be told, to leave more than eight bits: it makes bytes otherwise."""
+    found = one(flags) if flags is not None else Constant(1)
+    match found:
+        case Constant(value=int() as number):
+            return number == _AS_IT_IS or bool(number & _ALL_BITS)
+        case External(name=name):
+            return name.rpartition(".")[2] not in _EIGHT_BITS
+        case Result(callee=External(name="operator.|" | "operator.+"), arguments=both):
+            return any(map(_keeps_depth, both))
+    return True
+
+
+def with_mode(extent: Extent, call: Result) -> Extent:
+    """`picture.convert("RGB")`: all modes but those of whole and broken numbers are of bytes."""
+    given = passed(call, 0, "mode")
+    mode = constant(given) if given is not None else None
+    return replace(extent, deep=extent.deep and not (isinstance(mode, str) and mode[:1] not in "IF"))
 
 
 def applied(extent: Extent | None, pipeline: Value) -> Extent | None:
