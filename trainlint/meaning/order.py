@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 _FOLDERS = ("torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFolder")
+_QUEUES = ("torchio.Queue", "torchio.data.Queue", "torchio.data.queue.Queue")
 _DRAWN_INDEX = frozenset(
     "randint randrange integers choice choices randperm permutation shuffle sample default_rng".split()
 )
@@ -112,12 +113,20 @@ def _serves_itself(dataset: Value | None) -> bool:
                     return True
             case Instance(cls=External(name=name)) if name.endswith(("IterableDataset", "WebDataset")):
                 return True
+            case Instance(cls=External(name=name)) as made if name in _QUEUES:
+                return _draws_patches(made)
             case Result(callee=Member(name="shuffle")):
                 return True
     return any(
         isinstance(v, Result) and isinstance(v.callee, Member) and v.callee.name == "shuffle"
         for v in (walk(dataset) if dataset is not None else ())
     )
+
+
+def _draws_patches(queue: Instance) -> bool:
+    """Whether a queue of patches mixes volumes or patches, as it does unless it is told to do neither."""
+    told = (queue.keywords.get(name) for name in ("shuffle_subjects", "shuffle_patches"))
+    return any(given is None or constant(given) is not False for given in told)
 
 
 def _draws_samples(method: Function, cls: Class) -> bool:
