@@ -50,7 +50,8 @@ classes, sorted tables) and a warning otherwise.
 
 A sampler that draws at random, data sets that shuffle or draw by themselves, streams. Order that
 matters: recurrent state carried from batch to batch, time series read in sequence. One batch that holds
-everything. Loaders that only evaluate.
+everything. Loaders that only evaluate. Lightning in a distributed run, which puts a sampler that shuffles
+in their place (unless `use_distributed_sampler=False`).
 
 ## Fix
 

@@ -11,6 +11,7 @@ from trainlint.meaning.lightning import RETURNED
 from trainlint.meaning.loaders import Loader, TrainingLoader
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.place import Change, insert_before, text_of
+from trainlint.meaning.resampled import is_resampled
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While, names_in
 from trainlint.meaning.trace import Event, Region
@@ -70,6 +71,8 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     if _serves_itself(loader.dataset) or _is_whole(loader) or _stops_at_once(training):
         return False
     if training.backward.kind == "fit" and _may_stream(program, loader):
+        return False
+    if is_resampled(program, training):
         return False
     return not (
         _is_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, loader)
