@@ -11,10 +11,12 @@ from trainlint.meaning.values import (
     Constant,
     External,
     Instance,
+    Item,
     Member,
     Result,
     Sequence,
     Value,
+    called,
     constant,
     one,
 )
@@ -49,6 +51,8 @@ def _holds(test: Value, layer: Instance, tensor: str) -> bool | None:
             return _is_one_of(layer, classes)
         case Result(callee=External(name="builtins.hasattr"), arguments=[_, name]):
             return constant(name) in ("weight", "bias", "data") or None
+        case Result(callee=Member(name="endswith"), arguments=[ends]):
+            return _ends(ends, tensor)
         case Result(callee=External(name=name), arguments=[left, right]):
             return _compared(name.removeprefix("operator."), one(left), one(right), layer, tensor)
         case Member(name="requires_grad"):
@@ -80,6 +84,12 @@ def _compared(operator: str, left: Value, right: Value, layer: Instance, tensor:
             return True
         case "in", Constant(value=str(word)), _:
             return {"weight": tensor == "weight", "bias": tensor == "bias"}.get(word.strip("."))
+        case "not in", Constant(value=str(word)), _:
+            return {"weight": tensor != "weight", "bias": tensor != "bias"}.get(word.strip("."))
+        case "==", name, Constant(value=str(word)) if _is_last_part(name):
+            return _ends(right, tensor)
+        case "in", name, Sequence(items=items, open=False, element=None) if _is_last_part(name):
+            return _ends(Sequence("tuple", items), tensor)
         case (("==" | "is"), Result(callee=External(name="builtins.type")), External()):
             return _is_one_of(layer, right)
         case (("==" | "is"), Member(name="__class__"), External()):
@@ -95,6 +105,27 @@ def _compared(operator: str, left: Value, right: Value, layer: Instance, tensor:
         case ((">" | ">="), dimensions, Constant(value=int(least))) if _counts_dimensions(dimensions):
             return _dimensions(layer, tensor) > (1 if operator == ">" and least else least - 1)
     return None
+
+
+def _is_last_part(name: Value) -> bool:
+    """`name.split(".")[-1]`, `name.rpartition(".")[2]`"""
+    match name:
+        case Item(source=source, key=key) if key is not None:
+            return called(one(source)) in ("split", "rsplit", "rpartition") and constant(key) in (-1, 2)
+    return False
+
+
+def _ends(ends: Value, tensor: str) -> bool | None:
+    """`name.endswith("weight")`, of a parameter's name."""
+    found = one(ends)
+    words = found.items if isinstance(found, Sequence) else (found,)
+    known = [{"weight": tensor == "weight", "bias": tensor == "bias"}.get(_word(word)) for word in words]
+    return True if True in known else (None if None in known else False)
+
+
+def _word(value: Value) -> str:
+    found = constant(value)
+    return found.removeprefix(".") if isinstance(found, str) else ""
 
 
 def _named(layer: Instance, word: str) -> bool | None:
