@@ -187,3 +187,110 @@ RESIZED = """
 def test_transforms_take_batches_in_networks(sandbox, tmp_path):
     verdict = verdict_on("missing-no-grad", {"net.py": RESIZED}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
+
+
+GRAPHS = """
+    import torch
+    from torch_geometric.nn import GCNConv, global_mean_pool
+
+    class Molecules(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = GCNConv(16, 16)
+
+        def forward(self, x, edge_index, batch):
+            return global_mean_pool(self.layer(x, edge_index), batch)
+
+    def train_graphs(model, optimizer, loader, criterion, device):
+        model.train()
+        total_loss = 0
+        for data in loader:
+            data = data.to(device)
+            optimizer.zero_grad()
+            out = model(data.x, data.edge_index, data.batch)
+            loss = criterion(out, data.y)
+            loss.backward()
+            optimizer.step()
+            total_loss += loss * data.num_graphs
+        return total_loss / len(loader.dataset)
+"""
+
+
+def test_batches_are_objects_where_the_program_asks_for_their_attributes(sandbox, tmp_path):
+    verdict = verdict_on("loss-retains-graph", {"graphs.py": GRAPHS}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "with the control by 0 nodes" in verdict.evidence
+
+
+RECOMMENDER = """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, Dataset
+
+    class Ratings(Dataset):
+        def __init__(self, folder):
+            with open(folder + "/ratings.csv") as stream:
+                self.rows = stream.readlines()
+            self.n_users = len(self.rows)
+
+        def __len__(self):
+            return len(self.rows)
+
+        def __getitem__(self, index):
+            return self.rows[index]
+
+    class Taste(nn.Module):
+        def __init__(self, dataset):
+            super().__init__()
+            self.users = nn.Linear(dataset.n_users, 8)
+            self.drop = nn.Dropout(0.5)
+            self.last = nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.last(self.drop(self.users(x)))
+
+    def evaluate(model, dataloaders, phase):
+        model.eval()
+        right = 0
+        for x, y in dataloaders[phase]:
+            right += (model(x).argmax(1) == y).sum().item()
+        return right
+
+    ratings = Ratings("/data")
+    model = Taste(ratings)
+    model.load_state_dict(torch.load("taste.pt", map_location="cpu"))
+    evaluate(model, loaders, "test")
+"""
+
+
+def test_data_that_is_not_here_has_the_numbers_that_it_is_asked_for(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"taste.py": RECOMMENDER}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    substituted = verdict.measurements["substituted"]
+    assert "loaders: stand-in loaders" in substituted
+    assert any(what.startswith("Ratings: stand-in samples") for what in substituted)
+
+
+WATCHED = """
+    import torch
+    from loguru import Handler
+    from torch import nn
+
+    class Told(Handler):
+        def __init__(self, name):
+            super().__init__(name)
+
+    told = Told("run")
+    model = nn.Sequential(nn.Linear(16, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    model.load_state_dict(torch.load("net.pt", map_location="cpu"))
+    model.eval()
+    for x, y in test_loader:
+        scores = model(x)
+        told.tell((scores.argmax(1) == y).sum().item())
+"""
+
+
+def test_classes_can_be_built_on_what_only_watches(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"told.py": WATCHED}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert not any("left out" in what for what in verdict.measurements["substituted"])

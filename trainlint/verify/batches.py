@@ -1,4 +1,4 @@
-"""How a program takes its batches apart: a tuple of how many, a dictionary with which keys, or whole."""
+"""How a program takes its batches apart: a tuple of how many, a dictionary with which keys, by attributes, or whole."""
 
 from __future__ import annotations
 
@@ -7,9 +7,36 @@ import re
 from collections.abc import Iterator, Mapping
 
 OF_TENSORS = {"size", "shape", "view", "reshape", "unsqueeze", "permute", "float", "dim", "ndim", "numel"}
+OF_CONTAINERS = {
+    "to",
+    "cuda",
+    "cpu",
+    "keys",
+    "items",
+    "values",
+    "get",
+    "pop",
+    "update",
+    "append",
+    "copy",
+    "__class__",
+}
+OF_OBJECTS = {
+    "x",
+    "y",
+    "text",
+    "label",
+    "edge_index",
+    "edge_attr",
+    "batch",
+    "num_graphs",
+    "src",
+    "trg",
+    "pos",
+}
 WRAPPERS = {"enumerate", "tqdm", "islice", "cycle", "iter", "trange"}
 LOADING = re.compile(
-    r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_iter)\d?|dl|train_data|\w*data"
+    r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter)s?\d?|dl|train_data|\w*data"
 )
 
 
@@ -70,10 +97,22 @@ def _form(target: ast.expr, scope: ast.AST) -> Mapping[str, object] | None:
     return _form_of_uses(target.id, scope)
 
 
+def _parts(name: str, scope: ast.AST) -> set[str]:
+    """What is asked of a name."""
+    return {
+        node.attr
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
+    }
+
+
 def _form_of_uses(name: str, scope: ast.AST) -> Mapping[str, object] | None:
+    parts = _parts(name, scope)
+    if parts & OF_OBJECTS and len(parts - OF_CONTAINERS) > 1 and not parts & OF_TENSORS:
+        return {"form": "object", "names": sorted(parts - OF_CONTAINERS)}
     keys: list[str] = []
     places: set[int] = set()
-    whole = False
+    whole = bool(parts & OF_TENSORS)
     for node in ast.walk(scope):
         match node:
             case ast.Assign(targets=[(ast.Tuple() | ast.List()) as target], value=ast.Name(id=used)) if (
@@ -86,8 +125,6 @@ def _form_of_uses(name: str, scope: ast.AST) -> Mapping[str, object] | None:
                 elif isinstance(key, int):
                     places.add(key)
             case ast.Subscript(value=ast.Name(id=used), slice=ast.Tuple()) if used == name:
-                whole = True
-            case ast.Attribute(value=ast.Name(id=used), attr=asked) if used == name and asked in OF_TENSORS:
                 whole = True
     if keys:
         return {"form": "dict", "names": sorted(keys)}

@@ -54,7 +54,7 @@ LONGEST, MOST_STAND_INS = 400, 100  # of what the program's own account may brin
 HARMLESS = re.compile(  # substitutions after which a program still does by itself what it is asked about
     r"(batches of|checkpoint file:|cuda:|data: stand-in|files written|pretrained weights:|torch\.compile:|torchvision:) ?.*"
     r"|\w+: (not installed, inert|stand-in samples.*)|[\w.]+: -?[\d.e-]+|argument \w+: (?!True|False|None).*"
-    r"|\w+: stand-in (inert|device|rate|count|path|zero|list|dict|classes|features|loader|dataset|inputs|targets|batch)",
+    r"|\w+: stand-in (inert|device|rate|count|path|zero|list|dict|classes|features|loaders?|sizes|dataset|inputs|targets|batch)",
     re.DOTALL,
 )
 

@@ -39,13 +39,15 @@ WORDS: Mapping[str, str] = {
     "classes": r"(?i)(num|n)_?(class(es)?|labels|outputs)|nb_classes|output_(dim|size)|out_(dim|features)",
     "features": r"(?i)in_?(features|dim|size|channels)|input_(dim|size)|(num|n)_features",
     "rate": r"(?i)(\w*_)?(lr|learning_rate|momentum|weight_decay|wd|alpha|gamma|lambda_?\w*|beta|eps|dropout|decay)",
-    "count": r"(?i)(\w*_)?(epochs?|steps|iters?|iterations|batch_?size|bs|workers?|size|dim|hidden|layers|seed|interval|freq"
-    r"|every|patience|rank|world_size|accum\w*|n|k)|(num|n|max|nb|start|total)_\w+",
+    "count": r"(?i)(?!(\w+_|data)?(train|val|valid|test|dev|eval|data)_?iter)((\w*_)?(epoch(e?s)?|steps|iters?|iterations|batch_?size|bs|workers?|size|dim|hidden|layers|seed|interval|freq"
+    r"|every|patience|rank|world_size|accum\w*|n|k)|(num|n|max|nb|start|total)_\w+)",
     "path": r"(?i)(\w*_)?(path|dir|directory|file|filename|root|folder|ckpt|checkpoint)",
     "criterion": r"(?i)(\w*_)?(criterion|criteria|loss_?fn|loss_?func(tion)?|lossfn|crit|objective|loss_?f)\w*",
     "optimizer": r"(?i)(\w*_)?(optimi[sz]er|optim|opt)(_?\w{1,2})?",
     "scheduler": r"(?i)(\w*_)?(lr_)?(scheduler|sched)",
-    "loader": r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|prefetcher)\d?|dl",
+    "loader": r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter|prefetcher)\d?|dl",
+    "loaders": r"(?i)\w*(loader|data_?iter|iterator)s(_dict)?",
+    "sizes": r"(?i)(data_?set|data)_?(sizes|lengths?)",
     "dataset": r"(?i)\w*(dataset|data_?set|_ds|trainset|testset|valset|_set)|ds|(train|test|val|valid)(ing)?_data",
     "targets": r"(y|labels?|targets?|tgt|gt|truth|y_(train|true|batch|test|val)|Y(_\w+)?|yb|train_labels|(\w+_)?(label|target)s?)",
     "batch": r"(data_|mini_?)?batch(_data)?|samples?",

@@ -80,7 +80,7 @@ def _arguments(rig: Any, kind: Any, size: Any) -> tuple[list[Any], dict[str, Any
 
 
 def _value(rig: Any, name: str, annotation: str, size: Any) -> Any:
-    from .roles import Settings  # which builds models in turn
+    from .roles import Samples, Settings  # which builds models in turn
 
     role = rig.role(name)
     if role == "settings":
@@ -93,6 +93,8 @@ def _value(rig: Any, name: str, annotation: str, size: Any) -> Any:
         return False
     if role == "model":
         return nn.Linear(16, 16)
+    if role == "dataset" and "int" not in annotation:
+        return Samples(rig)
     if isinstance(size, Shaped):
         return size.sides if SHAPED.fullmatch(name) and "int" not in annotation else likely(name)
     return size or likely(name)

@@ -22,7 +22,19 @@ UNBUILT, BUILT, SERVE = (
     "_trainlint_built",
     "_trainlint_serve",
 )  # as `driver` writes them
-MADE_UP = {"model", "criterion", "optimizer", "scheduler", "loader", "dataset", "device", "settings", "inert"}
+MADE_UP = {
+    "model",
+    "criterion",
+    "optimizer",
+    "scheduler",
+    "loader",
+    "loaders",
+    "sizes",
+    "dataset",
+    "device",
+    "settings",
+    "inert",
+}
 DATA = {"inputs", "targets", "batch"}  # made up only where everything may be
 CLASS = re.compile(r"[A-Z][a-z]\w*|[A-Z]{2,}\w*[a-z]\w*")  # of such a name things are made
 PLAIN = ENTRIES - {"device", "dtype", "zero"}  # a number called `train` or `best` may have been anything

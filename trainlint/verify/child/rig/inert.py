@@ -12,6 +12,9 @@ class Inert:
     def __init__(self, name: str = "inert") -> None:
         object.__setattr__(self, "_inert_name", name)
 
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        return (Watching,)
+
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if len(arguments) == 1 and not keywords and callable(arguments[0]):
             return arguments[0]  # used as a decorator
@@ -77,3 +80,15 @@ class Inert:
     __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = (
         __mod__
     ) = __add__
+
+
+class Watching:
+    """What a class of the program's own is built on, where its base only watches."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Inert(name)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .inert import Inert
+from .inert import Inert, Watching
 from .trainer import Trainer, alone
 
 PARTS = {
@@ -129,18 +129,6 @@ class LightningModule(Saving, nn.Module):  # type: ignore[misc,unused-ignore]
         )
 
 
-class Callback:
-    """What callbacks are built on, and loggers: taken, and never asked."""
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        return None
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Inert(name)
-
-
 def seed_everything(seed: Any = 0, *arguments: Any, **keywords: Any) -> Any:
     torch.manual_seed(seed if isinstance(seed, int) else 0)
     return seed
@@ -153,7 +141,7 @@ def module(name: str, loops: Any) -> types.ModuleType:
     trainer = type("Trainer", (Trainer,), {"loops": property(lambda self: loops())})
     known = {
         "LightningModule": LightningModule, "LightningDataModule": LightningDataModule, "Trainer": trainer,
-        "seed_everything": seed_everything, "Callback": Callback, "__version__": "2.0.0",
+        "seed_everything": seed_everything, "Callback": Watching, "__version__": "2.0.0",
     }  # fmt: skip
     vars(made).update(known)
 
@@ -161,7 +149,7 @@ def module(name: str, loops: Any) -> types.ModuleType:
         if asked.startswith("__"):
             raise AttributeError(asked)
         if asked[:1].isupper():
-            return type(asked, (Callback,), {})
+            return type(asked, (Watching,), {})
         if asked.endswith(("_only", "_zero_only")):
             return lambda function: function
         return module(f"{name}.{asked}", loops) if asked in PARTS else Inert(asked)

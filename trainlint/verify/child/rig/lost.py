@@ -89,6 +89,19 @@ class Lost:
             if name in vars(kind) and (sized or name == "__getitem__"):
                 setattr(kind, name, watched(vars(kind)[name]))
 
+        if not hasattr(kind, "__getattr__"):
+            kind.__getattr__ = self._asking()
+
+    def _asking(self) -> Callable[[Any, str], Any]:
+        """What gives data an attribute that it would have got from its files."""
+
+        def ask(data: Any, name: str) -> Any:
+            if is_lost(data):
+                return getattr(self.samples, name)
+            raise AttributeError(f"{type(data).__name__!r} object has no attribute {name!r}")
+
+        return ask
+
     def _built(self, build: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(build)
         def built(data: Any, *arguments: Any, **keywords: Any) -> None:

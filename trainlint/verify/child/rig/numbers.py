@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LIKELY = (
-    (r"vocab|num_embeddings|n_?(tokens|words|chars)|num_?(tokens|words|chars|users|items)", 100),
+    (r"vocab|num_embeddings|n_?(tokens|words|chars)|(num|[nm])_?(tokens|words|chars|users|items)", 100),
     (r"layers?|depth|blocks|heads?|groups|stages|levels|n_?dims?$", 2),
     (r"kernel|ksize", 3),
     (r"stride|dilation|padding|workers", 1),

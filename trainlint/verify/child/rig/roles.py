@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from .building import own_model
+from .bundles import Bundle, bundled
 from .inert import Inert
 from .missing import Missing
 from .numbers import likely
@@ -20,6 +22,8 @@ DESCRIBED = {
     "optimizer",
     "scheduler",
     "loader",
+    "loaders",
+    "sizes",
     "dataset",
     "inputs",
     "targets",
@@ -60,6 +64,16 @@ class Samples:
             return {name: value[0] for name, value in batch.items()}
         return tuple(value[0] for value in batch) if isinstance(batch, tuple) else batch[0]
 
+    def __getattr__(self, name: str) -> Any:
+        """A number that data sets are asked for by name: of users, of words, of classes."""
+        if "rig" not in vars(self) or name.startswith("_"):
+            raise AttributeError(name)
+        if self.rig.role(name) == "classes":
+            return plain(self.rig, "classes")
+        if self.rig.role(name) != "count" and not re.fullmatch(r"[nm]_[a-z]+_?", name):
+            raise AttributeError(f"stand-in data has no attribute {name!r}")
+        return likely(name)
+
     @property
     def targets(self) -> Any:
         self.rig.settle()
@@ -69,6 +83,18 @@ class Samples:
     def classes(self) -> list[str]:
         self.rig.settle()
         return [f"class {label}" for label in range(int(self.world.choices["target"].get("high", 2)))]
+
+
+class Named(dict):  # type: ignore[type-arg]
+    """Things of one kind by name, `train` and `val`, say: made when they are asked for."""
+
+    def __init__(self, make: Callable[[Any], Any], rig: Any) -> None:
+        super().__init__()
+        self.make, self.rig = make, rig
+
+    def __missing__(self, name: Any) -> Any:
+        self[name] = self.make(self.rig)
+        return self[name]
 
 
 class Settings:
@@ -205,9 +231,15 @@ def loss(rig: Any, name: str) -> Any:
     return sum((p - torch.randn_like(p)).square().mean() for p in weights[:20])
 
 
+def _batch(rig: Any) -> Any:
+    batch = rig.world.batch(ROWS)
+    return Bundle(ROWS, batch) if rig.world.form.get("form") == "object" else batch
+
+
 def _loader(rig: Any) -> Any:
     mixed = rig.world.order != "class-ordered"
-    return torch.utils.data.DataLoader(Samples(rig), batch_size=ROWS, shuffle=mixed)
+    collate = bundled if rig.world.form.get("form") == "object" else None
+    return torch.utils.data.DataLoader(Samples(rig), batch_size=ROWS, shuffle=mixed, collate_fn=collate)
 
 
 BUILDERS: dict[str, Callable[[Any], Any]] = {
@@ -218,7 +250,9 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "dataset": Samples,
     "inputs": lambda rig: rig.world.inputs(ROWS),
     "targets": lambda rig: rig.world.target_values(ROWS),
-    "batch": lambda rig: rig.world.batch(ROWS),
+    "batch": _batch,
+    "loaders": lambda rig: Named(_loader, rig),
+    "sizes": lambda rig: Named(lambda rig: int(rig.world.samples), rig),
     "device": lambda rig: torch.device(str(rig.request["device"])),
     "rate": lambda rig: 0.05,
     "dtype": lambda rig: torch.float32,

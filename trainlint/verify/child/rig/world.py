@@ -146,7 +146,7 @@ class World:
         if form == "single":
             return self.inputs(rows, first)
         values = {name: self.value(name, place, len(names), rows, first) for place, name in enumerate(names)}
-        return values if form == "dict" else tuple(values[name] for name in names)
+        return values if form in ("dict", "object") else tuple(values[name] for name in names)
 
     def value(self, name: str, place: int, count: int, rows: int, first: int) -> Any:
         last = place == count - 1 and count > 1
