@@ -10,6 +10,7 @@ from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import reaches
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
+from trainlint.meaning.graphs import has_no_use_for_no_grad
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.place import text_of
@@ -58,7 +59,8 @@ def _evaluation(program: Program, root: Region, event: Event) -> Evaluation:
     modes = program.modes_of(root).at(event)
     around = enclosing_loops(event.region)
     home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
-    return Evaluation(event, around[0] if around else home, modes, True, True, False, at_once=True)
+    loop, wanted = around[0] if around else home, has_no_use_for_no_grad(program, event)
+    return Evaluation(event, loop, modes, True, True, False, wanted, at_once=True)
 
 
 def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
