@@ -14,10 +14,12 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Sequence,
+    Unknown,
     Value,
     constant,
     one,
     options,
+    passed,
 )
 
 _PARAMETER = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
@@ -57,8 +59,11 @@ def _start(tensor: Result, name: str, scale: float) -> tuple[str, tuple[Value, .
     if name in _FILLED:
         return "constant_", (Constant(_FILLED[name] * scale),)
     if name == "full":
-        number = constant(tensor.arguments[1]) if len(tensor.arguments) > 1 else None
-        return ("constant_", (Constant(number * scale),)) if isinstance(number, (int, float)) else None
+        given = one(passed(tensor, 1, "fill_value") or Unknown())
+        number = constant(given)
+        if not isinstance(given, Constant) or not isinstance(number, (int, float)):
+            return None
+        return "constant_", (Constant(number * scale, under=given.under),)
     if name == "randn":
         return "normal_", (Constant(0.0), Constant(scale))
     return None
