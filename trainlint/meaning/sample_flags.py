@@ -17,6 +17,7 @@ from trainlint.meaning.syntax import (
     Display,
     Expression,
     If,
+    Jump,
     Name,
     Node,
     names_in,
@@ -104,10 +105,14 @@ def _is_asked(method: Define, attribute: str, count: int) -> bool:
 
 
 def _is_only_done(arm: Block | Node, index: str) -> bool:
-    """Whether an arm takes nothing else that the data set holds, by its attributes or by the index, but transforms."""
+    """Whether an arm takes nothing else that the data set holds, by its attributes or by the index, but transforms.
+
+    One that ends a loop, or skips the rest of a turn, takes or leaves what that loop looks at.
+    """
     called = {id(n.function) for n in nodes_in(arm) if isinstance(n, Call)}
     return not any(
-        (_own(node) and id(node) not in called and node.name not in TRANSFORMING)
+        (isinstance(node, Jump) and node.kind != "raise")
+        or (_own(node) and id(node) not in called and node.name not in TRANSFORMING)
         or (isinstance(node, Name) and node.id == index)
         for node in nodes_in(arm)
     )
