@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import field
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.missing import (
     BRINGING,
     JOINING,
@@ -189,6 +190,8 @@ class Search:
         if name in STATISTICS or name in COUNTS:
             return frozenset({Gap(value.node)}) if _is_rolling(receiver) else NONE_MISSING
         if name in JOINING:
+            if name == "join" and not _joins_tables(value, receiver):
+                return NONE_MISSING
             how = constant(value.keywords.get("how", Constant("left" if name == "join" else "inner")))
             own = self.all([receiver, *value.arguments[:1]], view)
             return own | {Gap(value.node, perhaps=True)} if how in ONE_SIDED else own
@@ -205,6 +208,21 @@ class Search:
         return self.gaps(receiver, view)
 
 
+def _joins_tables(value: Result, receiver: Value) -> bool:
+    """Whether `join` is that of a table: a text joins the texts of one list, a thread or a queue is waited for."""
+    if _TABLE_KEYWORDS & value.keywords.keys():
+        return True
+    return any(_is_of_pandas(v) for given in (receiver, *value.arguments[:1]) for v in walk(given))
+
+
+def _is_of_pandas(value: Value) -> bool:
+    match value:
+        case Result(callee=External(name=name)) | Instance(cls=External(name=name)):
+            return name.startswith("pandas.")
+    return False
+
+
+_TABLE_KEYWORDS = frozenset("on how other lsuffix rsuffix sort validate".split())
 _TO_CATEGORIES = frozenset("pandas.cut pandas.qcut pandas.Categorical pandas.factorize".split())
 
 
