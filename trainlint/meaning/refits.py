@@ -184,10 +184,16 @@ def _fitted(reader: Reader) -> Iterator[_Fitted]:
     for call in reader.log.calls:
         if not isinstance(call.callee, Member) or call.callee.name not in FITTING_METHODS:
             continue
-        if is_of_one_sample(call):
+        if is_of_one_sample(call) or _is_of_columns(reader, call):
             continue
         for fit in reader.learnt(call):
             yield _Fitted(call, fit, fitted_object(call.callee.receiver))
+
+
+def _is_of_columns(reader: Reader, call: Result) -> bool:
+    """`df.iloc[:, :7] = scaler.fit_transform(df.T.iloc[:7]).T`: what counts as a row there is a column of the table."""
+    written = (fill.value for fills in reader.log.fills.values() for fill in fills)
+    return any(isinstance(v, Member) and v.name == "T" and v.receiver is call for v in written)
 
 
 def _is_made_anew(one: _Fitted, other: _Fitted) -> bool:
