@@ -9,6 +9,7 @@ from trainlint.meaning.attachment import attached
 from trainlint.meaning.dataflow import descends, is_gradient
 from trainlint.meaning.fragments import say
 from trainlint.meaning.growing import is_growing, part_of
+from trainlint.meaning.hot import note_hot
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module
@@ -17,7 +18,6 @@ from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     MISSING,
-    NONE,
     Bound,
     Choice,
     Class,
@@ -38,9 +38,6 @@ from trainlint.meaning.values import (
     one,
     options,
 )
-
-HOT_AT = "*hot at"  # the same of one row, where it is not known that there is one label
-HOT = "*hot"  # keyword of a call of zeros: the labels at which it was set to one
 
 
 def store(machine: Machine, target: s.Expression, value: Value, frame: Frame, node: s.Statement) -> None:
@@ -293,8 +290,8 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
         holder, keys[0] if len(keys) == 1 else Sequence("tuple", tuple(keys)), value, machine.steps
     )
     for option in options(holder):
-        if isinstance(option, Result):
-            _note_hot(machine, option, keys, value)
+        if isinstance(option, (Result, Item)):
+            note_hot(machine, option, keys, value)
         elif isinstance(option, Mapping):
             if key is not MISSING and _hashable(key):
                 machine.write(option.items, key, value)
@@ -377,33 +374,6 @@ def _rebind(
             owned = one(machine.evaluate(machine, owner, frame))
             if isinstance(owned, Instance) and name in owned.attributes:
                 machine.write(owned.attributes, name, changed)
-
-
-def _note_hot(machine: Machine, tensor: Result, keys: list[Value], value: Value) -> None:
-    """`targets[range(n), labels] = 1` in a tensor of zeros makes it one-hot: one place in each row."""
-    if len(keys) == 2 and _last_word(tensor) == "zeros" and constant(value) in (1, 1.0):
-        if _last_word(one(keys[0])) in ("range", "arange"):
-            tensor.keywords[HOT] = keys[1]
-    elif len(keys) == 1 and _last_word(tensor) == "zeros" and constant(value) in (1, 1.0):
-        if len(tensor.arguments) == 1 and _may_be_label(one(keys[0])):
-            again = HOT_AT in tensor.keywords or _is_in_inner_loop(machine, tensor)
-            tensor.keywords[HOT_AT] = NONE if again else keys[0]
-
-
-def _may_be_label(key: Value) -> bool:
-    """Whether a key may be one label: no slice, no list and no number of the code's."""
-    return not isinstance(key, (Sequence, Constant)) and _last_word(key) != "slice"
-
-
-def _is_in_inner_loop(machine: Machine, tensor: Result) -> bool:
-    """Whether a loop puts several ones into the same row."""
-    home = tensor.region.loop if tensor.region is not None else None
-    return machine.region.loop is not home
-
-
-def _last_word(value: Value) -> str:
-    callee = value.callee if isinstance(value, Result) else None
-    return callee.name.rpartition(".")[2] if isinstance(callee, External) else ""
 
 
 def _hashable(key: object) -> bool:

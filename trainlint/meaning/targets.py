@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from trainlint.meaning.dataflow import operands, operation, peel, walk
 from trainlint.meaning.facts.datasets import CLASSES, LOADERS, RANGES, SINGLE_LABEL
+from trainlint.meaning.hot import HOT, HOT_AT
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.samples import SAMPLE
-from trainlint.meaning.stores import HOT, HOT_AT
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     NONE,
