@@ -95,9 +95,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         many = f"{found.samples:,} pictures" if found.samples is not None else "pictures"
         under = default_of(setting)
+        steady = (
+            "no step of this pipeline is random"
+            if found.pipeline is not None
+            else "all that it does to them is the same each time"
+        )
         yield Finding(
             found.node,
-            f"the {many} of `{found.name}` look the same in each of {epochs:.0f} epochs{under}: no step of this pipeline is random",
+            f"the {many} of `{found.name}` look the same in each of {epochs:.0f} epochs{under}: {steady}",
             because=found.because,
         )
 
@@ -125,5 +130,5 @@ rule = Rule(
             "bench/augmenting.py: centred digits gain nothing by shifts",
         ),
     },
-    words=("transforms", "Compose"),
+    words=("transforms", "Compose", "imread", "read_image", "Image"),
 )

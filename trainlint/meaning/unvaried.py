@@ -35,6 +35,7 @@ from trainlint.meaning.values import (
     Sequence,
     Unknown,
     Value,
+    called,
     one,
 )
 from trainlint.records import dataclass
@@ -68,21 +69,22 @@ class Unvaried:
     """A pipeline without a random step, behind which pictures train."""
 
     training: TrainingLoader
-    pipeline: Instance
+    pipeline: Instance | None  # None: the data set does all that is done by itself
     data: Instance
     samples: int | None
     epochs: Known
 
     @property
     def node(self) -> Node:
-        assert self.pipeline.node is not None
-        return self.pipeline.node
+        node = self.pipeline.node if self.pipeline is not None else self.data.node
+        assert node is not None
+        return node
 
     @property
     def because(self) -> list[tuple[Node, str]]:
         """The places that it rests on."""
         places = (self.data.node, "goes through it"), (self.training.loader.node, "serves it")
-        return [(node, said) for node, said in places if node is not None]
+        return [(node, said) for node, said in places[self.pipeline is None :] if node is not None]
 
     @property
     def name(self) -> str:
@@ -147,17 +149,18 @@ def _of(program: Program, training: TrainingLoader) -> Unvaried | None:
     if not isinstance(data, Instance) or epochs is None or (collate is not None and not is_none(collate)):
         return None
     through = pipelines(served)
-    if not through or not all(is_known(p) for p in through) or not _shows_pictures(served, data):
+    if through is None or not all(is_known(p) for p in through) or not _shows_pictures(served, data):
         return None
     if any(step.is_random for p in through for step in steps(p)):
         return None
-    pipeline = one(through[0])
-    if (
-        not isinstance(pipeline, Instance)
-        or pipeline.node is None
-        or "imagenet" in text_of(data.node or pipeline.node).lower()
-    ):
+    pipeline = one(through[0]) if through else None
+    node = pipeline.node if isinstance(pipeline, Instance) else data.node
+    if node is None or "imagenet" in text_of(data.node or node).lower():
         return None
+    if not isinstance(pipeline, Instance):
+        if through or not isinstance(data.cls, Class):
+            return None
+        pipeline = None
     return Unvaried(training, pipeline, data, samples_of(program, served.dataset), epochs)
 
 
@@ -169,11 +172,18 @@ def _shows_pictures(served: Loader, data: Instance) -> bool:
         )
     sample = one(served.value.attributes.get(SAMPLE, Unknown()))
     shown = one(sample.items[0]) if isinstance(sample, Sequence) and sample.items else None
-    values = list(walk(shown)) if shown is not None else []
-    reads = any(
-        isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name in READING for v in values
-    )
-    return reads and all(map(_is_steady, values))
+    values = list(walk(shown, lambda v: not _reads(v))) if shown is not None else []
+    read = [v for v in values if _reads(v)]
+    return bool(read) and all(map(_is_steady, values)) and not any(_draws(v) for r in read for v in walk(r))
+
+
+def _reads(value: Value) -> bool:
+    """Whether a picture comes from a file here: where the file's name is from does not change it."""
+    return isinstance(value, Result) and isinstance(value.callee, External) and value.callee.name in READING
+
+
+def _draws(value: Value) -> bool:
+    return isinstance(value, Result) and _DRAWN.search(called(value)) is not None
 
 
 def _is_steady(value: Value) -> bool:
