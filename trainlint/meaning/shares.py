@@ -105,7 +105,7 @@ def _shares_of(program: Program, call: Result, calls: list[Result]) -> Iterator[
     if call.region is not None and call.region.loop is not None:
         return  # of many: repetitions, or shares that are compared
     train, parts, under = divided
-    if not _are_all_used(call):
+    if not _are_all_used(program, call):
         return
     nested = False
     for other in calls:
@@ -209,12 +209,12 @@ def _is_part(value: Value) -> bool:
     return False
 
 
-def _are_all_used(call: Result) -> bool:
+def _are_all_used(program: Program, call: Result) -> bool:
     """Whether every part is named and read somewhere: else the call only draws a sample, or divides what is held out."""
     node = call.node
     assert node is not None
     if _is_of_datasets(call):
-        return _are_both_named(node)
+        return _are_both_read(program, call)
     for statement in s.nodes_in(node.unit.body):
         if (
             isinstance(statement, s.Assign)
@@ -230,16 +230,13 @@ def _are_all_used(call: Result) -> bool:
     return True
 
 
-def _are_both_named(node: s.Node) -> bool:
-    """Whether `parts["train"]` and `parts["test"]` of a whole dictionary are both read."""
-    named: set[object] = set()
-    for read in s.nodes_in(node.unit.body):
-        match read:
-            case s.Subscript(value=whole) if whole.cst is node.cst:
-                return False
-            case s.Subscript(indices=(s.Literal(value=str(part)),)):
-                named.add(part)
-    return {"train", "test"} <= named
+def _are_both_read(program: Program, call: Result) -> bool:
+    """Whether `parts["train"]` and `parts["test"]` of this very split are read, in the program that the file is.
+
+    Who reads one of them only draws a sample, or judges by a part of what is held out as a whole.
+    """
+    read = program.reading.tables.taken.get(id(call), ())
+    return {"train", "test"} <= {constant(item.key) for item in read if item.key is not None}
 
 
 def _is_read(name: str, node: s.Node) -> bool:

@@ -34,6 +34,7 @@ from trainlint.meaning.values import (
 from trainlint.records import dataclass
 
 MOST = 4_000  # entries of a log; what is longer is no script of a person
+_MOST_STEPS = 8  # of a dictionary of data sets: `map`, `filter`, `with_format`
 _ROWS_AND_COLUMNS = frozenset(("loc", "iloc", "at", "iat"))
 _NOTED_FUNCTIONS = frozenset((*PARTING, *FITTING_FUNCTIONS))
 _BY_LAST_WORD = frozenset((SPLIT, *CROSS_VALIDATION))
@@ -86,6 +87,10 @@ class Tables:
         if type(source) is Result and type(item.key) is Constant and type(source.callee) is External:
             if source.callee.name.endswith(f".{SPLIT}"):
                 self.taken.setdefault(id(source), []).append(item)
+        if type(item.key) is Constant and item.key.value in ("train", "test"):
+            split = _split_of_datasets(source)
+            if split is not None:
+                self.taken.setdefault(id(split), []).append(item)
         if type(item.key) not in (Constant, type(None)) and len(self.parts) < MOST:
             self.parts.append(item)
 
@@ -125,6 +130,19 @@ class Tables:
                 case _:
                     self.held.append(option)
                     self.fills.setdefault(id(option), []).append(Fill(at, column, value))
+
+
+def _split_of_datasets(parts: Value) -> Result | None:
+    """The call of Hugging Face's datasets that made a dictionary of parts: `data.train_test_split(...).map(f)`."""
+    for _ in range(_MOST_STEPS):
+        match one(parts):
+            case Result(callee=Member(receiver=receiver, name=name)) as call:
+                if name == SPLIT:
+                    return call
+                parts = receiver
+            case _:
+                return None
+    return None
 
 
 def column_of(key: Value | None) -> str | None:
