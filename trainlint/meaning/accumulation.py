@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.attachment import is_of_unknown_criterion
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.dataflow import operation, walk
+from trainlint.meaning.dataflow import operands, operation, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import implied
 from trainlint.meaning.optimizers import number
@@ -29,7 +29,18 @@ from trainlint.meaning.syntax import (
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update
-from trainlint.meaning.values import Constant, External, Instance, Member, Result, Value, constant, one
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Value,
+    constant,
+    one,
+    options,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -188,7 +199,7 @@ def _is_plain_mean(update: Update, backward: Event) -> bool:
         return False
     means = 0
     for value in walk(backward.value, lambda v: not _is_loss(v)):
-        if _scales(value) or operation(value) in ("sum", "pow"):
+        if _scales(value) or operation(value) in ("sum", "pow") or _is_mean_of_scaled(value):
             return False
         if _is_loss(value):
             if not _is_mean(value):
@@ -218,6 +229,44 @@ def _scales(value: Value) -> bool:
         "mul",
         "mul_",
     )
+
+
+def _is_mean_of_scaled(value: Value) -> bool:
+    """`(losses / steps).mean()`: what every sample's loss is divided by divides their mean."""
+    if operation(value) != "mean" or not isinstance(value, Result):
+        return False
+    pending, seen = list(operands(value)[:1]), 0
+    while pending and seen < _FAR:
+        current, seen = pending.pop(), seen + 1
+        for option in options(current):
+            if _scales(option) and isinstance(option, Result):
+                if any(map(_is_plain_number, operands(option))):
+                    return True
+                pending += operands(option)[:1]
+            elif isinstance(option, Result) and operation(option) in _LINEAR:
+                pending += operands(option)
+    return False
+
+
+_FAR = 40
+_LINEAR = frozenset("operator.+ operator.- neg add sub mean squeeze view reshape flatten to float".split())
+
+
+def _is_plain_number(value: Value) -> bool:
+    """Whether a factor is a number or a setting, and nothing that was computed from a batch."""
+    found = walk(value, lambda inner: not isinstance(inner, Member) or not _is_setting(inner))
+    return not any(
+        isinstance(v, (Item, Instance))
+        or (isinstance(v, Result) and not operation(v).startswith("operator."))
+        for v in found
+    )
+
+
+def _is_setting(value: Value) -> bool:
+    """`self.settings.train.steps`: part of an object, and of nothing that was computed or served."""
+    while isinstance(value, Member):
+        value = one(value.receiver)
+    return not isinstance(value, (Item, Result))
 
 
 def _is_loss(value: Value) -> bool:
