@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from trainlint.meaning.facts.layers import is_container, is_module_class
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
@@ -19,6 +21,7 @@ from trainlint.meaning.values import (
     Mapping,
     Result,
     Sequence,
+    Unknown,
     Unpacked,
     Value,
     choice,
@@ -151,7 +154,7 @@ def call_library_object(
         finally:
             machine.forwarding -= 1
     if name.startswith("segmentation_models_pytorch."):
-        result = _activated(machine, instance, result, node)
+        result = _segmented(machine, instance, result, node)
     if node is not None and machine.forwarding == 0:
         known = is_model_like(instance)
         if known or not name.startswith(_NO_MODELS):
@@ -160,9 +163,21 @@ def call_library_object(
     return result
 
 
-def _activated(machine: Machine, network: Instance, result: Value, node: Node | None) -> Value:
-    """`smp.Unet(..., activation="sigmoid")` ends in that activation."""
-    asked = constant(network.keywords.get("activation", NONE))
+def _segmented(machine: Machine, network: Instance, result: Value, node: Node | None) -> Value:
+    """What `smp.Unet(...)` gives: a mask, and with `aux_params` the classes of the whole picture beside it."""
+    beside = one(network.keywords.get("aux_params", NONE))
+    if isinstance(beside, Mapping) and not beside.open:
+        classes = _activated(machine, beside.items, Item(result, Constant(1)), node)
+        mask = _activated(machine, network.keywords, Item(result, Constant(0)), node)
+        return Sequence("tuple", (mask, classes))
+    if not isinstance(beside, Constant) or beside.value is not None:
+        return Unknown("a mask or a pair")
+    return _activated(machine, network.keywords, result, node)
+
+
+def _activated(machine: Machine, settings: dict[Any, Value], result: Value, node: Node | None) -> Value:
+    """`activation="sigmoid"` of a head is applied to what it gives."""
+    asked = constant(settings.get("activation", NONE))
     found = {"sigmoid": "torch.sigmoid", "softmax2d": "torch.softmax", "softmax": "torch.softmax"}.get(
         str(asked)
     )
