@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.adversaries import learns_against_another
 from trainlint.meaning.architectures import Architecture, is_other_field
 from trainlint.meaning.chains import Step
 from trainlint.meaning.given import give
@@ -52,7 +53,7 @@ def widths(program: Program) -> Iterator[Width]:
     for architecture in program.architectures:
         if architecture.trains and not architecture.is_pretrained:
             for width in _of(architecture):
-                if id(width.node.cst) not in said:
+                if id(width.node.cst) not in said and not learns_against_another(architecture):
                     said.add(id(width.node.cst))
                     yield width
 
