@@ -294,3 +294,44 @@ def test_classes_can_be_built_on_what_only_watches(sandbox, tmp_path):
     verdict = verdict_on("missing-no-grad", {"told.py": WATCHED}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert not any("left out" in what for what in verdict.measurements["substituted"])
+
+
+PAIR = """
+    import torch
+    from torch import nn
+
+    class Encoder(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.first = nn.Conv2d(3, channels, 3)
+
+        def forward(self, images):
+            return self.first(images).mean((2, 3))
+
+    class Decoder(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.words = nn.Linear(width, width)
+
+        def forward(self, images, words):
+            return self.words(images + words)
+
+    class Captions:
+        def __init__(self, settings):
+            self.encoder, self.decoder = settings.build(Encoder, Decoder)
+            self.criterion = nn.CrossEntropyLoss()
+
+        def validate(self, val_loader):
+            self.encoder.eval()
+            right = 0
+            for images, words in val_loader:
+                features = self.encoder(images)
+                right += (features.argmax(1) == words).sum().item()
+            return right
+"""
+
+
+def test_a_network_stands_in_only_for_what_is_called_as_it_can_be(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"captions.py": PAIR}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "model: the program's own Encoder" in verdict.measurements["substituted"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import os
@@ -38,14 +39,47 @@ SIZES = (
 MOST_PARAMETERS = 60_000_000
 
 
-def own_model(rig: Any) -> Any:
-    """An object of the class that the finding is about, else of one of the program's own; None if none can be built."""
-    for kind in _classes(rig):
+def own_model(rig: Any, name: str = "") -> Any:
+    """An object of the class that the finding is about, else of one of the program's own; None if none can be built.
+
+    `name` is what it goes by: a network that is called like it comes first, one that takes no such call is none.
+    """
+    counts = set(_counts(rig.world.text, name))
+    fitting = [kind for kind in dict.fromkeys(_classes(rig)) if all(_takes(kind, n) for n in counts)]
+    for kind in sorted(fitting, key=lambda kind: not _is_called(kind, name)):
         built = build(rig, kind)
         if built is not None:
             rig.record.substitute(f"model: the program's own {kind.__name__}")
             return built
     return None
+
+
+def _counts(text: str, name: str) -> Iterator[int]:
+    """With how many arguments the program calls something of a name."""
+    for node in ast.walk(ast.parse(text)) if name and name in text else ():
+        if isinstance(node, ast.Call) and name in (
+            getattr(node.func, "id", ""),
+            getattr(node.func, "attr", ""),
+        ):
+            stars = [part for part in node.args if isinstance(part, ast.Starred)]
+            if not stars and all(part.arg for part in node.keywords):
+                yield len(node.args) + len(node.keywords)
+
+
+def _takes(kind: Any, count: int) -> bool:
+    """Whether the networks of a class can be called with so many arguments."""
+    try:
+        taken = list(inspect.signature(kind.forward).parameters.values())[1:]
+    except (TypeError, ValueError, AttributeError):
+        return True
+    if any(part.kind in (part.VAR_POSITIONAL, part.VAR_KEYWORD) for part in taken):
+        return True
+    return sum(part.default is part.empty for part in taken) <= count <= len(taken)
+
+
+def _is_called(kind: Any, name: str) -> bool:
+    """Whether a class is called as something of it is: `Encoder` or `ImageEncoder` for `encoder`."""
+    return len(name) > 2 and name.replace("_", "").lower() in kind.__name__.lower()
 
 
 def build(rig: Any, kind: Any) -> Any:

@@ -186,7 +186,7 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
 
 def _model(rig: Any, name: str = "") -> Any:
     """The program's own class, if it has one that can be built; else a small network."""
-    built = own_model(rig)
+    built = own_model(rig, name)
     if built is not None:
         return built
     rig.record.substitute("model: stand-in")
