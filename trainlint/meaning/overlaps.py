@@ -24,6 +24,7 @@ from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
 from trainlint.meaning.place import Change, replace
 from trainlint.meaning.results import claim_of, said_of
+from trainlint.meaning.scored import scores_its_data
 from trainlint.meaning.syntax import (
     Assign,
     Block,
@@ -89,22 +90,23 @@ def overlaps(program: Program) -> list[Overlap]:
 
 def _by_trainers(program: Program) -> Iterator[Overlap]:
     """`Trainer(train_dataset=data["train"], eval_dataset=data["train"])` of transformers, where it evaluates."""
-    asked = any(not _EVERY_FEW.isdisjoint(made.keywords) for made in program.instances)
-    if not asked and not program.uses("evaluate"):
-        return
     for made in program.instances:
         given = {name: made.keywords.get(name) for name in ("train_dataset", "eval_dataset")}
         trained, judged, call = given["train_dataset"], given["eval_dataset"], made.node
         if not is_trainer(made) or trained is None or judged is None or not isinstance(call, Call):
             continue
-        if not is_same_data(trained, judged) or any(operation(v) in _FEW for v in walk(judged)):
+        if (
+            not is_same_data(trained, judged)
+            or not scores_its_data(program, made)
+            or any(operation(v) in _FEW for v in walk(judged))
+        ):
             continue
         written = {argument.keyword: argument.value for argument in call.arguments if argument.keyword}
         if _ON_PURPOSE.isdisjoint(call.unit.body.words) and {*given} <= written.keys():
             yield Overlap(call, "eval_dataset", written["train_dataset"], written["eval_dataset"])
 
 
-_EVERY_FEW = frozenset(("eval_strategy", "evaluation_strategy"))
+_FEW = frozenset(("eval_strategy", "evaluation_strategy"))
 _FEW = frozenset("select shard take".split())  # a handful of samples, to see whether the code runs
 
 
