@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import field
 
@@ -13,6 +14,7 @@ from trainlint.meaning.facts.missing import (
     KNOWN,
     NOT_KNOWN,
     ONE_SIDED,
+    PLAIN,
     TAKING_AWAY,
     WINDOWS,
     WORDS,
@@ -277,6 +279,13 @@ def _known(value: Result, loader: str) -> Gaps:
     if value.keywords.keys() & {"na_values", "keep_default_na", "na_filter", "converters"}:
         return NONE_MISSING
     word = next((word for word in KNOWN[loader] if word in named.lower()), None)
-    if word is None or any(other in named.lower() for other in NOT_KNOWN):
+    if word is None or any(other in named.lower() for other in NOT_KNOWN) or not _is_itself(named, word):
         return NONE_MISSING
     return frozenset(Gap(value.node, column) for column in KNOWN[loader][word])
+
+
+def _is_itself(path: str, word: str) -> bool:
+    """Whether a file goes by the name alone: `titanic/train.csv`, and not the third of some copies, `titanic.3.csv`."""
+    file = path.lower().replace("\\", "/").rpartition("/")[2]
+    words = re.split(r"[^a-z0-9]+", file.replace(word, " "))
+    return all(not part or part in PLAIN for part in words)

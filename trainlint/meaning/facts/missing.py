@@ -45,6 +45,11 @@ WORDS = frozenset(
     "deck embarked embark_town sex Sex Cabin Embarked cabin boat home.dest Alley PoolQC MiscFeature CouncilArea".split()
 )
 NOT_KNOWN = ("spaceship", "clean", "prepared", "processed", "filled", "imputed")  # tables of another content
+# Words beside the name that leave a file what it is.
+PLAIN = frozenset(
+    "csv txt tsv gz zip train training test data dataset set raw full all original kaggle passengers passenger list the"
+    " machine learning from disaster healthcare prediction".split()
+)
 # scikit-learn's estimators that raise on an empty cell; trees and boosting take it for a value.
 REFUSING = frozenset(
     "LinearRegression Ridge Lasso ElasticNet LogisticRegression SGDClassifier SGDRegressor Perceptron SVC SVR LinearSVC"
