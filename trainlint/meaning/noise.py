@@ -1,8 +1,24 @@
-"""Data with nothing to learn: targets that are drawn at random whatever the inputs are."""
+"""Data with nothing to learn by heart: targets drawn at random, samples drawn anew, samples that are all there are."""
 
 from __future__ import annotations
 
-from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, one
+from trainlint.meaning.dataflow import walk
+from trainlint.meaning.trace import Region
+from trainlint.meaning.values import (
+    Argument,
+    Constant,
+    External,
+    Free,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+    constant,
+    one,
+)
 
 _DRAWN = frozenset(
     "randn rand zeros ones randint empty full normal uniform standard_normal linspace arange".split()
@@ -31,3 +47,55 @@ def _is_drawn(value: Value) -> bool:
         case Result(callee=Member(receiver=receiver, name=name)) if name in _SAME:
             return _is_drawn(receiver)
     return False
+
+
+def is_drawn_within(rows: Value | None, loop: Region) -> bool:
+    """Whether a table is drawn in each turn of a loop, other numbers each time: no sample comes twice."""
+    return rows is not None and any(
+        isinstance(v, Result) and _is_random(v) and v.region is not None and v.region.inside(loop)
+        for v in walk(rows)
+    )
+
+
+def is_drawn_anew(sample: Value | None) -> bool:
+    """Whether a data set's sample is drawn when it is asked for, whatever its number: no sample comes twice."""
+    found = list(walk(sample)) if sample is not None else []
+    if any(isinstance(v, (Unknown, Argument, Free)) or _is_picked(v) for v in found):
+        return False  # it depends on its number, on what nobody sees, or is one of those that are there
+    return any(isinstance(v, Result) and _is_random(v) for v in found)
+
+
+def _is_picked(value: Value) -> bool:
+    """Whether a value is one of many, by chance: `names[randrange(len(names))]`, `choice(names)`."""
+    if isinstance(value, Item):
+        return value.key is None or any(isinstance(v, Result) and _is_random(v) for v in walk(value.key))
+    name = value.callee.name if isinstance(value, Result) and isinstance(value.callee, External) else ""
+    return name.rpartition(".")[2] in _PICKING
+
+
+_PICKING = frozenset(
+    "choice choices sample permutation shuffle randperm open load imread read_image read_csv loadtxt".split()
+)
+
+
+def _is_random(value: Result) -> bool:
+    match value.callee:
+        case External(name=name) if name.startswith("sklearn.datasets.make_"):
+            return constant(value.keywords.get("random_state", Constant(None))) is None
+        case External(name=name):
+            return name.startswith(("torch.rand", "torch.normal", "numpy.random.", "random."))
+        case Member(receiver=Result(callee=External(name="numpy.random.default_rng"))):
+            return True
+    return False
+
+
+def is_written_out(rows: Value | None) -> bool:
+    """Whether all rows stand in the code, as those of XOR do: they are the problem, and nothing else will be asked."""
+    return rows is not None and any(
+        isinstance(v, Sequence)
+        and len(v.items) > 1
+        and not v.open
+        and v.element is None
+        and all(isinstance(one(row), (Sequence, Constant)) for row in v.items)
+        for v in walk(rows, lambda inner: not isinstance(inner, Sequence))
+    )

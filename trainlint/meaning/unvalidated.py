@@ -13,8 +13,9 @@ from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.lightning import RETURNED
 from trainlint.meaning.loaders import Loader
-from trainlint.meaning.noise import is_noise
+from trainlint.meaning.noise import is_drawn_anew, is_noise
 from trainlint.meaning.populations import samples_of
+from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.syntax import Literal, Node, nodes_in
 from trainlint.meaning.trace import Event
@@ -156,7 +157,7 @@ def _in_batches(program: Program, course: Course) -> Unvalidated | None:
         data, served = training.loader.dataset, training.loader.node
         if data is None or served is None or training.loader.open or is_noise(data):
             return None
-        if not _is_made_here(training.loader):
+        if not _is_made_here(training.loader) or _draws(training.loader):
             return None
         if not _is_supervised(program, training.backward, _is_label) and not _classifies(training.backward):
             return None
@@ -187,6 +188,11 @@ def _is_made_here(loader: Loader) -> bool:
     behind = list(walk(made)) if made is not None else []
     read = any(isinstance(v, Result) and _function(v).startswith(_READING) for v in behind)
     return read and not any(isinstance(v, (Argument, Free)) for v in behind)
+
+
+def _draws(loader: Loader) -> bool:
+    """Whether each sample is drawn when it is asked for: the next batch is as new as any that is held out."""
+    return is_drawn_anew(loader.value.attributes.get(SAMPLE))
 
 
 def _is_supervised(program: Program, backward: Event, is_label: Callable[[Value, Value], bool]) -> bool:

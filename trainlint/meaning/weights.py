@@ -15,6 +15,7 @@ from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.hand_batches import rows_by_hand
 from trainlint.meaning.loaders import TrainingLoader
 from trainlint.meaning.modules import parts
+from trainlint.meaning.noise import is_drawn_within, is_written_out
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.populations import KEEPING, SAME_ROWS, samples_of
 from trainlint.meaning.samples import SAMPLE
@@ -164,12 +165,16 @@ def _served(program: Program, course: Course, architecture: Architecture, weight
         if samples is not None:
             loops = enclosing_loops(training.loop)
             epochs = iterations(loops[1]) if len(loops) > 1 else course.epochs
+            if any(is_drawn_within(data, loop) for loop in loops[:2]):
+                return
             yield Fitted(course, architecture, training, data, weights, samples, epochs)
             return
     rows = rows_by_hand(architecture) if not program.training_loaders else None
     samples = samples_of(program, rows) if rows is not None else None
     if samples is not None and course.loops:
         epochs = iterations(course.loops[-1])
+        if is_drawn_within(rows, course.loops[-1]) or is_written_out(rows):
+            return
         yield Fitted(course, architecture, None, rows, weights, samples, epochs)
 
 
