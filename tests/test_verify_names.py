@@ -81,6 +81,7 @@ def test_nobody_says_how_large_batches_are(sandbox, tmp_path):
         ("optim.step()\n", "optim", "optimizer"),
         ("optimizer.load_state_dict(torch.load(f))\n", "optimizer", "optimizer"),
         ("f(param.dataset)\ng(param.epochs)\n", "param", "settings"),
+        ("value = class_loss(scores, y)\n", "class_loss", "criterion"),
         ("print(len(served.dataset))\nserved.batch_size\n", "served", "loader"),
     ],
 )

@@ -57,7 +57,7 @@ def roles_by_use(tree: ast.Module) -> dict[str, str]:
 
 
 def _strongest(roles: set[str]) -> str:
-    order = (*STRONG, "device", "count", "inputs", "false")
+    order = (*STRONG, "criterion", "device", "count", "inputs", "false")
     return next(role for role in order if role in roles)
 
 
@@ -117,5 +117,7 @@ def _told_by_call(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
         yield from ((argument, "count") for argument in call.args)
     elif called in PATH_CALLS and owner in PATH_OWNERS and call.args:
         yield call.args[0], "path"
+    elif called.endswith("_loss") and owner in ("self", "") and len(call.args) > 1:
+        yield call.func, "criterion"
     elif called == "to" and len(call.args) == 1:
         yield call.args[0], "device"
