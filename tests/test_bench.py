@@ -148,6 +148,13 @@ def test_verdicts_on_careless_findings_are_counted_against_the_truth(monkeypatch
 
 
 @needs_torch
+def test_rules_without_true_reports_are_listed_with_their_threads() -> None:
+    told = run("backing.py", "--least", 1)
+    seldom = [line for line in told.splitlines() if line.startswith("| plateau-metric |")]
+    assert len(seldom) == 1 and seldom[0].count("https://") == 2
+    assert "missing-no-grad" not in told
+
+
 def test_repeated_verdicts_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     told = run("stability.py", "--rule", "missing-no-grad", "--times", 2, "--load", 1)
