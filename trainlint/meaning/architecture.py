@@ -53,6 +53,24 @@ def depth(model: Value) -> int:
     return sum(_depth_of(layer) * (_times(layer, made) if made is not None else 1) for layer in layers(model))
 
 
+_FEW_UNITS, _FEW_INPUTS, _FEW_LAYERS = 10, 20, 3
+
+
+def is_tiny(model: Value) -> bool:
+    """Whether it is a perceptron of a few hidden units, which bears rates that wider networks do not.
+
+    How many columns a table has is seldom said: only a number of inputs that is known can be too large.
+    """
+    weighted = [layer for layer in layers(model) if _depth_of(layer)]
+    if not weighted or depth(model) > _FEW_LAYERS or any(named(layer) != "Linear" for layer in weighted):
+        return False
+    inputs = number(passed(weighted[0], 0, "in_features"))
+    if inputs is not None and inputs[0] > _FEW_INPUTS:
+        return False
+    hidden = [number(passed(layer, 1, "out_features")) for layer in weighted[:-1]]
+    return all(units is not None and units[0] <= _FEW_UNITS for units in hidden)
+
+
 def _times(layer: Instance, network: Instance) -> int:
     """How often a loop of the constructor makes it, as far as the turns are known."""
     return max(1, int(turns_of_making(layer, network, None)[0]))

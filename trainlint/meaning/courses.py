@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.architecture import depth, holds, may_be_pretrained, post_norm_layers
+from trainlint.meaning.architecture import depth, holds, is_tiny, may_be_pretrained, post_norm_layers
 from trainlint.meaning.beginnings import starts_from_a_state
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.conditions import by_default
@@ -134,6 +134,11 @@ class Course:
         if self.optimizer.of_inner_parts:
             return 0
         return max((depth(network) for network in self.networks), default=0)
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether all of its networks are perceptrons of a few hidden units."""
+        return bool(self.networks) and all(map(is_tiny, self.networks))
 
     def number(self, keyword: str, default: float, position: int | None = None) -> float | None:
         """A setting of the optimizer by its number, None where that is not known."""
