@@ -212,6 +212,8 @@ def _hook_steps(record: Record, gradients: Gradients) -> None:
         data["decay"] = max(
             (float(group.get("weight_decay", 0)) for group in optimizer.param_groups), default=0.0
         )
+        stepped = [p for group in optimizer.param_groups for p in group["params"]]
+        data["weights"] = sum(isinstance(p, torch.nn.Parameter) for p in stepped)
         data.update(gradients.stepped(optimizer))
         data["closure"] = len(arguments) > 1 or bool(keywords.get("closure"))
 
