@@ -25,6 +25,7 @@ from trainlint.meaning.values import (
     Value,
     constant,
     one,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -204,6 +205,8 @@ def _is_part(value: Value) -> bool:
         case Item(source=source, key=Constant()):
             inner = one(source)
             return isinstance(inner, Result) and _sizes(inner) is not None
+        case Instance(cls=External(name=name)) as made if name.startswith("torchvision.datasets."):
+            return constant(passed(made, 1, "train") or Constant(True)) in (False, "test")
         case Instance(arguments=(first, *_)):
             return _is_part(first)
     return False
@@ -222,10 +225,14 @@ def _are_all_used(program: Program, call: Result) -> bool:
             and statement.value.cst is node.cst
         ):
             target = statement.targets[0]
-            names = (
-                [t.id for t in target.items if isinstance(t, s.Name)] if isinstance(target, s.Display) else []
-            )
-            first = names[0] if names else ""
+            items = target.items if isinstance(target, s.Display) else ()
+            names = [t.id for t in items if isinstance(t, s.Name)]
+            called = [
+                t.id if isinstance(t, s.Name) else t.name
+                for t in items
+                if isinstance(t, (s.Name, s.Attribute))
+            ]
+            first = called[0] if called else ""
             return all(_is_read(name, node) for name in names) and not says_held_out(first)
     return True
 
