@@ -42,7 +42,6 @@ KNOWN: dict[str, tuple[int, int]] = {
     "GTSRB": (26_640, 12_630),
     "DTD": (1_880, 1_880),
     "StanfordCars": (8_144, 8_041),
-    "FGVCAircraft": (6_667, 3_333),
     "PCAM": (262_144, 32_768),
     "EuroSAT": (27_000, 27_000),  # comes in one piece
 }
@@ -53,8 +52,9 @@ SPLIT: dict[str, dict[str, int]] = {
     "Flowers102": {"train": 1_020, "val": 1_020, "test": 6_149},
     "Food101": {"train": 75_750, "test": 25_250},
     "OxfordIIITPet": {"trainval": 3_680, "test": 3_669},
+    "FGVCAircraft": {"train": 3_334, "val": 3_333, "trainval": 6_667, "test": 3_333},
 }
-_USUAL_SPLIT = {"OxfordIIITPet": "trainval"}  # "train" elsewhere
+_USUAL_SPLIT = {"OxfordIIITPet": "trainval", "FGVCAircraft": "trainval"}  # "train" elsewhere
 _DEEPEST = 10
 
 
