@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.values import NONE, Constant, External, Item, Result, Sequence, Value, constant, one
+from trainlint.meaning.values import (
+    NONE,
+    Constant,
+    External,
+    Item,
+    Result,
+    Sequence,
+    Value,
+    called,
+    constant,
+    one,
+)
 
 HOT_AT = "*hot at"  # the same of one row, where it is not known that there is one label
 HOT = "*hot"  # keyword of a call of zeros: the labels at which it was set to one
@@ -16,7 +27,7 @@ def note_hot(machine: Machine, holder: Result | Item, keys: list[Value], value: 
     So does `targets[c][labels == c] = 1`, or `targets[c] = labels == c`, for every class: one place for each pixel.
     """
     tensor = holder if isinstance(holder, Result) else one(holder.source)
-    if not isinstance(tensor, Result) or _last_word(tensor) != "zeros":
+    if not isinstance(tensor, Result) or called(tensor) != "zeros":
         return
     labels = _of_each_class(holder, keys, value)
     if labels is not None and _MIXED not in tensor.keywords:
@@ -27,7 +38,7 @@ def note_hot(machine: Machine, holder: Result | Item, keys: list[Value], value: 
     elif constant(value) not in (1, 1.0):
         return
     elif len(keys) == 2:
-        if _last_word(one(keys[0])) in ("range", "arange"):
+        if called(one(keys[0])) in ("range", "arange"):
             tensor.keywords[HOT] = keys[1]
     elif len(keys) == 1 and len(tensor.arguments) == 1 and _may_be_label(one(keys[0])):
         again = HOT_AT in tensor.keywords or _is_in_inner_loop(machine, tensor)
@@ -55,15 +66,10 @@ def _compared(test: Value, label: Value) -> Value | None:
 
 def _may_be_label(key: Value) -> bool:
     """Whether a key may be one label: no slice, no list and no number of the code's."""
-    return not isinstance(key, (Sequence, Constant)) and _last_word(key) != "slice"
+    return not isinstance(key, (Sequence, Constant)) and called(key) != "slice"
 
 
 def _is_in_inner_loop(machine: Machine, tensor: Result) -> bool:
     """Whether a loop puts several ones into the same row."""
     home = tensor.region.loop if tensor.region is not None else None
     return machine.region.loop is not home
-
-
-def _last_word(value: Value) -> str:
-    callee = value.callee if isinstance(value, Result) else None
-    return callee.name.rpartition(".")[2] if isinstance(callee, External) else ""

@@ -6,6 +6,7 @@ from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.objects import find_member
+from trainlint.meaning.raw_tables import named_columns
 from trainlint.meaning.sizes import rows_of
 from trainlint.meaning.values import (
     Bound,
@@ -79,7 +80,7 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
             return samples_of(program, inner, depth + 1)
         case Result(callee=Member(receiver=inner, name="drop")) as call if _drops_columns(call):
             return samples_of(program, inner, depth + 1)
-        case Item(source=inner, key=key) if key is not None and _names_columns(one(key)):
+        case Item(source=inner, key=key) if key is not None and named_columns(one(key)) is not None:
             return samples_of(program, inner, depth + 1)
         case Member(receiver=inner, name="values"):
             return samples_of(program, inner, depth + 1)
@@ -91,13 +92,6 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
         case Sequence(items=items, open=False, element=None) if items:
             return len(items)
     return rows_of(data)
-
-
-def _names_columns(key: Value) -> bool:
-    """`"age"`, `["age", "fare"]`"""
-    if isinstance(key, Sequence):
-        return bool(key.items) and all(isinstance(constant(item), str) for item in key.items)
-    return isinstance(constant(key), str)
 
 
 def _drops_columns(call: Result) -> bool:

@@ -43,7 +43,7 @@ def taken(extent: Extent, key: Value) -> Extent | None:
     found = one(key)
     if extent.of_pictures:
         return extent.swapped if _turns_colours(found) else extent
-    named = _named(found)
+    named = named_columns(found)
     if named is not None:
         return extent.of(tuple(c for c in extent.columns if c.name in named))
     if isinstance(found, Sequence) and found.kind == "tuple" and len(found.items) == 2:
@@ -66,7 +66,7 @@ def _is_minus_one(step: Value) -> bool:
 
 def meant(table: Value, key: Value) -> Extent | None:
     """The columns that a key names of a file that nobody has seen, where their names tell what they hold."""
-    found, named = _file(table), _named(one(key))
+    found, named = _file(table), named_columns(one(key))
     match found:
         case Result(callee=External(name="pandas.read_csv"), arguments=[given, *_]) if (
             named is not None and len(named) > 1
@@ -91,7 +91,7 @@ def _file(table: Value) -> Value:
                     if not 0 <= at < 2 * len(split.arguments):
                         return found
                     source = split.arguments[at // 2]
-                elif _named(one(key)) is not None:
+                elif named_columns(one(key)) is not None:
                     return found
                 found = one(source)
             case Member(receiver=receiver, name="iloc" | "loc"):
@@ -132,7 +132,7 @@ def _largest(name: str) -> float | None:
     )
 
 
-def _named(key: Value) -> frozenset[str] | None:
+def named_columns(key: Value) -> frozenset[str] | None:
     """The columns that a key names."""
     match key:
         case Constant(value=str() as name):
@@ -147,7 +147,7 @@ def _of_columns(extent: Extent, key: Value) -> Extent | None:
     """`table[:, key]`."""
     if len(extent.columns) == 1 and not extent.columns[0].name:
         return extent
-    named = _named(key)
+    named = named_columns(key)
     if named is not None:
         return extent.of(tuple(c for c in extent.columns if c.name in named))
     match key:
