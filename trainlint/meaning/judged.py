@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.syntax import Attribute, Call, Comparison, Node, nodes_in
+from trainlint.meaning.syntax import Attribute, Call, Comparison, Literal, Name, Node, nodes_in
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -36,3 +36,29 @@ def _takes_largest(node: Node) -> bool:
                 node = inner
             case _:
                 return False
+
+
+def counts_hits(program: Program) -> bool:
+    """Whether somewhere the places where two things are alike are counted: `(guess == y).sum()`, `sum(guess == y)`."""
+    return any(_counts(node) for unit in program.units for node in nodes_in(unit.body))
+
+
+def _counts(node: Node) -> bool:
+    match node:
+        case Call(function=Attribute(name="sum" | "mean", value=inner)):
+            return _are_alike(inner)
+        case Call(
+            function=Attribute(name="sum" | "mean" | "count_nonzero") | Name(id="sum"), arguments=(a, *_)
+        ):
+            return _are_alike(a.value)
+    return False
+
+
+def _are_alike(node: Node) -> bool:
+    """`guess == y`, also as numbers: `(guess == y).float()`"""
+    match node:
+        case Call(function=Attribute(value=inner)):
+            return _are_alike(inner)
+        case Comparison(rest=(("==", right),)):
+            return not isinstance(right, Literal)  # how many there are of one
+    return False

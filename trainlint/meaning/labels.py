@@ -6,7 +6,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.facts.imbalance import IMAGES
 from trainlint.meaning.facts.tables import FOLDS, PARTING, SPLIT
-from trainlint.meaning.made_labels import KEEPING, compared, drawn, repeated, stacked, written
+from trainlint.meaning.made_labels import KEEPING, compared, drawn, repeated, sampled, stacked, written
 from trainlint.meaning.rarities import (
     Known,
     column,
@@ -115,6 +115,9 @@ def _column(table: Value, name: str | None, log: Tables | None, depth: int) -> C
         filled = [fill.value for fill in fills if fill.column == name]
         if filled:
             return classes_of(filled[0], log, depth + 1) if len(filled) == 1 else None
+        picked = sampled(found, name) if found is not None and name is not None else None
+        if picked is not None:
+            return _counted(*picked)
         found = whole_of(found) if found is not None else None
     return _named(column(table, name, log))
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.tables import column_of
 from trainlint.meaning.values import (
+    Constant,
     External,
+    Item,
     Member,
     Result,
     Sequence,
@@ -12,6 +15,7 @@ from trainlint.meaning.values import (
     called,
     constant,
     one,
+    passed,
 )
 
 KEEPING = frozenset(
@@ -117,3 +121,38 @@ def _whole(node: s.Expression) -> int | None:
             found = constant(node.unit.scope.names[name])
             return found if isinstance(found, int) else None
     return None
+
+
+def sampled(table: Value, label: str) -> tuple[dict[float, float], s.Node] | None:
+    """`pd.concat([frame[frame["y"] == 0].sample(900), frame[frame["y"] == 1].sample(30)])`"""
+    match table:
+        case Result(callee=External(name="pandas.concat"), arguments=(parts, *_), node=node) if node:
+            listed = one(parts)
+        case _:
+            return None
+    if not isinstance(listed, Sequence) or listed.open or listed.element is not None:
+        return None
+    counts: dict[float, float] = {}
+    for part in listed.items:
+        drawn_rows = _rows_of_one(one(part), label)
+        if drawn_rows is None or drawn_rows[0] in counts:
+            return None
+        counts[drawn_rows[0]] = drawn_rows[1]
+    return counts, node
+
+
+def _rows_of_one(part: Value, label: str) -> tuple[float, float] | None:
+    """A class, and how many of its rows are drawn: `frame[frame["y"] == 1].sample(30)`."""
+    match part:
+        case Result(callee=Member(receiver=chosen, name="sample")) as call:
+            number, rows = passed(call, 0, "n"), one(chosen)
+        case _:
+            return None
+    wanted = constant(number) if number is not None else None
+    match rows.key if isinstance(rows, Item) else None:
+        case Result(callee=External(name="operator.=="), arguments=(asked, Constant(value=int(which)))):
+            column = one(asked)
+        case _:
+            return None
+    name = column_of(column.key) if isinstance(column, Item) else getattr(column, "name", None)
+    return (which, wanted) if name == label and type(wanted) is int else None

@@ -9,6 +9,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.imbalance import BALANCING, CLASSIFIERS, COUNTING, TELLING, WEIGHABLE
 from trainlint.meaning.facts.tables import CROSS_VALIDATION, SEARCHES
 from trainlint.meaning.huggingface import is_trainer
+from trainlint.meaning.judged import counts_hits
 from trainlint.meaning.labels import Classes, classes_of
 from trainlint.meaning.place import Change, set_argument
 from trainlint.meaning.tallies import tallies
@@ -78,7 +79,7 @@ class Skewed:
 
 def skewed(program: Program) -> list[Skewed]:
     """One for each place where labels are made; none where the program weighs, resamples or looks closer."""
-    if program.mentions(*BALANCING, *TELLING) or not program.uses(*COUNTING):
+    if program.mentions(*BALANCING, *TELLING) or not (program.uses(*COUNTING) or counts_hits(program)):
         return []
     found: dict[int, Skewed] = {}
     for each in (*_of_criteria(program), *_of_estimators(program), *_of_trainers(program)):
