@@ -6,7 +6,8 @@ collected, the graphs of the whole evaluation set pile up. `model.eval()` does n
 about dropout and BatchNorm only.
 
 A single prediction does the same for one input: a label for a picture, the next move of an agent, samples to look at.
-It is reported where nothing but numbers, labels or arrays goes on from the output.
+It is reported where nothing but numbers, labels or arrays goes on from the output, and as advice where the script
+comes to it once, so that one small graph is all it costs.
 
 ```python bad
 import torch
@@ -59,7 +60,7 @@ for epoch in range(5):
     print(epoch, total / len(val_loader))
 ```
 
-```python bad
+```python bad level=advice
 import torch
 from torch import nn
 
@@ -137,6 +138,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             plant=evaluation.with_grad,
             title="Run the prediction under `torch.no_grad()`",
             known=evaluation.known,
+            level="advice" if prediction.is_made_once else None,
         )
 
 

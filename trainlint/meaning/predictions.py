@@ -17,7 +17,7 @@ from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import CLOSED
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.outcomes import Outcome, outcome_of
-from trainlint.meaning.syntax import Node
+from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import External, Instance, Value, one, options
 from trainlint.records import dataclass
@@ -32,6 +32,7 @@ class Prediction:
 
     evaluation: Evaluation
     numbers: Node
+    is_made_once: bool  # in a run: all that its graph costs is one pass, whoever made it
 
 
 def predictions(program: Program) -> list[Prediction]:
@@ -48,8 +49,14 @@ def predictions(program: Program) -> list[Prediction]:
         event, outcome = building[0], outcomes[0]
         evaluation = _evaluation(program, event)
         if evaluation.builds_graph and _is_evaluation(program, evaluation, outcome):
-            found.append(Prediction(evaluation, outcome.numbers[0]))
+            found.append(Prediction(evaluation, outcome.numbers[0], all(map(_is_made_once, events))))
     return found
+
+
+def _is_made_once(event: Event) -> bool:
+    """Whether the script comes to a forward once, from its top level: no loop is around it, nor code that is not seen."""
+    calls = [region for region in event.region.ancestors() if region.kind in ("call", "closure")]
+    return not enclosing_loops(event.region) and all(isinstance(call.node, Call) for call in calls)
 
 
 @dataclass(slots=True, eq=False)
