@@ -12,6 +12,7 @@ from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, splits, splits_by_call, uses
 from trainlint.meaning.train_only import fitted_to_training_part
 from trainlint.meaning.transformers import kind_of
+from trainlint.meaning.unit_free import is_felt_by_nobody
 from trainlint.meaning.values import Class, Instance, Member, Result, Value
 from trainlint.records import dataclass
 
@@ -27,13 +28,18 @@ class Leak:
 
     fit: Fit
     split: Split
+    is_felt: bool = (
+        True  # by something that learns from the rows: trees and plain least squares feel no scale
+    )
+    is_carried_over: bool = False  # to rows that nobody has learnt anything of: a test part that stays clean
     more: tuple[Fit, ...] = ()  # further ones of the kind that are made by hand
 
     @property
     def is_certain(self) -> bool:
         """Whether a transformer learns numbers of rows that nothing else holds out; by hand it may be a mere unit."""
         within = any(part[0] == "keys" for _, path in self.split.whole.rows for part in path)
-        return not self.fit.by_hand and self.fit.kind not in _CATEGORIES and not within
+        clean = within or self.is_carried_over
+        return not self.fit.by_hand and self.fit.kind not in _CATEGORIES and not clean
 
     @property
     def learns(self) -> str:
@@ -77,8 +83,21 @@ def leaks(program: Program) -> list[Leak]:
             continue  # slices for a picture of the data
         for fit in _fits_of(split, shaped):
             if fit not in found and _has_seen_both(fit, split) and _matters(fit, split):
-                found[fit] = Leak(fit, split)
+                felt = not is_felt_by_nobody(program, fit, split)
+                found[fit] = Leak(fit, split, felt, _is_carried_over(reader, fit))
     return list(_together(found.values()))
+
+
+def _is_carried_over(reader: Reader, fit: Fit) -> bool:
+    """Whether what was learnt is applied to rows of another origin as well: those that judge in the end."""
+    for call in reader.log.calls:
+        if not isinstance(call.callee, Member) or call.callee.name != "transform" or not call.arguments:
+            continue
+        if fit in reader.applied(call.callee.receiver, call.at, call):
+            rows = reader.at_call(call.arguments[0], call).rows
+            if rows and {origin for origin, _ in rows}.isdisjoint(origin for origin, _ in fit.rows):
+                return True
+    return False
 
 
 def _learns(program: Program) -> bool:
@@ -179,4 +198,4 @@ def _together(found: Iterable[Leak]) -> Iterator[Leak]:
         kinds = {leak.fit.kind for leak in several}
         if kinds - _SPREAD or kinds == _SPREAD:
             first, *rest = several
-            yield Leak(first.fit, first.split, tuple(leak.fit for leak in rest))
+            yield Leak(first.fit, first.split, first.is_felt, more=tuple(leak.fit for leak in rest))

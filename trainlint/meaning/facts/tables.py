@@ -134,3 +134,14 @@ FILES: dict[str, int] = {
 MADE = frozenset(
     "make_classification make_regression make_blobs make_moons make_circles make_friedman1 make_s_curve".split()
 )
+# Estimators that answer the same in whatever unit a column is given: trees compare values of one column, and least
+# squares without a penalty gives each column a weight of its own.
+UNIT_FREE_HOMES = ("sklearn.", "xgboost.", "lightgbm.", "catboost.", "statsmodels.")
+UNIT_FREE = frozenset(
+    "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor RandomForestClassifier"
+    " RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor GradientBoostingClassifier GradientBoostingRegressor"
+    " HistGradientBoostingClassifier HistGradientBoostingRegressor XGBClassifier XGBRegressor XGBRFClassifier"
+    " XGBRFRegressor LGBMClassifier LGBMRegressor CatBoostClassifier CatBoostRegressor LinearRegression OLS".split()
+)
+# Transformers that only give a column another zero and unit.
+AFFINE = frozenset("StandardScaler MinMaxScaler MaxAbsScaler RobustScaler".split())
