@@ -2,8 +2,9 @@
 
 BatchNorm compares the samples of a batch. Of one value per channel there is nothing to compare: in training
 mode PyTorch raises "Expected more than 1 value per channel". It need not happen at once: 1,025 samples in
-batches of 64 leave one over, and the first epoch fails at its last step. On maps it does not raise, since one
-picture has many values per channel; but the statistics are then those of that picture, not of the data.
+batches of 64 leave one over, and the first epoch fails at its last step. On maps it does not raise, unless they
+were pooled or strided down to one pixel, since one picture has many values per channel; but the statistics are
+then those of that picture, not of the data.
 
 ```python bad level=warning
 import torch

@@ -386,7 +386,7 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
             items = {key: value} if isinstance(key, str) else {}
             return Mapping(items, node, True, value)
         element = evaluate(machine, node.element, frame)
-        made = Sequence(node.kind, (), node, True, element)
+        made = Sequence(node.kind, (), node, True, element, machine.region if node.kind == "list" else None)
         if node.kind == "list":
             machine.record("keep", node, made, element, detail="comprehension")
         return made

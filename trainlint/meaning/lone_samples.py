@@ -12,6 +12,7 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.layers import NORMALISATION
 from trainlint.meaning.given import give
 from trainlint.meaning.loaders import Loader, TrainingLoader
+from trainlint.meaning.one_pixel import is_of_one_pixel
 from trainlint.meaning.place import Change, set_argument
 from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount
@@ -138,7 +139,12 @@ def _paints(program: Program, architecture: Architecture) -> bool:
 
 
 def _is_of_vectors(chain: Chain, norm: Step) -> bool:
-    """Whether a normalisation gets one value per channel: what a linear layer makes of flat features."""
+    """Whether a normalisation gets one value per channel: of flat features, or of maps of one pixel."""
+    return _is_of_features(chain, norm) or is_of_one_pixel(chain, norm)
+
+
+def _is_of_features(chain: Chain, norm: Step) -> bool:
+    """What a linear layer makes of flat features."""
     if norm.kind not in ("BatchNorm1d", "LazyBatchNorm1d") or norm not in chain.steps:
         return False
     before = chain.steps[: chain.steps.index(norm)]

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.objects import find_member
 from trainlint.meaning.raw_tables import named_columns
 from trainlint.meaning.sizes import rows_of
+from trainlint.meaning.syntax import Comprehension
+from trainlint.meaning.trace import Region
+from trainlint.meaning.turns import turns_of
 from trainlint.meaning.values import (
     Bound,
     Class,
@@ -91,7 +94,18 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
             return max((count for count in found if count is not None), default=None)
         case Sequence(items=items, open=False, element=None) if items:
             return len(items)
+        case Sequence(node=Comprehension(), region=Region(kind="loop") as turns) as made:
+            return _turns(made, turns)
     return rows_of(data)
+
+
+def _turns(made: Sequence, loop: Region) -> int | None:
+    """The length of `[f"{i}.jpg" for i in range(1200)]`."""
+    if loop.node is not made.node or not isinstance(made.node, Comprehension):
+        return None
+    plain = len(made.node.generators) == 1 and not made.node.generators[0].tests
+    count = turns_of(loop) if plain else None
+    return int(count) if count is not None else None
 
 
 def _drops_columns(call: Result) -> bool:
