@@ -15,7 +15,18 @@ from trainlint.meaning.iteration import underlying
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.optimizers import number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, remove_statement, text_of
-from trainlint.meaning.syntax import Comparison, For, Literal, Node, While
+from trainlint.meaning.syntax import (
+    Binary,
+    Comparison,
+    Define,
+    For,
+    Lambda,
+    Literal,
+    Node,
+    While,
+    names_in,
+    nodes_in,
+)
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unseen import is_left_out, trains_unseen
 from trainlint.meaning.values import (
@@ -23,11 +34,15 @@ from trainlint.meaning.values import (
     Class,
     Constant,
     External,
+    Function,
     Instance,
     Result,
+    Sequence,
     Value,
     constant,
+    one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -96,8 +111,29 @@ def early_schedules(program: Program) -> list[EarlySchedule]:
 
 def _stays(schedule: Instance) -> bool:
     name = schedule.cls.name.rpartition(".")[2] if isinstance(schedule.cls, External) else ""
-    every = schedule.keywords.get("step_size", next(iter(schedule.arguments[1:2]), None))
+    if name in ("LambdaLR", "MultiplicativeLR"):
+        given = passed(schedule, 1, "lr_lambda")
+        listed = one(given) if given is not None else None
+        each = listed.items if isinstance(listed, Sequence) else [listed]
+        return all(isinstance(f, Function) and _counts_in_blocks(f) for f in map(_first, each))
+    every = passed(schedule, 1, "step_size")
     return name == "MultiStepLR" or (name == "StepLR" and every is not None and constant(every) != 1)
+
+
+def _first(value: Value | None) -> Value | None:
+    return one(value) if value is not None else None
+
+
+def _counts_in_blocks(function: Function) -> bool:
+    """Whether a function of the step reads it only as `step // n`, the same for several steps."""
+    node = function.node
+    if not isinstance(node, (Define, Lambda)) or not node.parameters:
+        return False
+    body = node.body if isinstance(node, Define) else node.value
+    blocks = [n.left for n in nodes_in(body) if isinstance(n, Binary) and n.operator == "//"]
+    within = {id(name) for block in blocks for name in names_in(block)}
+    read = [name for name in names_in(body) if name.id == node.parameters[0].name]
+    return bool(read) and all(id(name) in within for name in read)
 
 
 def _fast_forwards(event: Event) -> bool:
