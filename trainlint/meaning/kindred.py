@@ -27,6 +27,8 @@ def are_siblings(first: Value, second: Value, depth: int = 0) -> bool:
         case Result(callee=External(name=x), arguments=(a, *_)), Result(
             callee=External(name=y), arguments=(b, *_)
         ):
+            if x == y and x.startswith(_READING) and first is not second and _is_one_place(first, second):
+                return True
             paths = (constant(a), constant(b))
             return (
                 x == y
@@ -37,6 +39,12 @@ def are_siblings(first: Value, second: Value, depth: int = 0) -> bool:
         case Result(callee=Member(receiver=a, name=x)) as p, Result(callee=Member(receiver=b, name=y)) as q:
             return x == y and _are_given_alike(p, q) and are_siblings(a, b, depth + 1)
     return False
+
+
+def _is_one_place(first: Value, second: Value) -> bool:
+    """Whether one line reads both: a method of two data sets of one class."""
+    node = getattr(one(first), "node", None)
+    return node is not None and node is getattr(one(second), "node", None)
 
 
 def _is_call(first: Value, second: Value) -> bool:

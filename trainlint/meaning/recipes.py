@@ -15,6 +15,7 @@ from trainlint.meaning.loaders import Loader
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.transformers import fitted_object, made_by
+from trainlint.meaning.turned import unturned
 from trainlint.meaning.values import (
     Constant,
     External,
@@ -58,7 +59,7 @@ def recipe(value: Value) -> Recipe | None:
     steps: list[Step] = []
     innermost: Node | None = None
     for _ in range(_MOST):
-        value = one(value)
+        value = unturned(value)
         innermost = value.node if isinstance(value, Result) and value.node is not None else innermost
         computed = operator_of(value) if isinstance(value, Result) else None
         match value:
@@ -104,7 +105,9 @@ def lacks(trained: Value, judged: Value) -> tuple[Node, Node] | None:
         return None
     left_out = [step for step in first.steps if step not in second.steps]
     rest = tuple(step for step in first.steps if step in second.steps)
-    if rest != second.steps or not left_out or not all(step.scales for step in left_out):
+    if rest != second.steps or not any(step.scales for step in left_out):
+        return None
+    if not all(step.scales or isinstance(step.by, tuple) for step in left_out):
         return None
     place, other = left_out[0].node, second.innermost
     return (place, other) if place is not None and other is not None else None
