@@ -48,8 +48,8 @@ start.
 ## When it is fine
 
 Gradient accumulation, where step and clear stand under the same condition. Frameworks that clear for
-you (Lightning, the Hugging Face Trainer, DeepSpeed engines). A closure that clears (LBFGS), gradients
-that are assigned instead of added, a new model in every iteration. All of these are recognised.
+you (Lightning, the Hugging Face Trainer, DeepSpeed engines). A closure that clears itself (LBFGS),
+gradients that are assigned instead of added, a new model in every iteration. All of these are recognised.
 
 ## Fix
 
@@ -80,17 +80,18 @@ from collections.abc import Iterator
 from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
 NEVER = "this loop never cleared, so each step adds all earlier batches"
+AGAIN = "its closure never clears: LBFGS calls it several times a step, and each call adds the earlier ones"
 NOWHERE = "nothing here ever clears, so each call adds all earlier ones"
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    for update in (*program.updates, *program.pasted_updates):
+    for update in (*program.updates, *program.pasted_updates, *program.lone_closures):
         backwards = update.backwards
         if not backwards or update.is_closure or update.clears or update.starts_anew:
             continue
         seldom = update.rare_clears[:1]
         often = "this loop clears in few batches only, so steps add earlier batches" if seldom else ""
-        never = NOWHERE if update.is_pasted else NEVER
+        never = AGAIN if update.repeated else NOWHERE if update.is_pasted else NEVER
         yield Finding(
             update.node,
             f"`{text_of(update.node)}` uses gradients that {often or never}",

@@ -197,6 +197,13 @@ class Program:
         return pasted_updates(self)
 
     @cached_property
+    def lone_closures(self) -> list[Update]:
+        """Every step of LBFGS outside of all loops: it calls its closure several times."""
+        from trainlint.meaning.updates import lone_closures
+
+        return lone_closures(self)
+
+    @cached_property
     def logs_of_probabilities(self) -> list[LogOfProbability]:
         """Logarithms of softmax or sigmoid output that a backward pass goes through."""
         from trainlint.meaning.logarithms import logs_of_probabilities

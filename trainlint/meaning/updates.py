@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.attachment import attached
+from trainlint.meaning.closures import repeated_closure
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.fillers import teaches_nothing
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
@@ -78,6 +79,8 @@ class Update:
     def cleared(self) -> list[Change]:
         """The edit that clears: before the backward pass, or behind the step where that is another place."""
         line, backwards = f"{text_of(self.optimizer_node)}.zero_grad()", self.backwards
+        if self.repeated is not None and backwards:
+            return [insert_before(backwards[0].node, line)]
         if (
             backwards
             and self.movable(self.event, backwards[0])
@@ -239,18 +242,29 @@ class Update:
         return "inferred" if cleared and isinstance(one(self.optimizer.value), Argument) else "conventional"
 
     @property
+    def repeated(self) -> Region | None:
+        """The closure that this step calls several times, each of which must clear."""
+        return repeated_closure(self.event, self.optimizer)
+
+    @property
     def starts_anew(self) -> bool:
         """Whether the optimizer is made within the loop, each time anew."""
+        if self.repeated is not None:
+            return False
         made = one(self.optimizer.value)
         return isinstance(made, Instance) and made.loop is not None and made.loop.inside(self.loop)
 
     @property
     def clears(self) -> list[Event]:
         """What may clear this optimizer's gradients in the iteration, unless most iterations are known to pass it by."""
+        repeated = self.repeated
         return [
             e
             for e in self.events
-            if self.may_clear(e) and not self._is_rare(e) and not self._is_of_another_setting(e)
+            if self.may_clear(e)
+            and not self._is_rare(e)
+            and not self._is_of_another_setting(e)
+            and (repeated is None or e.region.inside(repeated))
         ]
 
     @property
@@ -504,6 +518,11 @@ def _is_over_parameters(event: Event) -> bool:
     return event.kind == "grad_write" and len(enclosing_loops(event.region)) == 1
 
 
+def lone_closures(program: Program) -> list[Update]:
+    """Steps outside of all loops that call their closure several times."""
+    return [update for update in program.single_updates if update.repeated is not None]
+
+
 def pasted_updates(program: Program) -> list[Update]:
     """Steps of a fragment's function that makes a whole update, and that the loop left out must call again."""
     if program.uses("zero_grad", "grad") or not all(has_no_imports(unit) for unit in program.units):
@@ -512,6 +531,7 @@ def pasted_updates(program: Program) -> list[Update]:
         update
         for update in program.single_updates
         if update.loop.kind == "call"
+        and update.repeated is None
         and any(
             b.value is not None and not isinstance(one(b.value), (Free, Argument)) for b in update.backwards
         )
