@@ -14,6 +14,7 @@ from trainlint.meaning.growing import is_growing
 from trainlint.meaning.imports import look_up, star_member
 from trainlint.meaning.items import get_item
 from trainlint.meaning.iteration import element_of
+from trainlint.meaning.left_out_options import command_line
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, is_enum_member
 from trainlint.meaning.overrides import overwrite, weaken
@@ -80,7 +81,12 @@ def _name(machine: Machine, node: s.Name, frame: Frame) -> Value:
         return External(f"builtins.{name}")
     if name in _OLD_BUILTINS:
         return External(f"builtins.{_OLD_BUILTINS[name]}")
-    return meant(frame, name) or stand_in(machine, frame, name) or Free(name, node)
+    return (
+        meant(frame, name)
+        or stand_in(machine, frame, name)
+        or command_line(machine, frame, name, node)
+        or Free(name, node)
+    )
 
 
 def _attribute(machine: Machine, node: s.Attribute, frame: Frame) -> Value:
