@@ -101,6 +101,7 @@ CONVENTIONAL: dict[str, str] = {
     "torchmetrics": "torchmetrics",
     "deepspeed": "deepspeed",
     "transformers": "transformers",
+    "sklearn": "sklearn",
 }
 # Names that several libraries share: what one means, by a sign of that library in the same fragment.
 BY_USE: dict[str, tuple[tuple[str, str], ...]] = {
@@ -117,6 +118,25 @@ BY_USE: dict[str, tuple[tuple[str, str], ...]] = {
             "pytorch_lightning.Trainer",
         ),
     ),
+    "preprocessing": (
+        (
+            r"\bpreprocessing\.([A-Z]\w*(Scaler|Encoder|Binarizer|Transformer|Discretizer|Features)\b|(\w+_)?scale\()",
+            "sklearn.preprocessing",
+        ),
+    ),
+    "model_selection": (
+        (
+            r"\bmodel_selection\.(train_test_split|cross_val\w+|[A-Z]\w*(Fold|Split|SearchCV))\b",
+            "sklearn.model_selection",
+        ),
+    ),
+    "feature_selection": (
+        (r"\bfeature_selection\.(Select|VarianceThreshold|RFE)", "sklearn.feature_selection"),
+    ),
+    "decomposition": ((r"\bdecomposition\.\w*(PCA|SVD|NMF|ICA)\b", "sklearn.decomposition"),),
+    "Pipeline": ((r"\bPipeline\(\s*(steps=)?\[\s*\(", "sklearn.pipeline.Pipeline"),),
+    "impute": ((r"\bimpute\.[A-Z]\w+Imputer\b", "sklearn.impute"),),
+    "compose": ((r"\bcompose\.(C|make_c)olumn_?[Tt]ransformer\b", "sklearn.compose"),),
 }
 # Classes that a fragment writes bare after a `from ... import` left out. Names that people give their own
 # networks as well (`RNN`, `LSTM`, `Transformer`) are not among them.
@@ -142,8 +162,15 @@ _BARE = {
     "ignite.engine": "Events create_supervised_trainer create_supervised_evaluator",
     "pytorch_lightning": "LightningModule LightningDataModule",
     "skorch": "NeuralNetClassifier NeuralNetBinaryClassifier NeuralNetRegressor",
-    "sklearn.preprocessing": "StandardScaler RobustScaler MinMaxScaler LabelBinarizer OneHotEncoder",
-    "sklearn.model_selection": "train_test_split",
+    "sklearn.preprocessing": "StandardScaler RobustScaler MinMaxScaler MaxAbsScaler QuantileTransformer PowerTransformer"
+    " LabelBinarizer LabelEncoder OneHotEncoder OrdinalEncoder KBinsDiscretizer",
+    "sklearn.impute": "SimpleImputer KNNImputer IterativeImputer",
+    "sklearn.compose": "ColumnTransformer make_column_transformer",
+    "sklearn.pipeline": "make_pipeline FeatureUnion",
+    "sklearn.decomposition": "PCA TruncatedSVD",
+    "sklearn.feature_selection": "SelectKBest SelectPercentile VarianceThreshold RFE",
+    "sklearn.feature_extraction.text": "CountVectorizer TfidfVectorizer",
+    "sklearn.model_selection": "train_test_split KFold StratifiedKFold GroupKFold StratifiedShuffleSplit cross_val_score",
     "sklearn.datasets": "make_regression load_iris load_digits load_wine load_diabetes fetch_california_housing",
 }
 BARE: dict[str, str] = {name: f"{home}.{name}" for home, names in _BARE.items() for name in names.split()}
