@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from trainlint.meaning.dataflow import inputs_of, operation
 from trainlint.meaning.flow import key
+from trainlint.meaning.picked import ALL_AT_ONCE
 from trainlint.meaning.syntax import Assign, Binary, Call, Comparison, Display, Expression, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import Choice, External, Free, Instance, Result, Value, one
@@ -16,7 +17,7 @@ from trainlint.records import dataclass
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-Kind = Literal["keep", "lower", "stop", "choose"]
+Kind = Literal["keep", "lower", "stop", "choose", "pick"]
 _COMPARING = frozenset("operator.< operator.<= operator.> operator.>=".split())
 _STOPPER = re.compile(r"(?i)early_?stop")
 _FAR = 5_000
@@ -70,7 +71,9 @@ def searches(program: Program) -> list[Decision]:
     found = []
     for event in program.events("choose"):
         loop = event.loop
-        if loop is not None and any(inner.inside(loop) for inner in made) and not _is_saved(event):
+        if event.detail == ALL_AT_ONCE:
+            found += [Decision("pick", event.node, event.region, (event.target,))] if made else []
+        elif loop is not None and any(inner.inside(loop) for inner in made) and not _is_saved(event):
             found.append(Decision("choose", event.node, event.region, (event.target,)))
     return found
 

@@ -28,6 +28,7 @@ from trainlint.meaning.library import apply_criterion, library_result, make_libr
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import fields_of, get_attribute, is_module, register_unnamed
 from trainlint.meaning.overrides import copied, is_dictionary, overwrite, weaken
+from trainlint.meaning.picked import pick
 from trainlint.meaning.processes import note_handed, note_start
 from trainlint.meaning.skorch import apply_by_itself, is_net
 from trainlint.meaning.syntax import Node
@@ -461,6 +462,8 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "builtins.isinstance": _is_tensor,
     "builtins.hasattr": _is_tensor,
     "builtins.map": _map,
+    "builtins.max": pick,
+    "builtins.min": pick,
     "copy.deepcopy": _deepcopy,
     "copy.copy": _deepcopy,
     "functools.partial": _partial,

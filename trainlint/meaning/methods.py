@@ -413,6 +413,8 @@ def _get(
     fallback = arguments[1] if len(arguments) > 1 else NONE
     if receiver.open or not isinstance(key, str):
         others: list[Value] = [] if is_table(receiver) else [Unknown("item", node)]
+        if receiver.element is not None:
+            others.append(receiver.element)
         if callee.name == "get" or len(arguments) > 1:
             others.append(fallback)
         return choice([*list(receiver.items.values())[:MOST_CANDIDATES], *others])

@@ -36,6 +36,7 @@ _SAID = {
     "lower": "lowers the rate by",
     "stop": "stops by",
     "choose": "chooses what does best on",
+    "pick": "chooses what does best on",
 }
 
 
@@ -105,16 +106,29 @@ def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tupl
     by_test = [made for made in tested if any(made.evaluation is other for other in scored)]
     if not by_test or len(by_test) < len(scored) or _is_trained_through(program, reached):
         return None
-    if decision.kind != "lower" and not decision.is_handed:
+    if decision.kind == "pick":
+        by_test = [made for made in by_test if _is_of_a_trial(program, made.evaluation)]
+    elif decision.kind != "lower" and not decision.is_handed:
         outputs = {id(made.evaluation.event.value) for made in by_test}
         if not any(is_progress(test, outputs) for test in comparisons(decision.tests)):
             return None
-    judged = by_test[0]
-    if _serves_as_validation(decision, judged.evaluation):
+    judged = by_test[0] if by_test else None
+    if judged is None or _serves_as_validation(decision, judged.evaluation):
         return None
     place = place_of(decision, {id(made.evaluation.event.value) for made in by_test})
     chosen = Selection(place, _SAID[decision.kind], judged.name, judged.data, judged.evaluation.loop_node)
     return chosen, judged
+
+
+def _is_of_a_trial(program: Program, evaluation: Evaluation) -> bool:
+    """Whether a loop that trains a network anew in each turn scores all of them on the same data."""
+    trials = [made.loop for made in program.optimizers if made.loop is not None]
+    data = [served.value.loop for served in served_to(evaluation.event)]
+    return any(
+        evaluation.event.region.inside(trial)
+        and not any(home is not None and home.inside(trial) for home in data)
+        for trial in trials
+    )
 
 
 def _watched(program: Program, judged: Tested) -> Iterator[Selection]:

@@ -1,0 +1,22 @@
+"""The best of several by a number of each: `max(scores, key=scores.get)`."""
+
+from __future__ import annotations
+
+from trainlint.meaning.iteration import element_of
+from trainlint.meaning.machine import Machine
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.values import Value, constant
+
+ALL_AT_ONCE = "all at once"  # what is recorded of a choice that no comparison of its own makes
+
+
+def pick(
+    machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value], node: Node | None
+) -> Value | None:
+    """Note by which number `max` or `min` chooses; what it gives is followed no further."""
+    key = keywords.get("key")
+    if len(arguments) == 1 and key is not None and constant(key) is not None and node is not None:
+        element = element_of(machine, arguments[0], node)
+        number = machine.call(machine, key, (element,), {}, node, None)
+        machine.record("choose", node, number, detail=ALL_AT_ONCE)
+    return None
