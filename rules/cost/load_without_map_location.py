@@ -29,8 +29,8 @@ model.eval()
 
 When the file was written earlier in the same run, or holds no weights of a network (a data set saved from
 the CPU); when the script always needs the one GPU; when a framework's own loader, or
-`load_state_dict_from_url`, does the loading. Weights taken with `strict=False` are left alone: they are
-another network's, published to be read anywhere as a rule.
+`load_state_dict_from_url`, does the loading. Weights taken with `strict=False` are left alone, unless the network
+only answers with them: they are another network's, published to be read anywhere as a rule.
 
 ## Fix
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
-from trainlint.meaning.dataflow import walk
+from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.devices import (
     asks_for_a_gpu,
     is_told_its_device,
@@ -98,9 +98,20 @@ class Load:
 
     @property
     def is_partial(self) -> bool:
-        """Whether only what fits is taken (`strict=False`): the weights of another network, published as a rule."""
+        """Whether only what fits is taken (`strict=False`): the weights of another network, published as a rule.
+
+        A network that only answers, and is not trained before, has to have all of its own.
+        """
         states = list(self._states())
-        return bool(states) and all(_strict(state) is False for state in states)
+        partial = bool(states) and all(_strict(state) is False for state in states)
+        return partial and not any(map(self._only_answers, states))
+
+    def _only_answers(self, state: Event) -> bool:
+        """Whether a network goes to eval mode for good, in a program that trains nothing."""
+        if self.program.backwards or self.program.events("fit", "step"):
+            return False
+        modes = [e for e in of_kind(state.region.root, "mode") if same(e.target, state.target)]
+        return bool(modes) and all(event.detail is False for event in modes)
 
     @property
     def given(self) -> Value | None:

@@ -116,8 +116,13 @@ def _is_instance(name: str, pattern: str) -> bool:
 
 
 def _knows_no_gpu(project: Project, save: Save) -> bool:
-    """Whether a script that saves never speaks of a device, or moves nothing to one: all that it makes is on the CPU."""
+    """Whether a script that saves never speaks of a device, or moves nothing to one: all that it makes is on the CPU.
+
+    A piece of a program, without an import, does not show what it moves.
+    """
     words = project.words(save.file)
+    if "import" not in words:
+        return False
     alone = not save.around.lstrip().startswith(("def ", "async def "))
     if not _DEVICES.isdisjoint(words) and _MOVES.search(project.text(save.file) or "") is not None:
         return False
