@@ -219,7 +219,9 @@ def _comes_too_late(update: Update, clip: Event, feeding: list[Event]) -> bool:
 
 def _comes_too_early(update: Update, clip: Event, first: Event) -> bool:
     """Whether the gradients are cleared each time before a clip that comes before the backward pass."""
-    if not _is_beside(clip, update.event) or first not in update.before() or first.loop is not clip.loop:
+    if not (_is_beside(clip, update.event) or _is_switched_by_bound(clip)):
+        return False
+    if first not in update.before() or first.loop is not clip.loop:
         return False
     here = update.events.index(first)
     if any(e.kind in ("grad_write", "unresolved") for e in update.before()):

@@ -7,6 +7,7 @@ nothing in the file binds are looked at, so that a program that runs is never re
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.layers import is_module_class
@@ -29,7 +30,13 @@ from trainlint.meaning.values import (
     one,
 )
 
+if TYPE_CHECKING:
+    from trainlint.project import Project
+
 _ANY_MODEL = frozenset("model net network".split())
+HEADLESS = (
+    "*headless"  # attribute of what stands for `self` in a class that was pasted without its constructor
+)
 FRESH = "*fresh"  # attribute of a network whose mode nothing in the fragment switches
 
 
@@ -62,7 +69,11 @@ def _is_stepped(unit: Unit, name: str) -> bool:
 
 def _is_torch_by_use(unit: Unit, name: str) -> bool:
     """`import torch as T` was left out: nothing else has an `.nn` with classes in it."""
-    return has_no_imports(unit) and re.search(rf"\b{name}\.(nn|optim)\.[A-Z]", unit.source.text) is not None
+    return (
+        has_no_imports(unit)
+        and re.search(rf"\b{name}\.(nn|optim)\.(?:[A-Z]|utils\.|functional\.|init\.)", unit.source.text)
+        is not None
+    )
 
 
 def has_no_imports(unit: Unit) -> bool:
@@ -180,11 +191,13 @@ def left_out(holder: Instance | Argument | Free, name: str, node: s.Node) -> Val
             return None
         return _said(function.unit, name) or Free(f"self.{name}", node)
     cls = holder.cls
+    if HEADLESS in holder.attributes:
+        return Free(f"self.{name}", node)
     if not isinstance(cls, Class) or not has_no_imports(cls.unit) or find_member(cls, "__init__") is not None:
         return None
     if is_module(holder):
         return _said(cls.unit, name)
-    if any(not _is_plain(base) for base in lineage(cls)):
+    if not all(map(_is_plain, lineage(cls))) and not all(isinstance(one(b), Free) for b in cls.bases):
         return None
     return Free(f"self.{name}", node)
 
@@ -204,6 +217,24 @@ def say(frame: Frame, name: str, value: Value) -> None:
 def _said(unit: Unit, name: str) -> Value | None:
     found = unit.scope.names.get(f"self.{name}") if unit.scope is not None else None
     return None if isinstance(found, Deferred) else found
+
+
+def lacks_constructor(project: Project, cls: Class) -> bool:
+    """Whether what a class's methods use of `self` can be from nowhere: no constructor, no bases, no class made of it.
+
+    The imports may have been pasted all the same.
+    """
+    if (
+        find_member(cls, "__init__") is not None
+        or cls.node.decorators
+        or not all(map(_is_plain, lineage(cls)))
+    ):
+        return False
+    file, name = cls.unit.file, cls.node.name
+    users = [] if file is None else [f for f in project.dependents([file]) if name in project.words(f)]
+    texts = [cls.unit.source.text, *(project.text(user) or "" for user in users)]
+    named = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{name}\b|(?<!class )\b{name}\s*\(")
+    return not any(named.search(text) for text in texts)
 
 
 def _is_plain(base: Value) -> bool:

@@ -14,7 +14,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
-from trainlint.meaning.fragments import in_order
+from trainlint.meaning.fragments import HEADLESS, in_order, lacks_constructor
 from trainlint.meaning.lightning import (
     STEPS,
     evaluates,
@@ -411,6 +411,8 @@ def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhe
         if not pending:
             return
     made = _symbolic(machine, reading, cls)
+    if lacks_constructor(reading.project, cls):
+        made.attributes[HEADLESS] = Constant(True)
     inherited = _inherited_callers(cls, pending)
     for method in (*inherited, *pending):
         known = method.node in machine.entered and all(method is not caller for caller in inherited)
