@@ -477,6 +477,31 @@ def test_deep_nesting_is_no_failure(tmp_path: Path) -> None:
     assert len(report.diagnostics) == 2
 
 
+def test_two_names_that_a_loop_makes_of_each_other_are_no_failure(tmp_path: Path) -> None:
+    text = """
+import torch
+
+last = None
+kept = None
+for epoch in range(9):
+    for batch in range(3):
+        if epoch > 2:
+            kept = last
+        else:
+            last = kept
+        if kept is not None:
+            print(kept[0], last[1])
+        for one in kept:
+            print(one)
+        kept = last
+    last = kept
+torch.zeros(3, requires_grad=True).sum().backward()
+"""
+    write(tmp_path, circle=text)
+    report = lint(["."], only(tmp_path, "ALL"), open_book(), cwd=tmp_path, effort=HERE)
+    assert report.failures == ()
+
+
 # Notebooks, fingerprints
 
 

@@ -540,7 +540,9 @@ def _call_module(
     added = [item for item in outer.items[before:] if type(item) is Region]
     inner = parts(module)
     runs = any(event.kind == "forward" for region in added for event in region.events())
-    if (runs or attached(result) is True) and all(_only_computes(region, inner) for region in added):
+    handed_on = any(attached(argument) is True for argument in (*arguments, *keywords.values()))
+    computes = runs or (attached(result) is True and not handed_on)
+    if computes and all(_only_computes(region, inner) for region in added):
         for region in added:
             _forget_forwards(region)
         machine.record("forward", node, module, result, (*arguments, *keywords.values()), detail="method")

@@ -42,8 +42,14 @@ _MOST = 12  # choices within each other
 def part_of(machine: Machine, whole: Value, take: Callable[[Value], Value]) -> Value:
     """What `take` gives of a growing value, now and later."""
     assert type(whole) is Choice
-    made = Choice([take(option) for option in whole.options], loop=True)
+    known = machine.taking.get(id(whole))
+    if known is not None:
+        return known  # it may be one of the values that it is chosen from
+    made = machine.taking[id(whole)] = Choice([], loop=True)
+    made.options += [take(option) for option in whole.options]
     made.home = whole.home
+    if next(iter(machine.taking)) == id(whole):
+        machine.taking.clear()  # the outermost one: a later part is another one
     if whole.parts is not None:
         made.parts = []
         machine.knots.append(made)

@@ -126,6 +126,9 @@ class Machine:
     started: list[Started] = field(default_factory=list)  # by the trace at hand, not read yet
     starts: int = 0
     knots: list[Knot] = field(default_factory=list)  # what refers to itself in a circle, see `forgetting`
+    taking: dict[int, Choice] = field(
+        default_factory=dict
+    )  # what is taken out of growing values just now, see `growing`
     declared: dict[tuple[str, str], Value] = field(default_factory=dict)  # settings by kind and name
     asked: set[Any] = field(default_factory=set)  # tables and the keys that were looked for in them
     tables: Tables = field(default_factory=Tables)  # what is done to data in tables
