@@ -197,8 +197,27 @@ def _is_plain_mean(update: Update, backward: Event) -> bool:
     rate = update.optimizer.rate
     if backward.value is None or _is_computed(rate, one(update.optimizer.value)):
         return False
+    if _is_plain_term(backward.value):
+        return True
+    terms = _terms(backward.value)  # what is weighted is added to what is not: `loss + 0.1 * penalty`
+    return any(map(_is_plain_term, terms)) and not any(map(_divides, terms))
+
+
+def _terms(value: Value) -> list[Value]:
+    """What a loss is the sum of, as it is written in one piece."""
+    found = one(value)
+    if isinstance(found, Result) and operation(found) == "operator.+":
+        return [term for side in operands(found) for term in _terms(side)]
+    return [found]
+
+
+def _divides(term: Value) -> bool:
+    return any(operation(v) in _DIVISIONS for v in walk(term, lambda v: not _is_loss(v)))
+
+
+def _is_plain_term(term: Value) -> bool:
     means = 0
-    for value in walk(backward.value, lambda v: not _is_loss(v)):
+    for value in walk(term, lambda v: not _is_loss(v)):
         if _scales(value) or operation(value) in ("sum", "pow") or _is_mean_of_scaled(value):
             return False
         if _is_loss(value):
@@ -218,17 +237,12 @@ def _is_computed(rate: Value | None, optimizer: Value) -> bool:
     return rate is not None and any(_scales(v) for v in walk(rate))
 
 
+_DIVISIONS = frozenset("operator./ operator.// div div_ true_divide".split())
+_SCALES = _DIVISIONS | frozenset("operator.* mul mul_".split())
+
+
 def _scales(value: Value) -> bool:
-    return operation(value) in (
-        "operator./",
-        "operator.//",
-        "div",
-        "div_",
-        "true_divide",
-        "operator.*",
-        "mul",
-        "mul_",
-    )
+    return operation(value) in _SCALES
 
 
 def _is_mean_of_scaled(value: Value) -> bool:
