@@ -83,6 +83,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             because=[(carried.backward.node, "goes back through all batches so far")],
             fix=carried.cut,
             title="Detach the state behind the backward pass",
+            known=carried.known,
         )
 
 

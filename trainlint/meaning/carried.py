@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.diagnostic import Certainty
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.dataflow import operation, same, walk
+from trainlint.meaning.dataflow import certainty, operation, same, walk
 from trainlint.meaning.facts.operations import SHAPE_ONLY
 from trainlint.meaning.handover import handed_in
 from trainlint.meaning.kept_state import kept_attribute
@@ -15,7 +16,7 @@ from trainlint.meaning.place import Change, insert_after, text_of
 from trainlint.meaning.syntax import Call, Name, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.values import Choice, Instance, Item, Result, Sequence, Value, constant, options
+from trainlint.meaning.values import Choice, Free, Instance, Item, Result, Sequence, Value, constant, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ class CarriedState:
 
     @property
     def retains(self) -> bool:
-        """Whether the graph is kept for the next backward pass, so that it grows instead of raising."""
-        detail = self.backward.detail
-        keywords = detail[1] if isinstance(detail, tuple) and isinstance(detail[1], dict) else {}
-        return "retain_graph" in keywords and constant(keywords["retain_graph"]) is True
+        """Whether the graph grows instead of raising."""
+        return retains(self.backward)
+
+    @property
+    def known(self) -> Certainty:
+        return certainty(self.call.callee)  # type: ignore[return-value]  # one of the certainties
 
     @property
     def cut(self) -> list[Change]:
@@ -91,7 +94,7 @@ def carried_states(program: Program) -> list[CarriedState]:
 def _carried(backward: Event, loop: Region) -> Iterator[CarriedState]:
     assert backward.value is not None
     for value in walk(backward.value, lambda v: attached(v) is not False):
-        if not isinstance(value, Result) or not isinstance(value.callee, Instance) or value.node is None:
+        if not isinstance(value, Result) or not _is_module(value.callee, backward) or value.node is None:
             continue
         if value.region is None or not value.region.inside(loop):
             continue
@@ -99,6 +102,18 @@ def _carried(backward: Event, loop: Region) -> Iterator[CarriedState]:
             parts = given.items if isinstance(given, Sequence) else (given,)
             if position and any(_comes_round(part, value, loop) for part in parts):
                 yield CarriedState(value, backward, given, position)
+
+
+def _is_module(callee: Value, backward: Event) -> bool:
+    """A module that is seen, or one that a fragment leaves out where the graph is kept: what else would that be for?"""
+    return isinstance(callee, Instance) or (isinstance(callee, Free) and retains(backward))
+
+
+def retains(backward: Event) -> bool:
+    """Whether the graph is kept for the next backward pass."""
+    detail = backward.detail
+    keywords = detail[1] if isinstance(detail, tuple) and isinstance(detail[1], dict) else {}
+    return "retain_graph" in keywords and constant(keywords["retain_graph"]) is True
 
 
 def _kept(program: Program, backward: Event, loop: Region) -> Iterator[CarriedState]:
@@ -121,7 +136,10 @@ def _comes_round(state: Value, call: Result, loop: Region) -> bool:
         if not isinstance(v, (Choice, Sequence)) and not (_is_copy(v) and attached(v) is True)
         if not is_none(v) and _is_made_in(v, loop) and any(_is_result(inner, call) for inner in walk(v))
     ]
-    return bool(carried) and all(attached(v) is True and _is_of(v, call) for v in carried)
+    unseen = isinstance(call.callee, Free)
+    return bool(carried) and all(
+        (attached(v) is True or (unseen and attached(v) is None)) and _is_of(v, call) for v in carried
+    )
 
 
 def _is_copy(value: Value) -> bool:
