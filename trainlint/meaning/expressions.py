@@ -20,6 +20,7 @@ from trainlint.meaning.objects import get_attribute, is_enum_member
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
+from trainlint.meaning.trace import Region
 from trainlint.meaning.truth import decided_by, is_none, negated, truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.unrolling import LAYERS, listed_items, listed_sizes, phase_turns
@@ -375,6 +376,13 @@ def _lambda(machine: Machine, node: s.Lambda, frame: Frame) -> Value:
 _MOST_PHASES = 4
 
 
+def _around(region: Region, node: s.Comprehension) -> Region:
+    """Where a comprehension is evaluated: around its own loops."""
+    while region.node is node and region.parent is not None:
+        region = region.parent
+    return region
+
+
 def _comprehension(machine: Machine, node: s.Comprehension, frame: Frame) -> Value:
     names = frame.names
     frame.names = dict(names)
@@ -392,7 +400,7 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
             items = {key: value} if isinstance(key, str) else {}
             return Mapping(items, node, True, value)
         element = evaluate(machine, node.element, frame)
-        made = Sequence(node.kind, (), node, True, element, machine.region if node.kind == "list" else None)
+        made = Sequence(node.kind, (), node, True, element, _around(machine.region, node))
         if node.kind == "list":
             machine.record("keep", node, made, element, detail="comprehension")
         return made

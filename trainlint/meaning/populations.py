@@ -94,17 +94,17 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
             return max((count for count in found if count is not None), default=None)
         case Sequence(items=items, open=False, element=None) if items:
             return len(items)
-        case Sequence(node=Comprehension(), region=Region(kind="loop") as turns) as made:
-            return _turns(made, turns)
+        case Sequence(node=Comprehension(), region=Region() as around) as made:
+            return _turns(made, around)
     return rows_of(data)
 
 
-def _turns(made: Sequence, loop: Region) -> int | None:
+def _turns(made: Sequence, around: Region) -> int | None:
     """The length of `[f"{i}.jpg" for i in range(1200)]`."""
-    if loop.node is not made.node or not isinstance(made.node, Comprehension):
+    if not isinstance(made.node, Comprehension) or len(made.node.generators) != 1:
         return None
-    plain = len(made.node.generators) == 1 and not made.node.generators[0].tests
-    count = turns_of(loop) if plain else None
+    loops = [item for item in around.items if type(item) is Region and item.node is made.node]
+    count = turns_of(loops[-1]) if loops and not made.node.generators[0].tests else None
     return int(count) if count is not None else None
 
 
