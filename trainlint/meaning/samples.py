@@ -1,4 +1,4 @@
-"""What one sample of a project's own data set is: its `__getitem__`, run once and unheard for its loader."""
+"""What one sample of a project's own data set is, and one batch: `__getitem__` and `collate_fn`, run once and unheard for a loader."""
 
 from __future__ import annotations
 
@@ -12,17 +12,31 @@ from trainlint.meaning.values import (
     Instance,
     Item,
     Result,
+    Sequence,
     Unknown,
     Value,
     one,
+    passed,
 )
 
 SAMPLE = "*sample"
+BATCH = "*batch"  # what a function of the project's own makes of a list of samples
 
 
 def note_sample(machine: Machine, loader: Instance) -> None:
-    """Keep with a loader what `dataset[i]` gives."""
-    given = loader.arguments[0] if loader.arguments else loader.keywords.get("dataset")
+    """Keep with a loader what `dataset[i]` gives, and what batches its own function makes of that."""
+    given = passed(loader, 0, "dataset")
+    _note_own_sample(machine, loader, given)
+    collate = passed(loader, 6, "collate_fn")
+    if given is None or not isinstance(one(collate) if collate is not None else None, (Function, Bound)):
+        return
+    sample = loader.attributes.get(SAMPLE) or Item(given, Unknown("index"))
+    with machine.unrecorded(), machine.apart():
+        rows = Sequence("list", (), None, True, sample)
+        loader.attributes[BATCH] = machine.call(machine, collate, (rows,), {}, loader.node, None)
+
+
+def _note_own_sample(machine: Machine, loader: Instance, given: Value | None) -> None:
     dataset = whole_data(given)
     if not isinstance(dataset, Instance) or not isinstance(dataset.cls, Class):
         return

@@ -100,6 +100,9 @@ def _columns(source: Value) -> tuple[Value, ...] | None:
     source = one(source)
     for _ in range(6):
         match source:
+            case Instance(cls=External(name=name), attributes={"*batch": batch}) if name in LOADERS:
+                given = one(batch)
+                return given.items if isinstance(given, Sequence) and not given.open else None
             case Instance(cls=External(name=name), attributes=attributes) if (
                 name in LOADERS and SAMPLE in attributes
             ):
