@@ -124,13 +124,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         elif plateau.is_contradicted:
             named = f" (the default of `{plateau.setting}`)" if plateau.setting else ""
             better = "high" if plateau.mode == "min" else "low"
+            chosen = [(plateau.choice_node, "keeps the best by it")] if plateau.choice_node else []
             yield Finding(
                 plateau.node,
                 f'ReduceLROnPlateau has mode="{plateau.mode}"{named} but watches `{plateau.metric_text}`, which is better '
                 f"when it is {better}: it lowers the rate while training improves",
-                because=[(plateau.event.node, "hands the number over")],
+                because=[(plateau.event.node, "hands the number over"), *chosen],
                 fix=plateau.turned,
-                level="warning" if plateau.setting else None,
+                level="warning" if plateau.setting or chosen else None,
                 title=f'Set mode="{plateau.other_mode}"',
             )
 

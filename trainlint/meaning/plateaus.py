@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.bests import Best, better_by_choice
 from trainlint.meaning.dataflow import same, walk
-from trainlint.meaning.directions import HIGH, LOW, direction
+from trainlint.meaning.directions import HIGH, LOW, UNKNOWN, direction
 from trainlint.meaning.given import give
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.lightning import CONFIGURED
@@ -43,6 +44,7 @@ class Plateau:
     metric: Value | None
     alone: bool  # whether it is never stepped with a number
     name: str = ""  # of the number, where a framework hands it over
+    best: Best | None = None  # how the program itself chooses by the number
 
     @property
     def node(self) -> Node:
@@ -77,7 +79,18 @@ class Plateau:
         """Whether the number is known to be better the other way."""
         if self.metric is None or not self.mode:
             return False
-        return direction(self.metric) in {LOW, HIGH} - {_WANTED[self.mode]}
+        return self._better in {LOW, HIGH} - {_WANTED[self.mode]}
+
+    @property
+    def _better(self) -> str:
+        """Which way the number is better: by what it is, else by what the program keeps."""
+        known = direction(self.metric) if self.metric is not None else UNKNOWN
+        return self.best.better if known == UNKNOWN and self.best is not None else known
+
+    @property
+    def choice_node(self) -> Node | None:
+        """Where the program says which way it is better, if nothing else does."""
+        return self.best.node if self.best is not None and direction(self.best.number) == UNKNOWN else None
 
     @property
     def counts_rounds(self) -> bool:
@@ -133,8 +146,9 @@ def plateaus(program: Program) -> list[Plateau]:
         given = event.detail if isinstance(event.detail, dict) else {}
         metric = event.inputs[0] if event.inputs else given.get("metrics")
         alone = not any(s.inputs or s.detail for s in steps if same(s.target, made) is not False)
+        best = better_by_choice(program, metric) if metric is not None else None
         if "**" not in given:
-            found.setdefault(id(event.node), Plateau(made, event, metric, alone))
+            found.setdefault(id(event.node), Plateau(made, event, metric, alone, best=best))
     for plateau in _monitored(program):
         found.setdefault(id(plateau.schedule), plateau)
     return list(found.values())
