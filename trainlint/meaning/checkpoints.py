@@ -107,8 +107,10 @@ class Load:
         return partial and not any(map(self._only_answers, states))
 
     def _only_answers(self, state: Event) -> bool:
-        """Whether a network goes to eval mode for good, in a program that trains nothing."""
-        if self.program.backwards or self.program.events("fit", "step"):
+        """Whether a network goes to eval mode for good, in a program that trains nothing and takes no other weights."""
+        if self.program.events("backward", "fit", "step"):
+            return False
+        if not _TRAINED_ELSEWHERE.isdisjoint(self.node.unit.code_words):
             return False
         modes = [e for e in of_kind(state.region.root, "mode") if same(e.target, state.target)]
         return bool(modes) and all(event.detail is False for event in modes)
@@ -277,6 +279,10 @@ def _fetches(function: object, *more: str) -> bool:
 _FETCHING = frozenset(
     "urlretrieve urlopen gdown wget hf_hub_download snapshot_download load_file_from_url".split()
 )
+
+
+# A script of more paths than were followed trains, or a network is put together of published parts.
+_TRAINED_ELSEWHERE = frozenset("backward zero_grad from_pretrained get_peft_model".split())
 
 
 def _holds_numbers(value: Value) -> bool:
