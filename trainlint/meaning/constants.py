@@ -250,4 +250,4 @@ def _ones(step: Step, count: int) -> tuple[Change, ...]:
 
 def _first_only(step: Step) -> tuple[Change, ...]:
     places = [_given(step, 0, "mean"), _given(step, 1, "std")]
-    return tuple(replace(p, f"{text_of(p)}[:1]") for p in places if p is not None)
+    return tuple(replace(p, f"({text_of(p)})[:1]") for p in places if p is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -102,10 +103,20 @@ class Keep:
             return ""  # what is in there has to be cut one by one
         if self._is_prediction:
             return ".detach()"
+        if self._is_asked_as_tensor:
+            return ".detach()"
         is_loss = self.backward is not None or any(
             isinstance(v, Result) and _is_criterion(v) for o in options(self.value) for v in (o,)
         )
         return ".item()" if is_loss else ".detach()"
+
+    @property
+    def _is_asked_as_tensor(self) -> bool:
+        """Whether the sum is asked afterwards for what only a tensor has: `return total.item() / count`."""
+        if not isinstance(self.store, Augment) or not isinstance(self.store.target, (Name, Attribute)):
+            return False
+        asked = rf"(?<![\w.]){re.escape(text_of(self.store.target))}\.({_OF_TENSORS})\("
+        return re.search(asked, self.store.unit.source.text) is not None
 
     @property
     def _is_prediction(self) -> bool:
@@ -157,6 +168,7 @@ def _is_criterion(value: Result) -> bool:
     return criterion(name or (callee.name if isinstance(callee, External) else "")) is not None
 
 
+_OF_TENSORS = "item|detach|cpu|numpy|tolist|to|clone|backward|mean|sum"
 _STEPS_BACK = 8
 _BEHIND = 400  # values looked at behind a kept one
 Passes: TypeAlias = dict[int, list[Value]]  # what each backward pass goes through, by its event

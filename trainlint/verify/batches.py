@@ -34,6 +34,7 @@ OF_OBJECTS = {
     "trg",
     "pos",
 }
+OF_TEXTS = ("input_ids", "attention_mask")  # what a dictionary of which nothing is said holds
 WRAPPERS = {"enumerate", "tqdm", "islice", "cycle", "iter", "trange"}
 LOADING = re.compile(
     r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter)s?\d?|dl|train_data|\w*data"
@@ -91,10 +92,26 @@ def _form(target: ast.expr, scope: ast.AST) -> Mapping[str, object] | None:
             element.id if isinstance(element, ast.Name) else f"part{i}"
             for i, element in enumerate(target.elts)
         ]
-        return {"form": "tuple", "names": names}
+        inner = {name: keys for name in names for keys in [_keys(name, scope)] if keys}
+        return {"form": "tuple", "names": names, **({"inner": inner} if inner else {})}
     if not isinstance(target, ast.Name):
         return None
     return _form_of_uses(target.id, scope)
+
+
+def _keys(name: str, scope: ast.AST) -> list[str]:
+    """The entries of a part that is a dictionary itself: `for key, value in inputs.items()`."""
+    said = {
+        node.slice.value
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
+    }
+    whole = bool(_parts(name, scope) & {"items", "keys"})
+    return sorted(said) or (list(OF_TEXTS) if whole else [])
 
 
 def _parts(name: str, scope: ast.AST) -> set[str]:

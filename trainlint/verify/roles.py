@@ -44,6 +44,7 @@ WORDS: Mapping[str, str] = {
     "path": r"(?i)(\w*_)?(path|dir|directory|file|filename|root|folder|ckpt|checkpoint)",
     "criterion": r"(?i)(\w*_)?(criterion|criteria|loss_?fn|loss_?func(tion)?|lossfn|crit|objective|loss_?f)\w*",
     "optimizer": r"(?i)(\w*_)?(optimi[sz]er|optim|opt)(_?\w{1,2})?",
+    "tokenizer": r"(?i)(\w*_)?tokenizer",
     "scheduler": r"(?i)(\w*_)?(lr_)?(scheduler|sched)",
     "loader": r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter|prefetcher)\d?|dl",
     "loaders": r"(?i)\w*(loader|data_?iter|iterator)s(_dict)?",

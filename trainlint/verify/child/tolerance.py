@@ -124,9 +124,11 @@ def wrapped(statement: ast.stmt, trains: bool = False) -> ast.stmt:
     bound = list(targets(statement))
     said = [line, ast.Constant(value=True)] if trains else [line]
     failed = ast.If(test=call(FAILED, *said), body=[ast.Raise()], orelse=[])
-    instead = [_assign(target, call(INSTEAD, ast.Constant(value=_name(target)), line)) for target in bound]
+    instead = [
+        _if_taken(_assign(target, call(INSTEAD, ast.Constant(value=_name(target)), line))) for target in bound
+    ]
     names = bound if isinstance(statement, (ast.Assign, ast.AnnAssign)) else []
-    kept = [
+    kept: list[ast.stmt] = [
         _assign(target, call(KEPT, _load(target), ast.Constant(value=_name(target)), line))
         for target in names
     ]
@@ -135,6 +137,14 @@ def wrapped(statement: ast.stmt, trains: bool = False) -> ast.stmt:
         ast.Try(body=[statement], handlers=[handler], orelse=kept, finalbody=[]),
         statement,
     )
+
+
+def _if_taken(statement: ast.Assign) -> ast.stmt:
+    """A stand-in for an attribute, unless its owner takes none: `cudnn.benchmark` wants a truth."""
+    if isinstance(statement.targets[0], ast.Name):
+        return statement
+    refused = ast.ExceptHandler(type=ast.Name(id=ERROR, ctx=ast.Load()), name=None, body=[ast.Pass()])
+    return ast.Try(body=[statement], handlers=[refused], orelse=[], finalbody=[])
 
 
 def targets(node: ast.AST) -> Iterator[Any]:
@@ -160,7 +170,7 @@ def _load(target: Any) -> ast.expr:
     return ast.Attribute(value=target.value, attr=target.attr, ctx=ast.Load())
 
 
-def _assign(target: Any, value: ast.expr) -> ast.stmt:
+def _assign(target: Any, value: ast.expr) -> ast.Assign:
     if isinstance(target, ast.Name):
         return ast.Assign(targets=[ast.Name(id=target.id, ctx=ast.Store())], value=value)
     return ast.Assign(

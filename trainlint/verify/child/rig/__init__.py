@@ -10,7 +10,8 @@ from typing import Any
 from torch import nn
 
 from ..record import Record
-from . import absent, arguments, checkpoints, devices, lost, obliging, paths, project, quiet, ranks
+from . import absent, arguments, checkpoints, devices, frames, lost, obliging, paths, project, quiet, ranks
+from .fitting import size_of
 from .missing import Missing
 from .roles import Settings, stand_in
 from .world import World
@@ -70,6 +71,8 @@ class Rig:
         )
         absent.install(self.record, self.world, self.project, lambda name: Settings(self, name))
         lost.install(self)
+        self.project.entering = self._entering
+        self._entering(self.world.text)
         places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
         wanted = str(self.request.get("checkpoints", "any"))
         program, folder = str(self.request["program"]), str(self.request.get("home") or "")
@@ -81,6 +84,11 @@ class Rig:
             obliging.install(self)
         if str(self.request["device"]) == "cpu":
             devices.install(self.record, self.world.text)
+
+    def _entering(self, text: str) -> None:
+        """A text of the project is about to run."""
+        if self.request.get("root") and "pandas" in text:
+            frames.install(self)
 
     def builtins(self, builtins: dict[str, Any]) -> Names:
         names = Names(builtins)
@@ -134,5 +142,5 @@ class Rig:
                 rank = next(
                     (i for i, word in enumerate(MODEL_NAMES) if word in name.lower()), len(MODEL_NAMES)
                 )
-                found.append((rank, -sum(p.numel() for p in thing.parameters()), thing))
+                found.append((rank, -size_of(thing), thing))
         yield from (thing for _, _, thing in sorted(found, key=lambda entry: entry[:2]))

@@ -28,7 +28,7 @@ WATCHERS = {
 
 
 HOMES = {"lightning", "pytorch_lightning"}
-DOUBLES = {"torchvision", "hydra", *HOMES}
+DOUBLES = {"torchvision", "transformers", "hydra", *HOMES}
 DOUBLED = WATCHERS | DOUBLES
 
 
@@ -76,6 +76,10 @@ class Finder:
             from . import lightning
 
             return lightning.module(spec.name, lambda: self.project.loops)
+        if top == "transformers":
+            from . import pretrained
+
+            return pretrained.module(spec.name, self.record.substitute)
         if top == "hydra":
             return self._configuring(spec.name)
         return InertModule(spec.name)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from .fitting import size_of
 from .numbers import likely
 
 SHAPED = re.compile(r"(?i)\w*(size|shape|dims|resolution)(_\w+)?|(img|image|input|data)")
@@ -94,7 +95,7 @@ def build(rig: Any, kind: Any) -> Any:
             continue
         if arguments or keywords:
             rig.record.substitute(f"{kind.__name__}: built with stand-in sizes")
-        return built if 0 < sum(p.numel() for p in built.parameters()) < MOST_PARAMETERS else None
+        return built if 0 < size_of(built) < MOST_PARAMETERS else None
     rig.record.substitute(f"{kind.__name__}: cannot be built here ({why})")
     return None
 

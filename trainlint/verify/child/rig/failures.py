@@ -34,6 +34,7 @@ MADE_UP = {
     "device",
     "settings",
     "inert",
+    "tokenizer",
 }
 DATA = {"inputs", "targets", "batch"}  # made up only where everything may be
 CLASS = re.compile(r"[A-Z][a-z]\w*|[A-Z]{2,}\w*[a-z]\w*")  # of such a name things are made

@@ -150,6 +150,11 @@ def _rows_for(model: Any, shape: Shape) -> Any:
     return sample(shape, rows, 0).to(device_of(model))
 
 
+def size_of(model: Any) -> int:
+    """How many weights a model has by now: lazy layers have theirs from their first batch on."""
+    return sum(p.numel() for p in model.parameters() if not nn.parameter.is_lazy(p))
+
+
 def device_of(model: Any) -> Any:
     first = next(model.parameters(), None)
     return torch.device("cpu") if first is None else first.device

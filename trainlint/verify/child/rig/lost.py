@@ -129,7 +129,11 @@ class Lost:
         def given(data: Any, index: Any) -> Any:
             if not is_lost(data):
                 try:
-                    return give(data, index)
+                    sample = give(data, index)
+                    absent = absent_in(sample)
+                    if absent is None:
+                        return sample
+                    self._lose(data, absent._error())
                 except ABSENT as error:
                     self._lose(data, error)
             return self.samples[int(index) % len(self.samples)]
@@ -159,6 +163,18 @@ class Lost:
             return data
         self.rig.record.substitute("data: stand-in samples, for the program's are not here")
         return self.samples
+
+
+def absent_in(sample: Any) -> Missing | None:
+    """What is missing in a sample, if something is."""
+    parts = (
+        sample.values()
+        if isinstance(sample, dict)
+        else sample
+        if isinstance(sample, (tuple, list))
+        else (sample,)
+    )
+    return next((part for part in list(parts)[:8] if isinstance(part, Missing)), None)
 
 
 def is_lost(data: Any) -> bool:

@@ -11,7 +11,7 @@ import ast
 import importlib.machinery
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType, ModuleType
 from typing import Any
@@ -36,6 +36,7 @@ class Project:
     root: str
     overlay: Mapping[str, str] = field(default_factory=dict)  # other texts for some of its files
     loops: Loops | None = None
+    entering: Callable[[str], None] | None = None  # told of each text before it runs
     modules: set[str] = field(default_factory=lambda: {"__main__"})
     texts: list[str] = field(default_factory=list)
     guarded: dict[str, list[Lines]] = field(default_factory=dict)  # by file: where an import may fail
@@ -85,6 +86,8 @@ class Loader(importlib.machinery.SourceFileLoader):
         project.enter(file, tree)
         project.modules.add(module.__name__)
         project.texts.append(text)
+        if project.entering is not None:
+            project.entering(text)
         names = vars(module)
         flags = _features(tree)
         if project.loops is not None:

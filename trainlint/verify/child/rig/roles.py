@@ -15,6 +15,7 @@ from .bundles import Bundle, bundled
 from .inert import Inert
 from .missing import Missing
 from .numbers import likely
+from .tokens import Tokenizer
 from .world import ROWS, stand_in_model
 
 DESCRIBED = {
@@ -28,6 +29,7 @@ DESCRIBED = {
     "inputs",
     "targets",
     "batch",
+    "tokenizer",
 }
 ENTRIES = {
     "count",
@@ -60,9 +62,7 @@ class Samples:
             raise IndexError(index)
         self.rig.settle()  # not before: by now the program has its model
         batch = self.world.batch(1, int(index))
-        if isinstance(batch, dict):
-            return {name: value[0] for name, value in batch.items()}
-        return tuple(value[0] for value in batch) if isinstance(batch, tuple) else batch[0]
+        return _first(batch)
 
     def __getattr__(self, name: str) -> Any:
         """A number that data sets are asked for by name: of users, of words, of classes."""
@@ -83,6 +83,13 @@ class Samples:
     def classes(self) -> list[str]:
         self.rig.settle()
         return [f"class {label}" for label in range(int(self.world.choices["target"].get("high", 2)))]
+
+
+def _first(batch: Any) -> Any:
+    """The first sample of a batch, in the form of the batch."""
+    if isinstance(batch, dict):
+        return {name: _first(value) for name, value in batch.items()}
+    return tuple(map(_first, batch)) if isinstance(batch, tuple) else batch[0]
 
 
 class Named(dict):  # type: ignore[type-arg]
@@ -263,6 +270,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "path": lambda rig: rig.folder + "/file",
     "classes": lambda rig: int(rig.world.choices["target"].get("high", 2)),
     "features": lambda rig: int((rig.world.choices["input"]["shape"] or [1])[0]),
+    "tokenizer": lambda rig: Tokenizer(),
     "inert": lambda rig: Inert(),
     "false": lambda rig: False,
 }

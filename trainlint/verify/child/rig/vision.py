@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from .inert import Inert
+from .missing import Missing
 from .pictures import KNOWN, double
 from .world import World
 
@@ -76,6 +77,8 @@ class Transform:
         self.function = function
 
     def __call__(self, image: Any) -> Any:
+        if isinstance(image, Missing):
+            raise image._error()  # rather than what becomes of its shape
         return self.function(image)
 
 

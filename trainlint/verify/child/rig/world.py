@@ -45,6 +45,7 @@ class World:
     order: str
     form: dict[str, Any]  # how the program takes batches apart
     choices: dict[str, Any] = field(default_factory=dict)
+    provisional: bool = False
 
     @property
     def samples(self) -> int:
@@ -65,7 +66,9 @@ class World:
 
         `texts` are programs that may say how large pictures are.
         """
-        if "input" not in self.choices:
+        models = list(models)
+        if "input" not in self.choices or (self.provisional and models):
+            self.provisional = not models  # a batch that is looked at before there is a network
             with self.record.pause():
                 sides = sides_in(texts)
                 fitted = (fit_input(model, sides) for model in models)
@@ -149,6 +152,9 @@ class World:
         return values if form in ("dict", "object") else tuple(values[name] for name in names)
 
     def value(self, name: str, place: int, count: int, rows: int, first: int) -> Any:
+        inner = (self.form.get("inner") or {}).get(name)
+        if inner:
+            return {str(key): self.value(str(key), 0, 1, rows, first) for key in inner}
         last = place == count - 1 and count > 1
         if LABELS.search(name) or (
             last and not any(LABELS.search(str(other)) for other in self.form.get("names", ()))
