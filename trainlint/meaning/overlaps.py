@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.amends import served_otherwise, unserved_loaders
+from trainlint.meaning.asked import Asked, asked
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.claims import (
     first_of_validation,
@@ -83,6 +84,13 @@ def overlaps(program: Program) -> list[Overlap]:
             overlap = _same_given(program, evaluation)
         if overlap is not None:
             found.setdefault(id(overlap.node), overlap)
+    for call in asked(program):
+        if _is_on_purpose(call):
+            continue
+        overlap = _own_loader(program, call, call.served) if call.served is not None else None
+        overlap = overlap or _given_what_trains(program, call)
+        if overlap is not None:
+            found.setdefault(id(overlap.node), overlap)
     for overlap in _by_trainers(program):
         found.setdefault(id(overlap.node), overlap)
     return list(found.values())
@@ -119,7 +127,7 @@ def served_to(event: Event) -> list[Loader]:
     return list(found.values())
 
 
-def _own_loader(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
+def _own_loader(program: Program, evaluation: Evaluation | Asked, served: Loader) -> Overlap | None:
     """`val_loader = DataLoader(train_set)`."""
     key = program.loader_keys.get(id(served.value), "")
     claim = claimed(served) or (key if says_held_out(key) else "")
@@ -164,6 +172,21 @@ def claimed(loader: Loader) -> str:
     node = made.node if isinstance(made, Instance) else None
     named = name_given(node) if node is not None else ""
     return named if says_held_out(named) else ""
+
+
+def _given_what_trains(program: Program, call: Asked) -> Overlap | None:
+    """`val_loss = evaluate(model, train_loader)`, where `evaluate` is left out."""
+    claim = claim_of(call.event.node)
+    for backward in program.backwards if claim else ():
+        loop = backward.loop
+        if loop is None or loop.iterable is None or loop.node is None or loop.root is not call.loop.root:
+            continue
+        batches = one(underlying(loop.iterable))
+        if any(same(one(v), batches) is True for v in call.event.inputs) and comes_first(
+            backward, call.event
+        ):
+            return Overlap(call.event.node, claim, loop.node, call.event.node, of_one_loader=True)
+    return None
 
 
 def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
@@ -309,13 +332,13 @@ def _holds(statement: Statement, loop: For) -> bool:
     return statement is loop or (isinstance(statement, With) and loop in statement.body.statements)
 
 
-def _is_trained_by(training: TrainingLoader, evaluation: Evaluation) -> bool:
+def _is_trained_by(training: TrainingLoader, evaluation: Evaluation | Asked) -> bool:
     """Whether both are of one run: in one file, or one of them in a function that both are given to."""
     first, second = training.loop.root, evaluation.loop.root
     return first is second or first.kind == second.kind == "root"
 
 
-def _has_trained(training: TrainingLoader, evaluation: Evaluation) -> bool:
+def _has_trained(training: TrainingLoader, evaluation: Evaluation | Asked) -> bool:
     """Whether the network that is evaluated may have seen these batches by then: another one has not, nor has an earlier one."""
     judged = one(evaluation.model)
     called = [one(event.target) for event in training.loop.events() if event.kind == "forward"]
@@ -341,7 +364,7 @@ def _node(training: TrainingLoader) -> Node:
     return training.loop.node if training.loop.node is not None else training.backward.node
 
 
-def _is_on_purpose(evaluation: Evaluation) -> bool:
+def _is_on_purpose(evaluation: Evaluation | Asked) -> bool:
     function = enclosing_function(evaluation.event)
     body = function.node.body if function is not None and isinstance(function.node, Define) else None
     words = body.words if body is not None else evaluation.event.node.unit.body.words

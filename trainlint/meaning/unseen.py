@@ -16,7 +16,7 @@ def trains_unseen(event: Event) -> bool:
         return False
     if re.search("train|fit|learn", target.name.lower()) is None:
         return False
-    return any(_may_be_optimizer(value) for value in event.inputs)
+    return any(may_be_optimizer(value) for value in event.inputs)
 
 
 def is_left_out(value: Value) -> bool:
@@ -25,7 +25,7 @@ def is_left_out(value: Value) -> bool:
     return isinstance(found, Constant) and found.value is ...
 
 
-def _may_be_optimizer(value: Value) -> bool:
+def may_be_optimizer(value: Value) -> bool:
     if any(optimizer(option) is not None for option in options(value)) or is_left_out(value):
         return True
     found = one(value)

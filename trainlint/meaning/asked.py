@@ -1,0 +1,77 @@
+"""Evaluations that the code does not show: a network that trains is asked by a method, or given to a function, left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.dataflow import same
+from trainlint.meaning.evaluations import drawn_from, reaches
+from trainlint.meaning.flow import of_kind
+from trainlint.meaning.loaders import Loader, loader, loaders_behind
+from trainlint.meaning.syntax import Node
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.unseen import may_be_optimizer
+from trainlint.meaning.values import Free, Member, Value, one
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+_JUDGES = re.compile(r"(?i)val|test|eval|predict|infer|scor|metric|acc(?!um)|detect|classif|segment")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A call that nothing shows the inside of, by its name an evaluation: `model.predict(batch)`, `evaluate(model, loader)`."""
+
+    event: Event
+    model: Value
+    served: Loader | None  # None where nobody is seen to make it, or several are given
+
+    @property
+    def loop(self) -> Region:
+        return self.event.loop or self.event.region
+
+    @property
+    def loop_node(self) -> Node:
+        return self.event.node
+
+
+def asked(program: Program) -> Iterator[Asked]:
+    """One for each call that is given batches of a loader, or the loader, and is no part of the training."""
+    used = program.used_by_backwards
+    trained = [e.target for e in program.trained_by if e.kind == "forward" and e.target is not None]
+    for root in program.roots if trained else ():
+        for event in of_kind(root, "forward", "unresolved"):
+            model = _network(event, trained)
+            if model is None or any(map(may_be_optimizer, event.inputs)):
+                continue
+            if event.value is None or reaches(event.value, used):
+                continue
+            if is_in_unit_test(event):
+                continue
+            given = list(_loaders(event))
+            yield Asked(event, model, given[0] if len(given) == 1 else None)
+
+
+def _network(event: Event, trained: list[Value]) -> Value | None:
+    """The network that an unseen call asks: the one whose method it is, or that it is given."""
+    callee = one(event.target) if event.target is not None else None
+    if event.kind == "forward" and not (event.detail == "unknown" and isinstance(callee, Free)):
+        return None
+    if not isinstance(callee, (Free, Member)) or _JUDGES.search(callee.name) is None:
+        return None
+    holder = (callee.receiver,) if isinstance(callee, Member) else ()
+    return next((v for v in (*holder, *event.inputs) if any(same(v, t) is True for t in trained)), None)
+
+
+def _loaders(event: Event) -> Iterator[Loader]:
+    seen: set[int] = set()
+    whole = [found for found in map(loader, event.inputs) if found is not None]
+    for found in (*whole, *(made for source in drawn_from(event) for made in loaders_behind(source))):
+        if id(found.value) not in seen:
+            seen.add(id(found.value))
+            yield found
