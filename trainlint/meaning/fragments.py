@@ -26,6 +26,7 @@ from trainlint.meaning.values import (
     Free,
     Function,
     Instance,
+    Result,
     Value,
     one,
 )
@@ -214,6 +215,21 @@ def say(frame: Frame, name: str, value: Value) -> None:
     frame.module.names[f"self.{name}"] = value
 
 
+def set_once(frame: Frame, holder: Free, name: str, value: Value) -> None:
+    """Note `cfg.EPOCHS = 20` of a paste that shows no class of `cfg`, if nothing else sets it."""
+    if frame.outer is not None or not isinstance(value, Constant) or not has_no_imports(frame.unit):
+        return
+    path = f"{holder.name}.{name}"
+    written = rf"\b{re.escape(path)}[ \t]*(?:[-+*/]|//|\*\*)?=(?!=)"
+    if len(re.findall(written, frame.unit.source.text)) == 1:
+        frame.names[path] = value
+
+
+def setting(holder: Free, name: str, node: s.Node) -> Value | None:
+    """What a paste sets as this attribute of something that it does not show."""
+    return node.unit.scope.names.get(f"{holder.name}.{name}") if node.unit.scope is not None else None
+
+
 def _said(unit: Unit, name: str) -> Value | None:
     found = unit.scope.names.get(f"self.{name}") if unit.scope is not None else None
     return None if isinstance(found, Deferred) else found
@@ -242,13 +258,20 @@ def _is_plain(base: Value) -> bool:
 
 
 def is_unseen_schedule(value: Value) -> bool:
-    """A fragment's `scheduler`: nothing defines it, or its function is not seen to be called."""
+    """A fragment's `scheduler`: nothing defines it or its class, or its function is not seen to be called."""
     found = one(value)
     if isinstance(found, Argument) and not has_no_imports(found.function.unit):
         return False  # it may be a schedule of the program's own, with an order of its own
+    if isinstance(found, Result) and isinstance(found.callee, Free):
+        return _SCHEDULE.search(found.callee.name) is not None and bool(
+            found.arguments
+        )  # `PolyLR(optimizer, 0.9)`
     if not isinstance(found, (Argument, Free)):
         return False
     return "sched" in found.name.lower()
+
+
+_SCHEDULE = re.compile(r"^[A-Z]\w*(?:LR|Sched(?:uler)?)$")
 
 
 def stand_in(machine: Machine, frame: Frame, name: str) -> Value | None:

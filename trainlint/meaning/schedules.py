@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import add, mul, sub
+from operator import add, ge, gt, le, lt, mul, sub
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.conditions import by_default
@@ -36,6 +36,7 @@ from trainlint.meaning.values import (
     External,
     Function,
     Instance,
+    Item,
     Result,
     Sequence,
     Value,
@@ -162,7 +163,7 @@ def _epoch_loop(event: Event) -> Region | None:
 
 def _first_step_after(events: list[Event], index: int, event: Event) -> Event | None:
     """The first step of the driven optimizer, or of several that may be the one, if all come later."""
-    driven = scheduled(event.target) or _only_optimizer(event)
+    driven = scheduled(event.target) or _handed(event) or _only_optimizer(event)
     if driven is None:
         return None
     whole = _first_step_of(driven, events, index, event)
@@ -171,6 +172,15 @@ def _first_step_after(events: list[Event], index: int, event: Event) -> Event | 
     found = [_first_step_of(option, events, index, event) for option in options(driven)]
     steps = [step for step in found if step is not None]
     return min(steps, key=events.index) if len(steps) == len(found) > 0 else None
+
+
+def _handed(event: Event) -> Value | None:
+    """What a schedule is made for whose class a fragment does not show, if the loop steps that too."""
+    made, loop = one(event.target), _epoch_loop(event)
+    if not isinstance(made, Result) or loop is None or not made.arguments:
+        return None
+    stepped = any(e.kind == "step" and same(e.target, made.arguments[0]) for e in loop.events())
+    return made.arguments[0] if stepped else None
 
 
 def _only_optimizer(event: Event) -> Value | None:
@@ -206,7 +216,10 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
     if takes_first_of_scalar(loop):
         return None  # of a time when this was the order
     steps = [e for e in events if e.kind == "step" and same(e.target, driven) is not False]
-    if any(_depends_on_time(arm) and not _holds_all(arm, steps) for arm in event.guards(loop)):
+    if any(
+        _depends_on_time(arm) and not _holds_at_first(arm, loop) and not _holds_all(arm, steps)
+        for arm in event.guards(loop)
+    ):
         return None
     if event.guards(loop) and any(
         e.kind == "schedule" and same(e.target, event.target) for e in events[index + 1 :]
@@ -235,6 +248,47 @@ def _is_stepped_unseen(event: Event, driven: Value) -> bool:
 def _holds_all(arm: Region, steps: list[Event]) -> bool:
     """Whether an optimizer steps in this phase of the training only, as its schedule does."""
     return bool(steps) and all(step.region.inside(arm) for step in steps)
+
+
+def _holds_at_first(arm: Region, loop: Region) -> bool:
+    """Whether a condition is known to hold in the first turn: `epoch > -1`, `epoch < 100`."""
+    match one(arm.truth) if arm.truth is not None else None:
+        case Result(callee=External(name=name), arguments=(left, right)) if name in _ORDER:
+            first, second = _at_first(left, loop), _at_first(right, loop)
+            return first is not None and second is not None and _ORDER[name](first, second) is arm.holds
+    return False
+
+
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    "operator.<": lt,
+    "operator.<=": le,
+    "operator.>": gt,
+    "operator.>=": ge,
+}
+
+
+def _at_first(value: Value, loop: Region) -> float | None:
+    """A number as it is in the first turn of a loop over a range."""
+    match one(value):
+        case Item(source=source, key=None) if loop.iterable is not None and underlying(source) is underlying(
+            loop.iterable
+        ):
+            return _start(underlying(source))
+        case Result(callee=External(name=name), arguments=(left, right)) if name in _ARITHMETIC:
+            first, second = _at_first(left, loop), _at_first(right, loop)
+            return None if first is None or second is None else _ARITHMETIC[name](first, second)
+    known = number(value)
+    return known[0] if known is not None else None
+
+
+def _start(source: Value) -> float | None:
+    match source:
+        case Result(callee=External(name="builtins.range"), arguments=[_]):
+            return 0.0
+        case Result(callee=External(name="builtins.range"), arguments=[first, *_]):
+            known = number(first)
+            return known[0] if known is not None else None
+    return None
 
 
 def _depends_on_time(arm: Region) -> bool:

@@ -7,7 +7,7 @@ from types import NoneType
 from trainlint.meaning import syntax as s
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.dataflow import descends, is_gradient
-from trainlint.meaning.fragments import say
+from trainlint.meaning.fragments import say, set_once
 from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.hot import note_hot
 from trainlint.meaning.machine import Machine
@@ -196,6 +196,8 @@ def _store_attribute(
         )  # `for m in model.modules(): m.training = True`
     if isinstance(holder, Free) and holder.name == "self":
         say(frame, target.name, value)
+    elif isinstance(holder, Free):
+        set_once(frame, holder, target.name, value)
     if target.name == "dataset" and _is_share(
         one(holder)
     ):  # `val.dataset = copy(full)`: the same rows of a copy
