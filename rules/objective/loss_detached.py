@@ -94,10 +94,9 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for cut in program.cut_losses:
-        harm = "does not train all that it should" if cut.part else "has no graph to the model"
         yield Finding(
             cut.backward.node,
-            f"`{text_of(cut.backward.node)}` {harm}: {cut.why}",
+            f"`{text_of(cut.backward.node)}` {cut.harm}: {cut.why}",
             because=[(cut.node, cut.what)] if cut.node is not None else (),
             fix=cut.mended,
             control=cut.compared,
@@ -127,5 +126,5 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=4, order=True),
-    words=("backward", "manual_backward", "training_step", "compute_loss"),
+    words=("backward", "manual_backward", "training_step", "compute_loss", "requires_grad", "requires_grad_"),
 )

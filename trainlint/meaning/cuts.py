@@ -17,6 +17,7 @@ from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event
 from trainlint.meaning.updates import Update
 from trainlint.meaning.values import (
+    NONE,
     Argument,
     Choice,
     Class,
@@ -28,6 +29,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Value,
+    constant,
     one,
     options,
 )
@@ -39,11 +41,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutLoss:
-    """A backward pass whose loss (or a term of it) has no graph, and the operation that cut it."""
+    """A backward pass whose loss (or a term of it) has no graph, and the operation that cut it.
+
+    Or the place where a loss without a graph is told to require a gradient, for a backward pass elsewhere.
+    """
 
     backward: Event
     cut: Result | Member
     part: str = ""  # which part of the loss is cut, where it is not the whole
+
+    @property
+    def harm(self) -> str:
+        if self.backward.kind == "requires_grad":
+            return "gives the loss no graph to the model"
+        return "does not train all that it should" if self.part else "has no graph to the model"
 
     @property
     def node(self) -> Node | None:
@@ -117,6 +128,10 @@ def cut_losses(program: Program) -> list[CutLoss]:
         cut = _whole(program, backward) or _term(backward)
         if cut is not None:
             found.setdefault(id(backward.node.cst), cut)
+    for patch in program.events("requires_grad"):
+        cut = _patched(program, patch)
+        if cut is not None and all(cut.cut is not other.cut for other in found.values()):
+            found.setdefault(id(patch.node.cst), cut)
     for update in program.updates:
         cut = _other_parameters(update)
         if cut is not None:
@@ -136,6 +151,42 @@ def _whole(program: Program, backward: Event) -> CutLoss | None:
     return CutLoss(backward, cut) if cut is not None else None
 
 
+def _patched(program: Program, patch: Event) -> CutLoss | None:
+    """A criterion's value without a graph that is told to require a gradient: it is to be trained on all the same."""
+    if patch.grad is False or constant(patch.value or NONE) is not True:
+        return None
+    if program.uses("reinforce", "grad"):
+        return None  # a leaf made on purpose
+    cuts = [_cut_before(term) for term in _terms(patch.target)]
+    cut = cuts[0] if cuts else None
+    return CutLoss(patch, cut) if cut is not None and all(cuts) else None
+
+
+def _cut_before(term: Value) -> Result | Member | None:
+    """What has cut a criterion's value, or the prediction that it was computed of."""
+    bare = _uncut(term)
+    if not isinstance(bare, Result) or not _is_criterion(bare) or not bare.arguments:
+        return None
+    if bare is not one(term) and attached(term) is False:
+        return _cut_in(term)
+    prediction = bare.arguments[0]  # class numbers have no graph, whoever hands them in
+    return _cut_in(prediction) if attached(prediction) is False else None
+
+
+def _uncut(value: Value) -> Value:
+    """The loss itself, where a number was taken out of it."""
+    while True:
+        match one(value):
+            case Member(receiver=inner, name="data"):
+                value = inner
+            case Result(callee=Member(receiver=inner)) as cut if _is_cut(cut):
+                value = inner
+            case Result(callee=External(), arguments=(inner, *_)) as cut if _is_cut(cut):
+                value = inner
+            case found:
+                return found
+
+
 def _is_elsewhere(backward: Event) -> bool:
     """A backward pass without gradients that is not sure to belong to a training loop: nobody expects it to train."""
     loop = backward.loop
@@ -149,10 +200,13 @@ def _has_own_leaf(program: Program, value: Value) -> bool:
     leaves = {id(v) for made in program.optimizers for given in made.arguments[:1] for v in walk(given)}
     if any(id(v) in leaves for v in walk(value) if isinstance(v, Result)):
         return True  # a tensor of its own that an optimizer was given
-    patched = any(
-        isinstance(v, Result) and operation(v) in ("requires_grad_", "retain_grad") for v in walk(value)
+    if not program.uses("grad"):
+        return False
+    told = {id(one(e.target)) for e in program.events("requires_grad")}
+    return any(
+        isinstance(v, Result) and (operation(v) in ("requires_grad_", "retain_grad") or id(v) in told)
+        for v in walk(value)
     )
-    return patched and program.uses("grad")
 
 
 def _term(backward: Event) -> CutLoss | None:
@@ -190,11 +244,15 @@ def _terms(value: Value, depth: int = 0) -> list[Value]:
 
 def _is_loss_term(term: Result) -> bool:
     """A criterion's value, or a plain number taken out of the graph."""
+    name = term.callee.name if isinstance(term.callee, External) else ""
+    return _is_criterion(term) or operation(term) == "item" or name == "builtins.float"
+
+
+def _is_criterion(term: Result) -> bool:
     callee = term.callee
-    name = callee.name if isinstance(callee, External) else ""
-    if isinstance(callee, Instance) and isinstance(callee.cls, External):
-        name = callee.cls.name
-    return criterion(name) is not None or operation(term) == "item" or name == "builtins.float"
+    if isinstance(callee, Instance):
+        callee = callee.cls
+    return isinstance(callee, External) and criterion(callee.name) is not None
 
 
 def _other_parameters(update: Update) -> CutLoss | None:
@@ -275,6 +333,7 @@ def _had_graph(value: Value) -> bool:
 
 def _is_unseen(callee: Value) -> bool:
     """Whether what is called comes from outside, or is a part of what does: `self.modules.network` of an unseen base."""
+    callee = _unmoved(callee)
     if isinstance(callee, (Free, Argument)):
         return True
     if not isinstance(callee, Member):
@@ -283,6 +342,20 @@ def _is_unseen(callee: Value) -> bool:
     while isinstance(owner, Member):
         owner = one(owner.receiver)
     return isinstance(owner, Instance) and isinstance(owner.cls, Class) and has_unknown_base(owner.cls)
+
+
+def _unmoved(callee: Value) -> Value:
+    """What is moved to a device or taken out of a table before it is called: `nets` of `nets["student"].cuda()`."""
+    callee = one(callee)
+    while True:
+        match callee:
+            case (
+                Item(source=inner)
+                | Result(callee=Member(receiver=inner, name="cuda" | "to" | "cpu" | "float"))
+            ):
+                callee = one(inner)
+            case _:
+                return callee
 
 
 def _inputs(value: Result) -> list[Value]:
