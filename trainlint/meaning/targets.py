@@ -21,6 +21,7 @@ from trainlint.meaning.values import (
     Value,
     constant,
     one,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -87,11 +88,33 @@ def _part(source: Value, key: Value | None) -> Value | None:
             if isinstance(index, int) and 0 <= index < 2 * len(arguments):
                 return arguments[index // 2]
         case Instance(cls=External(name=name)) if name in LOADERS:
-            return None
+            return _rows(source) if key is None else None
         case Result(callee=External(name=name)) if name in RANGES or name in CLASSES:
             return None
         case Result() | Member():
             return source if not isinstance(index, str) else None
+    return None
+
+
+def _rows(loader: Instance) -> Value | None:
+    """The tensor whose rows a loader gives as they are: `DataLoader(x)`, also of a part of it."""
+    source: Value = loader
+    for _ in range(6):
+        match one(source):
+            case Instance(cls=External(name=name)) as outer if (
+                name in LOADERS and SAMPLE not in outer.attributes
+            ):
+                source = passed(outer, 0, "dataset") or NONE
+            case Instance(cls=External(name="torch.utils.data.Subset"), arguments=[inner, *_]):
+                source = inner
+            case Item(
+                source=Result(callee=External(name="torch.utils.data.random_split"), arguments=[inner, *_])
+            ):
+                source = inner
+            case Result(callee=Member() | External()) | Member() | Item() as rows:
+                return rows
+            case _:
+                return None
     return None
 
 
