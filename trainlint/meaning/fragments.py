@@ -157,15 +157,23 @@ def _with_network(defined: tuple[s.Define | s.DefineClass, ...]) -> tuple[s.Stat
     telling = next((m for m in methods if m.name == "forward"), None) or next(
         (m for m in methods if m.name in _TELLING), None
     )
-    if telling is None:
+    if telling is None and (len({m.name for m in methods}) < len(methods) or not _call_each_other(methods)):
         return defined
-    cst, unit = telling.cst, telling.unit
+    first = telling or methods[0]
+    cst, unit = first.cst, first.unit
     words = frozenset().union(*(m.body.words for m in methods))
     body = s.Block(methods, frozenset(m.name for m in methods), words)
-    home, name = _TELLING.get(telling.name, ("nn", "Module"))
-    base = s.Attribute(cst, unit, s.Name(cst, unit, home), name)
-    network = s.DefineClass(cst, unit, "Network", (base,), (), (), body)
+    home, name = _TELLING.get(first.name, ("nn", "Module"))
+    bases = (s.Attribute(cst, unit, s.Name(cst, unit, home), name),) if telling is not None else ()
+    network = s.DefineClass(cst, unit, "Network", bases, (), (), body)
     return (*(x for x in defined if x not in methods), network)
+
+
+def _call_each_other(methods: tuple[s.Define, ...]) -> bool:
+    """Whether one of several functions calls another as `self.evaluate()`: they were pasted out of one class."""
+    names = "|".join(re.escape(m.name) for m in methods)
+    text = methods[0].unit.source.text if len(methods) > 1 else ""
+    return re.search(rf"\bself\.(?:{names})\(", text) is not None
 
 
 # Methods that only one kind of class has, and the class that it is made from.
