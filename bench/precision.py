@@ -43,6 +43,7 @@ ROUNDS |= {
     **dict.fromkeys(("t89", "t90"), "twenty-first"),
     **dict.fromkeys(("t91", "t92"), "twenty-second"),
     **dict.fromkeys(("t93", "t94", "t95", "t96"), "twenty-third"),
+    **dict.fromkeys(("t97", "t98"), "twenty-fourth"),
     **dict.fromkeys(
         ("t85", "t86"), "later"
     ),  # the rules that came later, on the repositories of the nineteenth

@@ -16,7 +16,7 @@ from trainlint.meaning.items import get_item
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.left_out_options import command_line
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import get_attribute, is_enum_member
+from trainlint.meaning.objects import get_attribute, is_enum_member, key_of
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
@@ -128,7 +128,7 @@ def _dict(machine: Machine, node: s.DictDisplay, frame: Frame) -> Value:
         if key_node is None:
             overwrite(machine, mapping, value)
             continue
-        key = constant(evaluate(machine, key_node, frame))
+        key = key_of(evaluate(machine, key_node, frame))
         if isinstance(key, (str, int, float, bool, type(None))):
             mapping.items[key] = value
         else:

@@ -10,7 +10,7 @@ from trainlint.meaning.facts.layers import is_container
 from trainlint.meaning.facts.names import canonical
 from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import by_method, get_attribute
+from trainlint.meaning.objects import by_method, get_attribute, key_of
 from trainlint.meaning.registries import find_all_registered, find_registered
 from trainlint.meaning.values import (
     MISSING,
@@ -51,7 +51,7 @@ def get_item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -
 
 
 def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> Value:
-    index = constant(key)
+    index = key_of(key) if isinstance(holder, Mapping) else constant(key)
     if isinstance(holder, Mapping):
         if index is MISSING:
             each = _by_each_key(holder, key)

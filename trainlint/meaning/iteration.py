@@ -5,9 +5,9 @@ from __future__ import annotations
 from trainlint.meaning import syntax as s
 from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
+from trainlint.meaning.objects import of_key
 from trainlint.meaning.values import (
     Choice,
-    Constant,
     External,
     Instance,
     Item,
@@ -98,7 +98,7 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None, depth: int)
             values = [*items, *([element] if element is not None else [])]
             return _each(values, iterable) if values else Item(iterable, None, node)
         case Mapping(items=items, element=element):
-            keys: list[Value] = [Constant(key) for key in items]
+            keys: list[Value] = [of_key(key) for key in items]
             return choice(keys) if keys and element is None and len(keys) <= 6 else Unknown("key", node)
         case Instance(
             cls=External(name="torch.nn.ModuleList" | "torch.nn.Sequential"), attributes=attributes
@@ -150,7 +150,7 @@ def _method_element(
     if isinstance(receiver, Mapping) and name in ("items", "values", "keys"):
         values = [*receiver.items.values(), *([receiver.element] if receiver.element is not None else [])]
         value = _each(values, receiver) if values else Unknown("value", node) if receiver.open else NO_ENTRY
-        keys: list[Value] = [Constant(key) for key in receiver.items]
+        keys: list[Value] = [of_key(key) for key in receiver.items]
         key = choice(keys) if keys else Unknown("key", node)
         return {"items": Sequence("tuple", (key, value), node), "values": value, "keys": key}[name]
     if name == "log_every" and arguments:  # the metric loggers of the reference scripts pass batches on

@@ -31,6 +31,7 @@ from trainlint.meaning.values import (
     Unknown,
     Value,
     choice,
+    constant,
     one,
     options,
 )
@@ -351,6 +352,29 @@ def _enum_member(cls: Class, name: str, value: Value) -> Value:
 
 def is_enum_member(value: Value) -> bool:
     return isinstance(value, Instance) and ENUM in value.attributes
+
+
+class MemberKey(str):
+    """What a dictionary has the entry of an enumeration's member under: a text that remembers the member."""
+
+    __slots__ = ("member",)
+    member: Instance
+
+
+def key_of(value: Value) -> Any:
+    """What a dictionary has an entry under: a constant's value, `Phase.TRAIN` for a member of an enumeration, else MISSING."""
+    found = one(value)
+    if not isinstance(found, Instance) or ENUM not in found.attributes:
+        return constant(value)
+    owner = found.cls.node.name if isinstance(found.cls, Class) else found.cls.name
+    key = MemberKey(f"{owner}.{constant(found.attributes['name'])}")
+    key.member = found
+    return key
+
+
+def of_key(key: Any) -> Value:
+    """The value that such a key stands for."""
+    return key.member if isinstance(key, MemberKey) else Constant(key)
 
 
 def _super_attribute(receiver: Value, cls: Class, name: str, node: s.Node | None) -> Value:

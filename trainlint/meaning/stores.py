@@ -12,7 +12,7 @@ from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.hot import note_hot
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
-from trainlint.meaning.objects import counters, find_member, get_attribute, is_module
+from trainlint.meaning.objects import counters, find_member, get_attribute, is_module, key_of
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
@@ -278,7 +278,7 @@ def _note_attribute_sum(machine: Machine, target: s.Attribute, value: Value, nod
 def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Frame, node: s.Statement) -> None:
     holder = machine.evaluate(machine, target.value, frame)
     keys = [machine.evaluate(machine, index, frame) for index in target.indices]
-    key = constant(keys[0]) if len(keys) == 1 else MISSING
+    key = key_of(keys[0]) if len(keys) == 1 else MISSING
     if key is MISSING and _store_each(machine, holder, value):
         return
     if key == "lr":

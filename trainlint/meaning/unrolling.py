@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.iteration import TRANSPARENT
+from trainlint.meaning.objects import is_enum_member, of_key
 from trainlint.meaning.values import (
     Class,
     Constant,
@@ -50,8 +51,10 @@ def phase_turns(iterable: Value, limit: int) -> list[Value] | None:
 
 
 def _is_phase(item: Value) -> bool:
-    """`"train"`, which takes its own branch."""
-    return isinstance(item, Constant) and isinstance(item.value, (str, bool)) and item.under is None
+    """`"train"`, or `Phase.TRAIN`, which takes its own branch."""
+    return is_enum_member(item) or (
+        isinstance(item, Constant) and isinstance(item.value, (str, bool)) and item.under is None
+    )
 
 
 def _is_named(item: Value) -> bool:
@@ -59,6 +62,8 @@ def _is_named(item: Value) -> bool:
     match one(item):
         case Sequence(kind="tuple", items=(first, _, *_), open=False):
             named = one(first)
+            if is_enum_member(named):
+                return True
             return isinstance(named, Constant) and isinstance(named.value, str) and named.under is None
     return False
 
@@ -68,7 +73,7 @@ def _keys(mapping: Mapping, limit: int) -> list[Value] | None:
         return None
     if not all(isinstance(key, (str, bool)) for key in mapping.items):
         return None
-    return [Constant(key) for key in mapping.items]
+    return [of_key(key) for key in mapping.items]
 
 
 def _entries(mapping: Mapping, name: str, limit: int) -> list[Value] | None:
