@@ -140,3 +140,27 @@ def test_samples_with_holes_are_made_up_whole(sandbox, tmp_path):
     """
     verdict = verdict_on("train-loader-not-shuffled", {"main.py": script}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
+
+
+def test_labels_of_handwritten_digits_are_a_tensor(sandbox, tmp_path):
+    script = """
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+        from torchvision import datasets
+
+        digits = datasets.MNIST("data", train=True, download=True)
+        x = torch.tensor(digits.data.numpy() / 255, dtype=torch.float32)
+        y = torch.tensor(digits.targets.numpy(), dtype=torch.long)
+        loader = DataLoader(TensorDataset(x, y), batch_size=16)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for epoch in range(3):
+            for x, y in loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+    """
+    verdict = verdict_on("train-loader-not-shuffled", {"main.py": script}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "TensorDataset" not in verdict.evidence

@@ -136,3 +136,26 @@ def test_a_network_comes_in_evaluation_mode_as_the_original_does(sandbox, tmp_pa
     """
     verdict = verdict_on("missing-no-grad", {"main.py": said}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("accelerate") is not None, reason="there is no need of a double")
+def test_what_accelerate_prepares_trains_as_it_is(sandbox, tmp_path):
+    script = """
+        import torch
+        from accelerate import Accelerator
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+
+        accelerator = Accelerator()
+        data = TensorDataset(torch.randn(64, 8), torch.randint(0, 3, (64,)))
+        model = nn.Linear(8, 3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        model, optimizer, loader = accelerator.prepare(model, optimizer, DataLoader(data, batch_size=8, shuffle=True))
+        for epoch in range(3):
+            for x, y in loader:
+                loss = nn.functional.cross_entropy(model(x), y)
+                accelerator.backward(loss)
+                optimizer.step()
+    """
+    verdict = verdict_on("missing-zero-grad", {"main.py": script}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"

@@ -28,7 +28,7 @@ WATCHERS = {
 
 
 HOMES = {"lightning", "pytorch_lightning"}
-DOUBLES = {"torchvision", "transformers", "hydra", *HOMES}
+DOUBLES = {"torchvision", "transformers", "accelerate", "hydra", *HOMES}
 DOUBLED = WATCHERS | DOUBLES
 
 
@@ -80,6 +80,10 @@ class Finder:
             from . import pretrained
 
             return pretrained.module(spec.name, self.record.substitute)
+        if top == "accelerate":
+            from . import accelerating
+
+            return accelerating.module(spec.name)
         if top == "hydra":
             return self._configuring(spec.name)
         return InertModule(spec.name)

@@ -17,6 +17,7 @@ KNOWN: dict[str, tuple[tuple[int, int, int], int]] = {
     "Flowers102": ((3, 256, 256), 102), "Food101": ((3, 256, 256), 101), "OxfordIIITPet": ((3, 256, 256), 37),
     "GTSRB": ((3, 48, 48), 43), "Caltech101": ((3, 256, 256), 101), "Places365": ((3, 256, 256), 365),
 }  # fmt: skip
+IN_TENSORS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "EMNIST")  # whose labels and pictures are tensors
 IN_ORDER = ("ImageFolder", "DatasetFolder", "ImageNet")  # stored class by class, as folders are
 
 
@@ -39,9 +40,11 @@ class Pictures:
         self.train = bool(keywords.get("train", True))
         self.classes = [f"class {number}" for number in range(classes)]
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
-        self.targets = [self._label(index) for index in range(self.count)]
-        self.labels = self.targets
+        self.targets: Any = [self._label(index) for index in range(self.count)]
         self.samples = self.imgs = [(f"{index}.png", label) for index, label in enumerate(self.targets)]
+        if self.kind in IN_TENSORS:
+            self.targets = torch.tensor(self.targets)
+        self.labels = self.targets
 
     def __len__(self) -> int:
         return self.count
@@ -52,7 +55,7 @@ class Pictures:
             if number <= self.count:
                 raise IndexError(number)  # so that going through them ends
             number %= self.count  # the original has as many
-        label: Any = self.targets[number]
+        label: Any = int(self.targets[number])
         picture = self._picture(number, int(label))
         picture = self.pictured(picture) if self.pictured is not None else picture
         if self.transform is not None:
