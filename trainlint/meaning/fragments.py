@@ -234,8 +234,13 @@ def set_once(frame: Frame, holder: Free, name: str, value: Value) -> None:
 
 
 def setting(holder: Free, name: str, node: s.Node) -> Value | None:
-    """What a paste sets as this attribute of something that it does not show."""
-    return node.unit.scope.names.get(f"{holder.name}.{name}") if node.unit.scope is not None else None
+    """What a paste sets as this attribute of something that it does not show; `trainer.model(x)` applies a network."""
+    path = f"{holder.name}.{name}"
+    said = node.unit.scope.names.get(path) if node.unit.scope is not None else None
+    if said is not None or name not in _ANY_MODEL or holder.name in _ANY_MODEL:
+        return said
+    is_applied = has_no_imports(node.unit) and f"{path}(" in node.unit.source.text
+    return Free(path, node) if is_applied else None
 
 
 def _said(unit: Unit, name: str) -> Value | None:
