@@ -102,9 +102,20 @@ CONVENTIONAL: dict[str, str] = {
     "deepspeed": "deepspeed",
     "transformers": "transformers",
     "sklearn": "sklearn",
+    "cv2": "cv2",
+    "albumentations": "albumentations",
 }
 # Names that several libraries share: what one means, by a sign of that library in the same fragment.
 BY_USE: dict[str, tuple[tuple[str, str], ...]] = {
+    "Image": ((r"\bImage\.(open|fromarray)\(", "PIL.Image"),),
+    "T": (
+        (
+            r"\bT\.(ToTensor\(|CenterCrop|RandomResizedCrop|RandomHorizontalFlip|ColorJitter)",
+            "torchvision.transforms",
+        ),
+    ),
+    "TF": ((r"\bTF\.(to_tensor|normalize|hflip|resize|crop|rotate)\(", "torchvision.transforms.functional"),),
+    "A": ((r"\bA\.(Compose|Normalize|HorizontalFlip|Resize)\(", "albumentations"),),
     "tv": ((r"\btv\.(models|datasets|transforms)\.", "torchvision"),),
     "L": ((r"\bL\.(Lightning\w+|Trainer|Fabric|seed_everything)\b", "pytorch_lightning"),),
     "Engine": ((r"\bEvents\.[A-Z]|\.run\([^\n]*(load|_dl\b|data|max_epochs)", "ignite.engine.Engine"),),
@@ -152,6 +163,8 @@ _BARE = {
     " CosineAnnealingWarmRestarts ReduceLROnPlateau",
     "torch.utils.data": "RandomSampler SequentialSampler SubsetRandomSampler WeightedRandomSampler BatchSampler Subset"
     " ConcatDataset IterableDataset random_split",
+    "torchvision.transforms": "ToTensor",
+    "albumentations.pytorch": "ToTensorV2",
     "torchvision.datasets": "MNIST FashionMNIST CIFAR10 CIFAR100 ImageFolder",
     "transformers": "AutoModel AutoModelForSequenceClassification AutoModelForTokenClassification AutoModelForCausalLM"
     " BertModel BertForSequenceClassification BertConfig DistilBertModel DistilBertForSequenceClassification RobertaModel"
