@@ -370,7 +370,10 @@ def _serves(iterable: Value, source: Value) -> bool:
 
 
 def _is_unfinished_training(loop: Region, modes: frozenset[Mode]) -> bool:
-    """Whether a loop in a train mode that somebody has set clears gradients: its backward pass was forgotten."""
+    """Whether a loop trains but for the backward pass, which was forgotten: in a train mode that somebody has set it clears
+    gradients, or it is Lightning's `training_step`, which returns no loss."""
+    if isinstance(loop.node, Define) and loop.node.name == "training_step":
+        return True
     return bool(modes) and all(m.training and m.event for m in modes) and bool(of_kind(loop, "zero_grad"))
 
 
