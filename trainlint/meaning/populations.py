@@ -81,6 +81,10 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
             return samples_of(program, first, depth + 1)
         case Result(callee=Member(receiver=inner, name=name)) if name in SAME_ROWS:
             return samples_of(program, inner, depth + 1)
+        case Result(callee=Member(receiver=inner, name="view" | "reshape"), arguments=shape) if _is_picture(
+            shape
+        ):
+            return samples_of(program, inner, depth + 1)
         case Result(callee=Member(receiver=inner, name="drop")) as call if _drops_columns(call):
             return samples_of(program, inner, depth + 1)
         case Item(source=inner, key=key) if key is not None and named_columns(one(key)) is not None:
@@ -106,6 +110,13 @@ def _turns(made: Sequence, around: Region) -> int | None:
     loops = [item for item in around.items if type(item) is Region and item.node is made.node]
     count = turns_of(loops[-1]) if loops and not made.node.generators[0].tests else None
     return int(count) if count is not None else None
+
+
+def _is_picture(shape: tuple[Value, ...]) -> bool:
+    """`rows.view(-1, 1, 28, 28)`: each row is a picture."""
+    listed = one(shape[0]) if len(shape) == 1 else None
+    sizes = [*map(constant, listed.items if isinstance(listed, Sequence) else shape)]
+    return len(sizes) == 4 and sizes[0] == -1 and all(type(n) is int and n > 0 for n in sizes[1:])
 
 
 def _drops_columns(call: Result) -> bool:
