@@ -23,7 +23,7 @@ from trainlint.meaning.reach import (
     uses_weights,
 )
 from trainlint.meaning.rhythm import is_seldom
-from trainlint.meaning.roles import role
+from trainlint.meaning.roles import is_unseen_object, role
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
@@ -333,6 +333,8 @@ class Update:
             )
         if self._is_only_network(target):
             return True
+        if _is_apart(target, models):
+            return False
         if answer is False and other is not None and self._steps_by_itself(target):
             return False
         return False if self._is_of_another_network(target) else None
@@ -442,6 +444,26 @@ def _is_left_out(value: Value) -> bool:
         case Free() | Item(source=Free(), key=Constant()):
             return True
     return False
+
+
+def _is_apart(target: Value, models: list[Value]) -> bool:
+    """Whether objects of classes that a fragment leaves out are each made by a call of its own, none of another."""
+    cleared, owned = _made(target), [_made(model) for model in models]
+    if not is_unseen_object(cleared) or not owned or not all(map(is_unseen_object, owned)):
+        return False
+    holds = any(inner is model for inner in walk(cleared) for model in owned)
+    return not holds and not any(inner is cleared for model in owned for inner in walk(model))
+
+
+def _made(value: Value) -> Value:
+    """An object as it was made: before it was moved to a device."""
+    made = one(value)
+    while isinstance(made, Result) and isinstance(made.callee, Member) and made.callee.name in _MOVING:
+        made = one(made.callee.receiver)
+    return made
+
+
+_MOVING = frozenset("to cuda cpu double float half train apply".split())
 
 
 def stepped_node(step: Event) -> Node:
