@@ -15,7 +15,7 @@ from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.place import text_of
 from trainlint.meaning.schedules import is_reinforcement
-from trainlint.meaning.syntax import Define
+from trainlint.meaning.syntax import Block, Define, Evaluate, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Constant, Value, one, options
 
@@ -45,7 +45,7 @@ def held_out(program: Program) -> list[Evaluation]:
         for event in forwards if training else ():
             if id(event) in known or (outputs and _takes_one_of(event, outputs)):
                 continue  # said already, of this module or of the one before it
-            if _is_held_out(program, event, training) and _is_judged(root, event):
+            if _is_held_out(program, event, training) and (_is_judged(root, event) or _predicts(event)):
                 outputs.add(id(event.value))
                 found.setdefault(id(event.node.cst), _evaluation(program, root, event))
     return list(found.values())
@@ -133,12 +133,27 @@ def _is_judged(root: Region, event: Event) -> bool:
     return not words.isdisjoint(_DECIDING | _SCORES) or ("max" in words and not words.isdisjoint(_ACCURACY))
 
 
+def _predicts(event: Event) -> bool:
+    """Whether a trained network is asked about one piece of data and somebody wants the answer: nothing but a prediction.
+
+    In a loop it may be a label for what trains there, or one of several draws.
+    """
+    if event.grad is not False or enclosing_loops(event.region) or mode_dependent(event.target) is not True:
+        return False
+    asked = _body_around(event)
+    return not any(isinstance(n, Evaluate) and n.value.cst is event.node.cst for n in nodes_in(asked))
+
+
+def _body_around(event: Event) -> Block:
+    for region in event.region.ancestors():
+        if region.function is not None and isinstance(region.function.node, Define):
+            return region.function.node.body
+    return event.node.unit.body
+
+
 def _is_direct(given: Value, outputs: set[int]) -> bool:
     return id(given) in outputs or id(one(given)) in outputs
 
 
 def _words_around(event: Event) -> frozenset[str]:
-    for region in event.region.ancestors():
-        if region.function is not None and isinstance(region.function.node, Define):
-            return region.function.node.body.words
-    return event.node.unit.body.words
+    return _body_around(event).words
