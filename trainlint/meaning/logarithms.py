@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import operands, operation, peel, walk
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.place import Change, replace, text_of
@@ -65,15 +66,16 @@ class LogOfProbability:
 
 
 def logs_of_probabilities(program: Program) -> list[LogOfProbability]:
-    """Such logarithms that a backward pass goes through."""
+    """Such logarithms that a backward pass goes through, or that a criterion takes whose value builds a graph."""
     found: dict[int, LogOfProbability] = {}
-    for root in program.roots:
-        for backward in of_kind(root, "backward"):
-            for value in walk(backward.value) if backward.value is not None else ():
-                if isinstance(value, Result) and operation(value) == "log" and value.node is not None:
-                    known = _known(value)
-                    if known is not None:
-                        found.setdefault(id(value.node), known)
+    trained = [b.value for root in program.roots for b in of_kind(root, "backward") if b.value is not None]
+    judged = [o.prediction for o in program.objectives if o.learns and not is_in_unit_test(o.event)]
+    for source in (*trained, *judged):
+        for value in walk(source):
+            if isinstance(value, Result) and operation(value) == "log" and value.node is not None:
+                known = _known(value)
+                if known is not None:
+                    found.setdefault(id(value.node), known)
     return list(found.values())
 
 
@@ -123,9 +125,44 @@ def _is_within(clamp: Result) -> bool:
 
 
 def _is_bounded(scores: Value) -> bool:
-    """Whether scores are cosines, or what a tanh gives: never far apart."""
-    found = [_without_sign(part) for part in peel(scores)]
-    return bool(found) and all(isinstance(part, Result) and operation(part) in _WITHIN_ONE for part in found)
+    """Whether scores are cosines, or what a tanh gives, also a few times as large: never far apart."""
+    found = [_reach(part) for part in peel(scores)]
+    return bool(found) and all(reach is not None and reach < _FAR for reach in found)
+
+
+_FAR = 40.0  # of scores on both sides of zero: at a gap of 80 the smallest probability is still a number
+
+
+def _reach(scores: Value, depth: int = 0) -> float | None:
+    """How far from zero scores can be, where that is known."""
+    scores = _without_sign(one(scores))
+    if not isinstance(scores, Result) or depth > 6:
+        return None
+    name, parts = operation(scores), operands(scores)
+    if name in _WITHIN_ONE or _is_of_unit_vectors(scores):
+        return 1.0
+    if name not in ("operator.*", "operator./", "mul", "div") or len(parts) != 2:
+        return None
+    numbers = [part for part in map(one, parts) if isinstance(part, Constant)]
+    others = [part for part in parts if not isinstance(one(part), Constant)]
+    factor = numbers[0].value if len(numbers) == 1 else None
+    if not isinstance(factor, (int, float)) or not factor:
+        return None
+    if name == "operator./" and one(parts[0]) is numbers[0]:
+        return None
+    inner = {_reach(part, depth + 1) for part in peel(others[0])}
+    reach = inner.pop() if len(inner) == 1 else None
+    if reach is None:
+        return None
+    return reach / abs(factor) if name in ("operator./", "div") else reach * abs(factor)
+
+
+def _is_of_unit_vectors(product: Result) -> bool:
+    """`F.normalize(a) @ F.normalize(b).t()`"""
+    if operation(product) not in ("operator.@", "matmul", "mm", "bmm") or len(operands(product)) != 2:
+        return False
+    sides = [part for operand in operands(product) for part in peel(operand)]
+    return all(operation(side) == "normalize" for side in sides)
 
 
 def _without_sign(value: Value) -> Value:
@@ -150,6 +187,8 @@ def _is_quotient(above: Value, below: Value) -> bool:
     scores = one(operands(exponential)[0])
     if isinstance(scores, Result) and operation(scores) in ("operator.-", "sub", "operator.unary-", "clamp"):
         return False  # shifted, or bounded
+    if _is_bounded(scores):
+        return False
     summed = [v for v in _parts(below) if isinstance(v, Result) and operation(v) == "exp"]
     return any(v is exponential or one(operands(v)[0]) is scores for v in summed if operands(v))
 
