@@ -233,14 +233,24 @@ def set_once(frame: Frame, holder: Free, name: str, value: Value) -> None:
         frame.names[path] = value
 
 
-def setting(holder: Free, name: str, node: s.Node) -> Value | None:
-    """What a paste sets as this attribute of something that it does not show; `trainer.model(x)` applies a network."""
-    path = f"{holder.name}.{name}"
-    said = node.unit.scope.names.get(path) if node.unit.scope is not None else None
-    if said is not None or name not in _ANY_MODEL or holder.name in _ANY_MODEL:
+def setting(holder: Free | Argument, name: str, node: s.Node) -> Value | None:
+    """What a paste sets as this attribute of something that it does not show, or uses as a network.
+
+    That is what it switches (`pair.encoder.eval()`), and what it calls the model: `trainer.model(x)`.
+    """
+    unit, path = node.unit, f"{holder.name}.{name}"
+    said = unit.scope.names.get(path) if unit.scope is not None and isinstance(holder, Free) else None
+    if said is not None or name in _METHODS | {"module"} or not has_no_imports(unit):
         return said
-    is_applied = has_no_imports(node.unit) and f"{path}(" in node.unit.source.text
-    return Free(path, node) if is_applied else None
+    text = unit.source.text
+    if _is_switched(path, text) and not _is_switched(holder.name, text) and f"{holder.name}(" not in text:
+        return Free(path, node)  # and the holder is more than a network
+    model = isinstance(holder, Free) and name in _ANY_MODEL and holder.name not in _ANY_MODEL
+    return Free(path, node) if model and f"{path}(" in text else None
+
+
+def _is_switched(path: str, text: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(path)}\.(?:train|eval)\(", text) is not None
 
 
 def _said(unit: Unit, name: str) -> Value | None:
@@ -296,9 +306,17 @@ def stand_in(machine: Machine, frame: Frame, name: str) -> Value | None:
     if cls is None or re.search(rf"\bglobal\b[^\n]*\b{name}\b", module.unit.source.text):
         return None
     made = _make(machine, cls)
-    if made is not None:
-        module.names[name] = made
+    if made is None or not _has_parts_of(made, name, module.unit.source.text):
+        return None
+    module.names[name] = made
     return made
+
+
+def _has_parts_of(made: Instance, name: str, text: str) -> bool:
+    """Whether a network has what the paste uses as parts of it: `model.encoder.eval()`."""
+    parts = set(re.findall(rf"(?<!\.)\b{name}\.(\w+)\.(?:train|eval|parameters)\(", text)) - {"module"}
+    cls = made.cls
+    return all(p in made.attributes or (isinstance(cls, Class) and find_member(cls, p)) for p in parts)
 
 
 def same_name(machine: Machine, function: Function, name: str) -> Value | None:

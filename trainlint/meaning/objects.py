@@ -148,7 +148,7 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
             return whole  # both parts have it, and what is set on it holds for both
         case Argument(name="self") | Free(name="self") if node is not None:
             return _left_out(holder, name, node) or Member(holder, name, node)
-        case Free() if node is not None:
+        case Free() | Argument() if node is not None:
             return _setting(holder, name, node) or Member(holder, name, node)
         case Mapping(items=items) if name in items and name not in (
             "items",
@@ -188,7 +188,7 @@ def _left_out(holder: Instance | Argument | Free, name: str, node: s.Node) -> Va
     return left_out(holder, name, node)
 
 
-def _setting(holder: Free, name: str, node: s.Node) -> Value | None:
+def _setting(holder: Free | Argument, name: str, node: s.Node) -> Value | None:
     from trainlint.meaning.fragments import setting
 
     return setting(holder, name, node)
