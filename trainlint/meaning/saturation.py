@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.architectures import Architecture, is_other_field, takes_derivatives
-from trainlint.meaning.chains import Chain, Step, is_quiet
+from trainlint.meaning.chains import ADDING, Chain, Step, is_quiet
+from trainlint.meaning.dataflow import operands
+from trainlint.meaning.drawn import is_random
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
-from trainlint.meaning.values import External
+from trainlint.meaning.values import External, Result, Value, called, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def saturations(program: Program) -> list[Saturation]:
 
 def _hidden(chain: Chain) -> Iterator[Step]:
     """The sigmoids that a layer with weights stands before, without a normalisation between, and another behind."""
-    if chain.adds or not chain.whole:
+    if not chain.whole or any(step.kind in ADDING and not _adds_noise(step) for step in chain.every):
         return
     steps = chain.steps
     for index, step in enumerate(steps):
@@ -71,6 +73,19 @@ def _hidden(chain: Chain) -> Iterator[Step]:
         behind = any(s.mixes for s in steps[index + 1 :]) or (step.times > 1 and before is not None)
         if before is not None and before.mixes and behind:
             yield step
+
+
+def _adds_noise(step: Step) -> bool:
+    """`mean + torch.randn_like(std) * std`: no second path around the layers."""
+    parts = operands(step.value) if isinstance(step.value, Result) else []
+    factors = [operands(part) if isinstance(part, Result) else [] for part in map(one, parts)]
+    return any(
+        _is_noise(part) or any(map(_is_noise, each)) for part, each in zip(parts, factors, strict=True)
+    )
+
+
+def _is_noise(value: Value) -> bool:
+    return is_random(value) or called(one(value)) in ("randn_like", "rand_like", "normal_")
 
 
 def _gates(chain: Chain, step: Step) -> bool:
