@@ -256,3 +256,15 @@ def test_a_section_of_settings_has_entries_as_settings_have(sandbox, tmp_path):
     verdict = verdict_on("loss-retains-graph", {"net.py": NET, "train.py": script}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "config.train.lr: 0.05" in verdict.measurements["substituted"]
+
+
+def test_batches_are_taken_apart_as_the_flagged_loop_does():
+    text = """
+        for x, y in train_loader:
+            loss(model(x), y).backward()
+        for names, x, y, lengths in test_loader:
+            model(x)
+    """
+    tree = ast.parse(textwrap.dedent(text))
+    assert batch_form(tree)["names"] == ["x", "y"]
+    assert batch_form(tree, [(5, 5)])["names"] == ["names", "x", "y", "lengths"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 OF_TENSORS = {"size", "shape", "view", "reshape", "unsqueeze", "permute", "float", "dim", "ndim", "numel"}
 OF_CONTAINERS = {
@@ -41,19 +41,19 @@ LOADING = re.compile(
 )
 
 
-def batch_form(tree: ast.Module) -> Mapping[str, object]:
-    """The form of the first loop that says; two values, inputs and targets, where none does."""
-    for target, scope in _served(tree):
+def batch_form(tree: ast.Module, spots: Sequence[tuple[int, int]] = ()) -> Mapping[str, object]:
+    """The form of the first loop that says, those first that hold a spot; two values, inputs and targets, where none does."""
+    for target, scope in _served(tree, spots):
         form = _form(target, scope)
         if form:
             return form
     return {"form": "tuple", "names": ["x", "y"]}
 
 
-def _served(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.AST]]:
-    """Targets that batches are bound to, training loops first, with the code that uses them."""
+def _served(tree: ast.Module, spots: Sequence[tuple[int, int]]) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """Targets that batches are bound to, flagged loops first, then those that train, with the code that uses them."""
     loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
-    for loop in sorted(loops, key=lambda node: not _trains(node)):
+    for loop in sorted(loops, key=lambda node: (not _is_flagged(node, spots), not _trains(node))):
         counted, source = _source(loop.iter)
         if LOADING.fullmatch(source):
             target = loop.target
@@ -64,6 +64,10 @@ def _served(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.AST]]:
         match node:
             case ast.Assign(targets=[target], value=ast.Call(func=ast.Name(id="next"))):
                 yield target, tree
+
+
+def _is_flagged(loop: ast.For, spots: Sequence[tuple[int, int]]) -> bool:
+    return any(loop.lineno <= first and last <= (loop.end_lineno or loop.lineno) for first, last in spots)
 
 
 def _source(items: ast.expr) -> tuple[bool, str]:

@@ -183,7 +183,7 @@ def make_case(piece: Cut, path: str, home: Home = NOWHERE) -> Case:
         piece.guards,
         roles,
         missing,
-        batch_form(tree),
+        batch_form(tree, piece.spots),
         home,
         unpacked=unpacked(tree),
         words=words_of(tree) if home.root else {},

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -54,12 +56,12 @@ KINDS = (
 
 
 def install(rig: Any) -> None:
-    """Let readers of tables give made-up ones where the file is not here."""
-    try:
-        import pandas  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
+    """Let readers of tables give made-up ones where the file is not here; a project's own module of that name is let be."""
+    found = importlib.util.find_spec("pandas")
+    if found is None or os.path.realpath(str(found.origin)).startswith(rig.project.root + os.sep):
         return
-    if hasattr(pandas.read_csv, "made_up"):
+    pandas = importlib.import_module("pandas")
+    if not hasattr(pandas, "read_csv") or hasattr(pandas.read_csv, "made_up"):
         return
     frames = Frames(rig, pandas)
     for name in READERS:
