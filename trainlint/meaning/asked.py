@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.asking import says_evaluation
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same
 from trainlint.meaning.evaluations import drawn_from, reaches
@@ -19,8 +19,6 @@ from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
-
-_JUDGES = re.compile(r"(?i)val|test|eval|predict|infer|scor|metric|acc(?!um)|detect|classif|segment")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +43,7 @@ def asked(program: Program) -> Iterator[Asked]:
     used = program.used_by_backwards
     trained = [e.target for e in program.trained_by if e.kind == "forward" and e.target is not None]
     for root in program.roots if trained else ():
-        for event in of_kind(root, "forward", "unresolved"):
+        for event in of_kind(root, "forward", "unresolved", "asked"):
             model = _network(event, trained)
             if model is None or any(map(may_be_optimizer, event.inputs)):
                 continue
@@ -62,7 +60,7 @@ def _network(event: Event, trained: list[Value]) -> Value | None:
     callee = one(event.target) if event.target is not None else None
     if event.kind == "forward" and not (event.detail == "unknown" and isinstance(callee, Free)):
         return None
-    if not isinstance(callee, (Free, Member)) or _JUDGES.search(callee.name) is None:
+    if not says_evaluation(callee):
         return None
     holder = (callee.receiver,) if isinstance(callee, Member) else ()
     return next((v for v in (*holder, *event.inputs) if any(same(v, t) is True for t in trained)), None)

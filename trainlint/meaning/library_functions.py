@@ -8,6 +8,7 @@ from typing import Any
 
 from trainlint.meaning import ignite
 from trainlint.meaning.arguments import environment_variable
+from trainlint.meaning.asking import note_asked
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.configured import create, load_file, load_settings, load_text, merged, update_settings
 from trainlint.meaning.dataflow import is_gradient
@@ -80,7 +81,9 @@ def call_external(
         apply_by_itself(machine, name, arguments, keywords, node)
     if makes_object(name):
         return make_library_object(machine, name, arguments, keywords, node)
-    return library_result(machine, callee, arguments, keywords, node)
+    result = library_result(machine, callee, arguments, keywords, node)
+    note_asked(machine, callee, result, (*arguments, *keywords.values()), node)
+    return result
 
 
 _FOREACH = "torch._foreach_"  # writes its first argument in place

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from trainlint.meaning import huggingface, ignite
 from trainlint.meaning.arguments import add_argument, add_parser, parsed_arguments, set_defaults
+from trainlint.meaning.asking import note_asked
 from trainlint.meaning.configured import (
     clone,
     get_option,
@@ -101,6 +102,8 @@ def call_method(
         _apply_to_columns(machine, result, receiver, arguments, keywords)
     if node is not None and _could_do_anything(receiver, name):
         machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
+    else:
+        note_asked(machine, callee, result, (*arguments, *keywords.values()), node)
     return result
 
 
