@@ -246,6 +246,26 @@ def test_a_file_is_not_its_own_import_and_does_not_hide_pythons(tmp_path):
     assert resolving(tmp_path, "scripts/b.py", "random") == "scripts/random.py"
 
 
+def test_a_part_of_a_package_does_not_hide_the_library_of_its_name(tmp_path):
+    tree(
+        tmp_path,
+        "pkg/__init__.py",
+        "pkg/nn.py",
+        "pkg/torch/__init__.py",
+        "pkg/torch/net.py",
+        "pkg/torch/parts/__init__.py",
+        "pkg/torch/parts/layer.py",
+        "scripts/numpy.py",
+        "scripts/b.py",
+    )
+    assert resolving(tmp_path, "pkg/nn.py", "torch") is None
+    assert resolving(tmp_path, "pkg/torch/parts/layer.py", "torch") is None
+    assert resolving(tmp_path, "pkg/torch/net.py", "torch.nn") is None
+    assert resolving(tmp_path, "pkg/torch/net.py", "pkg.torch.parts.layer") == "pkg/torch/parts/layer.py"
+    assert resolving(tmp_path, "pkg/nn.py", "torch.net", 1) == "pkg/torch/net.py"
+    assert resolving(tmp_path, "scripts/b.py", "numpy") == "scripts/numpy.py"
+
+
 def test_importers_are_found_through_chains_and_cycles(tmp_path):
     write(tmp_path, pkg____init__="", pkg__base="", other="import pkg\n")
     (tmp_path / "pkg" / "__init__.py").write_text("")

@@ -23,6 +23,9 @@ _NAMED_LATE = re.compile(  # the module itself, or a path that may become one: `
     r"\bimport_module[ \t]*\(\s*['\"]([\w.]+)['\"]|['\"]([^\W\d]\w*(?:\.[^\W\d]\w*)+)['\"]"
 )
 _NAME = re.compile(r"[^\W\d][\w.]*")
+_LIBRARIES = frozenset(
+    "torch torchvision torchaudio numpy tensorflow keras jax sklearn pandas transformers".split()
+)
 _SOURCES = ("src", "lib", "python")  # folders that a build, or a script's first lines, put on the search path
 
 
@@ -95,7 +98,7 @@ class Finder:
             yield from self._module_in(folder, dotted)
         elif dotted:
             for place in self.search_path(folder):
-                if not self._hides_python(place, folder, dotted):
+                if not self._hides_another(place, folder, dotted):
                     yield from self._module_in(place, dotted)
             yield from self._under_another_name(folder, dotted)
 
@@ -103,7 +106,7 @@ class Finder:
         """A module of the package around the importer, whose folder was renamed: the clone of a repository
         that is itself the package."""
         package, _, inside = dotted.partition(".")
-        if not inside or package in sys.stdlib_module_names:
+        if not inside or package in sys.stdlib_module_names | _LIBRARIES:
             return
         top = self.top_of_package(folder)
         outermost = join(top, folder[len(join(top, "")) :].partition(sep)[0]) if top != folder else self.root
@@ -117,10 +120,13 @@ class Finder:
         elif dotted and self.exists(f"{place}.py"):
             yield f"{place}.py"
 
-    def _hides_python(self, place: str, folder: str, dotted: str) -> bool:
-        """Inside a package a module called `types` does not stand in the way of Python's own."""
-        packaged = place == folder and self.top_of_package(folder) != folder
-        return packaged and dotted.partition(".")[0] in sys.stdlib_module_names
+    def _hides_another(self, place: str, folder: str, dotted: str) -> bool:
+        """Inside a package neither a module called `types` stands in the way of Python's own, nor a part of it called
+        `torch`, the one for that library, in the way of the library."""
+        name = dotted.partition(".")[0]
+        if name in sys.stdlib_module_names:
+            return place == folder and self.top_of_package(folder) != folder
+        return name in _LIBRARIES and self.top_of_package(place) != place
 
     def search_path(self, folder: str) -> tuple[str, ...]:
         """Where an absolute import may be found, the likeliest first: as a package, as a script, else."""
