@@ -63,7 +63,7 @@ def evaluations(program: Program) -> list[Evaluation]:
             if loop is None or id(loop) in judged or not is_seen_whole(loop):
                 continue
             if id(loop) not in outputs:
-                outputs[id(loop)] = _outputs(loop)
+                outputs[id(loop)] = _outputs(program, root, loop)
             if _takes_an_output(event, outputs[id(loop)]) or _is_of_the_moment(event, loop):
                 continue  # a criterion, or a further module of the same pass
             if event.detail == "unknown" and not _is_treated_as_network(program, root, event):
@@ -200,9 +200,21 @@ def _takes_an_output(event: Event, outputs: Counter[int]) -> bool:
     return any(id(v) in outputs and id(v) != alone for value in event.inputs for v in walk(value))
 
 
-def _outputs(loop: Region) -> Counter[int]:
-    """The identities of what the forwards of a loop give, and how many of them give it."""
-    return Counter(id(e.value) for e in of_kind(loop, "forward") if e.value is not None)
+def _outputs(program: Program, root: Region, loop: Region) -> Counter[int]:
+    """The identities of what the forwards of a loop give, and how many of them give it.
+
+    `prepare(batch)` of a function that a fragment does not show is none of a network that is switched.
+    """
+    return Counter(
+        id(e.value)
+        for e in of_kind(loop, "forward")
+        if e.value is not None
+        if e.detail != "unknown" or not _is_bare(e) or _is_treated_as_network(program, root, e)
+    )
+
+
+def _is_bare(event: Event) -> bool:
+    return isinstance(one(event.target), Free) if event.target is not None else False
 
 
 def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
