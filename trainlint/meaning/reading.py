@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from functools import partial
 from pathlib import Path
@@ -237,9 +237,10 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
     }
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
     imported = _imported_trainers(project, reading.entry)
-    trainers = _with_callers(functions, _TRAINERS | imported | _using(classes, _TRAINERS | imported))
+    held = frozenset(_given_to(reading.entry.body.statements))
+    trainers = _with_callers(functions, _TRAINERS | imported | held | _using(classes, _TRAINERS | imported))
     reached: set[str] = set()  # from other files, directly or through such a function
-    for function in _callers_first(functions, classes, imported):
+    for function in _callers_first(functions, classes, imported, held):
         if function.node in machine.entered:
             continue
         if function.name in reached or elsewhere.calls(function.name):
@@ -307,10 +308,11 @@ def _callers_first(
     functions: dict[str, Function],
     classes: dict[str, Class] | None = None,
     imported: frozenset[str] = frozenset(),
+    held: frozenset[str] = frozenset(),
 ) -> list[Function]:
     """The functions that matter, those that others of them call last: by then they have been entered."""
     words = {name: _code(f) for name, f in functions.items()}
-    matter = _with_callers(functions, TRIGGERS | imported | _using(classes or {}, TRIGGERS))
+    matter = _with_callers(functions, TRIGGERS | imported | held | _using(classes or {}, TRIGGERS))
     matter |= functions.keys() & _STEPS
     calls = {name: sum(1 for other in matter if other != name and name in words[other]) for name in matter}
     return [functions[name] for name in functions if name in matter and not calls[name]] + [
@@ -402,7 +404,9 @@ def _lines_with(text: str, word: str) -> Iterator[str]:
 def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhere) -> None:
     """The methods of a class that nobody was seen to call, on a stand-in for `self`."""
     pending = [
-        m for m in _callers_first({m.name: m for m in _own_methods(cls)}) if m.node not in machine.entered
+        m
+        for m in _callers_first({m.name: m for m in _own_methods(cls)}, held=_criteria_held(cls))
+        if m.node not in machine.entered
     ]
     if not (pending or _is_unmade_module(machine, cls)):
         return
@@ -477,6 +481,29 @@ def _run_method(machine: Machine, method: Function, made: Instance, cls: Class) 
     if method.name != "training_step":
         machine.record("mode", method.node, made, detail=False)  # whoever runs it, it is Lightning
     run_step(machine, made, Bound(method, made, cls), arguments)
+
+
+def _criteria_held(cls: Class) -> frozenset[str]:
+    """The names under which an object keeps its criteria: `self.exist_term = nn.BCEWithLogitsLoss()`."""
+    makers = (m.node for m in _own_methods(cls) if not _CRITERIA.isdisjoint(_code(m)))
+    return frozenset(
+        name for node in makers if isinstance(node, s.Define) for name in _given_to(s.nodes_in(node.body))
+    )
+
+
+def _given_to(nodes: Iterable[s.Node]) -> Iterator[str]:
+    """The names and attributes that these statements set to a criterion."""
+    for node in nodes:
+        if not isinstance(node, s.Assign) or not isinstance(node.value, s.Call):
+            continue
+        made = node.value.function
+        if (made.name if isinstance(made, s.Attribute) else getattr(made, "id", "")) in _CRITERIA:
+            for target in node.targets:
+                if isinstance(target, (s.Attribute, s.Name)):
+                    yield target.name if isinstance(target, s.Attribute) else target.id
+
+
+_CRITERIA = frozenset(word for word in _TRAINERS if word.endswith("Loss"))
 
 
 def _own_methods(cls: Class) -> Iterator[Function]:
