@@ -6,6 +6,7 @@ from trainlint.meaning.classes import output_width
 from trainlint.meaning.dataflow import operands, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.facts.operations import BOUNDED
+from trainlint.meaning.kept_rows import least, tables_behind
 from trainlint.meaning.objectives import Head, Objective
 from trainlint.meaning.raw_tables import quantity
 from trainlint.meaning.syntax import Node
@@ -47,6 +48,9 @@ def bound(objective: Objective) -> Bound | None:
         return Bound(
             head, reach, f"the targets are the column `{column.key}` as the file has it", column.node, True
         )
+    kept = _rows_kept_above(objective, high) if high <= 1 and objective.reaches_backward else None
+    if kept is not None:
+        return Bound(head, reach, f"no target is below {kept[0]:g}", kept[1], True)
     if head.operation == "relu" and _on_vectors(head) and not _is_known_non_negative(objective):
         return Bound(head, reach, "a target below zero can never be reached", None, False)
     return None
@@ -71,6 +75,25 @@ def _column_of_quantities(objective: Objective) -> _Raw | None:
         if name is None or _is_written(objective, table, name):
             return None
         found = _Raw(name, origin.node)
+    return found
+
+
+def _rows_kept_above(objective: Objective, high: float) -> tuple[float, Node | None] | None:
+    """The number beyond the reach below which no row was kept, where nothing was written into the column since."""
+    found = None
+    for origin in origins(objective.target):
+        lowest = least(origin)
+        if lowest is None or lowest <= high or not isinstance(origin, (Item, Member)):
+            return None
+        table = origin.source if isinstance(origin, Item) else origin.receiver
+        name = (
+            str(constant(origin.key))
+            if isinstance(origin, Item) and origin.key
+            else getattr(origin, "name", "")
+        )
+        if any(_is_written(objective, rows, name) for rows in tables_behind(table)):
+            return None
+        found = (lowest, origin.node) if found is None or lowest < found[0] else found
     return found
 
 
