@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import number
 from trainlint.meaning.rounds import is_the_end
 from trainlint.meaning.trace import Event, Leave, Region
@@ -129,6 +130,27 @@ def _adds_one(value: Value, count: Choice) -> bool:
         case Result(callee=External(name="operator.+"), arguments=(before, Constant(value=1))):
             return any(o is value for o in options(before)) or before is count
     return False
+
+
+def counted_by(value: Value, loop: Region) -> float | None:
+    """The first number of a value that a loop over a `range` counts with: `epoch`, or `epoch + 1`."""
+    match one(value):
+        case Result(callee=External(name="operator.+"), arguments=(inner, Constant(value=1))):
+            first = counted_by(inner, loop)
+            return None if first is None else first + 1
+        case Item(source=source, key=None) if loop.iterable is not None:
+            counts = underlying(loop.iterable)
+            if (
+                underlying(source) is not counts
+                or not isinstance(counts, Result)
+                or len(counts.arguments) > 2
+            ):
+                return None
+            if not isinstance(counts.callee, External) or counts.callee.name != "builtins.range":
+                return None
+            start = number(counts.arguments[0]) if len(counts.arguments) == 2 else (0.0, None)
+            return start[0] if start is not None else None
+    return None
 
 
 def is_index(value: Value) -> bool:

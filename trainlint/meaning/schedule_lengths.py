@@ -17,6 +17,7 @@ from trainlint.meaning.loaders import loader
 from trainlint.meaning.optimizers import is_schedule, number, scheduled
 from trainlint.meaning.place import Change
 from trainlint.meaning.populations import samples_of
+from trainlint.meaning.rhythm import counted_by
 from trainlint.meaning.schedules import amount, iterations
 from trainlint.meaning.syntax import Literal, Node
 from trainlint.meaning.trace import Event, Region
@@ -215,14 +216,21 @@ def _stepped(program: Program, schedule: Instance, course: Course, steps: list[E
     if (
         len(steps) != 1
         or by_default(event.target) != [schedule]
-        or event.inputs
         or event.detail
         or loop is None
+        or not _counts_along(event, loop)
         or any(not _asks_if_there(guard, event.target) for guard in event.guards(loop))
     ):
         return
     turns, served = _turns(course, schedule, loop)
     yield from _misfit(program, schedule, course, event, turns, served)
+
+
+def _counts_along(event: Event, loop: Region) -> bool:
+    """Whether a step goes on by one each time: it is told nothing, or the number that the loop has come to."""
+    if len(event.inputs) > 1:
+        return False
+    return all((first := counted_by(told, loop)) is not None and first <= 1 for told in event.inputs)
 
 
 def _asks_if_there(guard: Region, schedule: Value) -> bool:
