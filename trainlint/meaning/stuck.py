@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.diagnostic import Certainty
@@ -18,7 +19,18 @@ from trainlint.meaning.phases import is_not_for_training, needs_train_mode
 from trainlint.meaning.place import Change
 from trainlint.meaning.syntax import Attribute, Call, Define, If, Name, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Class, Function, Instance, Result, Sequence, Value, options
+from trainlint.meaning.values import (
+    Class,
+    Function,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    one,
+    options,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -203,8 +215,22 @@ def _training_loop(program: Program, event: Event, through: dict[int, set[int]])
             )
     if all(given.isdisjoint(through[id(backward)]) for backward in of_kind(loop, "backward")):
         return None
-    steps = of_kind(loop, "step")
-    return loop if any(_may_train(program, step, event) for step in steps) else None
+    return loop if any(_may_train(program, stepped, event) for stepped in _stepped(loop)) else None
+
+
+def _stepped(loop: Region) -> Iterator[Value]:
+    """What takes the steps of a loop: optimizers, also those whose `step` the project writes itself, or networks whose
+    parameters are changed by hand."""
+    yield from (step.target for step in of_kind(loop, "step") if step.target is not None)
+    for change in of_kind(loop, "descent", "grad_write"):
+        found = one(change.target) if change.target is not None else None
+        while isinstance(found, Item):
+            found = one(found.source)
+        match found:
+            case Member(name="param_groups", receiver=owner):
+                yield owner
+            case Result(callee=Member(name="parameters", receiver=owner)) if change.kind == "descent":
+                yield owner
 
 
 def _given(event: Event, value: Value) -> list[Value]:
@@ -217,12 +243,12 @@ def _given(event: Event, value: Value) -> list[Value]:
     return [part for part in parts if id(part) not in handed_through]
 
 
-def _may_train(program: Program, step: Event, event: Event) -> bool:
+def _may_train(program: Program, stepped: Value, event: Event) -> bool:
     """Whether a step can update the forward's module: a feature extractor that nobody trains is no matter."""
-    owner = optimizer(step.target)
+    owner = optimizer(stepped)
     if owner is not None and owner.of_tensors:
         return False  # an image or a latent code is fitted through a network that stays as it is
-    models = owner.models if owner is not None else []
+    models = owner.models if owner is not None else [stepped] if is_module(one(stepped)) else []
     if models and _has_another_owner(program, event.target, models):
         return False  # the critic of a generator's step, whose own optimizer may not even step
     owned = [p for m in models for p in parts(m)]
@@ -345,7 +371,7 @@ def _is_forgotten(program: Program, event: Event, loop: Region) -> bool:
     """Whether the program trains the network as a whole and never thinks of train mode, after a loader's eval mode."""
     if any(e.detail is True for e in program.events("mode")):
         return False
-    owners = [optimizer(step.target) for step in of_kind(loop, "step")]
+    owners = [optimizer(stepped) for stepped in _stepped(loop)]
     return any(same(m, event.target) is True for owner in owners if owner is not None for m in owner.models)
 
 
