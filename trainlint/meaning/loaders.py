@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeGuard
 
 from trainlint.meaning.dataflow import walk
@@ -11,7 +12,7 @@ from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import needs_train_mode
 from trainlint.meaning.place import Change
-from trainlint.meaning.syntax import Call, For, Name, Node, While
+from trainlint.meaning.syntax import Call, For, Name, Node, Wait, While, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.unseen import trains_unseen
@@ -158,6 +159,7 @@ class TrainingLoader:
     backward: Event
     steps: tuple[Event, ...]
     program: Program
+    handed_on: bool = False  # the loop is a generator's, and what it yields trains elsewhere
 
     @property
     def alternatives(self) -> list[Loader]:
@@ -195,6 +197,7 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
     found: list[TrainingLoader] = []
     seen: set[tuple[int, int]] = set()
     for root in roots:
+        yielding = list(_yielding(root))
         for backward in of_kind(root, "backward"):
             loop = backward.loop
             if loop is None or backward.value is None or _fits_tensors(loop):
@@ -211,8 +214,42 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
                         seen.add((id(made.value), id(region)))
                         steps = tuple(of_kind(region, "step"))
                         found.append(TrainingLoader(made, region, backward, steps, program))
+            for region in yielding:
+                for made in _handed_on(region, backward):
+                    if (id(made.value), id(region)) not in seen:
+                        seen.add((id(made.value), id(region)))
+                        steps = tuple(of_kind(loop, "step"))
+                        found.append(TrainingLoader(made, region, backward, steps, program, True))
         found += _given_away(root, program)
     return found
+
+
+def _yielding(root: Region) -> Iterator[Region]:
+    """The loops of generators that hand on what they go through: `for batch in loader: yield batch`."""
+    for loop in root.loops():
+        node = loop.node
+        if (
+            isinstance(node, For)
+            and loop.iterable is not None
+            and any(_yields(n) for n in nodes_in(node.body))
+        ):
+            yield loop
+
+
+def _yields(node: Node) -> bool:
+    return isinstance(node, Wait) and node.kind == "yield"
+
+
+def _handed_on(region: Region, backward: Event) -> list[Loader]:
+    """The loaders of a generator's loop whose batches a loss outside of it was computed from."""
+    if backward.region.inside(region):
+        return []
+    assert region.iterable is not None and backward.value is not None
+    node, served = region.node, _served_by(region.iterable)
+    assert isinstance(node, For)
+    behind = (v for v in walk(backward.value) if isinstance(v, Item))
+    drawn = {id(v.source) for v in behind if v.node is node.iterable}
+    return [loader for loader in served if id(loader.value) in drawn]
 
 
 def _is_in_eval_mode(program: Program, root: Region, loop: Region) -> bool:

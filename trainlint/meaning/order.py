@@ -395,7 +395,11 @@ def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
             sampler.loop is not None and sampler.loop.inside(loop)
         ):
             continue
-        within = [e for e in set_events if e.region.inside(loop) or e.region.root is not loop.root]
+        within = [
+            e
+            for e in set_events
+            if training.handed_on or e.region.inside(loop) or e.region.root is not loop.root
+        ]
         if any(_may_set(e.target, sampler, training.loader) for e in within):
             continue
         found.setdefault(id(sampler), FixedEpochSampler(training, sampler, node))
