@@ -13,7 +13,7 @@ from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUN
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import has_unknown_base, is_module
 from trainlint.meaning.place import Change, replace, text_of
-from trainlint.meaning.syntax import Attribute, Call, Node
+from trainlint.meaning.syntax import Attribute, Call, Name, Node
 from trainlint.meaning.trace import Event
 from trainlint.meaning.updates import Update
 from trainlint.meaning.values import (
@@ -28,6 +28,7 @@ from trainlint.meaning.values import (
     Item,
     Member,
     Result,
+    Sequence,
     Value,
     constant,
     one,
@@ -101,8 +102,20 @@ class CutLoss:
                 return [replace(self._rewrapped or node, text_of(node.function.value))]
             return []
         if _makes_tensor(self.cut) and node.arguments:
+            if _is_list_of_graphs(self.cut):
+                return self._stacked(node)
             return [replace(node, text_of(node.arguments[0].value))]
         return []
+
+    def _stacked(self, node: Call) -> list[Change]:
+        """The edit that stacks a list of losses, where all that is known to be in it has a graph."""
+        if not isinstance(node.function, Attribute) or not isinstance(node.function.value, Name):
+            return []
+        listed = one(self.cut.arguments[0]) if isinstance(self.cut, Result) else None
+        if not isinstance(listed, Sequence) or not all(attached(v) for v in _contents(listed)):
+            return []
+        written = f"{node.function.value.id}.stack({text_of(node.arguments[0].value)})"
+        return [replace(node, written)]
 
     @property
     def compared(self) -> list[Change]:
@@ -120,6 +133,18 @@ class CutLoss:
 def _makes_tensor(value: Value) -> TypeGuard[Result]:
     names = ("torch.tensor", "builtins.float", "torch.Tensor", "torch.FloatTensor")
     return isinstance(value, Result) and isinstance(value.callee, External) and value.callee.name in names
+
+
+def _is_list_of_graphs(value: Value) -> bool:
+    """`torch.tensor(losses)` of a list in which there are graphs: the numbers are copied, the graphs are left."""
+    if not _makes_tensor(value) or len(value.arguments) != 1:
+        return False
+    listed = one(value.arguments[0])
+    return isinstance(listed, Sequence) and any(attached(v) for v in _contents(listed))
+
+
+def _contents(listed: Sequence) -> list[Value]:
+    return [*listed.items, *([listed.element] if listed.element is not None else [])]
 
 
 def cut_losses(program: Program) -> list[CutLoss]:
@@ -215,10 +240,10 @@ def _term(backward: Event) -> CutLoss | None:
     if value is None or attached(value) is not True:
         return None
     for term in _terms(value):
-        if not isinstance(term, Result) or attached(term) is not False or not _is_loss_term(term):
+        if not isinstance(term, Result) or attached(term) is not False:
             continue
         cut = _cut_in(term)
-        if cut is not None:
+        if cut is not None and (_is_loss_term(term) or _is_list_of_graphs(cut)):
             return CutLoss(backward, cut, "one of its terms is only a number")
     return None
 
