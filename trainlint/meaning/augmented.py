@@ -11,6 +11,7 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.datasets import covers, part, part_of
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.facts.transforms import MILD, VISION
+from trainlint.meaning.given_twice import shared_at
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.objects import lineage
@@ -67,13 +68,15 @@ def augmented(program: Program) -> list[Augmented]:
         if _is_drawn_again(evaluation):
             continue
         for served in served_to(evaluation.event) if not is_in_unit_test(evaluation.event) else ():
-            said = _said_of(served, training, evaluation)
+            said = _said_of(program, served, training, evaluation)
             if said is not None:
                 found.setdefault(id(said.step.node if said.shared == "data" else said.node), said)
     return list(found.values())
 
 
-def _said_of(served: Loader, training: list[Loader], evaluation: Evaluation) -> Augmented | None:
+def _said_of(
+    program: Program, served: Loader, training: list[Loader], evaluation: Evaluation
+) -> Augmented | None:
     if served.node is None or _is_for_training(served, training) or _is_seeded(served) or _has_views(served):
         return None
     through = [p for p in pipelines(served) or () if not is_switched_off(p)]
@@ -82,6 +85,8 @@ def _said_of(served: Loader, training: list[Loader], evaluation: Evaluation) -> 
         return None
     shared = _shared(served, through, training)
     node = random[0].node if not shared else served.node if shared == "data" else _node_of(served)
+    if shared == "pipeline" and isinstance(node, Call):
+        node = shared_at(program, node, through)
     assert node is not None
     mended: list[Change] = []
     for step in random if not shared else ():
