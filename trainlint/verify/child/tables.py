@@ -9,7 +9,7 @@ from typing import Any
 from .record import Record
 
 HOMES = ("preprocessing", "impute", "decomposition", "feature_selection", "feature_extraction.text")
-LEARNT = "mean_ data_min_ center_ max_abs_ statistics_ scores_ components_ idf_ vocabulary_ categories_ bin_edges_ singular_values_"
+LEARNT = "mean_ data_min_ data_max_ center_ max_abs_ statistics_ scores_ components_ idf_ vocabulary_ categories_ bin_edges_ singular_values_"
 MOST_NUMBERS = 12
 
 
@@ -89,12 +89,13 @@ def _rows(X: Any) -> int:
 
 def _learnt(transformer: Any) -> list[float]:
     """The first numbers that a transformer has learnt, or how many words."""
+    numbers: list[float] = []
     for name in LEARNT.split():
         found = getattr(transformer, name, None)
         if isinstance(found, dict):
             return [float(len(found))]
         if isinstance(found, list):
             return [float(len(part)) for part in found][:MOST_NUMBERS]
-        if found is not None:
-            return [float(number) for number in found.ravel()[:MOST_NUMBERS]]
-    return []
+        if found is not None:  # of several all: the lowest value may be the same where the highest is not
+            numbers += [float(number) for number in found.ravel()[:MOST_NUMBERS]]
+    return numbers
