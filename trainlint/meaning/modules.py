@@ -299,8 +299,17 @@ def _layers_of(recurrent: Instance) -> Value:
 
 
 def _other_library_mode(value: Instance, name: str, depth: int) -> bool | None:
-    """Of torch_geometric's and diffusers' modules, whose dropout is off by default and whose norms are of groups."""
+    """Of torch_geometric's and diffusers' modules, whose dropout is off by default and whose norms are of groups, and of
+    layers on sparse tensors and graphs that wrap one of torch."""
     home, last = name.partition(".")[0], name.rpartition(".")[2]
+    if home == "torch_geometric" and last in _WRAPPED_NORMS:
+        return True
+    if name.rpartition(".")[0] in ("MinkowskiEngine", "torchsparse.nn"):
+        if last.removeprefix("Minkowski") == "Dropout":
+            return _rate(value, 0, "p", 0.5)
+        return last.removeprefix("Minkowski") in _WRAPPED_NORMS
+    if name.startswith("MinkowskiEngine.") and last in _BLOCKS:
+        return True
     if home == "diffusers" and last.endswith(_DIFFUSERS):
         return _rate(value, 99, "dropout", 0.0)
     if not name.startswith("torch_geometric.nn.") or not (
@@ -316,6 +325,8 @@ def _other_library_mode(value: Instance, name: str, depth: int) -> bool | None:
     return True if True in answers else (None if None in answers else False)
 
 
+_WRAPPED_NORMS = frozenset("BatchNorm SyncBatchNorm HeteroBatchNorm RReLU".split())
+_BLOCKS = ("BasicBlock", "Bottleneck")  # with batch normalisation behind each convolution
 _DIFFUSERS = ("Model", "AutoencoderKL")
 _PLAIN_GRAPH_LAYERS = frozenset(
     "Linear HeteroLinear HeteroDictLinear JumpingKnowledge TopKPooling SAGPooling".split()

@@ -50,6 +50,9 @@ MODULE_HOMES = (
     "efficientnet_pytorch.",
     "torch_geometric.nn.",
     "pretrainedmodels.",
+    "MinkowskiEngine.Minkowski",
+    "MinkowskiEngine.modules.",
+    "torchsparse.nn.",
 )
 
 
