@@ -8,7 +8,7 @@ from trainlint.meaning.dataflow import descends, operation, walk
 from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.overrides import is_dictionary, overwrite
-from trainlint.meaning.roles import is_called_scaler, role
+from trainlint.meaning.roles import is_called_scaler, is_called_schedule, role
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     NONE,
@@ -102,7 +102,7 @@ def _step(
     closure = arguments[0] if arguments else keywords.get("closure")
     if node is None:
         return NONE
-    if kind == "schedule" or is_unseen_schedule(receiver):
+    if kind == "schedule" or is_unseen_schedule(receiver) or is_called_schedule(receiver):
         machine.record("schedule", node, receiver, None, arguments, detail=keywords)
         return NONE
     if kind == "scaler" or (arguments and kind == "" and _is_scaled(receiver, arguments[0])):

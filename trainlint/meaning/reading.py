@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainlint.imports import imports_in
 from trainlint.meaning import huggingface
 from trainlint.meaning import syntax as s
 from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
@@ -385,10 +386,36 @@ class _Elsewhere:
             for line in _lines_with(self.project.text(file) or "", name)
         )
 
+    def makes(self, name: str) -> bool:
+        """Whether one of the callers of a class may mean the entry's: the project may have several of one name."""
+        callers = (f for f in self.project.mentioning(name, self._users()) if name in self.project.calls(f))
+        return not all(self._has_another(file, name) for file in callers)
+
+    def _has_another(self, file: Path, name: str) -> bool:
+        """Whether a name is that of another file's class: it is imported from there, or defined in the file itself."""
+        text = self.project.text(file) or ""
+        if re.search(rf"\.{name}[ \t]*\(", text):
+            return False  # of whatever module that is
+        if _defines(text, name):
+            return not re.search(rf"\bclass[ \t]+{name}\b[^:]*\b{name}\b", text)
+        homes = [
+            self.project.resolve(file, found.module, found.level)
+            for found in imports_in(text)
+            if name in found.names
+        ]
+        return bool(homes) and all(
+            home is not None and home != self.entry.file and _defines(self.project.text(home) or "", name)
+            for home in homes
+        )
+
     def _users(self) -> Files:
         if self.others is None:
             self.others = self.project.users(self.entry.file) if self.entry.file is not None else 0
         return self.others
+
+
+def _defines(text: str, name: str) -> bool:
+    return re.search(rf"^class[ \t]+{name}\b", text, re.MULTILINE) is not None
 
 
 def _lines_with(text: str, word: str) -> Iterator[str]:
@@ -410,7 +437,7 @@ def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhe
     ]
     if not (pending or _is_unmade_module(machine, cls)):
         return
-    if not is_lightning(cls) and elsewhere.calls(cls.node.name):
+    if not is_lightning(cls) and elsewhere.calls(cls.node.name) and elsewhere.makes(cls.node.name):
         pending = list(_left_uncalled(cls, pending, elsewhere))
         if not pending:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_optimizer_class, is_schedule_class
@@ -43,19 +44,28 @@ def role(value: Value) -> str:
 
 def is_called_scaler(value: Value) -> bool:
     """Whether a parameter is said to be a gradient scaler: `scaler: GradScaler | None = None`."""
+    return any(name.endswith("GradScaler") for name in _said(value))
+
+
+def is_called_schedule(value: Value) -> bool:
+    """Whether a parameter is said to be a schedule of PyTorch's: `scheduler: LRScheduler`."""
+    return any(map(is_schedule_class, _said(value)))
+
+
+def _said(value: Value) -> Iterator[str]:
+    """The library's classes that a parameter's annotation names."""
     found = one(value)
     said = [found.annotation] if isinstance(found, Argument) and found.annotation is not None else []
     while said:
         match said.pop():
-            case External(name=name) if name.endswith("GradScaler"):
-                return True
+            case External(name=name):
+                yield name
             case Choice(options=inner):
                 said += inner
             case Item(source=source, key=key):
                 said += [source] if key is None else [source, key]
             case Result(arguments=arguments):
                 said += arguments
-    return False
 
 
 @lru_cache(maxsize=4096)
