@@ -60,6 +60,9 @@ def _direction(value: Value, seen: frozenset[int], depth: int) -> str:
     seen, depth = seen | {id(value)}, depth + 1
     match value:
         case Choice(options=values):
+            counted = [found for v in values if (found := _counted(v, value)) != UNKNOWN]
+            if counted:
+                return _together(counted)
             return _together(_direction(v, seen, depth) for v in values)
         case Constant():
             return NEUTRAL
@@ -72,6 +75,22 @@ def _direction(value: Value, seen: frozenset[int], depth: int) -> str:
             return LOW  # `model(**batch).loss`
         case Result():
             return _of_result(value, seen, depth)
+    return UNKNOWN
+
+
+def _counted(number: Value, choice: Choice) -> str:
+    """`if guess == label: right += 1`: a count of hits, or of what is none in the other arm."""
+    match one(number):
+        case Result(callee=External(name="operator.+"), arguments=(_, Constant(value=1))):
+            pass
+        case _:
+            return UNKNOWN
+    for test, holds in (choice.under or {}).get(id(number), ()):
+        asked = one(test)
+        if isinstance(asked, Result) and _is_hit(asked):
+            if any(isinstance(one(side), Constant) for side in asked.arguments):
+                return UNKNOWN  # `if guess == 1 and label == 0:` is no hit
+            return HIGH if holds else LOW
     return UNKNOWN
 
 
