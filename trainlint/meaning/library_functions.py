@@ -51,6 +51,7 @@ from trainlint.meaning.values import (
     Value,
     constant,
     one,
+    options,
 )
 
 Arguments = tuple[Value, ...]
@@ -345,9 +346,16 @@ def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node:
     if len(arguments) != 2:
         return None
     kind = one(arguments[1])
+    if isinstance(kind, External) and kind.name == "torch.nn.Module" and _are_modules(arguments[0]):
+        return Constant(True, node)
     tensor = isinstance(kind, External) and kind.name in ("torch.Tensor", "torch.autograd.Variable")
     named = isinstance(kind, Constant) and kind.value in ("item", "detach", "cpu", "data")
     return Constant(True, node) if (tensor or named) and attached(arguments[0]) is True else None
+
+
+def _are_modules(value: Value) -> bool:
+    """Whether a value is seen made, and whichever it is a module."""
+    return all(isinstance(option, Instance) and is_module(option) for option in options(value))
 
 
 def _is_of_plain_kind(value: Value, kind: Value) -> bool | None:
