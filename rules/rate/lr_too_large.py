@@ -48,7 +48,8 @@ for epoch in range(10):
 Linear models and a single new layer on fixed features. Optimizers that scale the given rate themselves
 (LBFGS, Rprop, Adadelta, Adafactor, Prodigy, LARS). Schedules that set the rate from the first step on
 (`OneCycleLR`, `LambdaLR`, warm-up), rates set through `param_groups`, rate finders. SGD with clipped
-gradients. Adam at 0.1 on a perceptron of at most 10 hidden units a layer. One full batch in every step. Pixels or latent codes that are optimised instead of weights.
+gradients. Adam at 0.1 on a perceptron of at most 10 hidden units a layer. One full batch in every step.
+Pixels or latent codes that are optimised instead of weights.
 
 ## Fix
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from trainlint.meaning.attachment import attached, is_of_unknown_criterion
 from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.carried import retains
 from trainlint.meaning.consumers import escapes, is_consumed, is_of_framework
 from trainlint.meaning.dataflow import inputs_of, operation, same, walk
 from trainlint.meaning.facts.losses import criterion
@@ -49,7 +50,6 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Value,
-    constant,
     one,
     options,
 )
@@ -85,9 +85,7 @@ class Keep:
     def frees(self) -> bool:
         """Whether a backward pass has freed what the graph had saved before it is kept."""
         through = self.backward or self.shared
-        keywords = through.detail[1] if through is not None and isinstance(through.detail, tuple) else {}
-        retained = constant(keywords["retain_graph"]) if "retain_graph" in keywords else False
-        return through is not None and retained is not True
+        return through is not None and not retains(through)
 
     @property
     def is_by_convention(self) -> bool:

@@ -12,7 +12,7 @@ from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, splits, splits_by_call, uses
 from trainlint.meaning.train_only import fitted_to_training_part
 from trainlint.meaning.transformers import kind_of
-from trainlint.meaning.unit_free import is_felt_by_nobody
+from trainlint.meaning.unit_free import is_felt_by_nobody, trains_networks
 from trainlint.meaning.values import Class, Instance, Member, Result, Value
 from trainlint.records import dataclass
 
@@ -103,15 +103,10 @@ def _is_carried_over(reader: Reader, fit: Fit) -> bool:
 def _learns(program: Program) -> bool:
     """Whether something learns here at all, or serves data: else nobody learns from parts that are taken by hand."""
     return bool(
-        _trains_networks(program)
+        trains_networks(program)
         or any(map(_is_data_set, program.instances))
         or any(_trains(call) for call in program.table_reader.log.calls)
     )
-
-
-def _trains_networks(program: Program) -> bool:
-    """Whether a network trains here, or an optimizer is made for it where the loop is left out."""
-    return bool(program.backwards or program.events("fit") or program.optimizers)
 
 
 def _trains(call: Result) -> bool:
@@ -126,7 +121,7 @@ def _is_data_set(made: Instance) -> bool:
 
 def _is_learnt_from(program: Program, split: Split) -> bool:
     """Whether a network trains here, a data set serves a part, or a method that fits takes rows of the first one."""
-    if _trains_networks(program) or _is_served(program, split):
+    if trains_networks(program) or _is_served(program, split):
         return True
     reader = program.table_reader
     return any(

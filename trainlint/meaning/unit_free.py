@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 def is_felt_by_nobody(program: Program, fit: Fit, split: Split) -> bool:
     """Whether a fit is a mere change of units, and only trees or plain least squares learn from the rows of a split."""
-    if not _is_affine(program, fit) or program.backwards or program.optimizers or program.events("fit"):
+    if not _is_affine(program, fit) or trains_networks(program):
         return False
     learning = list(_learning(program, split))
     return bool(learning) and all(map(_is_unit_free, learning))
+
+
+def trains_networks(program: Program) -> bool:
+    """Whether a network trains here, or an optimizer is made for it where the loop is left out."""
+    return bool(program.backwards or program.events("fit") or program.optimizers)
 
 
 def _is_affine(program: Program, fit: Fit) -> bool:
