@@ -137,7 +137,7 @@ class Evaluation:
         node = self.loop.node
         if self.at_once:
             return False
-        if isinstance(node, For) and "next" in node.body.words:
+        if isinstance(node, For) and not node.body.words.isdisjoint(("next", "__next__")):
             return False  # each turn draws another batch
         source = underlying(self.loop.iterable) if self.loop.iterable is not None else None
         match source:

@@ -280,7 +280,7 @@ def _drawn_from(backward: Event) -> list[Loader]:
     assert backward.value is not None
     loops = enclosing_loops(backward.region)
     node = loops[0].node
-    if not isinstance(node, (For, While)) or "next" not in node.body.words:
+    if not isinstance(node, (For, While)) or _NEXT.isdisjoint(node.body.words):
         return []  # one batch taken before the loop is trained on on purpose
     looped = {id(f.value) for r in loops if r.iterable is not None for f in _served_by(r.iterable)}
     found: dict[int, Loader] = {}
@@ -300,6 +300,9 @@ def _is_of_loop(batch: Item) -> bool:
     """Whether a loop elsewhere went through the loader, to compute labels or features: `for x in loader`."""
     node = batch.node
     return not (isinstance(node, Call) and "next" in _called(node))
+
+
+_NEXT = frozenset(("next", "__next__"))
 
 
 def _called(node: Call) -> str:

@@ -462,7 +462,25 @@ def _iterator(
     """`loader.__iter__()` is `iter(loader)`."""
     if arguments or keywords:
         return None
-    return machine.call(machine, External("builtins.iter"), (callee.receiver,), {}, node, None)
+    return machine.call(machine, External(_ITER), (callee.receiver,), {}, node, None)
+
+
+def _next(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`iterator.next()` of older code, and `iterator.__next__()`, are `next(iterator)`."""
+    made = [callee.receiver] if not arguments and not keywords else []
+    iterators = [o for value in made for o in options(value)]
+    if not iterators or not all(_is_iterator(o) for o in iterators):
+        return None
+    return machine.call(machine, External("builtins.next"), (callee.receiver,), {}, node, None)
+
+
+def _is_iterator(value: Value) -> bool:
+    return isinstance(value, Result) and isinstance(value.callee, External) and value.callee.name == _ITER
+
+
+_ITER = "builtins.iter"
 
 
 def _fit(
@@ -586,6 +604,8 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "insert": _append,
     "extend": _append,
     "__iter__": _iterator,
+    "__next__": _next,
+    "next": _next,
     "fit": _fit,
     "test": _judge,
     "validate": _judge,

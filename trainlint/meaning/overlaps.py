@@ -22,6 +22,7 @@ from trainlint.meaning.evaluations import drawn_from
 from trainlint.meaning.held_out import comes_first
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.iterators import claimed_iterator, draws_by_hand, is_brought
 from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
 from trainlint.meaning.place import Change, replace
 from trainlint.meaning.results import claim_of, said_of
@@ -75,8 +76,8 @@ def overlaps(program: Program) -> list[Overlap]:
             continue
         served = served_to(evaluation.event)
         if len(served) > 1:
-            continue
-        if served:
+            overlap = _each_trains(program, evaluation, served)
+        elif served:
             overlap = _same_loader(program, evaluation, served[0]) or _own_loader(
                 program, evaluation, served[0]
             )
@@ -189,6 +190,13 @@ def _given_what_trains(program: Program, call: Asked) -> Overlap | None:
     return None
 
 
+def _each_trains(program: Program, evaluation: Evaluation, served: list[Loader]) -> Overlap | None:
+    """The same of loaders that are made on several paths of one function, where each of them trains."""
+    found = [_same_loader(program, evaluation, loader) for loader in served]
+    first = found[0]
+    return first if first is not None and all(o is not None and o.node is first.node for o in found) else None
+
+
 def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
     """`for x, y in train_loader: ... val_loss += ...` behind the loop that trains, or what it gives is called so."""
     served_too = [t for t in program.training_loaders if t.loader.value is served.value]
@@ -202,7 +210,7 @@ def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ov
         return None
     mended = (
         [replace(node.iterable, name) for name in unserved_loaders(program, node.iterable)]
-        if place is node and isinstance(node, For)
+        if place is node and isinstance(node, For) and not draws_by_hand(evaluation)
         else []
     )
     return Overlap(place, claim, _node(training), node or place, None, tuple(mended[:1]), True)
@@ -219,6 +227,9 @@ def _claim(program: Program, evaluation: Evaluation, training: TrainingLoader) -
         return "", None
     if any(_is_elsewhere(evaluation, other) for other in program.evaluations):
         return "", None
+    named = claimed_iterator(evaluation)
+    if named is not None:
+        return named
     if not isinstance(node, For):
         return _by_step(program, evaluation)
     claim = first_of_validation(_words_about(evaluation))
@@ -227,7 +238,7 @@ def _claim(program: Program, evaluation: Evaluation, training: TrainingLoader) -
     function = enclosing_function(evaluation.event)
     if function is None or not says_validation(function.name):
         return "", None
-    own = not any(
+    own = not is_brought(evaluation) and not any(
         parameter.name in {n.id for n in names_in(node.iterable)}
         for parameter in function.node.parameters
         if parameter.name != "self"

@@ -34,9 +34,14 @@ def claim_of(node: Node) -> str:
     said = said_of(node)
     if says_training(said):
         return ""
-    if says_held_out(said) and not set(re.findall(r"[a-z]+", said.lower())) & _NO_CLAIMS:
+    if says_held_out(said) and not makes_no_claim(said):
         return said.strip()
     return next((name for name in _kept_as(node, said) if says_held_out(name)), "")
+
+
+def makes_no_claim(said: str) -> bool:
+    """Whether words tell what is done with data, not which data it is."""
+    return not _NO_CLAIMS.isdisjoint(re.findall(r"[a-z]+", said.lower()))
 
 
 _NO_CLAIMS = frozenset("eval evaluation dev".split())  # training data can be evaluated
