@@ -11,10 +11,12 @@ from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import operands, operation, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import implied
+from trainlint.meaning.micro_batches import is_written_in, loop_of_parts, times, written_times
 from trainlint.meaning.optimizers import number
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.rhythm import periods
 from trainlint.meaning.roles import role
+from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.syntax import (
     Attribute,
     Binary,
@@ -53,7 +55,7 @@ class Accumulation:
 
     update: Update
     backward: Event
-    arm: Region  # the branch in which it steps
+    arm: Region  # the branch in which it steps, or the loop over the batches of one step
     every: float | None  # batches to a step, None where that is not known
     under: str | None  # the flag whose default that is
 
@@ -77,7 +79,8 @@ class Accumulation:
         loss, period = _loss_expression(self.backward.node), self._period
         if loss is None or not isinstance(period, (Name, Attribute, Literal)):
             return []
-        if not self.update.movable(self.backward, self.update.event) or loss.unit is not period.unit:
+        movable = is_written_in(self.arm, self.backward.node) or self.update.movable(self.backward, self.update.event)
+        if not movable or loss.unit is not period.unit:
             return []
         text = f"{text_of(loss)} / {text_of(period)}"
         inside = isinstance(self.backward.node, Call) and bool(self.backward.node.arguments)
@@ -88,6 +91,8 @@ class Accumulation:
 
     @property
     def _period(self) -> Expression | None:
+        if self.arm.kind == "loop":
+            return written_times(self.arm) if self.backward.loop is self.arm else None
         tests = [self.arm.test]
         while isinstance(tests[-1], Boolean):
             tests[-1:] = [tests[-1].right, tests[-1].left]
@@ -129,7 +134,26 @@ def unscaled_accumulations(program: Program) -> list[Accumulation]:
                 and _is_plain_mean(update, backward)
             ):
                 found.setdefault(id(update.node), Accumulation(update, backward, arm, every, under))
+        looped = _in_a_loop_of_parts(program, update)
+        if looped is not None:
+            found.setdefault(id(update.node), looped)
     return list(found.values())
+
+
+def _in_a_loop_of_parts(program: Program, update: Update) -> Accumulation | None:
+    """`for part in range(parts): ... loss.backward()`, behind it the step."""
+    feeding = [b for b in update.feeding if b in update.before()]
+    if len(feeding) != 1 or not isinstance(feeding[0].detail, tuple) or is_in_unit_test(update.event):
+        return None
+    backward = feeding[0]
+    loop = loop_of_parts(update, backward)
+    if loop is None or role(backward.detail[0]) == "engine" or not all(map(_is_one, _gradients(backward))):
+        return None
+    clears = [e for e in update.events if e.kind in ("zero_grad", "grad_write") and update.may_clear(e)]
+    if not clears or not _is_plain_mean(update, backward) or is_reinforcement(program):
+        return None
+    every = number(times(loop))
+    return Accumulation(update, backward, loop, every[0] if every else None, every[1] if every else None)
 
 
 def _is_counted_by_an_engine(program: Program) -> bool:
