@@ -79,7 +79,9 @@ class Accumulation:
         loss, period = _loss_expression(self.backward.node), self._period
         if loss is None or not isinstance(period, (Name, Attribute, Literal)):
             return []
-        movable = is_written_in(self.arm, self.backward.node) or self.update.movable(self.backward, self.update.event)
+        movable = is_written_in(self.arm, self.backward.node) or self.update.movable(
+            self.backward, self.update.event
+        )
         if not movable or loss.unit is not period.unit:
             return []
         text = f"{text_of(loss)} / {text_of(period)}"
