@@ -23,6 +23,7 @@ from trainlint.meaning import modes
 from trainlint.meaning.machine import (
     STEPS_BEFORE_REPEATS,
     STEPS_OF_MAKING,
+    STEPS_OF_TRAINING,
     STEPS_PER_READING,
     STEPS_PER_ROOT,
     STEPS_WHEN_BRIEF,
@@ -241,6 +242,20 @@ def test_a_zoo_of_models_ends_within_the_budget_and_does_not_hide_a_training_beh
     assert steps > STEPS_OF_MAKING  # else this is no zoo
     assert steps < STEPS_OF_MAKING + STEPS_PER_ROOT + roots * (STEPS_WHEN_BRIEF + 2)
     assert rules(lint_text(zoo))["missing-zero-grad"] == 1
+
+
+def test_a_training_that_goes_through_many_large_networks_is_read_to_its_end(tmp_path: Path) -> None:
+    layers = "        sizes = [n + 1 for n in range(7)], (3 * 5 - 2, 4 * 5 - 2)\n" * 200
+    net = "class Net{0}(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.layer = nn.Linear(8, 8)\n"
+    net += "    def forward(self, x):\n" + layers + "        return self.layer(x)\n"
+    nets = "".join(map(net.format, range(12)))
+    forwards = "".join(f"        x = net_{n}(x)\n" for n in range(12))
+    makers = "".join(f"    net_{n} = Net{n}()\n" for n in range(12))
+    loop = f"    for x, y in loader:\n{forwards}        loss = criterion(model(x), y)\n        loss.backward()\n        optimizer.step()\n"
+    text = f"{HEAD}{nets}\ndef main():\n{makers}{loop}\nmain()\n"
+    reading = read_files(tmp_path, train=text)
+    assert STEPS_PER_ROOT < reading.steps < STEPS_OF_TRAINING
+    assert rules(lint_text(text))["missing-zero-grad"] == 1
 
 
 def test_functions_that_make_one_network_with_other_numbers_are_run_until_they_repeat(

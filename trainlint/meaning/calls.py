@@ -37,6 +37,7 @@ from trainlint.meaning.objects import (
     is_module,
     leave_closed,
 )
+from trainlint.meaning.optimisation import own_step
 from trainlint.meaning.overrides import fill_dictionary, is_dictionary
 from trainlint.meaning.skorch import apply_by_itself, base_of
 from trainlint.meaning.trace import Event, Region
@@ -91,7 +92,11 @@ def call(
         case Bound(receiver=Instance() as receiver) if is_module(receiver) and not machine.forwarding:
             return _call_module(machine, callee, receiver, arguments, keywords, node)
         case Bound(function=function, receiver=receiver, cls=cls):
-            return call_function(machine, function, (receiver, *arguments), keywords, node, receiver, cls)
+            before = len(machine.region.items)
+            result = call_function(machine, function, (receiver, *arguments), keywords, node, receiver, cls)
+            if function.name == "step":
+                own_step(machine, receiver, node, before)
+            return result
         case Class():
             return make(machine, callee, arguments, keywords, node)
         case Instance(cls=Class()):

@@ -12,7 +12,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from trainlint.meaning.syntax import Expression, Node
+from trainlint.meaning.syntax import Expression, Lambda, Node
 from trainlint.meaning.tables import Tables
 from trainlint.meaning.trace import Event, EventKind, Leave, Region, RegionKind
 from trainlint.meaning.unit import Frame, Unit
@@ -32,6 +32,7 @@ from trainlint.records import dataclass
 
 # The budget, in evaluated expressions and statements. What goes beyond it is "unknown".
 STEPS_PER_ROOT = 30_000  # of one trace
+STEPS_OF_TRAINING = 100_000  # of one in which something trains, or that is on its way through a training loop
 STEPS_PER_READING = 60_000  # of the traces of one entry in which nothing trains; a zoo of models has hundreds
 STEPS_BEFORE_REPEATS = 10_000  # of them, before functions that only call what was gone through are left out
 STEPS_OF_MAKING = 10_000  # of them, before functions that only put networks together have to be brief
@@ -139,10 +140,10 @@ class Machine:
         self.stack, self.grad, self.writes, self.forwarding, self.silent = [], True, [], 0, 0
         self.assumed, self.modules = [], []
         self.allowances, self.making, self.made = [], None, 0
-        self.root_most = self.steps + STEPS_PER_ROOT
+        self.root_most = self.steps + (STEPS_PER_ROOT if makes else STEPS_OF_TRAINING)
         short = self.steps + (STEPS_WHEN_BRIEF if makes else STEPS_WHEN_SPENT)
         most = STEPS_OF_MAKING if makes else STEPS_PER_READING
-        self.root_limit = self.limit = self.root_most if self.idle < most else short
+        self.root_limit = self.limit = self.steps + STEPS_PER_ROOT if self.idle < most else short
         return self.root
 
     def close_root(self, root: Region, began: int) -> None:
@@ -154,7 +155,7 @@ class Machine:
     def overrun(self) -> None:
         """The steps have passed the limit: let a call that brings events go on; stop another, or the whole trace."""
         if self.steps > self.root_limit:
-            if self.steps > self.root_most or self.root is None or not trains(self.root):
+            if self.steps > self.root_most or not self.is_at_training:
                 for region in self.region.ancestors():
                     region.cut()
                 raise Exhausted(None)
@@ -165,6 +166,16 @@ class Machine:
                 raise Exhausted(allowance)
             allowance.limit = self.steps + allowance.more
         self.renew()
+
+    @property
+    def is_at_training(self) -> bool:
+        """Whether the trace at hand trains something, or runs code that speaks of it."""
+        if self.root is not None and trains(self.root):
+            return True
+        bodies = [f.node.body for f in self.stack if not isinstance(f.node, Lambda)]
+        if self.entry is not None and self.entry.state == "running":
+            bodies.append(self.entry.body)
+        return any(not TRAINING_WORDS.isdisjoint(body.words) for body in bodies)
 
     def renew(self) -> None:
         innermost = self.allowances[-1].limit if self.allowances else self.root_limit

@@ -10,6 +10,7 @@ from trainlint.meaning.machine import Machine
 from trainlint.meaning.overrides import is_dictionary, overwrite
 from trainlint.meaning.roles import is_called_scaler, is_called_schedule, role
 from trainlint.meaning.syntax import Node
+from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     NONE,
     Argument,
@@ -129,6 +130,18 @@ def _step(
         result.region = machine.region
         return result
     return Unknown("step", node)
+
+
+def own_step(machine: Machine, receiver: Value, node: Node | None, before: int) -> None:
+    """An optimizer whose `step` the project writes itself has stepped where that method called no other's.
+
+    `before`: how many items the region had when it was called.
+    """
+    if node is None or role(receiver) != "optimizer":
+        return
+    inner = (e for item in machine.region.items[before:] if isinstance(item, Region) for e in item.events())
+    if all(event.kind != "step" for event in inner):
+        machine.record("step", node, receiver, detail=("plain", receiver))
 
 
 def _is_scaled(receiver: Value, stepped: Value) -> bool:
