@@ -35,7 +35,7 @@ from trainlint.meaning.syntax import (
     Node,
     Subscript,
 )
-from trainlint.meaning.terms import is_measurement, is_trained, shaped_from, trained_by
+from trainlint.meaning.terms import is_measurement, is_trained, scaled_from, shaped_from, trained_by
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Argument,
@@ -377,9 +377,9 @@ def _backward_through(event: Event, loop: Region, through: Passes) -> Event | No
 
 
 def _shaped_of(value: Value) -> Value:
-    """The output behind its sigmoid, its flat form, and the like."""
+    """The output behind its sigmoid, its flat form, and the like; a loss that is multiplied by a number."""
     for _ in range(_STEPS_BACK):
-        inner = shaped_from(value)
+        inner = shaped_from(value) or scaled_from(value)
         if inner is None:
             break
         value = one(inner)

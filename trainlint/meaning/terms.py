@@ -84,6 +84,8 @@ def _terms_in(value: Value) -> Iterator[Value]:
             yield from inputs_of(value)
         case Result(callee=Member(receiver=receiver, name="mean" | "sum" | "values" | "items")):
             yield receiver
+        case Result(callee=Member(name="scale"), arguments=[scaled]):
+            yield scaled  # a scaler's
         case Result(arguments=[prediction, *targets]) if targets and (
             _is_criterion(value) or is_of_unknown_criterion(value)
         ):
@@ -94,11 +96,19 @@ def _terms_in(value: Value) -> Iterator[Value]:
         case Result(callee=External(name=name), arguments=arguments):
             if name in _SUMS:
                 yield from arguments
-            elif name in ("operator.*", "operator./"):
+            elif name in _FACTORS:
                 computed = [p for p in arguments if attached(p) is not False and not _is_given(p)]
                 surely = [p for p in computed if attached(p)]
                 if len(surely or computed) == 1:
                     yield from surely or computed
+
+
+def scaled_from(value: Value) -> Value | None:
+    """The one factor of a product that may have a graph: the loss of `loss * len(batch)`."""
+    if not isinstance(value, Result) or operation(value) not in _FACTORS:
+        return None
+    computed = [p for p in value.arguments if attached(p) is not False and not _is_given(p)]
+    return computed[0] if len(computed) == 1 else None
 
 
 def shaped_from(value: Value) -> Value | None:
@@ -130,8 +140,10 @@ _SMOOTH = frozenset(
     "sigmoid softmax log_softmax logsigmoid tanh relu exp log sqrt abs pow square squeeze unsqueeze view reshape"
     " flatten permute transpose t contiguous float double half clone cpu cuda to".split()
 )
+_FACTORS = ("operator.*", "operator./")
 _SUMS = frozenset(
-    "operator.+ operator.- operator.unary- builtins.sum torch.sum torch.mean torch.stack torch.cat".split()
+    "operator.+ operator.- operator.unary- builtins.sum builtins.list builtins.tuple torch.sum torch.mean torch.stack"
+    " torch.cat".split()
 )
 
 
