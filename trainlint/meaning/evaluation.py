@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.callers import enclosing_function
@@ -27,6 +29,7 @@ from trainlint.meaning.values import (
     Instance,
     Item,
     Result,
+    Sequence,
     Value,
     constant,
     one,
@@ -172,9 +175,12 @@ class Evaluation:
 
     @property
     def _differentiates_inputs(self) -> bool:
-        """Whether the inputs were told to require gradients: derivatives with respect to them are wanted."""
+        """Whether derivatives with respect to the inputs are wanted: they are asked for, or told to require gradients."""
         given = {id(v) for value in self.event.inputs for v in walk(value)}
         root = self.event.region.root
+        asked = [e for e in of_kind(root, "grad_write") if e.detail == "autograd.grad"]
+        if any(id(v) in given for e in asked for value in e.inputs[1:2] for v in _listed(value)):
+            return True
         marked = [e for e in of_kind(root, "requires_grad") if e.value is not None]
         return any(
             id(o) in given and constant(e.value or NONE) is True for e in marked for o in options(e.target)
@@ -220,6 +226,12 @@ class Evaluation:
         if only_tracks_instances(target) or normalises_by_batch_only(target) or _asks_for_losses(self.event):
             return False
         return shown_mode_dependence(target, entry_of(self.event))
+
+
+def _listed(value: Value) -> Iterator[Value]:
+    """A tensor, or those of a list of them, in each of their alternatives."""
+    for option in options(value):
+        yield from option.items if isinstance(option, Sequence) else (option,)
 
 
 def _asks_for_losses(event: Event) -> bool:

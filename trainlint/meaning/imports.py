@@ -9,7 +9,7 @@ from trainlint.meaning.facts.names import canonical, is_exported
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import Deferred, External, Module, Sequence, Unknown, Value
+from trainlint.meaning.values import Deferred, External, Instance, Module, Sequence, Unknown, Value
 
 
 def import_module(machine: Machine, node: s.Import, frame: Frame) -> bool:
@@ -20,9 +20,30 @@ def import_module(machine: Machine, node: s.Import, frame: Frame) -> bool:
             top = dotted.partition(".")[0]
             value = _module(machine, frame.unit, top, 0)
             if top != dotted:
-                _module(machine, frame.unit, dotted, 0)
+                part = _module(machine, frame.unit, dotted, 0)
+                if isinstance(part, Module) and isinstance(value, External):
+                    value = _folder_with(frame.names.get(top), dotted, part)
             frame.names[top] = value
     return True
+
+
+def _folder_with(known: Value | Deferred | None, dotted: str, part: Module) -> Instance:
+    """`import parts.nets` of a folder that has no `__init__.py`: the name stands for the folder, whose parts are known."""
+    *between, last = dotted.split(".")[1:]
+    folder = known if isinstance(known, Instance) and known.cls == _FOLDER else Instance(_FOLDER, None)
+    inner = folder
+    for name in between:
+        held = inner.attributes.get(name)
+        if isinstance(held, Module):
+            return folder  # a package within, which finds its own parts
+        if not isinstance(held, Instance):
+            inner.attributes[name] = held = Instance(_FOLDER, None)
+        inner = held
+    inner.attributes[last] = part
+    return folder
+
+
+_FOLDER = External("types.ModuleType")
 
 
 def import_from(machine: Machine, node: s.ImportFrom, frame: Frame) -> bool:
@@ -33,7 +54,7 @@ def import_from(machine: Machine, node: s.ImportFrom, frame: Frame) -> bool:
     file = _resolve(machine, unit, node.module, node.level)
     for name, alias in node.names:
         if file is None:
-            own = _own_submodule(machine, unit, node, name)
+            own = _own_submodule(machine, unit, node, name) or _in_folder(machine, unit, node, name)
             home = _module(machine, unit, node.module, node.level)
             frame.names[alias or name] = own or _member(machine, unit, node, home, name)
         else:
@@ -51,6 +72,21 @@ def _own_submodule(machine: Machine, unit: Unit, node: s.ImportFrom, name: str) 
     if file is None or unit.file.parent not in file.parents:
         return None
     return Deferred(lambda: _run(machine, file) or Unknown(f"{name} could not be read", node))
+
+
+def _in_folder(machine: Machine, unit: Unit, node: s.ImportFrom, name: str) -> Value | None:
+    """`from parts import nets` where `parts` is a folder that has no `__init__.py`."""
+    if node.level or not node.module:
+        return None
+    dotted = f"{node.module}.{name}"
+    file = _resolve(machine, unit, dotted, 0)
+    if file is None:
+        return None
+    parts = dotted.split(".")
+    written = (file.parent if file.stem == "__init__" else file.with_suffix("")).parts[-len(parts) :]
+    if list(written) != parts:
+        return None  # a file of the same name elsewhere
+    return Deferred(lambda: _run(machine, file) or Unknown(f"{name} could not be read", node), file)
 
 
 def _deferred(machine: Machine, unit: Unit, node: s.ImportFrom, name: str, file: Path) -> Deferred:

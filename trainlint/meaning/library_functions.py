@@ -272,8 +272,10 @@ def _autograd_grad(
     machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
     result = library_result(machine, External("torch.autograd.grad"), arguments, keywords, node)
-    if node is not None and arguments:
-        machine.record("grad_write", node, arguments[0], result, arguments, detail="autograd.grad")
+    names = ("outputs", "inputs")
+    given = [*arguments, *(keywords[name] for name in names[len(arguments) :] if name in keywords)]
+    if node is not None and given:
+        machine.record("grad_write", node, given[0], result, tuple(given), detail="autograd.grad")
     return result
 
 
