@@ -32,6 +32,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Sequence,
+    Unknown,
     Value,
     one,
     options,
@@ -197,6 +198,8 @@ def optimizer(value: Value) -> Optimizer | None:
     found = [o for o in found if not (isinstance(o, Constant) and o.value is None)]
     if found and all(role(o) == "optimizer" for o in found):
         return Optimizer(value, "constructed" if all(isinstance(o, Instance) for o in found) else "inferred")
+    if any(role(o) == "optimizer" for o in found) and all(map(_may_be_one, found)):
+        return Optimizer(value, "inferred")
     single = one(value)
     if isinstance(single, Argument) and _annotated(single.annotation):
         return Optimizer(value, "annotated")
@@ -212,6 +215,15 @@ def optimizer(value: Value) -> Optimizer | None:
         case Item(source=Free(name=name), key=Constant()) if _is_conventional(name):
             return Optimizer(value, "conventional")  # one of `self.optimizers()`
     return None
+
+
+def _may_be_one(value: Value) -> bool:
+    """Whether what stands for an optimizer on one way of several is one, or nothing that is known."""
+    if isinstance(value, Instance):
+        return role(value) == "optimizer" or (isinstance(value.cls, External) and not role(value))
+    return role(value) in ("optimizer", "") and isinstance(
+        value, (Unknown, Member, Item, Result, Free, Argument)
+    )
 
 
 def _annotated(annotation: Value | None) -> bool:

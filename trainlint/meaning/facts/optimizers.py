@@ -11,12 +11,20 @@ RASH_AT_FIRST = frozenset(  # whose averages rest on the first few batches, and 
 _OPTIMIZER_HOMES = (
     "torch.optim.", "torch_optimizer.", "apex.optimizers.", "timm.optim.", "bitsandbytes.optim.", "torchcontrib.optim.",
     "prodigyopt.", "dadaptation.", "lion_pytorch.", "schedulefree.", "adabelief_pytorch.", "pytorch_optimizer.",
-    "deepspeed.ops.adam.", "ranger.", "madgrad.",
+    "deepspeed.ops.adam.", "deepspeed.ops.lamb.", "deepspeed.ops.lion.", "ranger.", "madgrad.", "torchao.optim.",
+    "torchao.prototype.low_bit_optim.", "galore_torch.",
 )  # fmt: skip
 _OPTIMIZERS = frozenset(
     "transformers.AdamW transformers.optimization.AdamW transformers.Adafactor transformers.optimization.Adafactor"
     " pytorch_transformers.AdamW pytorch_pretrained_bert.BertAdam pytorch_pretrained_bert.optimization.BertAdam"
-    " radam.RAdam adamp.AdamP lion_pytorch.Lion".split()
+    " radam.RAdam adamp.AdamP lion_pytorch.Lion fairscale.optim.OSS fairscale.optim.oss.OSS"
+    " colossalai.nn.optimizer.HybridAdam colossalai.nn.optimizer.CPUAdam colossalai.nn.optimizer.FusedAdam"
+    " composer.optim.DecoupledAdamW composer.optim.DecoupledSGDW"
+    " torch.distributed.optim.ZeroRedundancyOptimizer".split()
+) | frozenset(
+    f"{home}.{name}"
+    for home in ("torchrec.optim", "torchrec.optim.keyed")
+    for name in "CombinedOptimizer KeyedOptimizer KeyedOptimizerWrapper OptimizerWrapper".split()
 )
 _SCHEDULE_HOMES = (
     "torch.optim.lr_scheduler.",
