@@ -546,8 +546,12 @@ def lone_closures(program: Program) -> list[Update]:
 
 
 def pasted_updates(program: Program) -> list[Update]:
-    """Steps of a fragment's function that makes a whole update, and that the loop left out must call again."""
-    if program.uses("zero_grad", "grad") or not all(has_no_imports(unit) for unit in program.units):
+    """Steps of a function that makes a whole update, and that the loop left out must call again.
+
+    In a fragment that clears nothing, or where the function clears what it steps but for this one.
+    """
+    cleared = program.events("zero_grad")
+    if program.uses("grad") or (not cleared and not _clears_nowhere(program)):
         return []
     return [
         update
@@ -558,7 +562,22 @@ def pasted_updates(program: Program) -> list[Update]:
             b.value is not None and not isinstance(one(b.value), (Free, Argument)) for b in update.backwards
         )
         and not update.starts_anew
+        and (not cleared or _is_passed_over(update, cleared))
     ]
+
+
+def _clears_nowhere(program: Program) -> bool:
+    return not program.uses("zero_grad") and all(has_no_imports(unit) for unit in program.units)
+
+
+def _is_passed_over(update: Update, cleared: list[Event]) -> bool:
+    """Whether all that is cleared are other optimizers, one of which takes its step beside this one."""
+    if any(update.owns(e.target) is not False for e in cleared):
+        return False
+    others = [e.target for e in update.events if e.kind == "step" and e is not update.event]
+    return any(
+        e.kind == "zero_grad" and any(same(e.target, other) for other in others) for e in update.events
+    )
 
 
 def _last_of(events: list[Event]) -> Event | None:
