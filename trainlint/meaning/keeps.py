@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, TypeAlias
 
 from trainlint.meaning.attachment import attached, is_of_unknown_criterion
@@ -12,7 +13,7 @@ from trainlint.meaning.carried import retains
 from trainlint.meaning.consumers import escapes, is_consumed, is_of_framework
 from trainlint.meaning.dataflow import inputs_of, operation, same, walk
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
+from trainlint.meaning.flow import enclosing_loops, implied, is_seen_whole, key, of_kind
 from trainlint.meaning.fragments import is_left_open
 from trainlint.meaning.graphs import is_frozen
 from trainlint.meaning.handover import handed_in
@@ -99,6 +100,8 @@ class Keep:
             return ""
         if any(isinstance(option, (Sequence, Mapping)) for option in options(self.value)):
             return ""  # what is in there has to be cut one by one
+        if any(r.unrolled for r in self.event.region.ancestors() if r.kind == "loop" and r.inside(self.loop)):
+            return ""  # what else the same statement keeps may be plain numbers
         if self._is_prediction:
             return ".detach()"
         if self._is_asked_as_tensor:
@@ -111,9 +114,14 @@ class Keep:
     @property
     def _is_asked_as_tensor(self) -> bool:
         """Whether the sum is asked afterwards for what only a tensor has: `return total.item() / count`."""
-        if not isinstance(self.store, Augment) or not isinstance(self.store.target, (Name, Attribute)):
-            return False
-        asked = rf"(?<![\w.]){re.escape(text_of(self.store.target))}\.({_OF_TENSORS})\("
+        match self.store:
+            case (
+                Augment(target=Name() | Attribute() as total)
+                | Assign(targets=(Name() | Attribute() as total,))
+            ):
+                asked = rf"(?<![\w.]){re.escape(text_of(total))}\.({_OF_TENSORS})\("
+            case _:
+                return False
         return re.search(asked, self.store.unit.source.text) is not None
 
     @property
@@ -153,6 +161,11 @@ def _stored(store: Node) -> Expression | None:
     match store:
         case Augment(value=value):
             return value
+        case Assign(
+            targets=(Name() | Attribute() as target,), value=Binary(operator="+", left=left, right=right)
+        ):
+            known = key(target)
+            return right if key(left) == known else left if key(right) == known else None
         case Comprehension(element=element):
             return element
         case Call(arguments=arguments) if arguments:
@@ -197,7 +210,10 @@ def keeps(program: Program) -> list[Keep]:
             if is_consumed(program, event, loop):
                 consumed.add(id(event.node))
                 continue
-            keep = _keep(program, event, loop, through)
+            put_in = _put_in(event, loop)
+            keep = _keep(program, put_in or event, loop, through)
+            if keep is not None and put_in is not None:
+                keep = replaced(keep, expression=None)  # beside it there may be plain numbers
             if keep is not None and not _trains_anew(loop):
                 found.append(keep)
     return [keep for keep in found if id(keep.event.node) not in consumed]
@@ -307,6 +323,34 @@ def _filling(event: Event, loop: Region) -> Event:
             if any(option is held for option in options(other.target)):
                 return other
     return event
+
+
+def _put_in(event: Event, loop: Region) -> Event | None:
+    """The same with a value that the batch has put under a key of the dictionary whose entries are all kept.
+
+    `stats["loss"] = loss`, then `for key, value in stats.items(): history[key].append(value)`.
+    """
+    holder = _entries_of(one(event.value)) if event.value is not None else None
+    for put in of_kind(loop, "keep") if holder is not None else ():
+        if put is event:
+            break
+        target, value = put.target, put.value
+        if put.detail != "item of one key" or value is None or target is None or put.grad is False:
+            continue
+        if any(o is holder for o in options(target)) and attached(value) is not False:
+            if implied(put, event, loop):
+                return replaced(event, value=value)
+    return None
+
+
+def _entries_of(value: Value) -> Value | None:
+    """The dictionary of which a value is any entry: of a loop over its items or values."""
+    match value:
+        case Item(source=Result(callee=Member(receiver=holder, name="items" | "values")), key=None):
+            return one(holder)
+        case Item(source=Result() | Item() as holder, key=Item(source=inner, key=None)):
+            return one(holder) if one(inner) is one(holder) else None
+    return None
 
 
 def _is_of_frozen(value: Value, loop: Region) -> bool:

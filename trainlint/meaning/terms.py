@@ -50,7 +50,7 @@ def _keys(value: Value) -> set[object]:
     found: set[object] = set()
     for term in _terms(value):
         match term:
-            case Item(source=source, key=Constant(value=int(place))):
+            case Item(source=source, key=Constant(value=int() | str() as place)):
                 found.add((id(one(source)), place))
             case _:
                 found.add(id(term))
@@ -153,10 +153,15 @@ def trained_by(program: Program, value: Value) -> Event | None:
         source = container(part)
         if attached(part) is False or is_measurement(part) or not isinstance(source, Result):
             continue
-        if isinstance(source.callee, Member) or (source is not part and is_of_unknown_criterion(source)):
-            continue  # a measurement beside the loss
+        beside = isinstance(source.callee, Member) or (
+            source is not part and is_of_unknown_criterion(source)
+        )  # then another entry may be a measurement beside the loss
+        if beside and _is_written_to(program, source):
+            continue
         for backward in program.backwards:
-            if backward.value is not None and any(_is_entry(v, part, source) for v in _terms(backward.value)):
+            if backward.value is not None and any(
+                _is_entry(v, part, source, known=beside) for v in _terms(backward.value)
+            ):
                 return backward
     return None
 
@@ -170,8 +175,14 @@ def _summands(value: Value, depth: int = 0) -> Iterator[Value]:
         yield value
 
 
-def _is_entry(value: Value, part: Value, source: Value) -> bool:
-    """Whether a value is that part of what a model gave, by its key, or any part in turn."""
+def _is_written_to(program: Program, source: Value) -> bool:
+    """Whether entries of a dictionary are replaced: `losses["all"] = losses["all"].item()`."""
+    stored = (e.target for e in program.events("keep") if isinstance(e.detail, str))
+    return any(o is source for target in stored if target is not None for o in options(target))
+
+
+def _is_entry(value: Value, part: Value, source: Value, known: bool = False) -> bool:
+    """Whether a value is that part of what a model gave, by its key, or (unless that is to be known) any in turn."""
     if value is part:
         return True
     if isinstance(value, Member) and isinstance(part, Member):
@@ -179,7 +190,7 @@ def _is_entry(value: Value, part: Value, source: Value) -> bool:
     if not isinstance(value, Item) or not isinstance(part, Item) or container(value) is not source:
         return False
     keys = [MISSING if item.key is None else constant(item.key) for item in (value, part)]
-    return MISSING in keys or keys[0] == keys[1]
+    return (not known and MISSING in keys) or keys[0] == keys[1] != MISSING
 
 
 def is_measurement(value: Value) -> bool:
