@@ -18,13 +18,16 @@ from trainlint.meaning.decisions import (
     searches,
 )
 from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.lineage import origin
 from trainlint.meaning.loaders import Loader
+from trainlint.meaning.masks import outputs_of, test_rows
 from trainlint.meaning.monitors import monitors
 from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.purposes import TEST, VALIDATION, name_by_lineage, name_of, named_evaluations
 from trainlint.meaning.syntax import Call, Node, names_in
+from trainlint.meaning.trace import Event
 from trainlint.meaning.values import Constant, External, Instance, Item, Result, constant, one
 from trainlint.records import dataclass
 
@@ -58,6 +61,11 @@ def selections(program: Program) -> list[Selection]:
         chosen = _by_test(program, decision, tested)
         if chosen is not None:
             found.setdefault(chosen[1].key, chosen[0])
+    outputs = outputs_of(program)
+    for decision in (*program.decisions, *searches(program)) if outputs else ():
+        chosen_rows = _by_rows(outputs, decision)
+        if chosen_rows is not None:
+            found.setdefault(chosen_rows.name, chosen_rows)
     in_place = [made for e in named_evaluations(program, VALIDATION) for made in _in_place(program, e)]
     for judged in (*tested, *in_place):
         for watched in _watched(program, judged):
@@ -120,6 +128,28 @@ def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tupl
     return chosen, judged
 
 
+def _by_rows(outputs: dict[int, Event], decision: Decision) -> Selection | None:
+    """The same of one output for all of the data, by the rows of it that are called test."""
+    if decision.kind == "pick" or not _trains_around(decision):
+        return None
+    rows = test_rows(outputs, decision)
+    if rows is None or _is_called_validation(decision, rows.forward):
+        return None
+    items = {id(item) for item in rows.items}
+    if decision.kind != "lower" and not decision.is_handed:
+        if not any(is_progress(test, items) for test in comparisons(decision.tests)):
+            return None
+    place = place_of(decision, items)
+    return Selection(place, _SAID[decision.kind], rows.name, "", rows.items[0].node or rows.forward.node)
+
+
+def _trains_around(decision: Decision) -> bool:
+    """Whether a loop around a decision trains."""
+    return any(
+        e.kind in ("backward", "step") for loop in enclosing_loops(decision.region) for e in loop.events()
+    )
+
+
 def _is_of_a_trial(program: Program, evaluation: Evaluation) -> bool:
     """Whether a loop that trains a network anew in each turn scores all of them on the same data."""
     trials = [made.loop for made in program.optimizers if made.loop is not None]
@@ -178,7 +208,11 @@ def _by_trainers(program: Program) -> Iterator[Selection]:
 
 def _serves_as_validation(decision: Decision, evaluation: Evaluation) -> bool:
     """Whether the code that evaluates, or that decides, calls it validation: the fold of a cross-validation."""
-    function = enclosing_function(evaluation.event)
+    return _is_called_validation(decision, evaluation.event)
+
+
+def _is_called_validation(decision: Decision, forward: Event) -> bool:
+    function = enclosing_function(forward)
     if function is not None and says_validation(function.name):
         return True
     tests = [r.test for r in decision.region.ancestors() if r.kind == "arm" and r.test is not None]
