@@ -160,9 +160,15 @@ class Update:
         others = [e for e in self.events[position[id(first)] :] if e.kind == "step"]
         if any(same(e.target, self.optimizer.value) is not False for e in others):
             return None
-        if others and not self.optimizer.models:
+        if not self.optimizer.models and not all(self._has_its_own(step, first) for step in others):
             return None
         return None if self._fed_before_loop() or self._fed_by_hand() else first
+
+    def _has_its_own(self, step: Event, first: Event) -> bool:
+        """Whether another optimizer clears what a backward pass gave, and has one of its own before its step."""
+        between = self.between(first, step)
+        clears = [i for i, e in enumerate(between) if e.kind == "zero_grad" and same(e.target, step.target)]
+        return bool(clears) and any(e.kind == "backward" for e in between[clears[-1] :])
 
     def _fed_by_hand(self) -> bool:
         """Whether the code writes gradients (`p.grad = ...`) before the step."""
