@@ -72,7 +72,7 @@ def call_method(
     receiver, name = callee.receiver, callee.name
     if name in ("forward", "__call__") and is_module(one(receiver)):
         return machine.call(machine, one(receiver), arguments, keywords, node, None)
-    if name == "forward" and isinstance(one(receiver), (Argument, Free, Item)):
+    if name == "forward" and isinstance(one(receiver), (Argument, Free, Item, Result)):
         return machine.call(machine, one(receiver), arguments, keywords, node, None)
     text = applied(receiver, name, arguments, keywords)
     if text is not None:

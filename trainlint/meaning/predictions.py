@@ -64,7 +64,7 @@ class _Seen:
     """What is known of a program's forwards before any one of them is looked at."""
 
     passed: set[int]  # the calls that are layers, networks and criteria
-    loops: set[int]  # that evaluate as a whole
+    loops: set[int]  # that evaluate as a whole, and measure or collect what comes out
     outputs: dict[int, Event]  # by the identity of the value
 
     def is_said(self, event: Event) -> bool:
@@ -80,7 +80,7 @@ def _seen(program: Program) -> _Seen:
     applied = program.events("forward", "criterion")
     return _Seen(
         passed={id(event.node) for event in applied if event.detail != "unknown"},
-        loops={id(e.loop.node) for e in (*program.evaluations, *program.held_out)},
+        loops={id(e.loop.node) for e in (*program.evaluations, *program.held_out) if e.judged},
         outputs={
             id(event.value): event
             for event in reversed(applied)
