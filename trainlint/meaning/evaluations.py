@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.networks import is_part_of_network
+from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.syntax import (
     Call,
     Comprehension,
@@ -107,11 +109,28 @@ def evaluations(program: Program) -> list[Evaluation]:
 def _is_treated_as_network(program: Program, root: Region, event: Event) -> bool:
     """Whether something shows that what is called is a network: its training, or a switch of its mode."""
     if _is_trained(program, event):
-        return True
+        return not _only_prepares(program, root, event)
     switched = bool(
         of_kind(root, "mode")
     )  # few traces switch anything; what modes hold in the others, nobody need ask
     return switched and any(mode.event for mode in program.modes_of(root).at(event))
+
+
+def _only_prepares(program: Program, root: Region, event: Event) -> bool:
+    """Whether a function that a fragment leaves out makes what a network takes: nothing is asked of it but calls."""
+    callee = one(event.target)
+    if not isinstance(callee, Free) or event.value is None:
+        return False
+    asked = re.compile(rf"(?<![\w.]){re.escape(callee.name)}\s*\.|[(,=]\s*{re.escape(callee.name)}\s*[,)]")
+    if any(asked.search(unit.source.text) for unit in program.units):
+        return False
+    held = [model for made in program.optimizers if (o := optimizer(made)) is not None for model in o.models]
+    loop = event.loop
+    return loop is not None and any(
+        any(v is event.value for given in other.inputs for v in walk(given))
+        for other in of_kind(loop, "forward")
+        if any(same(other.target, model) for model in held)
+    )
 
 
 def _is_of_training(program: Program, event: Event) -> bool:
