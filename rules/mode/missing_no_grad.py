@@ -72,6 +72,9 @@ scores = model(row.unsqueeze(0))  # lint: model(row.unsqueeze(0))
 print(scores.argmax(1).item())
 ```
 
+A function that trains and evaluates may go backward in both, and only step where it was given an optimizer. The
+evaluation's gradients then add to those of the next training step: the network learns from the data that judges it.
+
 ## When it is fine
 
 Gradients are used: adversarial examples, saliency maps, forces and physics losses, test-time
@@ -139,6 +142,13 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             title="Run the prediction under `torch.no_grad()`",
             known=evaluation.known,
             level="advice" if prediction.is_made_once else None,
+        )
+    for idle in program.idle_passes:
+        yield Finding(
+            idle.node,
+            f"`{text_of(idle.node)}` goes backward in eval mode: no step of its own uses the gradients, the next one of the training may",
+            because=[(idle.backward.node, "goes backward"), (idle.switched_by, "begins the evaluation")],
+            known=idle.known,
         )
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.fine_tuning import FineTuning
     from trainlint.meaning.fits import Reader
     from trainlint.meaning.hidden import HiddenModules
+    from trainlint.meaning.idle_passes import IdlePass
     from trainlint.meaning.initialisation import Filling
     from trainlint.meaning.keeps import Keep
     from trainlint.meaning.leaks import Leak
@@ -382,6 +383,13 @@ class Program:
         from trainlint.meaning.predictions import predictions
 
         return predictions(self)
+
+    @cached_property
+    def idle_passes(self) -> list[IdlePass]:
+        """Backward passes of evaluations, which no step belongs to."""
+        from trainlint.meaning.idle_passes import idle_passes
+
+        return idle_passes(self)
 
     @cached_property
     def passes(self) -> list[Pass]:
