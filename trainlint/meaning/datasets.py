@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trainlint.meaning.claims import says_training
 from trainlint.meaning.dataflow import same
 from trainlint.meaning.facts.transforms import TRANSFORMING
 from trainlint.meaning.loaders import Loader
@@ -13,6 +14,7 @@ from trainlint.meaning.sample_flags import by_parameter, decides_only_how
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
+    NONE,
     Choice,
     Class,
     Constant,
@@ -25,7 +27,9 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Unknown,
+    Unpacked,
     Value,
+    constant,
     one,
     options,
 )
@@ -61,16 +65,29 @@ class Part:
         return made.cls.name if isinstance(made.cls, External) else made.cls.node.name
 
 
-def part_of(loader: Loader) -> Part | None:
-    """What a loader serves; None where a sampler's choice is not known."""
+def part_of(loader: Loader, beside: Loader | None = None) -> Part | None:
+    """What a loader serves; None where a sampler's choice is not known.
+
+    Options that a loader shares with one that shuffles bring no sampler: torch takes only one of the two.
+    """
     given = loader.dataset
-    if given is None or loader.open:
+    if given is None or (loader.open and not _has_no_sampler(loader, beside)):
         return None
     picked = _picked(loader)
     if picked is None:
         return None
     found = part(given)
     return Part(found.data, (*found.taken, *picked))
+
+
+def _has_no_sampler(loader: Loader, beside: Loader | None) -> bool:
+    shared, others = (
+        made.value.keywords.get("**") if made is not None else None for made in (loader, beside)
+    )
+    if beside is None or not isinstance(shared, Unpacked) or not isinstance(others, Unpacked):
+        return False
+    is_one = shared.source is others.source or same(shared.source, others.source) is True
+    return is_one and True in (loader.shuffles, beside.shuffles)
 
 
 def part(dataset: Value) -> Part:
@@ -138,6 +155,8 @@ def is_same_data(first: Value, second: Value) -> bool:
         return not isinstance(a, Instance) or not _is_switched(a)
     if isinstance(a, Instance) and isinstance(b, Instance):
         return _is_made_alike(a, b)
+    if isinstance(a, Result) and isinstance(b, Result) and _is_asked_alike(a, b):
+        return True
     return not isinstance(a, Choice) and not isinstance(b, Choice) and _is_alike(a, b)
 
 
@@ -159,6 +178,22 @@ def _is_made_alike(first: Instance, second: Instance) -> bool:
         if name not in first.keywords or name not in second.keywords:
             return False
         pairs.append((first.keywords[name], second.keywords[name]))
+    return all((_is_transform(a) and _is_transform(b)) or _is_alike(a, b) for a, b in pairs)
+
+
+def _is_asked_alike(first: Result, second: Result) -> bool:
+    """`make(train=True)` twice, where `make` is not seen: both are told in so many words to be the training part."""
+    if same(first.callee, second.callee) is not True or len(first.arguments) != len(second.arguments):
+        return False
+    pairs = list(zip(first.arguments, second.arguments, strict=True))
+    for name in {*first.keywords, *second.keywords} - {*TRANSFORMING, *_HOW_READ}:
+        if name not in first.keywords or name not in second.keywords:
+            return False
+        pairs.append((first.keywords[name], second.keywords[name]))
+    told = [constant(v) for v in first.arguments] + [constant(v) for v in first.keywords.values()]
+    is_named = constant(first.keywords.get("train", NONE)) is True
+    if not is_named and not any(isinstance(word, str) and says_training(word) for word in told):
+        return False
     return all((_is_transform(a) and _is_transform(b)) or _is_alike(a, b) for a, b in pairs)
 
 

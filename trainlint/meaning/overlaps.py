@@ -132,17 +132,16 @@ def _own_loader(program: Program, evaluation: Evaluation | Asked, served: Loader
     """`val_loader = DataLoader(train_set)`."""
     key = program.loader_keys.get(id(served.value), "")
     claim = claimed(served) or (key if says_held_out(key) else "")
-    judged = part_of(served)
-    if served.node is None or not claim or judged is None:
+    if served.node is None or not claim:
         return None
     for training in program.training_loaders:
         if training.loader.value is served.value:
             return None  # it trains as well: who does that knows
     for training in program.training_loaders:
-        trained = part_of(training.loader)
+        trained, judged = part_of(training.loader, served), part_of(served, training.loader)
         if is_same_object(training.loader, served) and not says_held_out(_name_of(served) or key):
             continue  # what trains is called so: that says nothing of what is evaluated
-        if trained is None or not covers(trained, judged):
+        if trained is None or judged is None or not covers(trained, judged):
             continue
         if _is_trained_by(training, evaluation) and _has_trained(training, evaluation):
             mended = tuple(served_otherwise(program, served, judged))
