@@ -155,6 +155,7 @@ def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
         inner = one(argument)
         if isinstance(inner, Mapping):
             overwrite(machine, mapping, inner)
+            mapping.element = inner.element or mapping.element
         elif isinstance(inner, Sequence) and all(
             isinstance(i, Sequence) and len(i.items) == 2 for i in inner.items
         ):
@@ -164,12 +165,19 @@ def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
                 if isinstance(key, (str, int)):
                     mapping.items[key] = pair.items[1]
             mapping.open = mapping.open or inner.open
+            mapping.element = _second(inner.element) or mapping.element
         else:
             weaken(machine, mapping)
     if "**" in keywords:
         weaken(machine, mapping)
     mapping.items.update((key, value) for key, value in keywords.items() if key != "**")
     return mapping
+
+
+def _second(pair: Value | None) -> Value | None:
+    """What a dictionary holds that is made of pairs: `OrderedDict((key[7:], value) for key, value in ...)`."""
+    found = one(pair) if pair is not None else None
+    return found.items[1] if isinstance(found, Sequence) and len(found.items) == 2 else None
 
 
 def _defaultdict(
