@@ -471,6 +471,6 @@ def _epoch_loop(training: TrainingLoader) -> Region | None:
 
 def _is_prepared(program: Program) -> bool:
     """Frameworks that take the loader over set the epoch themselves."""
-    return program.mentions("Accelerator", "LightningModule", "Fabric", "Trainer") and program.mentions(
+    return program.uses("Accelerator", "LightningModule", "Fabric", "Trainer") and program.uses(
         "prepare", "setup_dataloaders", "fit"
     )
