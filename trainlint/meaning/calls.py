@@ -129,7 +129,8 @@ def call_unknown(
         and isinstance(callee, (Free, Argument, Item, Unknown, Result))
         and not _is_no_network(callee)
     ):
-        machine.record("forward", node, callee, result, arguments, detail="unknown")
+        given = (*arguments, *keywords.values())
+        machine.record("forward", node, callee, result, given, detail="unknown")
     return result
 
 

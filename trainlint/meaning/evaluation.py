@@ -12,6 +12,7 @@ from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.members import entry_of
+from trainlint.meaning.micro_batches import draws_anew
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.modules import (
     normalises_by_batch_only,
@@ -142,6 +143,8 @@ class Evaluation:
             return False
         if isinstance(node, For) and not node.body.words.isdisjoint(("next", "__next__")):
             return False  # each turn draws another batch
+        if any(draws_anew(given, self.loop) for given in self.event.inputs):
+            return False
         source = underlying(self.loop.iterable) if self.loop.iterable is not None else None
         match source:
             case Result(callee=External(name="builtins.range")):

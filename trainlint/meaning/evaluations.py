@@ -13,12 +13,16 @@ from trainlint.meaning.evaluation import Evaluation, is_chosen
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.graphs import has_no_use_for_no_grad, is_over_parameters
+from trainlint.meaning.hand_batches import takes_rows
 from trainlint.meaning.ignite import is_step
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.loaders import loaders_behind
+from trainlint.meaning.micro_batches import draws_anew
+from trainlint.meaning.modes import behind
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.optimizers import optimizer
+from trainlint.meaning.roles import role
 from trainlint.meaning.syntax import (
     Call,
     Comprehension,
@@ -78,11 +82,11 @@ def evaluations(program: Program) -> list[Evaluation]:
                 continue
             apart = _is_set_apart(event, modes, used) or _is_another_batch(program, event, loop)
             over = (
-                _over_batches(event, loop)
+                (_over_batches(event, loop) or _draws_its_batches(event, loop, used))
                 and not _trains(loop, event, used)
                 and not _is_unfinished_training(loop, modes)
                 and not _is_part_of_training(event, loop)
-                and not _leads_to_a_pass(loop)
+                and (not _leads_to_a_pass(loop) or (event.grad is False and _only_measures(loop, used)))
             )
             if not over and (not apart or _trains_here_too(event, loop, used)):
                 continue
@@ -136,8 +140,32 @@ def _only_prepares(program: Program, root: Region, event: Event) -> bool:
 def _is_of_training(program: Program, event: Event) -> bool:
     """Whether all that a forward is given was drawn from loaders that the same program trains on."""
     served = [loader.value for source in drawn_from(event) for loader in loaders_behind(source)]
-    training = {id(t.loader.value) for t in program.training_loaders} if served else set()
-    return bool(served) and all(id(value) in training for value in served)
+    if not served:
+        return _are_rows_of_training(program, event)
+    training = {id(t.loader.value) for t in program.training_loaders}
+    return all(id(value) in training and not _is_one_of_many(value, event) for value in served)
+
+
+def _is_one_of_many(value: Value, event: Event) -> bool:
+    """Whether a loop has made several loaders at one place, one for each part of the data, of which a forward gets any."""
+    home = value.loop if isinstance(value, Instance) else None
+    return isinstance(home, Region) and not home.unrolled and not event.region.inside(home)
+
+
+def _are_rows_of_training(program: Program, event: Event) -> bool:
+    """Whether a forward is given rows of nothing but the tables whose rows train: the loss on the training data."""
+    tables = _tables(event)
+    if not tables:
+        return False
+    learned = [e for e in program.trained_by if e.kind == "forward" and e.region.root is event.region.root]
+    return tables <= {table for e in learned for table in _tables(e)}
+
+
+def _tables(event: Event) -> set[int]:
+    """The identities of what rows are cut out of for a forward, by a slice or by indices: `data[i:i + block]`."""
+    behind_it = (v for given in event.inputs for v in walk(given, lambda v: not isinstance(v, Instance)))
+    items = (v for v in behind_it if isinstance(v, Item))
+    return {id(o) for v in items if v.key is not None and takes_rows(one(v.key)) for o in options(v.source)}
 
 
 def is_prepared(program: Program, root: Region, event: Event, modes: frozenset[Mode]) -> bool:
@@ -400,6 +428,19 @@ def _serves(iterable: Value, source: Value) -> bool:
     )
 
 
+def _draws_its_batches(event: Event, loop: Region, used: set[int]) -> bool:
+    """Whether each turn of a loop draws rows to judge the network by: `for k in range(eval_iters): x, y = get_batch("val")`."""
+    if event.grad is not False and not _only_measures(loop, used):
+        return False
+    return any(draws_anew(value, loop) for value in event.inputs)
+
+
+def _only_measures(loop: Region, used: set[int]) -> bool:
+    """Whether a loop computes a loss, and none that a backward pass goes through."""
+    losses = _losses(loop)
+    return bool(losses) and not any(reaches(loss, used) for loss in losses)
+
+
 def _is_unfinished_training(loop: Region, modes: frozenset[Mode]) -> bool:
     """Whether a loop trains but for the backward pass, which was forgotten: in a train mode that somebody has set it clears
     gradients, or it is Lightning's `training_step`, which returns no loss."""
@@ -417,10 +458,29 @@ def _trains(loop: Region, event: Event, used: set[int]) -> bool:
 
 def _is_trained(program: Program, event: Event) -> bool:
     """Whether the module, in each of its alternatives, is trained by another event."""
+    if program.stepped_networks and {id(o) for o in behind(event.target)} <= program.stepped_networks:
+        return True
     trained = [other.target for other in program.trained_by if other is not event]
     return any(same(target, event.target) is True for target in trained) or all(
         any(same(target, option) is True for target in trained) for option in options(event.target)
     )
+
+
+def stepped_networks(program: Program) -> set[int]:
+    """The identities of the networks whose parameters were given to an optimizer that steps on gradients of a backward pass.
+
+    Their losses may be computed in ways that nobody can follow: `batch["loss"] = criterion(**batch)`.
+    """
+    found: set[int] = set()
+    for step in program.events("step") if program.backwards else ():
+        made = [o for o in options(step.target) if isinstance(o, Instance) and role(o) == "optimizer"]
+        given = (v for o in made for a in (*o.arguments[:1], o.keywords.get("params")) if a for v in walk(a))
+        asked = (v.callee for v in given if isinstance(v, Result) and isinstance(v.callee, Member))
+        found.update(id(o) for call in asked if call.name in _PARAMETERS for o in behind(call.receiver))
+    return found
+
+
+_PARAMETERS = ("parameters", "named_parameters")
 
 
 def trained_by(program: Program) -> list[Event]:

@@ -35,7 +35,7 @@ def rows_by_hand(architecture: Architecture) -> Value | None:
     value = one(architecture.event.inputs[0])
     for _ in range(_DEEPEST):
         match value:
-            case Item(source=source, key=key) if key is not None and _takes_rows(one(key)):
+            case Item(source=source, key=key) if key is not None and takes_rows(one(key)):
                 value = one(source)
             case Result(callee=Member(receiver=inner, name=name)) if name in _MOVING:
                 value = one(inner)
@@ -44,7 +44,7 @@ def rows_by_hand(architecture: Architecture) -> Value | None:
     return None if loaders_behind(value) or _is_part_of_batch(value) else value
 
 
-def _takes_rows(key: Value) -> bool:
+def takes_rows(key: Value) -> bool:
     """A slice, or indices that were drawn or listed; not one row, nor a column."""
     match key:
         case Constant() | Sequence(kind="tuple"):

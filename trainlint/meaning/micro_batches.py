@@ -45,7 +45,7 @@ def loop_of_parts(update: Update, backward: Event) -> Region | None:
         return None
     number = one(number)
     alone = isinstance(number, Constant) and number.value in (0, 1) and number.under is None
-    return inner if _is_setting(number) and not alone and _draws_anew(backward.value, inner) else None
+    return inner if _is_setting(number) and not alone and draws_anew(backward.value, inner) else None
 
 
 def times(loop: Region) -> Value | None:
@@ -88,10 +88,10 @@ def _is_setting(number: Value) -> bool:
     )
 
 
-def _draws_anew(loss: Value, loop: Region) -> bool:
-    """Whether each turn has a batch of its own, of the same kind: drawn, cut out by rows, or asked for."""
+def draws_anew(given: Value, loop: Region) -> bool:
+    """Whether what each turn computes comes from a batch of its own, of the same kind: drawn, cut out by rows, or asked for."""
     written = {id(n) for n in nodes_in(loop.node.body)} if isinstance(loop.node, For) else set[int]()
-    for value in walk(loss, limit=_BEHIND):
+    for value in walk(given, limit=_BEHIND):
         match value:
             case Item(key=None, node=Call() as call) if id(call) in written and _is_next(call):
                 return True

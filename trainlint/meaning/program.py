@@ -168,6 +168,13 @@ class Program:
         return trained_by(self)
 
     @cached_property
+    def stepped_networks(self) -> set[int]:
+        """The identities of the networks whose parameters some optimizer's steps change."""
+        from trainlint.meaning.evaluations import stepped_networks
+
+        return stepped_networks(self)
+
+    @cached_property
     def objectives(self) -> list[Objective]:
         """Every criterion applied to a prediction and a target."""
         from trainlint.meaning.objectives import objectives
