@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.facts.layers import RECURRENT, layer_name
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.lightning import RETURNED
-from trainlint.meaning.loaders import Loader, TrainingLoader
+from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
 from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.resampled import is_resampled
@@ -335,7 +338,7 @@ def _is_constant_fill(value: Value) -> bool:
 class FixedEpochSampler:
     """A shuffling DistributedSampler of a training loader whose epoch nobody sets."""
 
-    training: TrainingLoader
+    batches: Region  # the loop over the loader
     sampler: Instance
     epoch_loop: For | While | Call  # the call of an engine that goes through the epochs
 
@@ -362,7 +365,7 @@ class FixedEpochSampler:
     @property
     def fix(self) -> list[Change]:
         """The edit that sets the epoch at the top of the epoch loop, where loader and epoch have names."""
-        batches = self.training.loop.node
+        batches = self.batches.node
         if not isinstance(batches, For) or not isinstance(self.epoch_loop, For):
             return []
         if not isinstance(self.epoch_loop.target, Name) or not self.epoch_loop.body.statements:
@@ -385,9 +388,9 @@ def _loader_path(loop: For) -> str | None:
 def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
     found: dict[int, FixedEpochSampler] = {}
     set_events = program.events("set_epoch")
-    for training in program.training_loaders:
-        sampler = _distributed(training.loader)
-        loop = _epoch_loop(training)
+    for loader, batches, outer, handed_on in _serving(program):
+        sampler = _distributed(loader)
+        loop = _epoch_loop(outer)
         if sampler is None or loop is None or _is_prepared(program) or _counts_itself(sampler):
             continue
         node = loop.node
@@ -396,14 +399,37 @@ def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
         ):
             continue
         within = [
-            e
-            for e in set_events
-            if training.handed_on or e.region.inside(loop) or e.region.root is not loop.root
+            e for e in set_events if handed_on or e.region.inside(loop) or e.region.root is not loop.root
         ]
-        if any(_may_set(e.target, sampler, training.loader) for e in within):
+        if any(_may_set(e.target, sampler, loader) for e in within):
             continue
-        found.setdefault(id(sampler), FixedEpochSampler(training, sampler, node))
+        found.setdefault(id(sampler), FixedEpochSampler(batches, sampler, node))
     return list(found.values())
+
+
+def _serving(program: Program) -> Iterator[tuple[Loader, Region, list[Region], bool]]:
+    """Loaders that train, each with its loop and the loops around that; whether the batches are handed on."""
+    for training in program.training_loaders:
+        yield training.loader, training.loop, training.outer_loops, training.handed_on
+    if not all(map(has_no_imports, program.units)):
+        return
+    for root in program.roots:
+        for loop in root.loops():
+            if loop.iterable is not None and _is_left_to_others(loop):
+                for loader in loaders_behind(loop.iterable):
+                    if (given := _distributed(loader)) is not None and _is_told_to_shuffle(given):
+                        yield loader, loop, enclosing_loops(loop)[1:], False
+
+
+def _is_left_to_others(loop: Region) -> bool:
+    """Whether a fragment does not show what its batches are for, only that gradients are on: `model.learn(batch)`."""
+    events = list(loop.events())
+    return not any(e.kind == "backward" or e.grad is False or e.kind == "mode" for e in events)
+
+
+def _is_told_to_shuffle(sampler: Instance) -> bool:
+    shuffle = passed(sampler, 3, "shuffle")
+    return shuffle is not None and constant(shuffle) is True
 
 
 def _may_set(target: Value, sampler: Instance, loader: Loader) -> bool:
@@ -461,9 +487,9 @@ def _counts_itself(sampler: Instance) -> bool:
     return isinstance(sampler.cls, Class) and find_member(sampler.cls, "__iter__") is not None
 
 
-def _epoch_loop(training: TrainingLoader) -> Region | None:
+def _epoch_loop(outer: list[Region]) -> Region | None:
     """The loop of several epochs around a training loop."""
-    for region in training.outer_loops:
+    for region in outer:
         count = iterations(region)
         return region if count is None or count[0] > 1 else None
     return None

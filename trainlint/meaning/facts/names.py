@@ -106,7 +106,11 @@ CONVENTIONAL: dict[str, str] = {
     "albumentations": "albumentations",
 }
 # Names that several libraries share: what one means, by a sign of that library in the same fragment.
+_SERVING = r"(DataLoader|TensorDataset|Subset|random_split|\w*Sampler|distributed\.DistributedSampler)\("
 BY_USE: dict[str, tuple[tuple[str, str], ...]] = {
+    "data": ((rf"(?<![\w.])data\.{_SERVING}", "torch.utils.data"),),
+    "Data": ((rf"(?<![\w.])Data\.{_SERVING}", "torch.utils.data"),),
+    "utils": ((rf"(?<![\w.])utils\.data\.{_SERVING}", "torch.utils"),),
     "Image": ((r"\bImage\.(open|fromarray)\(", "PIL.Image"),),
     "T": (
         (
