@@ -316,6 +316,11 @@ def _stands_for_scores(head: Head) -> bool:
 
 
 def _head(value: Value) -> Head:
+    from trainlint.meaning.mixtures import weights_of_labels
+
+    weights = weights_of_labels(value)
+    if weights is not None:
+        return Head("softmax", value, weights.node, None)
     name = _operation(value)
     if isinstance(value, Result):
         layer = value.callee if isinstance(value.callee, Instance) else None
