@@ -111,7 +111,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         yield Finding(
             chosen.node,
             f"{chosen.what} `{chosen.name}`: its score is no longer one of data that nobody has seen",
-            because=[(chosen.evaluated, "the score that decides")],
+            because=[(chosen.evaluated, "the score that decides")]
+            + ([(chosen.begun, "begins the run that chooses")] if chosen.begun is not None else []),
         )
 
 

@@ -39,12 +39,15 @@ class Decision:
 
 
 def place_of(decision: Decision, sources: set[int]) -> Node:
-    """Where the number that decides is chosen: the call that hands it to what compares it, or the decision itself."""
-    place = decision.node
+    """Where the number that decides is chosen: the call that hands it to what compares it, or that is made if it is better,
+    or the decision itself."""
+    place, compared = decision.node, decision.is_handed
     for region in decision.region.ancestors():
+        if region.kind == "arm" and region.truth is not None and not compared:
+            compared = not sources.isdisjoint(behind((region.truth,)))
         if region.kind != "call":
             continue
-        if not isinstance(region.node, Call) or not _is_handed_in(region, sources):
+        if not isinstance(region.node, Call) or (compared and not _is_handed_in(region, sources)):
             break
         place = region.node
     return place

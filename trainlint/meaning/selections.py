@@ -52,6 +52,7 @@ class Selection:
     name: str  # of what is evaluated
     data: str  # the class of the data set, "" where it is not seen
     evaluated: Node
+    begun: Node | None = None  # the call in the script that leads to a choice in another file
 
 
 def selections(program: Program) -> list[Selection]:
@@ -124,8 +125,17 @@ def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tupl
     if judged is None or _serves_as_validation(decision, judged.evaluation):
         return None
     place = place_of(decision, {id(made.evaluation.event.value) for made in by_test})
-    chosen = Selection(place, _SAID[decision.kind], judged.name, judged.data, judged.evaluation.loop_node)
+    begun = None if place.unit is program.reading.entry else _called_by(program, decision)
+    chosen = Selection(
+        place, _SAID[decision.kind], judged.name, judged.data, judged.evaluation.loop_node, begun
+    )
     return chosen, judged
+
+
+def _called_by(program: Program, decision: Decision) -> Node | None:
+    """The last call of the script itself on the way to a decision."""
+    calls = (r.node for r in decision.region.ancestors() if r.kind == "call" and r.node is not None)
+    return next((call for call in calls if call.unit is program.reading.entry), None)
 
 
 def _by_rows(outputs: dict[int, Event], decision: Decision) -> Selection | None:
