@@ -390,11 +390,28 @@ def _append(
             if isinstance(inner, Sequence):
                 machine.extend(sequence, sequence.items + inner.items)
                 sequence.element = sequence.element or inner.element
+            elif isinstance(inner, Result) and _is_of_many(inner):
+                sequence.element = sequence.element or Item(inner, None, node)
             sequence.open = True
         else:
             _put(machine, sequence, value)
         return NONE
     return None
+
+
+def _is_of_many(value: Result) -> bool:
+    """What a network or a tensor gives, `scores.tolist()`; the layers of a network are one by one what they are."""
+    match value.callee:
+        case Member(name=name):
+            return name not in _LISTING
+        case Instance():
+            return True
+    return False
+
+
+_LISTING = frozenset(
+    "children modules parameters named_children named_modules named_parameters keys values items".split()
+)
 
 
 def _get(
