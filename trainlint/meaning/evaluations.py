@@ -274,7 +274,10 @@ def _is_set_apart(event: Event, modes: frozenset[Mode], used: set[int]) -> bool:
 
 def _is_part_of_training(event: Event, loop: Region) -> bool:
     """Whether a loop goes through parts of a batch that the loop around it trains on: crops, frames, heads."""
-    sources = [v.source for given in event.inputs for v in walk(given) if isinstance(v, Item)]
+    drawn = (v for given in event.inputs for v in walk(given, lambda v: not isinstance(v, Instance)))
+    sources = [
+        v.source for v in drawn if isinstance(v, Item)
+    ]  # not what a loader was made of: one table may be split
     for outer in enclosing_loops(loop)[1:]:
         if outer.iterable is None or not any(e.loop is outer for e in of_kind(outer, "backward")):
             continue
