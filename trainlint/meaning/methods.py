@@ -180,7 +180,7 @@ _MODULE_METHODS = frozenset(
     "parameters named_parameters modules named_modules children named_children buffers named_buffers state_dict apply"
     " register_forward_hook register_forward_pre_hook register_full_backward_hook get_submodule get_parameter type"
     " log log_dict save_hyperparameters print toggle_optimizer untoggle_optimizer lr_schedulers clip_gradients"
-    " all_gather".split()
+    " all_gather __getattr__ __getattribute__".split()
 )
 _TENSOR_WORDS = frozenset(
     "size view reshape squeeze unsqueeze item detach cpu numpy mean sum max min argmax to cuda float long dim shape"

@@ -6,7 +6,8 @@ from trainlint.meaning.attachment import has_graph, is_of_unknown_criterion
 from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.modules import has_weights, is_parameter
 from trainlint.meaning.objects import is_module
-from trainlint.meaning.values import Argument, Free, Instance, Result, Value, one, options
+from trainlint.meaning.trace import Event
+from trainlint.meaning.values import Argument, Free, Instance, Result, Sequence, Value, one, options
 
 
 def models_behind(loss: Value, attached_only: bool = False) -> list[Value]:
@@ -49,6 +50,19 @@ def uses_weights(loss: Value, owners: list[Value]) -> bool:
         if is_parameter(option)
     }
     return bool(weights) and any(id(value) in weights for value in walk(loss))
+
+
+def is_put_in(asked: Value, events: tuple[Event, ...]) -> bool:
+    """Whether what a gradient is asked of, one tensor or several, is what networks are called with here."""
+    given = {id(one(v)) for e in events if e.kind == "forward" for v in (*e.inputs, *_keywords(e))}
+    found = one(asked)
+    several = found.items if isinstance(found, Sequence) and found.element is None else ()
+    return all(id(one(value)) in given for value in several or (found,))
+
+
+def _keywords(call: Event) -> tuple[Value, ...]:
+    value = call.value
+    return tuple(value.keywords.values()) if isinstance(value, Result) else ()
 
 
 def nearest_parts(model: Value) -> list[Value]:

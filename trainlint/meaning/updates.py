@@ -17,6 +17,7 @@ from trainlint.meaning.place import Change, insert_after, insert_before, text_of
 from trainlint.meaning.reach import (
     called_by_name,
     contains,
+    is_put_in,
     models_behind,
     nearest_parts,
     prediction,
@@ -317,8 +318,13 @@ class Update:
         if event.kind == "zero_grad":
             return self.owns(event.target) is not False
         if event.kind == "grad_write":
-            return event.detail in ("zero", "grad", "autograd.grad", "data")
+            return event.detail in ("zero", "grad", "data") or self._asks_of_weights(event)
         return event.kind == "unresolved" and self._hands_over(event)
+
+    def _asks_of_weights(self, event: Event) -> bool:
+        """Whether `autograd.grad` may give gradients of weights, which something may then set; a gradient penalty asks of inputs."""
+        asked = event.inputs[1] if event.detail == "autograd.grad" and len(event.inputs) > 1 else None
+        return event.detail == "autograd.grad" and (asked is None or not is_put_in(asked, self.events))
 
     def owns(self, target: Value) -> bool | None:
         """Whether clearing `target` clears what this optimizer steps."""
