@@ -11,7 +11,7 @@ from trainlint.meaning.loaders import Loader
 from trainlint.meaning.objects import lineage, own_attributes
 from trainlint.meaning.place import qualified_name
 from trainlint.meaning.sample_flags import by_parameter, decides_only_how
-from trainlint.meaning.syntax import Define
+from trainlint.meaning.syntax import Assign, Attribute, Define, Node, Subscript
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
     NONE,
@@ -274,7 +274,9 @@ def _is_switched(made: Instance) -> bool:
     classes = [base for base in lineage(made.cls) if isinstance(base, Class)]
     homes = {base.node.name for base in classes}
     for name, place in made.places.items():
-        if name not in TRANSFORMING and homes.isdisjoint(qualified_name(place).split(".")):
+        if name in TRANSFORMING:
+            continue
+        if homes.isdisjoint(qualified_name(place).split(".")) or _is_one_of_several(place, name):
             return True
     methods = {name: method for cls in reversed(classes) for name, method in _methods(cls)}
     read = {word for name in _READING if name in methods for word in methods[name].body.words}
@@ -284,6 +286,14 @@ def _is_switched(made: Instance) -> bool:
         and (name not in begun or len(method.parameters) > 1)
         and not own_attributes(method.body).isdisjoint(read)
         for name, method in methods.items()
+    )
+
+
+def _is_one_of_several(place: Node, name: str) -> bool:
+    """Whether a statement writes an attribute of an element: `parts[i].files = files[i]` gives each copy its own."""
+    return isinstance(place, Assign) and any(
+        isinstance(target, Attribute) and target.name == name and isinstance(target.value, Subscript)
+        for target in place.targets
     )
 
 
