@@ -159,26 +159,32 @@ def _judged(update: Update, clip: Event, updates: list[Update]) -> tuple[str, Ev
 
 
 def _in_steps_alone(program: Program) -> list[MisplacedClip]:
-    """Clips before the step of a scaler in a function of their own, where nothing in the program ever unscales."""
+    """Clips before the step of a scaler that is no update, where nothing in the program ever unscales.
+
+    It stands in a function of its own, or steps what nobody knows but the scaler.
+    """
     if program.uses("unscale_", "unscale_grads", "unscale_gradients"):
         return []
+    known = {id(update.event) for update in (*program.updates, *program.single_updates)}
     return [
         MisplacedClip(clip, "scaled", step, None, "constructed")
         for root in program.roots
         for step, clip in _steps_with_clips(of_kind(root, "clip", "step", "backward"))
+        if id(step) not in known
     ]
 
 
 def _steps_with_clips(events: list[Event]) -> Iterator[tuple[Event, Event]]:
-    """Steps of scalers where no backward pass is seen, each with the clips before it in its run."""
-    if any(e.kind == "backward" for e in events):
-        return  # with its backward pass it is an update
+    """Steps of scalers, each with the clips before it in its run that come behind its backward pass, if that is seen."""
+    passes = [e for e in events if e.kind == "backward"]
     for index, step in enumerate(events):
         if isinstance(step.detail, tuple) and step.detail[0] == "scaler" and not _is_off(_scaler(step)):
-            for clip in events[:index]:
-                if clip.kind == "clip" and clip.detail != METHOD and clip.loop is step.loop:
-                    if not _cannot_meet(clip, step):
-                        yield step, clip
+            for place, clip in enumerate(events[:index]):
+                if clip.kind != "clip" or clip.detail == METHOD or clip.loop is not step.loop:
+                    continue
+                scaled = any(_is_scaled(e) and e.loop is step.loop for e in events[:place] if e in passes)
+                if (scaled or not passes) and not _cannot_meet(clip, step):
+                    yield step, clip
 
 
 def _belongs(update: Update, clip: Event) -> bool:
