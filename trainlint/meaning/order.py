@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.drawn_samples import draws_the_sample
 from trainlint.meaning.facts.layers import RECURRENT, layer_name
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.fragments import has_no_imports
@@ -16,6 +17,7 @@ from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.resampled import is_resampled
 from trainlint.meaning.schedules import iterations
+from trainlint.meaning.series import is_made_within, may_be_series
 from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While, names_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
@@ -50,11 +52,6 @@ _DRAWN_INDEX = frozenset(
     "randint randrange integers choice choices randperm permutation shuffle sample default_rng".split()
 )
 _RANDOM_WORDS = _DRAWN_INDEX | frozenset("random rand randn uniform".split())
-_SERIES_WORDS = (
-    "TimeSeriesSplit", "bptt", "batchify", "hidden_state", "repackage_hidden", "detach_hidden", "seq_len",
-    "sequence_length", "lookback", "parse_dates", "to_datetime", "date_range", "look_back", "window_size",
-)  # fmt: skip
-_SERIES_OPERATIONS = ("stateful", "rolling")  # words of prose as well, so that only code counts
 
 
 def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
@@ -78,7 +75,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     if is_resampled(program, training):
         return False
     return not (
-        _is_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, loader)
+        may_be_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, loader)
     )
 
 
@@ -136,13 +133,16 @@ def _draws_patches(queue: Instance) -> bool:
 
 
 def _draws_samples(method: Function, cls: Class) -> bool:
-    """Whether `__getitem__` draws which sample it gives; what draws a number only, beside the index, changes a sample."""
+    """Whether `__getitem__` draws which sample it gives; what is drawn beside the index may change that sample only."""
     assert isinstance(method.node, Define)
-    words = method.node.body.words
-    index = [parameter.name for parameter in method.node.parameters[1:2]]
-    if any(name.id in index for name in names_in(method.node.body)):
-        return not _DRAWN_INDEX.isdisjoint(words)
+    if _uses_index(method.node):
+        return not _DRAWN_INDEX.isdisjoint(method.node.body.words) and draws_the_sample(method.node)
     return not _RANDOM_WORDS.isdisjoint(_words_of(method, cls))
+
+
+def _uses_index(method: Define) -> bool:
+    index = [parameter.name for parameter in method.parameters[1:2]]
+    return any(name.id in index for name in names_in(method.body))
 
 
 def _words_of(method: Function, cls: Class) -> frozenset[str]:
@@ -158,8 +158,10 @@ def _words_of(method: Function, cls: Class) -> frozenset[str]:
 
 
 def _shuffles_itself(cls: Class) -> bool:
-    for member in cls.names.values():
+    for name, member in cls.names.items():
         if isinstance(member, Function) and isinstance(member.node, Define):
+            if name == "__getitem__" and _uses_index(member.node):
+                continue  # what it draws is looked at more closely
             if not {"shuffle", "randperm", "permutation"}.isdisjoint(member.node.body.words):
                 return True
     return False
@@ -181,31 +183,6 @@ def _stops_at_once(training: TrainingLoader) -> bool:
     return any(getattr(i, "kind", "") == "break" for i in training.loop.items)
 
 
-def _is_series(program: Program, training: TrainingLoader) -> bool:
-    """Recurrent models over windows of a series, whose order may be wanted: silent, a missed report costs less."""
-    recurrent = any(
-        isinstance(i.cls, External) and layer_name(i.cls.name) in RECURRENT for i in program.instances
-    )
-    if program.mentions(*_SERIES_WORDS) or program.uses(*_SERIES_OPERATIONS):
-        return True
-    if not recurrent:
-        return False
-    return program.mentions("h0", "init_hidden", "series") or (
-        program.mentions("hidden") and not _starts_anew(program, training)
-    )
-
-
-def _starts_anew(program: Program, training: TrainingLoader) -> bool:
-    """Whether every recurrent layer is seen applied to batches alone, without a state."""
-    layers = [
-        i for i in program.instances if isinstance(i.cls, External) and layer_name(i.cls.name) in RECURRENT
-    ]
-    loss = training.backward.value
-    applied = [v for v in walk(loss) if isinstance(v, Result)] if loss is not None else []
-    given = [[v for v in applied if v.callee is layer] for layer in layers]
-    return all(given) and all(len(v.arguments) + len(v.keywords) == 1 for each in given for v in each)
-
-
 def _carries_state(training: TrainingLoader) -> bool:
     """Whether a module gets the state that it gave for the batch before: then the order is wanted."""
     assert training.backward.value is not None
@@ -219,7 +196,8 @@ def _carries_state(training: TrainingLoader) -> bool:
 def _is_carried(state: Value, module: Value, loop: Region) -> bool:
     """Whether a state is passed on from batch to batch, and the module is what changes it."""
     if isinstance(module, Instance) and isinstance(module.cls, External):
-        return layer_name(module.cls.name) in RECURRENT and isinstance(state, Choice)
+        recurrent = layer_name(module.cls.name) in RECURRENT
+        return recurrent and isinstance(state, Choice) and not is_made_within(state, loop)
     if not isinstance(module, (Free, Argument, Instance)):
         return False
     return any(
