@@ -92,7 +92,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
     for evaluation in (*program.evaluations, *program.inferences, *program.held_out):
         if (
             not evaluation.in_train_mode
-            or not evaluation.trained
+            or not (evaluation.trained or evaluation.comes_trained)
             or not evaluation.judged
             or evaluation.repeats
         ):

@@ -56,6 +56,7 @@ class Evaluation:
     of_training: bool = (
         False  # over the very batches that train: a memory bank, the error on the training data
     )
+    comes_trained: bool = False  # the weights were trained elsewhere: pretrained, or parts of what was loaded
 
     @property
     def node(self) -> Node:

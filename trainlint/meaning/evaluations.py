@@ -22,6 +22,7 @@ from trainlint.meaning.modes import behind
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.optimizers import optimizer
+from trainlint.meaning.provenance import comes_trained
 from trainlint.meaning.roles import role
 from trainlint.meaning.syntax import (
     Call,
@@ -33,6 +34,7 @@ from trainlint.meaning.syntax import (
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
+    Argument,
     Choice,
     Constant,
     External,
@@ -104,6 +106,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                     has_no_use_for_no_grad(program, event),
                     is_prepared(program, root, event, modes),
                     of_training=_is_of_training(program, event),
+                    comes_trained=comes_trained(program, event.target),
                 )
             )
     modal = {id(e.node) for e in found if e.in_eval_mode and e.switched_here}
@@ -212,9 +215,11 @@ def _is_shown(program: Program, event: Event, modes: frozenset[Mode]) -> bool:
         return False
     if any(m.event for m in modes) or _is_trained(program, event) or _is_optimised(program, target):
         return False
-    loops = (r for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None)
-    served = any(loaders_behind(r.iterable) for r in loops if r.iterable is not None)
-    return not served and not _is_pasted(event)
+    loops = [r.iterable for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None]
+    if any(map(loaders_behind, loops)) or _is_pasted(event):
+        return False
+    brought = any(isinstance(underlying(iterable), Argument) for iterable in loops)
+    return not (brought and comes_trained(program, target))
 
 
 def _is_pasted(event: Event) -> bool:

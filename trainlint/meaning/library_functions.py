@@ -49,6 +49,7 @@ from trainlint.meaning.values import (
     Sequence,
     Unknown,
     Value,
+    choice,
     constant,
     one,
     options,
@@ -211,11 +212,16 @@ def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: 
         return copied(machine, inner, node)
     if isinstance(inner, Instance) and isinstance(inner.cls, External) and is_dictionary(inner):
         return copied(machine, inner, node)
-    if not isinstance(inner, Instance):
-        return None
-    if node is not None and is_module(inner):
-        machine.record("remember", node, inner)
+    found = options(inner) if inner is not None else []
+    if len(found) > 1 and all(isinstance(each, Instance) and is_module(each) for each in found):
+        return choice([_twin(machine, each, node) for each in found if isinstance(each, Instance)])
+    return _twin(machine, inner, node) if isinstance(inner, Instance) else None
+
+
+def _twin(machine: Machine, inner: Instance, node: Node | None) -> Instance:
     twin = Instance(inner.cls, node, inner.arguments, inner.keywords, dict(inner.attributes), inner.symbolic)
+    if node is not None and is_module(inner):
+        machine.record("remember", node, inner, twin)
     twin.loop = inner.loop  # its parts were made there
     twin.places.update(inner.places)
     machine.instances.append(twin)
