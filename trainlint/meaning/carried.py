@@ -10,13 +10,26 @@ from trainlint.meaning.attachment import attached
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import certainty, operation, same, walk
 from trainlint.meaning.facts.operations import SHAPE_ONLY
+from trainlint.meaning.flow import of_kind
 from trainlint.meaning.handover import handed_in
 from trainlint.meaning.kept_state import kept_attribute
 from trainlint.meaning.place import Change, insert_after, text_of
 from trainlint.meaning.syntax import Call, Name, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.values import Choice, Free, Instance, Item, Result, Sequence, Value, constant, options
+from trainlint.meaning.values import (
+    Choice,
+    Class,
+    Free,
+    Instance,
+    Item,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+    options,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -86,7 +99,11 @@ def carried_states(program: Program) -> list[CarriedState]:
         loop = backward.loop
         if backward.value is None or loop is None or loop.unrolled or is_in_unit_test(backward):
             continue
-        for carried in (*_carried(backward, loop), *_kept(program, backward, loop)):
+        for carried in (
+            *_carried(backward, loop),
+            *_kept(program, backward, loop),
+            *_computed(backward, loop),
+        ):
             found.setdefault(id(carried.call.node), carried)
     return list(found.values())
 
@@ -123,6 +140,25 @@ def _kept(program: Program, backward: Event, loop: Region) -> Iterator[CarriedSt
             attribute = kept_attribute(program, value, backward)
             if attribute is not None:
                 yield CarriedState(value, backward, value.arguments[1], 1, attribute)
+
+
+def _computed(backward: Event, loop: Region) -> Iterator[CarriedState]:
+    """State that a module of the project computes itself from what it gave in the turn before: `v = 0.9 * v + x`."""
+    if backward.guards(loop) or backward.value is None:
+        return
+    passed = {id(v) for v in walk(backward.value, lambda v: attached(v) is not False)}
+    for event in of_kind(loop, "forward"):
+        module = one(event.target)
+        if not isinstance(module, Instance) or not isinstance(module.cls, Class) or event.value is None:
+            continue
+        given = {id(v) for v in walk(event.value, lambda v: isinstance(v, (Choice, Sequence)))}
+        for position, state in enumerate(event.inputs):
+            turn = one(state)
+            if not isinstance(turn, Choice) or turn.home is not loop or id(turn) not in passed:
+                continue
+            for made in turn.options:
+                if isinstance(made, Result) and id(made) in given & passed and attached(made) is True:
+                    yield CarriedState(made, backward, turn, position)
 
 
 def _comes_round(state: Value, call: Result, loop: Region) -> bool:
