@@ -9,6 +9,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.conditions import conditions_of
 from trainlint.meaning.facts.layers import is_module_class, is_wrapper
 from trainlint.meaning.facts.names import canonical
+from trainlint.meaning.facts.optimizers import is_optimizer_class, is_schedule_class
 from trainlint.meaning.imports import look_up, scope_of, submodule
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.values import (
@@ -399,6 +400,10 @@ def _library_attribute(holder: Instance, name: str, node: s.Node | None) -> Valu
     if name in ("dataset", "sampler", "batch_sampler", "optimizer", "batch_size") and name in holder.keywords:
         return holder.keywords[name]
     if name == "dataset" and holder.arguments:
+        return holder.arguments[0]
+    if name == "optimizer" and is_optimizer_class(holder.cls.name):
+        return holder  # asked of what Lightning or accelerate has wrapped around it
+    if name == "optimizer" and is_schedule_class(holder.cls.name) and holder.arguments:
         return holder.arguments[0]
     return _unwrapped(holder, name) or Member(holder, name, node)
 
