@@ -81,6 +81,8 @@ class EarlySchedule:
             return []
         if any(r.kind == "call" and r.inside(loop) for r in self.event.region.ancestors()):
             return []
+        if isinstance(self.step.target, Choice) and self.event.guards(loop):
+            return []  # it is the step of a phase
         return [remove_statement(self.node), append_to_body(loop.node, text_of(self.node))]
 
     @property
@@ -215,15 +217,13 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
         return None  # made anew in every turn for the rate of that turn: it counts nothing
     if takes_first_of_scalar(loop):
         return None  # of a time when this was the order
-    steps = [e for e in events if e.kind == "step" and same(e.target, driven) is not False]
+    steps, arms = _steps_of(driven, events), event.guards(loop)
     if any(
-        _depends_on_time(arm) and not _holds_at_first(arm, loop) and not _holds_all(arm, steps)
-        for arm in event.guards(loop)
+        _depends_on_time(arm) and not _holds_at_first(arm, loop) and not _holds_all(arm, steps, driven)
+        for arm in arms
     ):
         return None
-    if event.guards(loop) and any(
-        e.kind == "schedule" and same(e.target, event.target) for e in events[index + 1 :]
-    ):
+    if arms and any(e.kind == "schedule" and same(e.target, event.target) for e in events[index + 1 :]):
         return None  # one of two places, by version or by setting
     for earlier in events[:index]:
         if earlier.kind == "step" and same(earlier.target, driven) is not False:
@@ -235,9 +235,16 @@ def _first_step_of(driven: Value, events: list[Event], index: int, event: Event)
     later = [
         e
         for e in events[index:]
-        if (e.kind == "step" and same(e.target, driven)) or (not steps and _is_stepped_unseen(e, driven))
+        if (
+            e.kind == "step" and (same(e.target, driven) or any(_is_taken_in(e, driven, arm) for arm in arms))
+        )
+        or (not steps and _is_stepped_unseen(e, driven))
     ]
     return later[0] if later and later[0].region.inside(loop) else None
+
+
+def _steps_of(driven: Value, events: list[Event]) -> list[Event]:
+    return [e for e in events if e.kind == "step" and same(e.target, driven) is not False]
 
 
 def _is_stepped_unseen(event: Event, driven: Value) -> bool:
@@ -245,9 +252,17 @@ def _is_stepped_unseen(event: Event, driven: Value) -> bool:
     return trains_unseen(event) and any(same(v, driven) or is_left_out(v) for v in event.inputs)
 
 
-def _holds_all(arm: Region, steps: list[Event]) -> bool:
+def _holds_all(arm: Region, steps: list[Event], driven: Value) -> bool:
     """Whether an optimizer steps in this phase of the training only, as its schedule does."""
-    return bool(steps) and all(step.region.inside(arm) for step in steps)
+    return bool(steps) and all(step.region.inside(arm) or _is_taken_in(step, driven, arm) for step in steps)
+
+
+def _is_taken_in(step: Event, driven: Value, arm: Region) -> bool:
+    """Whether an arm says whose step comes behind it: `chosen = second` beside `schedule.step()`."""
+    if not isinstance(step.target, Choice) or arm.truth is None:
+        return False
+    under = (step.target.under or {}).get(id(one(driven)), ())
+    return any(truth is arm.truth and holds is arm.holds for truth, holds in under)
 
 
 def _holds_at_first(arm: Region, loop: Region) -> bool:
