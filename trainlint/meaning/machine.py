@@ -367,11 +367,21 @@ def _merge(values: list[Any], under: list[tuple[Condition, ...]] | None = None) 
 
 def _perhaps(item: Value, under: list[tuple[Condition, ...]] | None) -> Value:
     """A layer that only some path adds to a list: there, or nothing; `under`: on which conditions."""
-    if not isinstance(item, Instance):
+    if not isinstance(item, Instance) or not _is_applied(item):
         return item
     nothing = Instance(External("torch.nn.Identity"), None)
     conditions = None if under is None else {id(item): under[0], id(nothing): under[1]}
     return Choice([item, nothing], under=conditions)
+
+
+def _is_applied(item: Instance) -> bool:
+    """Whether an object is a step of what is made of a list, as layers and transforms are; not one of several tasks."""
+    from trainlint.meaning.objects import find_member, is_module
+    from trainlint.meaning.roles import role
+
+    if isinstance(item.cls, External):
+        return role(item) not in ("optimizer", "schedule")
+    return is_module(item) or find_member(item.cls, "__call__") is not None
 
 
 def _is_empty(region: Region) -> bool:

@@ -158,20 +158,37 @@ def _takes_a_metric(event: Event) -> bool:
 def _epoch_loop(event: Event) -> Region | None:
     """The loop whose turns a schedule counts: around the one that goes through several schedules."""
     for loop in enclosing_loops(event.region):
-        if loop.iterable is None or not any(v is event.target for v in walk(loop.iterable)):
+        if loop.iterable is None or not (
+            any(v is event.target for v in walk(loop.iterable)) or _holds(loop.iterable, event.target)
+        ):
             return loop
     return None
+
+
+def _holds(iterable: Value, target: Value) -> bool:
+    """Whether the objects of a list have these schedules: `for task in tasks: task.schedule.step()`."""
+    wanted = {id(option) for option in options(target)}
+    listed = [o for o in options(underlying(iterable)) if isinstance(o, Sequence)]
+    objects = [o for each in listed for v in (*each.items, each.element) if v is not None for o in options(v)]
+    return any(
+        id(held) in wanted
+        for each in objects
+        if isinstance(each, Instance)
+        for value in each.attributes.values()
+        for held in options(value)
+    )
 
 
 def _first_step_after(events: list[Event], index: int, event: Event) -> Event | None:
     """The first step of the driven optimizer, or of several that may be the one, if all come later."""
     driven = scheduled(event.target) or _handed(event) or _only_optimizer(event)
-    if driven is None:
+    if driven is None and not isinstance(event.target, Choice):
         return None
-    whole = _first_step_of(driven, events, index, event)
-    if whole is not None or not isinstance(driven, Choice):
+    whole = _first_step_of(driven, events, index, event) if driven is not None else None
+    if whole is not None or (driven is not None and not isinstance(driven, Choice)):
         return whole
-    found = [_first_step_of(option, events, index, event) for option in options(driven)]
+    each = options(driven) if driven is not None else [scheduled(s) for s in options(event.target)]
+    found = [_first_step_of(o, events, index, event) if o is not None else None for o in each]
     steps = [step for step in found if step is not None]
     return min(steps, key=events.index) if len(steps) == len(found) > 0 else None
 
