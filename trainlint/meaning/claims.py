@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NOUNS = "(?:data)?(?:loader|set|data|ds|dl|iter|iterator|gen|generator)?s?"
 _HELD_OUT = re.compile(
-    rf"[xy]?(?:val|va|valid|validation|validate|dev|test|te|tst|testing|eval|evaluation|holdout|heldout){_NOUNS}"
+    rf"[xy]?(?:val|va|vali|valid|validation|validate|dev|test|te|tst|testing|eval|evaluation|holdout|heldout){_NOUNS}"
 )  # `Xval` and `y_te` are tables of them
-_VALIDATION = re.compile(rf"[xy]?(?:val|va|valid|validation|validate|dev|holdout|heldout){_NOUNS}")
+_VALIDATION = re.compile(rf"[xy]?(?:val|va|vali|valid|validation|validate|dev|holdout|heldout){_NOUNS}")
 _TEST = re.compile(rf"[xy]?(?:test|te|tst|testing){_NOUNS}")
 _TRAINING = re.compile(rf"[xy]?(?:train|training|trn|tr){_NOUNS}")
 

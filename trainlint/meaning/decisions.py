@@ -6,12 +6,22 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
-from trainlint.meaning.dataflow import inputs_of, operation
+from trainlint.meaning.dataflow import inputs_of, operation, walk
 from trainlint.meaning.flow import key
 from trainlint.meaning.picked import ALL_AT_ONCE
 from trainlint.meaning.syntax import Assign, Binary, Call, Comparison, Display, Expression, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
-from trainlint.meaning.values import Choice, External, Free, Instance, Result, Value, one
+from trainlint.meaning.values import (
+    Choice,
+    External,
+    Free,
+    Instance,
+    Mapping,
+    Result,
+    Sequence,
+    Value,
+    one,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -153,6 +163,14 @@ def behind(values: Iterable[Value]) -> dict[int, Value]:
         if type(current) is Choice and current.under:
             pending += [test for given in current.under.values() for test, _ in given]
     return seen
+
+
+def given_by(event: Event) -> set[int]:
+    """The identities of what a forward pass gives: its value, and each output of a network that gives several."""
+    if event.value is None:
+        return set()
+    outputs = walk(event.value, lambda v: isinstance(v, (Choice, Mapping, Sequence)))
+    return {id(event.value)} | {id(v) for v in outputs if isinstance(v, Result)}
 
 
 def comparisons(tests: Iterable[Value]) -> list[Result]:

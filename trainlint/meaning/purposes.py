@@ -116,12 +116,22 @@ def name_by_lineage(program: Program, values: Iterable[Value]) -> str:
 
 
 def loader_names(program: Program) -> dict[int, list[str]]:
-    """By the identity of a loader, or of the data that one serves, the names that files and functions know it by."""
-    found: dict[int, list[str]] = {}
+    """By the identity of a loader, or of the data that one serves, the names that files and functions know it by.
+
+    What an object keeps it as (`self.test_loader`), where that says something, comes before what a function is given it as.
+    """
     made = [instance for instance in program.instances if is_loader(instance)]
     data = [given for i in made if (given := Loader(i).dataset) is not None]
     known = {id(i) for i in made} | {id(one(given)) for given in data}
-    for names in program.namings:
+    objects = [i.attributes for i in program.instances if isinstance(i.cls, Class)]
+    kept = _names_in(objects, known)
+    spoken = {key: names for key, names in kept.items() if any(map(said, names))}
+    return _names_in(program.namings, known) | spoken
+
+
+def _names_in(namings: Iterable[dict[str, Value]], known: set[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for names in namings:
         for name, value in names.items():
             bound = one(value)
             if id(bound) in known:

@@ -13,6 +13,7 @@ from trainlint.meaning.decisions import (
     Decision,
     behind,
     comparisons,
+    given_by,
     is_progress,
     place_of,
     searches,
@@ -21,11 +22,18 @@ from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.lineage import origin
-from trainlint.meaning.loaders import Loader
+from trainlint.meaning.loaders import Loader, is_loader
 from trainlint.meaning.masks import outputs_of, test_rows
 from trainlint.meaning.monitors import monitors
-from trainlint.meaning.overlaps import served_to
-from trainlint.meaning.purposes import TEST, VALIDATION, name_by_lineage, name_of, named_evaluations
+from trainlint.meaning.overlaps import is_same_object, served_to
+from trainlint.meaning.purposes import (
+    TEST,
+    VALIDATION,
+    name_by_lineage,
+    name_of,
+    named_evaluations,
+    purpose_of,
+)
 from trainlint.meaning.syntax import Call, Node, names_in
 from trainlint.meaning.trace import Event
 from trainlint.meaning.values import Constant, External, Instance, Item, Result, constant, one
@@ -110,21 +118,23 @@ def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tupl
     scored = [
         e
         for e in (*program.evaluations, *program.held_out)
-        if e.event.value is not None and id(e.event.value) in reached
+        if not given_by(e.event).isdisjoint(reached)
     ]
     by_test = [made for made in tested if any(made.evaluation is other for other in scored)]
-    if not by_test or len(by_test) < len(scored) or _is_trained_through(program, reached):
+    if not by_test or not all(_is_of_test(program, other, by_test) for other in scored):
+        return None
+    if _is_trained_through(program, reached):
         return None
     if decision.kind == "pick":
         by_test = [made for made in by_test if _is_of_a_trial(program, made.evaluation)]
     elif decision.kind != "lower" and not decision.is_handed:
-        outputs = {id(made.evaluation.event.value) for made in by_test}
+        outputs = set[int]().union(*(given_by(made.evaluation.event) for made in by_test))
         if not any(is_progress(test, outputs) for test in comparisons(decision.tests)):
             return None
     judged = by_test[0] if by_test else None
-    if judged is None or _serves_as_validation(decision, judged.evaluation):
+    if judged is None or _serves_as_validation(program, decision, judged.evaluation):
         return None
-    place = place_of(decision, {id(made.evaluation.event.value) for made in by_test})
+    place = place_of(decision, set[int]().union(*(given_by(made.evaluation.event) for made in by_test)))
     begun = None if place.unit is program.reading.entry else _called_by(program, decision)
     chosen = Selection(
         place, _SAID[decision.kind], judged.name, judged.data, judged.evaluation.loop_node, begun
@@ -216,9 +226,35 @@ def _by_trainers(program: Program) -> Iterator[Selection]:
         )
 
 
-def _serves_as_validation(decision: Decision, evaluation: Evaluation) -> bool:
-    """Whether the code that evaluates, or that decides, calls it validation: the fold of a cross-validation."""
+def _is_of_test(program: Program, other: Evaluation, by_test: list[Tested]) -> bool:
+    """Whether an evaluation is one of test data, or a pass of the same function that a few given samples go through first."""
+    if any(made.evaluation is other for made in by_test):
+        return True
+    functions = [enclosing_function(made.evaluation.event) for made in by_test]
+    beside = any(f is not None and f is enclosing_function(other.event) for f in functions)
+    return beside and not served_to(other.event) and purpose_of(program, other) == TEST
+
+
+def _serves_as_validation(program: Program, decision: Decision, evaluation: Evaluation) -> bool:
+    """Whether the code that evaluates, or that decides, calls it validation: the fold of a cross-validation.
+
+    Where the same file makes a loader of validation data as well, the one of test data was handed over in its stead.
+    """
+    if any(_has_validation_beside(program, served) for served in served_to(evaluation.event)):
+        return False
     return _is_called_validation(decision, evaluation.event)
+
+
+def _has_validation_beside(program: Program, tested: Loader) -> bool:
+    """Whether the file that makes a loader makes one of validation data too, which is another set."""
+    return any(
+        says_validation(name_of(program, other)) and not is_same_object(other, tested)
+        for other in map(Loader, filter(is_loader, program.instances))
+        if other.value is not tested.value
+        and other.node is not None
+        and tested.node is not None
+        and other.node.unit is tested.node.unit
+    )
 
 
 def _is_called_validation(decision: Decision, forward: Event) -> bool:
