@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE_NAMES = ("trainlint.toml", "pyproject.toml")  # in one folder the first counts
 DEFAULT_EXCLUDE = (
+    "**/wandb/run-*",  # Weights & Biases keeps a copy of the code that ran
     ".bzr",
     ".direnv",
     ".eggs",
