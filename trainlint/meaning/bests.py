@@ -10,7 +10,7 @@ from trainlint.meaning.directions import HIGH, LOW
 from trainlint.meaning.place import text_of
 from trainlint.meaning.syntax import Assign, Call, Comparison, Evaluate, Expression, If, Name, Node
 from trainlint.meaning.trace import Region
-from trainlint.meaning.values import Result, Value, one
+from trainlint.meaning.values import External, Result, Value, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -30,9 +30,43 @@ class Best:
 
 
 def better_by_choice(program: Program, number: Value) -> Best | None:
-    """How the program chooses by a number, where all of its choices agree."""
-    found = [best for root in program.roots for best in _in(root) if same(best.number, number) is True]
+    """How the program chooses by a number, or by what it is rounded of, where all of its choices agree."""
+    wanted = [number, unrounded(number)]
+    found = [
+        best
+        for root in program.roots
+        for best in _in(root)
+        if any(same(best.number, each) is True for each in wanted)
+    ]
     return found[0] if len({best.better for best in found}) == 1 else None
+
+
+def unrounded(number: Value) -> Value:
+    """What a number goes up and down with: `loss` of `math.ceil(loss * 1000) / 1000`."""
+    for _ in range(8):
+        match one(number):
+            case Result(callee=External(name=name), arguments=(inner, *_)) if name in _ROUNDING:
+                number = inner
+            case Result(callee=External(name="operator.*" | "operator./"), arguments=(inner, by)) if (
+                _is_positive(by)
+            ):
+                number = inner
+            case Result(callee=External(name="operator.*"), arguments=(by, inner)) if _is_positive(by):
+                number = inner
+            case found:
+                return found
+    return number
+
+
+def _is_positive(value: Value) -> bool:
+    factor = constant(value)
+    return isinstance(factor, (int, float)) and factor > 0
+
+
+_ROUNDING = frozenset(
+    "math.ceil math.floor math.trunc builtins.round builtins.float numpy.ceil numpy.floor numpy.round numpy.around"
+    " torch.ceil torch.floor torch.round".split()
+)
 
 
 def _in(region: Region) -> Iterator[Best]:

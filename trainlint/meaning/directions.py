@@ -39,7 +39,7 @@ _SAME_METHODS = frozenset(
 )
 _SAME_FUNCTIONS = frozenset(
     "builtins.float builtins.int builtins.round builtins.sum numpy.mean numpy.sum numpy.average numpy.nanmean numpy.array statistics.mean"
-    " math.sqrt numpy.sqrt torch.sqrt math.exp numpy.exp torch.exp math.log numpy.log torch.log"
+    " math.ceil math.floor numpy.ceil numpy.floor numpy.round numpy.around math.sqrt numpy.sqrt torch.sqrt math.exp numpy.exp torch.exp math.log numpy.log torch.log"
     " statistics.fmean torch.mean torch.sum torch.stack torch.tensor torch.as_tensor numpy.asarray torch.cat".split()
 )
 _GUESSES = frozenset("argmax max topk round sigmoid softmax operator.> operator.>=".split())
