@@ -15,7 +15,7 @@ from trainlint.meaning.place import Change
 from trainlint.meaning.syntax import Call, For, Name, Node, Wait, While, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.unseen import trains_unseen
+from trainlint.meaning.unseen import trains_by_name, trains_unseen
 from trainlint.meaning.values import (
     Choice,
     Constant,
@@ -190,7 +190,7 @@ class TrainingLoader:
     @property
     def outer_loops(self) -> list[Region]:
         """The loops around the batch loop, innermost first: epochs, folds, trials."""
-        return enclosing_loops(self.loop)[0 if trains_unseen(self.backward) else 1 :]
+        return enclosing_loops(self.loop)[0 if _trains_for_it(self.backward) else 1 :]
 
 
 def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoader]:
@@ -263,10 +263,14 @@ def _given_away(root: Region, program: Program) -> list[TrainingLoader]:
     return [
         TrainingLoader(Loader(given), event.region, event, (event,), program)
         for event in of_kind(root, "forward", "fit")
-        if event.kind == "fit" or trains_unseen(event)
+        if event.kind == "fit" or _trains_for_it(event)
         for given in event.inputs
         if is_loader(given)
     ]
+
+
+def _trains_for_it(event: Event) -> bool:
+    return trains_unseen(event) or trains_by_name(event)
 
 
 def _fits_tensors(loop: Region) -> bool:

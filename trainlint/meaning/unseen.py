@@ -19,6 +19,19 @@ def trains_unseen(event: Event) -> bool:
     return any(may_be_optimizer(value) for value in event.inputs)
 
 
+def trains_by_name(event: Event) -> bool:
+    """Whether a fragment calls a function in a loop that it does not show, and that is called `train` and no more."""
+    target = one(event.target)
+    if event.kind != "forward" or not isinstance(target, Free) or event.loop is None:
+        return False
+    return _TRAINING.fullmatch(target.name.lower()) is not None
+
+
+_TRAINING = re.compile(
+    r"(do_)?(train|fit)(ing)?(_(for|an|a|one|single))*(_(epoch|model|net|network|loop|step))?"
+)
+
+
 def is_left_out(value: Value) -> bool:
     """`train(...)`: the documentation's way to write whatever it takes."""
     found = one(value)
