@@ -258,6 +258,18 @@ def test_a_training_that_goes_through_many_large_networks_is_read_to_its_end(tmp
     assert rules(lint_text(text))["missing-zero-grad"] == 1
 
 
+def test_an_experiment_is_read_to_its_training_however_long_its_data_takes(tmp_path: Path) -> None:
+    """`main` calls an experiment, which calls what fits, which calls what goes backward: none of the first speaks of it."""
+    columns = "".join(f"    table['c{n}'] = table['a'].shift({n}).fillna(0) - {n} * 2\n" for n in range(240))
+    one_pass = "\ndef learn(batches):\n" + "".join(f"    {line}\n" for line in TRAINING.splitlines())
+    one_pass = one_pass.replace("in loader", "in batches")
+    fit = "\ndef fit(batches):\n    for _ in range(3):\n        learn(batches)\n"
+    run = f"\ndef experiment(table):\n{columns}    fit(loader)\n"
+    text = f"{HEAD}{one_pass}{fit}{run}\ndef main():\n    for place in ['a', 'b']:\n        experiment({{'a': place}})\n\nmain()\n"
+    assert any(e.kind == "backward" for e in read_files(tmp_path, train=text).roots[0].events())
+    assert rules(lint_text(text))["missing-zero-grad"] == 1
+
+
 def test_functions_that_make_one_network_with_other_numbers_are_run_until_they_repeat(
     tmp_path: Path,
 ) -> None:

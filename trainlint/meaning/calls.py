@@ -15,6 +15,7 @@ from trainlint.meaning.facts.names import knows_no_torch
 from trainlint.meaning.fields import fill_fields, named_tuple
 from trainlint.meaning.fragments import same_name
 from trainlint.meaning.hydra import composed_for
+from trainlint.meaning.leading import leads_to_training
 from trainlint.meaning.library import call_library_object, make_library_object
 from trainlint.meaning.library_functions import call_external
 from trainlint.meaning.machine import (
@@ -377,7 +378,7 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
     if node_is_root(machine):
         machine.execute(machine, function.node.body, frame)  # type: ignore[union-attr]  # a lambda has returned before
         return True
-    trains = not is_part and (_speaks_of_training(function) or _builds_a_trainer(function))
+    trains = not is_part and (leads_to_training(machine, function) or _builds_a_trainer(function))
     more = STEPS_PER_MODULE if is_part else (STEPS_PER_TRAINING if trains else STEPS_PER_CALL)
     start, outer = machine.steps, list(machine.allowances)
     limit = start + more

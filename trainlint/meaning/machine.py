@@ -107,6 +107,9 @@ class Machine:
     steps: int = 0
     limit: int = STEPS_PER_ROOT
     allowances: list[Allowance] = field(default_factory=list)
+    leading: dict[int, bool] = field(
+        default_factory=dict
+    )  # see `leading`: by the identity of a function's node
     heavy: set[Any] = field(default_factory=set)  # functions that used up their allowance for nothing
     root: Region | None = None  # the trace at hand
     root_limit: int = STEPS_PER_ROOT
