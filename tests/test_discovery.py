@@ -32,7 +32,12 @@ def test_python_and_notebooks_are_found_in_a_stable_order(tmp_path):
 def test_places_that_hold_no_work_of_the_author_are_passed_over(tmp_path):
     tree(tmp_path, "train.py", ".venv/lib/a.py", "build/b.py", "x/node_modules/c.py", ".git/hooks/d.py")
     tree(tmp_path, "lib/site-packages/torch/e.py", ".ipynb_checkpoints/f-checkpoint.ipynb", ".github/g.py")
-    tree(tmp_path, "wandb/run-20210603_124623-x/files/code/train.py", "exp/wandb/run-1/code/i.py", "wandb/log.py")
+    tree(
+        tmp_path,
+        "wandb/run-20210603_124623-x/files/code/train.py",
+        "exp/wandb/run-1/code/i.py",
+        "wandb/log.py",
+    )
     assert found(tmp_path) == [".github/g.py", "train.py", "wandb/log.py"]
     assert found(tmp_path, "lib/site-packages/torch") == ["lib/site-packages/torch/e.py"]
     assert found(tmp_path, "build/b.py") == ["build/b.py"]

@@ -116,9 +116,7 @@ def _in_place(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
 def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tuple[Selection, Tested] | None:
     reached = set(behind(decision.tests))
     scored = [
-        e
-        for e in (*program.evaluations, *program.held_out)
-        if not given_by(e.event).isdisjoint(reached)
+        e for e in (*program.evaluations, *program.held_out) if not given_by(e.event).isdisjoint(reached)
     ]
     by_test = [made for made in tested if any(made.evaluation is other for other in scored)]
     if not by_test or not all(_is_of_test(program, other, by_test) for other in scored):
