@@ -88,7 +88,10 @@ class StuckForward:
 
     @property
     def known(self) -> Certainty:
-        return certainty(self.forward.target)  # type: ignore[return-value]  # one of the certainties
+        found = certainty(self.forward.target)
+        if found == "guessed" and self.switch is not None:
+            return "inferred"  # it is switched, and trained: whoever made it, it is a model
+        return found  # type: ignore[return-value]  # one of the certainties
 
 
 def stuck_forwards(program: Program) -> list[StuckForward]:
