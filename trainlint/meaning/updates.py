@@ -527,10 +527,17 @@ def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
 def _by_use(root: Region, step: Event) -> Optimizer | None:
     """What a fragment clears and steps is its optimizer, whatever it is called."""
     target = one(step.target)
-    if not isinstance(target, (Free, Argument)) or step.inputs:
+    if not (isinstance(target, (Free, Argument)) or _is_of_left_out(target)) or step.inputs:
         return None
     cleared = any(same(e.target, target) for e in of_kind(root, "zero_grad"))
     return Optimizer(target, "conventional") if cleared else None
+
+
+def _is_of_left_out(made: Value) -> bool:
+    """`model.configure_optimizers(rate)` of a model that a fragment does not show."""
+    if not isinstance(made, Result) or not isinstance(made.callee, Member):
+        return False
+    return isinstance(one(made.callee.receiver), Free) and "optim" in made.callee.name.lower()
 
 
 def single_updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
