@@ -43,6 +43,7 @@ from trainlint.meaning.overrides import fill_dictionary, is_dictionary
 from trainlint.meaning.skorch import apply_by_itself, base_of
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unit import Frame
+from trainlint.meaning.unpacked import by_name, by_place
 from trainlint.meaning.values import (
     NONE,
     Argument,
@@ -65,7 +66,6 @@ from trainlint.meaning.values import (
     Unpacked,
     Value,
     choice,
-    one,
     options,
 )
 
@@ -329,25 +329,16 @@ def bind(machine: Machine, function: Function, arguments: Arguments, keywords: K
         elif parameter.name in rest:
             names[parameter.name] = rest.pop(parameter.name)
         elif unpacked is not None:
-            names[parameter.name] = _of_batch(arguments, len(names), default) or Unknown(
-                f"passed on as {parameter.name}"
+            names[parameter.name] = (
+                by_place(arguments, len(names), default)
+                or by_name(keywords.get("**"), parameter.name, default)
+                or Unknown(f"passed on as {parameter.name}")
             )
         else:
             names[parameter.name] = (
                 default if default is not None else Unknown(f"{parameter.name} is not given")
             )
     return names
-
-
-def _of_batch(arguments: Arguments, index: int, default: Value | None) -> Value | None:
-    """`step(*batch)`: a parameter that has to be given is the part of the batch at its place."""
-    last = arguments[-1] if arguments else None
-    if default is not None or not isinstance(last, Unpacked) or index < len(arguments) - 1:
-        return None
-    source = one(last.source)
-    if not isinstance(source, Item) or source.key is not None:
-        return None
-    return Item(source, Constant(index - len(arguments) + 1), source.node)
 
 
 def standalone_arguments(machine: Machine, function: Function) -> Keywords:
