@@ -17,7 +17,7 @@ from trainlint.meaning.flow import exclusive, of_kind
 from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file, same_name
 from trainlint.meaning.phases import is_setting_for_training
-from trainlint.meaning.saves import is_published, saves_from_the_cpu
+from trainlint.meaning.saves import is_published, is_written, saves_from_the_cpu
 from trainlint.meaning.syntax import Block, Call, Define, Literal, Node, Try
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
@@ -127,9 +127,18 @@ class Load:
         given, project = self.given, self.program.reading.project
         return (
             self._is_fetched()
-            or (given is not None and any(isinstance(v, Free) and v.name == "__file__" for v in walk(given)))
+            or (given is not None and self._is_beside_the_code(given))
             or saves_from_the_cpu(project, self.event, given, self._keys())
             or (given is not None and is_published(project, self.event, given))
+        )
+
+    def _is_beside_the_code(self, given: Value) -> bool:
+        """Whether a file is found by the place of the code, and nothing here writes one of its name."""
+        if not any(isinstance(v, Free) and v.name == "__file__" for v in walk(given)):
+            return False
+        written = (e.inputs[1] for e in self.program.events("save") if len(e.inputs) > 1)
+        return not any(same_name(given, target) for target in written) and not is_written(
+            self.program.reading.project, given
         )
 
     def _keys(self) -> set[str]:

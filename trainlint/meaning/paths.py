@@ -13,6 +13,7 @@ from trainlint.meaning.values import (
     Choice,
     Constant,
     External,
+    Instance,
     Member,
     Result,
     Value,
@@ -88,9 +89,11 @@ def _pieces(path: Value, depth: int = 0) -> Iterator[str]:
             yield from _pieces(first, depth + 1)
             yield from _pieces(second, depth + 1)
         case Result(callee=External(name="os.path.join"), arguments=parts) if depth < 8:
-            for number, part in enumerate(parts):
-                yield from ("/",) if number else ()
-                yield from _pieces(part, depth + 1)
+            yield from _joined(parts, depth)
+        case Result(callee=External(name="operator./"), arguments=parts) if depth < 8:
+            yield from _joined(parts, depth)
+        case Instance(cls=External(name="pathlib.Path"), arguments=parts) if parts and depth < 8:
+            yield from _joined(parts, depth)
         case Result(callee=External(name="builtins.str"), node=Format(parts=written)):
             yield from (str(p.value) if isinstance(p, Literal) else "{}" for p in written)
         case Result(callee=External(name="operator.%"), arguments=(first, _)):
@@ -99,6 +102,12 @@ def _pieces(path: Value, depth: int = 0) -> Iterator[str]:
             yield HOLE.sub("{}", "".join(_pieces(receiver, depth + 1)))
         case _:
             yield "{}"
+
+
+def _joined(parts: tuple[Value, ...], depth: int) -> Iterator[str]:
+    for number, part in enumerate(parts):
+        yield from ("/",) if number else ()
+        yield from _pieces(part, depth + 1)
 
 
 HOLE = re.compile(r"\{[^{}]*\}|%[-+ 0#]*\d*(?:\.\d+)?[diouxXeEfgGs]")

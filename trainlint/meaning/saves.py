@@ -158,6 +158,12 @@ def is_published(project: Project, load: Event, path: Value) -> bool:
     return bool(parts) and not any(part in save.call for save in _saves(project) for part in parts)
 
 
+def is_written(project: Project, path: Value) -> bool:
+    """Whether a call in the project's text saves a file of this name."""
+    parts = fixed_parts(path)
+    return bool(parts) and any(all(part in save.call for part in parts) for save in _saves(project))
+
+
 def _is_of_a_hub(path: Value) -> bool:
     """Whether the code names a file by its hash, or as the address that it is fetched from."""
     said = [v for v in walk(path) if isinstance(v, Constant)]
