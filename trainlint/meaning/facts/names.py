@@ -179,7 +179,7 @@ _BARE = {
     "ignite.engine": "Events create_supervised_trainer create_supervised_evaluator",
     "pytorch_lightning": "LightningModule LightningDataModule",
     "skorch": "NeuralNetClassifier NeuralNetBinaryClassifier NeuralNetRegressor",
-    "sklearn.preprocessing": "StandardScaler RobustScaler MinMaxScaler MaxAbsScaler QuantileTransformer PowerTransformer"
+    "sklearn.preprocessing": "minmax_scale maxabs_scale robust_scale StandardScaler RobustScaler MinMaxScaler MaxAbsScaler QuantileTransformer PowerTransformer"
     " LabelBinarizer LabelEncoder OneHotEncoder OrdinalEncoder KBinsDiscretizer",
     "sklearn.impute": "SimpleImputer KNNImputer IterativeImputer",
     "sklearn.compose": "ColumnTransformer make_column_transformer",
