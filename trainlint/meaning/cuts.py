@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from trainlint.meaning.attachment import attached, is_packed
 from trainlint.meaning.dataflow import operation, walk
+from trainlint.meaning.deciding import is_cut_by_criterion
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
@@ -239,13 +240,21 @@ def _term(backward: Event) -> CutLoss | None:
     value = backward.value
     if value is None or attached(value) is not True:
         return None
-    for term in _terms(value):
+    for term in map(_beside_numbers, _terms(value)):
         if not isinstance(term, Result) or attached(term) is not False:
             continue
         cut = _cut_in(term)
-        if cut is not None and (_is_loss_term(term) or _is_list_of_graphs(cut)):
+        if cut is not None and (
+            _is_loss_term(term) or _is_list_of_graphs(cut) or is_cut_by_criterion(term, cut)
+        ):
             return CutLoss(backward, cut, "one of its terms is only a number")
     return None
+
+
+def _beside_numbers(term: Value) -> Value:
+    """`term if term > 0 else 0`: the one that is no plain number."""
+    others = [option for option in options(term) if not isinstance(option, Constant)]
+    return others[0] if len(others) == 1 else one(term)
 
 
 def _terms(value: Value, depth: int = 0) -> list[Value]:

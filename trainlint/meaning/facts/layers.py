@@ -39,7 +39,8 @@ NOT_MODULES = frozenset(
 )
 MODULE_BASES = frozenset(
     "torch.nn.Module torch_geometric.nn.MessagePassing transformers.PreTrainedModel torch.jit.ScriptModule"
-    " fairseq.models.FairseqEncoder fairseq.models.BaseFairseqModel transformers.modeling_utils.PreTrainedModel".split()
+    " fairseq.models.FairseqEncoder fairseq.models.BaseFairseqModel transformers.modeling_utils.PreTrainedModel"
+    " torch.nn.loss._Loss torch.nn.loss._WeightedLoss".split()
 )
 MODULE_HOMES = (
     "torchvision.models.",
