@@ -226,6 +226,8 @@ def _is_alike(first: Value, second: Value) -> bool:
     match a, b:
         case Constant(value=x), Constant(value=y):
             return bool(type(x) is type(y) and x == y)
+        case External(name=x), External(name=y):
+            return bool(x == y)
         case Sequence(items=x, open=False, element=None), Sequence(items=y, open=False, element=None):
             return len(x) == len(y) and all(map(_is_alike, x, y))
         case Mapping(items=x, open=False), Mapping(items=y, open=False):
@@ -235,15 +237,23 @@ def _is_alike(first: Value, second: Value) -> bool:
         case Result(callee=Member(receiver=p, name=x)), Result(callee=Member(receiver=q, name=y)) if (
             x == y and x in _COPYING
         ):
-            return _is_alike(p, q)
+            if a.keywords.keys() != b.keywords.keys() or len(a.arguments) != len(b.arguments):
+                return False
+            told = all(_is_alike(v, b.keywords[key]) for key, v in a.keywords.items())
+            return told and _is_alike(p, q) and all(map(_is_alike, a.arguments, b.arguments))
+        case Item(source=p, key=x), Item(source=q, key=y) if x is not None and y is not None:
+            return _is_alike(p, q) and _is_alike(x, y)
     return same(a, b) is True
 
 
-_COPYING = frozenset("tolist copy numpy long clone to_list".split())
+_COPYING = frozenset(  # and casts to another type or shape: of the same they make the same
+    "tolist copy numpy long clone to_list to_numpy astype float double int to type view reshape flatten unsqueeze"
+    " squeeze".split()
+)
 
 
 def _is_pure(function: str) -> bool:
-    return function.startswith(("os.path.", "operator.", "pathlib.", "torch.from_numpy"))
+    return function.startswith(("os.path.", "operator.", "pathlib.", "torch.from_numpy", "builtins.slice"))
 
 
 def _is_transform(value: Value) -> bool:
