@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from trainlint.meaning.dataflow import inputs_of, operation, walk
-from trainlint.meaning.flow import key
+from trainlint.meaning.flow import enclosing_loops, key
+from trainlint.meaning.objects import is_module
+from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.picked import ALL_AT_ONCE
 from trainlint.meaning.syntax import Assign, Binary, Call, Comparison, Display, Expression, Node, nodes_in
 from trainlint.meaning.trace import Event, Leave, Region
@@ -16,11 +18,13 @@ from trainlint.meaning.values import (
     External,
     Free,
     Instance,
+    Item,
     Mapping,
     Result,
     Sequence,
     Value,
     one,
+    options,
 )
 from trainlint.records import dataclass
 
@@ -112,10 +116,33 @@ def _by_event(event: Event, root: Region) -> Iterator[Decision]:
         if event.kind == "remember" and any(e.kind == "save" for e in _beside(event)):
             return  # it is said where it is saved
         tests = tuple(arm.truth for arm in event.guards(root) if arm.truth is not None)
-        if tests:
+        if tests and _may_change(event):
             yield Decision("keep", event.node, event.region, tests)
     elif event.kind in ("forward", "unresolved", "step") and event.inputs and _is_stopper(event.target):
         yield Decision("stop", event.node, event.region, event.inputs[:1])
+
+
+def _may_change(event: Event) -> bool:
+    """Whether some turn of the loops around may leave a network in another state: weights that stay are not chosen."""
+    outermost = enclosing_loops(event.region)[-1]
+    return any(e.kind in _CHANGING or (e.kind == "forward" and _is_handed_one(e)) for e in outermost.events())
+
+
+_CHANGING = frozenset("backward step fit descent grad_write load load_state unresolved update".split())
+
+
+def _is_handed_one(call: Event) -> bool:
+    """Whether something that is not seen gets a network, or what updates one: `train(model, batches, optimizer)`."""
+    given = [option for value in call.inputs for option in options(value)]
+    if any(is_module(option) or optimizer(option) is not None for option in given):
+        return True
+    return call.detail == "unknown" and not any(map(_is_drawn, given))
+
+
+def _is_drawn(value: Value) -> bool:
+    """Whether a value is, or is made of, an element of something that a loop goes through; a number of turns is none."""
+    drawn = (v.source for v in walk(value) if isinstance(v, Item) and v.key is None)
+    return any(not isinstance(source, Result) or operation(source) != "range" for source in drawn)
 
 
 def _beside(event: Event) -> Iterator[Event]:

@@ -46,8 +46,10 @@ def store(machine: Machine, target: s.Expression, value: Value, frame: Frame, no
             if isinstance(node, s.Assign):
                 _note_running_sum(machine, name, value, frame, node)
                 _note_reset(machine, name, value, node)
-            home = frame.shared.get(name, frame)
-            home.names[name] = value
+            if name in frame.shared:  # what branches write to a global meets where they do
+                machine.write(frame.shared[name].names, name, value)
+            else:
+                frame.names[name] = value
         case s.Attribute():
             _store_attribute(machine, target, value, frame, node)
         case s.Subscript():
