@@ -44,6 +44,7 @@ ROUNDS |= {
     **dict.fromkeys(("t91", "t92"), "twenty-second"),
     **dict.fromkeys(("t93", "t94", "t95", "t96"), "twenty-third"),
     **dict.fromkeys(("t97", "t98"), "twenty-fourth"),
+    **dict.fromkeys(("t99", "t100"), "twenty-fifth"),
     **dict.fromkeys(
         ("t85", "t86"), "later"
     ),  # the rules that came later, on the repositories of the nineteenth
