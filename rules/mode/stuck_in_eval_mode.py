@@ -96,6 +96,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             if stuck.switch is not None
             else f"`{text_of(stuck.place)}` trains a model that `from_pretrained` left in eval mode",
             because=[(stuck.forward.node, "trains with any dropout off and any BatchNorm statistics frozen")]
+            + [(call, "gives the network in eval mode") for call in stuck.made]
             + [(call, "leads there") for call in stuck.calls[:3]]
             + [
                 (node, "switches to train mode, not repeated behind the evaluation")

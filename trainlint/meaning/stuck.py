@@ -49,6 +49,12 @@ class StuckForward:
         return self.forward.node if self.switch is None else self.switch.node
 
     @property
+    def made(self) -> list[Node]:
+        """The call that gives a network in eval mode, where nothing else switches it."""
+        node = getattr(one(self.forward.target), "node", None) if self.switch is None else None
+        return [node] if isinstance(node, Call) and node is not self.forward.node else []
+
+    @property
     def calls(self) -> list[Node]:
         """The calls that lead from the training loop to the switch, outermost first."""
         if self.switch is None:
