@@ -147,5 +147,5 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=16, epochs=3, seeds=1, data="class-ordered", order=True),
-    words=("DataLoader",),
+    words=("DataLoader", "GraphDataLoader", "StatefulDataLoader"),
 )

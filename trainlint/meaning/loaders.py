@@ -94,7 +94,7 @@ class Loader:
 
     @property
     def is_sequential(self) -> bool:
-        """Whether a SequentialSampler fixes the order."""
+        """Whether a sampler fixes the order."""
         given = self.argument("sampler")
         return given is not None and _is_sequential(one(given))
 
@@ -116,11 +116,13 @@ class Loader:
 
 
 def _is_sequential(value: Value) -> bool:
-    return (
-        isinstance(value, Instance)
-        and isinstance(value.cls, External)
-        and value.cls.name.endswith(".SequentialSampler")
-    )
+    """A sampler that goes by the order that is stored; one for several processes does where it is told not to shuffle."""
+    if not isinstance(value, Instance) or not isinstance(value.cls, External):
+        return False
+    if value.cls.name.endswith(".DistributedSampler"):
+        shuffle = passed(value, 3, "shuffle")
+        return shuffle is not None and _is_said(shuffle) and not constant(shuffle)
+    return value.cls.name.endswith(".SequentialSampler")
 
 
 def _is_said(value: Value) -> bool:

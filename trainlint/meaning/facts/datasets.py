@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LOADERS = frozenset(
     "torch.utils.data.DataLoader torch_geometric.loader.DataLoader torch_geometric.data.DataLoader"
-    " torchdata.stateful_dataloader.StatefulDataLoader monai.data.DataLoader".split()
+    " torchdata.stateful_dataloader.StatefulDataLoader monai.data.DataLoader dgl.dataloading.GraphDataLoader".split()
 )
 
 # scikit-learn's loaders: number of classes of the target.
