@@ -374,7 +374,8 @@ def _within_allowance(machine: Machine, function: Function, frame: Frame, region
     start, outer = machine.steps, list(machine.allowances)
     limit = start + more
     if outer and not is_part and not trains:
-        limit = min(limit, max(outer[-1].limit, start + 50))  # what a call may spend, its callees share
+        left = outer[-1].limit - start  # what a call may spend, its callees share, and leave it some to go on
+        limit = min(limit, start + max(left * 3 // 4, 50))
     allowance = Allowance(limit, region, more)
     machine.allowances.append(allowance)
     machine.renew()
