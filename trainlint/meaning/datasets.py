@@ -11,7 +11,8 @@ from trainlint.meaning.loaders import Loader
 from trainlint.meaning.objects import lineage, own_attributes
 from trainlint.meaning.place import qualified_name
 from trainlint.meaning.sample_flags import by_parameter, decides_only_how
-from trainlint.meaning.syntax import Assign, Attribute, Define, Node, Subscript
+from trainlint.meaning.syntax import Assign, Attribute, Comprehension, Define, Node, Subscript
+from trainlint.meaning.trace import Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
     NONE,
@@ -152,12 +153,19 @@ def is_same_data(first: Value, second: Value) -> bool:
     if isinstance(a, (Constant, Unknown)) or isinstance(b, (Constant, Unknown)):
         return False  # `self.data = None` until something that is not seen sets it
     if a is b:
-        return not isinstance(a, Instance) or not _is_switched(a)
+        return not _is_one_of_each(a) and (not isinstance(a, Instance) or not _is_switched(a))
     if isinstance(a, Instance) and isinstance(b, Instance):
         return _is_made_alike(a, b)
     if isinstance(a, Result) and isinstance(b, Result) and _is_asked_alike(a, b):
         return True
     return not isinstance(a, Choice) and not isinstance(b, Choice) and _is_alike(a, b)
+
+
+def _is_one_of_each(made: Value) -> bool:
+    """Whether a comprehension makes it, one for each of its turns: `{part: load(part) for part in parts}`."""
+    home = made.loop if isinstance(made, Instance) else made.region if isinstance(made, Result) else None
+    loop = home.loop if isinstance(home, Region) and home.kind != "loop" else home
+    return isinstance(loop, Region) and isinstance(loop.node, Comprehension)
 
 
 def _is_made_alike(first: Instance, second: Instance) -> bool:

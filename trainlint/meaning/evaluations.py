@@ -392,15 +392,18 @@ def used_by_backwards(program: Program) -> set[int]:
     used: set[int] = set()
     inner = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
     for backward in [*program.backwards, *inner]:
-        if backward.kind == "grad_write":
-            used.update(
-                id(v) for v in walk(backward.target, limit=_BEHIND) if isinstance(v, (Result, Sequence))
-            )
-        elif backward.value is not None:
-            used.update(
-                id(v) for v in walk(backward.value, limit=_BEHIND) if isinstance(v, (Result, Sequence))
-            )
+        given = backward.target if backward.kind == "grad_write" else backward.value
+        if given is not None:
+            used |= _behind(given)
+    written = [e for e in program.events("keep") if e.detail in ("item", "item of one key")]
+    for write in written:  # `values[chosen] = network(rows)`, where the loss is computed of `values`
+        if write.value is not None and any(id(option) in used for option in options(write.target)):
+            used |= _behind(write.value)
     return used
+
+
+def _behind(value: Value) -> set[int]:
+    return {id(v) for v in walk(value, limit=_BEHIND) if isinstance(v, (Result, Sequence))}
 
 
 _BEHIND = 20_000  # values behind a backward pass: a forward left out here would pass for an evaluation
