@@ -147,6 +147,17 @@ def test_verdicts_on_careless_findings_are_counted_against_the_truth(monkeypatch
     assert "3 findings" in told and "0 wrongly" in told
 
 
+def test_what_is_planted_is_found_or_the_file_is_listed(tmp_path: Path) -> None:
+    read, unread = tmp_path / "some+one" / "train.py", tmp_path / "some+two" / "train.py"
+    for file, text in ((read, FIXED), (unread, f"if False:\n{'    '.join(FIXED.splitlines(True))}")):
+        file.parent.mkdir()
+        file.write_text(text)
+    told = run("planted.py", tmp_path, "--rule", "missing-zero-grad")
+    assert "missing-zero-grad: 1 of 2" in told
+    assert str(unread) in told and str(read) not in told
+    assert read.read_text() == FIXED
+
+
 @needs_torch
 def test_rules_without_true_reports_are_listed_with_their_threads() -> None:
     told = run("backing.py", "--least", 1)
