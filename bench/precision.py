@@ -13,6 +13,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,9 @@ def main() -> None:
     parser.add_argument(
         "--together", nargs="+", metavar="ROUND", help="sums of these rounds, by level and rule"
     )
+    parser.add_argument(
+        "--by-epochs", metavar="RULE", help="a rule's reports by the length of the run, where it is noted"
+    )
     arguments = parser.parse_args()
     lines = [
         json.loads(line) for line in arguments.file.read_text(encoding="utf-8").splitlines() if line.strip()
@@ -64,6 +68,9 @@ def main() -> None:
     rounds: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
         rounds.setdefault(ROUNDS.get(line.get("reader", ""), "other"), []).append(line)
+    if arguments.by_epochs:
+        print("\n".join(lengths_of([line for line in lines if line["rule"] == arguments.by_epochs])))
+        return
     if arguments.together:
         asked = [line for name in arguments.together for line in rounds[name]]
         print("\n".join(sums_of(asked)))
@@ -85,6 +92,23 @@ def sums_of(judgements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for rule, word in sorted({(key[3], level[key]) for key in said}):
         verdicts = [agreed(said[key]) for key in said if (key[3], level[key]) == (rule, word)]
         yield from row_of(f"{rule}, {word}", verdicts)
+
+
+def lengths_of(judgements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Counts by the epochs that a report speaks of; reports without that number are left out."""
+    said: dict[Key, set[str]] = {}
+    epochs: dict[Key, int] = {}
+    for judged in judgements:
+        if "epochs" in judged:
+            said.setdefault(key_of(judged), set()).add(str(judged["verdict"]).lower())
+            epochs[key_of(judged)] = judged["epochs"]
+    yield "| epochs | true | false | disputed | share true | lower 95 % bound |\n|---|---|---|---|---|---|"
+    for first, last in pairwise(BANDS):
+        inside = [key for key in said if first <= epochs[key] < last]
+        yield from row_of(f"from {first}", [agreed(said[key]) for key in inside])
+
+
+BANDS = (1, 10, 16, 21, 31, 100, 10**9)
 
 
 def table_of(name: str, judgements: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -147,6 +147,23 @@ def test_verdicts_on_careless_findings_are_counted_against_the_truth(monkeypatch
     assert "3 findings" in told and "0 wrongly" in told
 
 
+def test_judgements_are_counted_by_the_length_of_the_run(tmp_path: Path) -> None:
+    told = {
+        "repository": "a/b",
+        "commit": "0" * 40,
+        "rule": "no-lr-scheduler",
+        "level": "advice",
+        "reader": "t1",
+    }
+    lines = [{**told, "place": "a.py:1", "verdict": "true", "epochs": 30}]
+    lines += [{**told, "place": "a.py:2", "verdict": word, "epochs": 12} for word in ("true", "debatable")]
+    lines += [{**told, "place": "a.py:3", "verdict": "true"}]
+    (tmp_path / "judged.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    said = run("precision.py", tmp_path / "judged.jsonl", "--by-epochs", "no-lr-scheduler")
+    assert "| from 10 | 0 | 0 | 1 |" in said and "| from 21 | 1 | 0 | 0 |" in said
+    assert said.count("| from") == 2
+
+
 def test_what_is_planted_is_found_or_the_file_is_listed(tmp_path: Path) -> None:
     read, unread = tmp_path / "some+one" / "train.py", tmp_path / "some+two" / "train.py"
     for file, text in ((read, FIXED), (unread, f"if False:\n{'    '.join(FIXED.splitlines(True))}")):

@@ -30,7 +30,7 @@ def test_classes_on_what_is_not_installed_can_be_defined(sandbox, tmp_path):
 
 @needs_torch
 def test_settings_are_read_as_older_programs_read_them(sandbox, tmp_path):
-    pytest.importorskip("yaml")
+    pytest.importorskip("yaml", reason="PyYAML is what the program under test reads its settings with")
     script = """
         import yaml
         from net import Net

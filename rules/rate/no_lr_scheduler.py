@@ -141,7 +141,7 @@ rule = Rule(
             16,
             "runs of fewer epochs are not reported",
             "of 41 reports on runs of 10 to 15 epochs two readers called 12 worth saying, of 100 on longer runs 83 "
-            "(`bench/judged.jsonl`); at 10 a cosine schedule already gains a little (this page); Li et al. 2020",
+            "(`python bench/precision.py --by-epochs no-lr-scheduler`); at 10 a cosine schedule already gains a little (this page); Li et al. 2020",
         ),
         "self-tuning": Option(
             (

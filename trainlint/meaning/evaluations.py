@@ -394,15 +394,15 @@ def used_by_backwards(program: Program) -> set[int]:
     for backward in [*program.backwards, *inner]:
         given = backward.target if backward.kind == "grad_write" else backward.value
         if given is not None:
-            used |= _behind(given)
+            used |= _passed(given)
     written = [e for e in program.events("keep") if e.detail in ("item", "item of one key")]
     for write in written:  # `values[chosen] = network(rows)`, where the loss is computed of `values`
         if write.value is not None and any(id(option) in used for option in options(write.target)):
-            used |= _behind(write.value)
+            used |= _passed(write.value)
     return used
 
 
-def _behind(value: Value) -> set[int]:
+def _passed(value: Value) -> set[int]:
     return {id(v) for v in walk(value, limit=_BEHIND) if isinstance(v, (Result, Sequence))}
 
 
