@@ -41,7 +41,9 @@ _DERIVED = (
 _TABLE = re.compile(rb"^\s*\[tool\.trainlint[].]", re.MULTILINE)
 _PINNED = re.compile(r"^[ \t]*(?:- +)?(?:py)?torch *={1,3} *(\d+)\.(\d+)", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
-_CALL = re.compile(r"(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(")
+_CALL = re.compile(  # what is commented out calls nothing
+    r"^[ \t]*#.*|(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(", re.MULTILINE
+)
 
 
 def find_root(path: Path, around: Iterable[Path] = ()) -> Path:
@@ -182,7 +184,7 @@ class Project:
         """Identifiers that are followed by a parenthesis and not being defined."""
         if file not in self._calls:
             found = _CALL.findall(self.text(file) or "")
-            self._calls[file] = frozenset(name for defined, name in found if not defined)
+            self._calls[file] = frozenset(name for defined, name in found if name and not defined)
         return self._calls[file]
 
     def decorated(self, name: str) -> tuple[tuple[Path, str], ...]:

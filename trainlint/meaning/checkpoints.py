@@ -16,7 +16,7 @@ from trainlint.meaning.devices import (
 from trainlint.meaning.flow import exclusive, of_kind
 from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file, same_name
-from trainlint.meaning.phases import is_setting_for_training
+from trainlint.meaning.phases import is_setting_for_training, is_told_not_to_evaluate
 from trainlint.meaning.saves import is_published, is_written, saves_from_the_cpu
 from trainlint.meaning.syntax import Block, Call, Define, Literal, Node, Try
 from trainlint.meaning.trace import Event, Region
@@ -195,13 +195,14 @@ class Load:
         return any(saved.region.inside(loop) for loop in loops)
 
     def _is_of_another_phase(self, saved: Event) -> bool:
-        """Whether a setting decides if the file is written (`if args.train:`), and not if it is read as well."""
+        """Whether a setting decides if the file is written (`if args.train:`, `if not args.evaluate:`), and not if it
+        is read as well."""
         around = set(map(id, self.event.region.ancestors()))
         return any(
             region.kind == "arm"
             and id(region) not in around
             and region.truth is not None
-            and is_setting_for_training(region.truth)
+            and (is_setting_for_training(region.truth) or is_told_not_to_evaluate(region))
             for region in saved.region.ancestors()
         )
 

@@ -45,6 +45,28 @@ def is_setting_for_training(test: Value) -> bool:
     return False
 
 
+def is_told_not_to_evaluate(arm: Region) -> bool:
+    """Whether an arm is left out where a setting of the user's asks for evaluation: `if not args.evaluate:`."""
+    match one(arm.truth) if arm.truth is not None else None:
+        case Constant(under=str(flag), asked=None):
+            return not arm.holds and _asks_to_evaluate(flag)
+        case Constant(under=str(flag), asked=("not", _) | ("==", False)):
+            return arm.holds and _asks_to_evaluate(flag)
+        case Member(receiver=Argument() | Unknown(), name=name):
+            return not arm.holds and _asks_to_evaluate(name)
+        case Result(
+            callee=External(name="operator.unarynot"),
+            arguments=[Member(receiver=Argument() | Unknown(), name=name)],
+        ):
+            return arm.holds and _asks_to_evaluate(name)
+    return False
+
+
+def _asks_to_evaluate(flag: str) -> bool:
+    said = flag.strip("-").lower().replace("-", "_")
+    return said.removesuffix("_only").removeprefix("only_").removeprefix("do_") in _OTHERS
+
+
 def is_not_for_training(arm: Region) -> bool:
     """Whether an arm is taken only in runs that do not train: the `else` of `if mode == "train":`."""
     if arm.kind != "arm" or arm.truth is None:

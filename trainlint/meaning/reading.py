@@ -381,7 +381,7 @@ class _Elsewhere:
         )
         mentioning = self.project.mentioning(name, self._users())
         return any(
-            meant.search(line)
+            meant.search(line) and not line.lstrip().startswith("#")
             for file in mentioning
             for line in _lines_with(self.project.text(file) or "", name)
         )
@@ -452,16 +452,22 @@ def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhe
         _root(machine, reading, partial(_run_method, machine, method, made, cls))
 
 
+# What a module's base class calls, or torch calls of a module.
+_OF_MODULES = frozenset("forward train eval apply parameters state_dict load_state_dict extra_repr".split())
+
+
 def _left_uncalled(cls: Class, methods: list[Function], elsewhere: _Elsewhere) -> Iterator[Function]:
     """The methods of a class made elsewhere that its user has to call by hand: no file of the project does.
 
     What a base class or the class itself may call is read from there.
     """
-    if has_unknown_base(cls) or external_bases(cls) or any(base is not cls for base in lineage(cls)):
+    if has_unknown_base(cls) or any(isinstance(base, Class) and base is not cls for base in lineage(cls)):
+        return
+    if any(base != "torch.nn.Module" for base in external_bases(cls)):
         return
     called = frozenset[str]().union(*(_code(method) for method in _own_methods(cls)))
     for method in methods:
-        if method.name.startswith("_") or method.decorators or method.name in called:
+        if method.name.startswith("_") or method.decorators or method.name in called | _OF_MODULES:
             continue
         if _TRAINERS.isdisjoint(_code(method)) or elsewhere.calls(method.name):
             continue
