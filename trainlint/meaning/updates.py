@@ -11,6 +11,7 @@ from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.fillers import teaches_nothing
 from trainlint.meaning.flow import enclosing_loops, exclusive, implied, is_seen_whole, of_kind
 from trainlint.meaning.fragments import has_no_imports
+from trainlint.meaning.gradients import changes_gradient, writes_weights
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import Optimizer, optimizer
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of
@@ -317,8 +318,10 @@ class Update:
     def may_clear(self, event: Event) -> bool:
         if event.kind == "zero_grad":
             return self.owns(event.target) is not False
+        if event.kind == "grad_write" and event.detail in ("zero", "grad", "data"):
+            return not changes_gradient(event) and not writes_weights(event)
         if event.kind == "grad_write":
-            return event.detail in ("zero", "grad", "data") or self._asks_of_weights(event)
+            return self._asks_of_weights(event)
         return event.kind == "unresolved" and self._hands_over(event)
 
     def _asks_of_weights(self, event: Event) -> bool:
