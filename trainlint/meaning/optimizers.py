@@ -29,6 +29,7 @@ from trainlint.meaning.values import (
     Function,
     Instance,
     Item,
+    Mapping,
     Member,
     Result,
     Sequence,
@@ -194,8 +195,7 @@ def _is_tensor(value: Value) -> bool:
 
 def optimizer(value: Value) -> Optimizer | None:
     """The optimizer that a stepped value is; None for engines, schedules, environments and the like."""
-    found = options(value)
-    found = [o for o in found if not (isinstance(o, Constant) and o.value is None)]
+    found = [option for option in options(value) if not _stands_in(option)]
     if found and all(role(o) == "optimizer" for o in found):
         return Optimizer(value, "constructed" if all(isinstance(o, Instance) for o in found) else "inferred")
     if any(role(o) == "optimizer" for o in found) and all(map(_may_be_one, found)):
@@ -215,6 +215,13 @@ def optimizer(value: Value) -> Optimizer | None:
         case Item(source=Free(name=name), key=Constant()) if _is_conventional(name):
             return Optimizer(value, "conventional")  # one of `self.optimizers()`
     return None
+
+
+def _stands_in(value: Value) -> bool:
+    """What an attribute holds before there is an optimizer: None, "", an empty list."""
+    if isinstance(value, (Sequence, Mapping)):
+        return not value.items and value.element is None and not value.open
+    return isinstance(value, Constant) and not value.value
 
 
 def _may_be_one(value: Value) -> bool:
