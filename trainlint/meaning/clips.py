@@ -13,7 +13,7 @@ from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, insert_before, remove_statement, replace, statement_text, text_of
 from trainlint.meaning.roles import is_called_scaler, is_unseen_object, role
 from trainlint.meaning.syntax import Attribute, Call, Node
-from trainlint.meaning.trace import Event
+from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update, stepped_node
 from trainlint.meaning.values import (
     Argument,
@@ -155,7 +155,10 @@ def _judged(update: Update, clip: Event, updates: list[Update]) -> tuple[str, Ev
     passed = [b for b in feeding if update.events.index(b) < update.events.index(clip)]
     if not passed:
         return ("before", feeding[0]) if _comes_too_early(update, clip, feeding[0]) else ("", None)
-    return "scaled" if _is_unscaled_later(update, clip, passed[-1]) else "fine", passed[-1]
+    scaled = [
+        b for b in passed if _is_unscaled_later(update, clip, b)
+    ]  # an attack may add a pass without the scaler
+    return ("scaled", scaled[-1]) if scaled else ("fine", passed[-1])
 
 
 def _in_steps_alone(program: Program) -> list[MisplacedClip]:
@@ -182,9 +185,16 @@ def _steps_with_clips(events: list[Event]) -> Iterator[tuple[Event, Event]]:
             for place, clip in enumerate(events[:index]):
                 if clip.kind != "clip" or clip.detail == METHOD or clip.loop is not step.loop:
                     continue
-                scaled = any(_is_scaled(e) and e.loop is step.loop for e in events[:place] if e in passes)
+                scaled = any(
+                    _is_scaled(e) and _is_turn_of(e, step.loop) for e in events[:place] if e in passes
+                )
                 if (scaled or not passes) and not _cannot_meet(clip, step):
                     yield step, clip
+
+
+def _is_turn_of(backward: Event, loop: Region | None) -> bool:
+    """Whether a backward pass is of each turn of a loop, perhaps in a loop of its own over parts of a batch."""
+    return backward.loop is loop or (loop is not None and bool(backward.region.inside(loop)))
 
 
 def _belongs(update: Update, clip: Event) -> bool:
