@@ -77,9 +77,10 @@ torchvision documentation of `Normalize`, `ToTensor` and `v2.ToDtype`; albumenta
 `Normalize`; LeCun and others, "Efficient BackProp" (1998), section 4.3.
 """
 
+import re
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -94,7 +95,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+REFUSED = re.compile(r"\d+ means for \d+ channels|doesn't match the broadcast shape|std evaluated to zero")
+
+
 def symptom(written: Runs, control: Runs) -> Effect | None:
+    for run, other in zip(written, control, strict=False):
+        said, better = refused(run), refused(other)
+        if said and not better and not other.raised:
+            return Effect(f"the first image is refused: {said}; with the control none is")
     looks = [look for run in written for look in run.all("batch") if look.number("spread")]
     if not looks:
         return None
@@ -106,6 +114,12 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if others:
         said += f"; with the control {others[0].number('mean'):.3g} and {others[0].number('spread'):.2g}"
     return Effect(said, {"mean": mean, "spread": spread})
+
+
+def refused(run: Run) -> str:
+    """What the normalisation raised, whether the program ended with it or went on without."""
+    left_out = [said for said in run.substituted if said.startswith("left out: ")]
+    return next((said for said in (run.raised or "", *left_out) if REFUSED.search(said)), "")
 
 
 rule = Rule(

@@ -97,6 +97,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
+    if any(run.stands_in("data") for run in written):
+        return None  # the targets are ours, then, and so is what of them cannot be reached
     calls = [call for run in written for call in run.near("criterion") if call.number("unreachable") >= 0.01]
     if not calls:
         return None
@@ -110,7 +112,6 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     return Effect(
         said,
         {"unreachable": share, "floor": floor, "loss": ended, "loss_control": better},
-        structure_only=any(run.stands_in("data") for run in written),  # the targets are ours, then
     )
 
 

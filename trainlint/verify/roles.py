@@ -142,7 +142,7 @@ def words_of(tree: ast.Module) -> dict[str, str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     uses = roles_by_use(tree)
-    roles = {name: _role_of(name, uses.get(name, "")) for name in names if name.isidentifier()}
+    roles = {name: _role_of(name, uses.get(name, "")) for name in names if re.fullmatch(r"\w+", name)}
     return {name: role for name, role in roles.items() if role}
 
 
@@ -155,6 +155,8 @@ def _role_of(name: str, use: str) -> str:
     called = "settings" if BAGS.fullmatch(name) else role_of_word(name)
     if use == "section":
         return "settings"
+    if use == "text" or (use == "counts" and called in ("", "count", "features", "classes")):
+        return use
     return (
         use
         if use in STRONG and called not in ("path", "criterion", "optimizer", "scheduler", "settings")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 ASKED = {  # a member that only one kind of thing has
     "model": "parameters named_parameters train eval load_state_dict modules children half",
     "optimizer": "param_groups",
+    "scaler": "unscale_",
     "loader": "dataset batch_sampler",
     "inputs": "shape size dim ndim view permute unsqueeze squeeze detach numel long float reshape contiguous flatten",
 }
@@ -37,7 +38,7 @@ SIZED_CALLS = {"Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "LSTM", "GRU
 BAGS = re.compile(
     r"(?i)(args|arg|cfgs?|configs?|configuration|conf|opts?|options|hparams?|hyp|hyper_?params|params|flags|settings|hp|_{1,2}c)"
 )
-STRONG = ("model", "optimizer", "loader", "section", "path")  # uses that say more than any name
+STRONG = ("model", "optimizer", "scaler", "loader", "section", "path")  # uses that say more than any name
 
 
 def roles_by_use(tree: ast.Module) -> dict[str, str]:
@@ -57,7 +58,7 @@ def roles_by_use(tree: ast.Module) -> dict[str, str]:
 
 
 def _strongest(roles: set[str]) -> str:
-    order = (*STRONG, "criterion", "device", "count", "inputs", "false")
+    order = (*STRONG, "criterion", "device", "text", "rate", "counts", "count", "inputs", "false")
     return next(role for role in order if role in roles)
 
 
@@ -75,12 +76,27 @@ def _told(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
     match node:
         case ast.Attribute(value=value, attr=name) if name in MEMBERS:
             yield value, MEMBERS[name]
+        case ast.Attribute(value=ast.Call(func=ast.Attribute(value=value, attr="scale")), attr="backward"):
+            yield value, "scaler"  # of gradients, and not of columns
         case ast.Attribute(value=ast.Attribute() | ast.Subscript() as value) if _in_settings(value):
             yield value, "section"
         case ast.Subscript(
             value=ast.Attribute() | ast.Subscript() as value, slice=ast.Constant(value=str())
         ) if _in_settings(value):
             yield value, "section"
+        case ast.Assign(
+            targets=[ast.Subscript(value=ast.Attribute(value=ast.Name(id="os"), attr="environ"))], value=value
+        ):
+            yield value, "text"
+        case ast.Subscript(
+            value=ast.Attribute() | ast.Subscript() as value,
+            slice=ast.Slice() | ast.UnaryOp() | ast.Constant(value=int()),
+        ) if _in_settings(value):
+            yield value, "counts"
+        case ast.BinOp(left=ast.List(), op=ast.Add(), right=ast.Attribute() | ast.Subscript() as value) if (
+            _in_settings(value)
+        ):
+            yield value, "counts"
         case ast.If(test=test) | ast.IfExp(test=test):
             yield from ((part, "false") for part in _asked(test))
         case ast.Call():
@@ -110,11 +126,21 @@ def _asked(test: ast.expr) -> Iterator[ast.expr]:
 
 def _told_by_call(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
     called = name_of(call.func)
+    if called in ("sum", "len", "zip", "max") and isinstance(call.func, ast.Name):
+        yield from (
+            (argument, "counts")
+            for argument in call.args[:1]
+            if isinstance(argument, (ast.Attribute, ast.Subscript)) and _in_settings(argument)
+        )
     owner = name_of(call.func.value) if isinstance(call.func, ast.Attribute) else ""
     if (called == "range" and isinstance(call.func, ast.Name)) or (
         called in SIZED_CALLS and owner in ("nn", "torch", "np", "")
     ):
         yield from ((argument, "count") for argument in call.args)
+    elif called.startswith("Dropout") and owner in ("nn", ""):
+        yield from (
+            (value, "rate") for value in (*call.args[:1], *(k.value for k in call.keywords if k.arg == "p"))
+        )
     elif called in PATH_CALLS and owner in PATH_OWNERS and call.args:
         yield call.args[0], "path"
     elif called.endswith("_loss") and owner in ("self", "") and len(call.args) > 1:

@@ -10,7 +10,20 @@ from typing import Any
 from torch import nn
 
 from ..record import Record
-from . import absent, arguments, checkpoints, devices, frames, lost, obliging, paths, project, quiet, ranks
+from . import (
+    absent,
+    arguments,
+    checkpoints,
+    devices,
+    frames,
+    lost,
+    obliging,
+    older,
+    paths,
+    project,
+    quiet,
+    ranks,
+)
 from .fitting import size_of
 from .missing import Missing
 from .roles import Settings, stand_in
@@ -71,6 +84,7 @@ class Rig:
         )
         absent.install(self.record, self.world, self.project, lambda name: Settings(self, name))
         lost.install(self)
+        older.install()
         self.project.entering = self._entering
         self._entering(self.world.text)
         places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
@@ -82,11 +96,12 @@ class Rig:
         quiet.install(self.record, bool(self.request.get("root")) or "yaml" in self.world.text)
         if self.request.get("bare"):
             obliging.install(self)
-        if str(self.request["device"]) == "cpu":
-            devices.install(self.record, self.world.text)
 
     def _entering(self, text: str) -> None:
         """A text of the project is about to run."""
+        older.enter(text)
+        if str(self.request["device"]) == "cpu":
+            devices.enter(self.record, text)
         if self.request.get("root") and "pandas" in text:
             frames.install(self)
 
@@ -102,6 +117,17 @@ class Rig:
             return known
         patterns = self.request.get("patterns") or {}
         return next((role for role, pattern in patterns.items() if re.fullmatch(pattern, name)), "")
+
+    def chosen(self, name: str) -> str:
+        """What the program compares an entry of settings with first: `"adam"` of `if args.kind == "adam"`."""
+        said = rf"(?:\.|\[[\"']){name}(?:[\"']\])?"
+        texts = [self.world.text, *self.project.texts]
+        kept = [again for text in texts for again in re.findall(rf"(?m)(\w+) *= *\w+{said} *$", text)]
+        names = "|".join([said, *(rf"\b{again}\b" for again in dict.fromkeys(kept))])
+        compared = re.compile(
+            rf"(?:{names})(?:\.(?:lower|upper)\(\))? *(?:==|in) *[\[({{]*([\"'])(\w[^\"'\n]*)\1"
+        )
+        return next((found[2] for text in texts for found in compared.finditer(text)), "")
 
     def resolve(self, name: str) -> Any:
         """The stand-in of a free name; raises KeyError, which the program sees as a NameError."""

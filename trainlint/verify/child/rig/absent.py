@@ -28,7 +28,7 @@ WATCHERS = {
 
 
 HOMES = {"lightning", "pytorch_lightning"}
-DOUBLES = {"torchvision", "transformers", "accelerate", "hydra", *HOMES}
+DOUBLES = {"torchvision", "transformers", "accelerate", "hydra", "einops", *HOMES}
 DOUBLED = WATCHERS | DOUBLES
 
 
@@ -84,6 +84,10 @@ class Finder:
             from . import accelerating
 
             return accelerating.module(spec.name)
+        if top == "einops":
+            from . import rearranging
+
+            return rearranging.module(spec.name)
         if top == "hydra":
             return self._configuring(spec.name)
         return InertModule(spec.name)

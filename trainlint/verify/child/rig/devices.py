@@ -25,13 +25,14 @@ class OnCpu(TorchFunctionMode):  # type: ignore[misc,unused-ignore]
         return function(*arguments, **keywords)
 
 
-def install(record: Record, text: str) -> None:
-    if "GradScaler" in text:
+def enter(record: Record, text: str) -> None:
+    """A text of the program is about to run, its own or a module of its project."""
+    if "GradScaler" in text and not hasattr(torch.amp.GradScaler.__init__, "here"):
         _scale_here()
-    if "cuda" not in text:
+    if "cuda" not in text or hasattr(torch.nn.Module.cuda, "here"):
         return
     OnCpu().__enter__()
-    torch.nn.Module.cuda = lambda self, device=None: self
+    torch.nn.Module.cuda = _stay
     torch.nn.Module.to = _moved(torch.nn.Module.to)
     for (
         name
@@ -44,6 +45,13 @@ def install(record: Record, text: str) -> None:
         record.substitute("cuda: the CPU in its place")
 
 
+def _stay(self: Any, device: Any = None) -> Any:
+    return self
+
+
+_stay.here = True  # type: ignore[attr-defined]
+
+
 def _scale_here() -> None:
     """Gradient scalers work on the CPU as well, but those for CUDA switch themselves off there."""
     scaler = torch.amp.GradScaler
@@ -52,6 +60,7 @@ def _scale_here() -> None:
     def start(self: Any, device: Any = "cuda", *arguments: Any, **keywords: Any) -> None:
         begin(self, "cpu" if str(device).startswith("cuda") else device, *arguments, **keywords)
 
+    start.here = True  # type: ignore[attr-defined]
     scaler.__init__ = start
 
 

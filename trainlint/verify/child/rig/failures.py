@@ -23,6 +23,7 @@ UNBUILT, BUILT, SERVE = (
     "_trainlint_serve",
 )  # as `driver` writes them
 MADE_UP = {
+    "scaler",
     "model",
     "criterion",
     "optimizer",

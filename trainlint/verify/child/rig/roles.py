@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..skeleton import losses
 from .building import own_model
 from .bundles import Bundle, bundled
 from .inert import Inert
@@ -19,6 +21,7 @@ from .tokens import Tokenizer
 from .world import ROWS, stand_in_model
 
 DESCRIBED = {
+    "scaler",
     "criterion",
     "optimizer",
     "scheduler",
@@ -42,6 +45,8 @@ ENTRIES = {
     "zero",
     "dtype",
     "share",
+    "text",
+    "counts",
 }  # that settings hold
 NUMBERS = {"count", "rate", "share", "classes", "features"}
 SHAPED = {"criterion", "inputs", "targets", "batch", "classes", "features"}
@@ -131,6 +136,10 @@ class Settings:
 
     def _entry(self, name: str) -> Any:
         role = self._rig.role(name)
+        chosen = "" if role in ("device", "path") else self._rig.chosen(name)
+        if chosen and name not in self._rig.written:
+            self._rig.record.substitute(f"{self._name}.{name}: {chosen!r}, as the program asks for it")
+            return chosen
         if role not in ("path", "device", "false", "zero", "settings") and name in self._rig.written:
             value = _number(self._rig.written[name]) if role in NUMBERS else self._rig.written[name]
             self._rig.record.substitute(
@@ -197,7 +206,20 @@ def _model(rig: Any, name: str = "") -> Any:
     if built is not None:
         return built
     rig.record.substitute("model: stand-in")
-    return stand_in_model(rig.world, int((rig.request.get("unpacked") or {}).get(name, 1)))
+    pieces = int((rig.request.get("unpacked") or {}).get(name, 1))
+    return stand_in_model(rig.world, pieces, set(_losses_of(rig.world.text, name)))
+
+
+def _losses_of(text: str, name: str) -> Iterator[int]:
+    """The places at which what a network gives is a loss: `loss, scores = model(x, y)`, and `loss.backward()`."""
+    tree = ast.parse(text)
+    started = losses(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            func, target = node.value.func, node.targets[0]
+            if name and name in (getattr(func, "id", ""), getattr(func, "attr", "")):
+                parts = target.elts if isinstance(target, ast.Tuple) else [target]
+                yield from (place for place, part in enumerate(parts) if getattr(part, "id", "") in started)
 
 
 def _criterion(rig: Any) -> Any:
@@ -263,6 +285,8 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "device": lambda rig: torch.device(str(rig.request["device"])),
     "rate": lambda rig: 0.05,
     "dtype": lambda rig: torch.float32,
+    "text": lambda rig: "0",
+    "counts": lambda rig: [16, 16],
     "share": lambda rig: 0.5,
     "zero": lambda rig: 0,
     "list": lambda rig: [],
@@ -271,6 +295,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "classes": lambda rig: int(rig.world.choices["target"].get("high", 2)),
     "features": lambda rig: int((rig.world.choices["input"]["shape"] or [1])[0]),
     "tokenizer": lambda rig: Tokenizer(),
+    "scaler": lambda rig: torch.amp.GradScaler("cpu"),
     "inert": lambda rig: Inert(),
     "false": lambda rig: False,
 }

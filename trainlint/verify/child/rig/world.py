@@ -22,6 +22,7 @@ ROWS = 8
 SIZED = re.compile(
     r"(?i)(?:size|shape|crop|im(?:g|age)|resol)\w*[^\n\[(]{0,20}[(\[]+\s*(\d{2,4}),\s*(\d{2,4})\s*[)\],]"
 )
+SAID = re.compile(r"\b(?:one_hot\([^()]*?,\s*(?:num_classes\s*=\s*)?|num_classes\s*=\s*)(\d+)\b")
 LARGEST_PICTURE, MOST_SIDES = 400_000, 4  # of those that a program's text speaks of
 CRITERIA = {
     "CrossEntropyLoss": "classes", "cross_entropy": "classes", "NLLLoss": "classes", "nll_loss": "classes",
@@ -89,7 +90,8 @@ class World:
         kind = self.criterion
         output = first_tensor(output)
         width = int(output.shape[1]) if output is not None and output.dim() > 1 else 1
-        whole = {"kind": "classes", "high": width if width > 1 else CLASSES, "shape": _places(output)}
+        high = min([width if width > 1 else CLASSES, *self._said()])
+        whole = {"kind": "classes", "high": high, "shape": _places(output)}
         same = list(output.shape[1:]) if output is not None else [1]
         flat = same[:-1] if same[-1:] == [1] else same
         number: Shape = {"kind": "binary" if kind == "binary" else "number", "shape": same}
@@ -102,6 +104,10 @@ class World:
             yield from (whole, *likely)
         else:
             yield from (*likely, whole)
+
+    def _said(self) -> Iterator[int]:
+        """As many classes as the program says in plain numbers: of a network with several outputs one is as wide."""
+        yield from (number for number in map(int, SAID.findall(self.text)) if number > 1)
 
     def inputs(self, rows: int, first: int = 0) -> Any:
         """Rows of inputs, the same ones whenever the same rows are asked for."""
@@ -196,12 +202,14 @@ class StandIn(nn.Module):  # type: ignore[misc,unused-ignore]
     """A network that takes whatever it is called with: the first tensor is its input.
 
     `pieces` is how many values the program takes its output apart into: the first is the output, the others have one
-    row of 8 numbers for each sample.
+    row of 8 numbers for each sample. Those at the places of `losses` are what the program goes back from.
     """
 
-    def __init__(self, features: int, body: list[nn.Module], pieces: int = 1) -> None:
+    def __init__(
+        self, features: int, body: list[nn.Module], pieces: int = 1, losses: Collection[int] = ()
+    ) -> None:
         super().__init__()
-        self.features, self.pieces = features, pieces
+        self.features, self.pieces, self.losses = features, pieces, losses
         self.body = nn.Sequential(*body)
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
@@ -212,11 +220,18 @@ class StandIn(nn.Module):  # type: ignore[misc,unused-ignore]
         if rows.shape[1] != self.features:
             rows = nn.functional.adaptive_avg_pool1d(rows[:, None], self.features)[:, 0]
         output = self.body(rows)
-        further = [nn.functional.adaptive_avg_pool1d(rows[:, None], 8)[:, 0] for _ in range(self.pieces - 1)]
-        return (output, *further) if further else output
+        loss, given = output.square().mean(), [output]
+        if self.losses and self.pieces == 1:
+            return loss
+        further = nn.functional.adaptive_avg_pool1d(rows[:, None], 8)[:, 0]
+        made = tuple(
+            loss if place in self.losses else given.pop() if given else further.clone()
+            for place in range(self.pieces)
+        )
+        return made if self.pieces > 1 else output
 
 
-def stand_in_model(world: World, pieces: int = 1) -> Any:
+def stand_in_model(world: World, pieces: int = 1, losses: Collection[int] = ()) -> Any:
     """A small network with dropout and batch normalisation that takes and gives what the data wants."""
     world.settle(())
     shape = world.choices["input"]["shape"]
@@ -238,4 +253,4 @@ def stand_in_model(world: World, pieces: int = 1) -> Any:
         body.append(nn.LogSoftmax(dim=1))
     if re.search(r"\bBCELoss\b|\bbinary_cross_entropy\b", world.text):
         body.append(nn.Sigmoid())
-    return StandIn(features, body, pieces)
+    return StandIn(features, body, pieces, losses)

@@ -1,0 +1,66 @@
+"""Programs that older versions of PyTorch and Python ran: what these have dropped goes on working in an experiment."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from tests.programs import needs_torch
+from tests.test_verify_projects import LOOP, NET, verdict_on
+
+pytestmark = needs_torch
+
+
+def of_training(lines, after=""):
+    """A loop that keeps its losses, with these lines in it and others before it."""
+    loop = textwrap.dedent(LOOP).replace(
+        "            optimizer.step()", f"            optimizer.step()\n            {lines}"
+    )
+    return loop + textwrap.dedent(after)
+
+
+CALL = "\nfrom net import Net\n\ntrain(Net(), loader, 2)\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "total = loss.data[0]",
+        "total = collections.Mapping",
+        "more = iter(loader).next()",
+        "x.masked_fill(torch.ones(1, 1).byte(), 0.0)",
+        "torch.optim.lr_scheduler.StepLR(optimizer, 1, verbose=True).step()",
+        "torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, 'min', verbose=1).step(1.0)",
+        "torch._six.string_classes",
+    ],
+)
+def test_what_was_dropped_goes_on_working(line, sandbox, tmp_path):
+    imports = "import collections\nimport torch._six\n" if "_six" in line else "import collections\n"
+    files = {"net.py": NET, "train.py": imports + of_training(line, CALL)}
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "raise" not in verdict.evidence
+    assert "left out" not in str(verdict.measurements)
+
+
+def test_a_schedule_of_ones_own_tells_its_base_whether_to_talk(sandbox, tmp_path):
+    schedule = """
+        from torch.optim.lr_scheduler import _LRScheduler
+
+        class Warm(_LRScheduler):
+            def __init__(self, optimizer, steps, last_epoch=-1, verbose=False):
+                self.steps = steps
+                super().__init__(optimizer, last_epoch, verbose)
+
+            def get_lr(self):
+                return [rate * min(1, (self.last_epoch + 1) / self.steps) for rate in self.base_lrs]
+    """
+    files = {
+        "net.py": NET,
+        "warm.py": schedule,
+        "train.py": "from warm import Warm\n" + of_training("Warm(optimizer, 5).step()", CALL),
+    }
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "raise" not in verdict.evidence
