@@ -4,9 +4,10 @@
 
 Each folder holds repositories, one folder each. In one file of each that goes backward the lines of one pattern are
 changed: `zero_grad()` or `eval()` is dropped, `shuffle=True` turned into `shuffle=False`, and the changed file is linted
-in a copy of its repository. It counts as found if the rule has more to say of the file than before. Not every change
-makes a defect: a network without dropout needs no `eval()`, and another line may do what the dropped one did, so no
-rule gets to the whole number. The files in which a rule stays silent are listed, to be read.
+in a copy of its repository, or where that says nothing new all of the repository: the file may only switch modes, and
+another one evaluate. It counts as found if the rule has more to say than before. Not every change makes a defect: a
+network without dropout needs no `eval()`, and another line may do what the dropped one did, so no rule gets to the
+whole number. The files in which a rule stays silent are listed, to be read.
 """
 
 from __future__ import annotations
@@ -104,15 +105,20 @@ def _is_found(rule: str, repository: Path, file: Path, book: Book) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / repository.name
         copytree(repository, copy, symlinks=True)
+        (copy / ".git").mkdir(exist_ok=True)  # it was one: what lies in it belongs together
         changed = copy / file.relative_to(repository)
-        before = _said(rule, changed, copy, book)
         text = changed.read_text(encoding="utf-8", errors="replace")
-        changed.write_text(PLANTS[rule].edited(text), encoding="utf-8")
-        return _said(rule, changed, copy, book) > before
+        for linted in (changed, copy):
+            changed.write_text(text, encoding="utf-8")
+            before = _said(rule, linted, copy, book)
+            changed.write_text(PLANTS[rule].edited(text), encoding="utf-8")
+            if _said(rule, linted, copy, book) > before:
+                return True
+    return False
 
 
-def _said(rule: str, file: Path, root: Path, book: Book) -> int:
-    return len(lint([file], Config(root=root, select=(rule,), max_advice=1000), book, cwd=root).diagnostics)
+def _said(rule: str, path: Path, root: Path, book: Book) -> int:
+    return len(lint([path], Config(root=root, select=(rule,), max_advice=1000), book, cwd=root).diagnostics)
 
 
 if __name__ == "__main__":

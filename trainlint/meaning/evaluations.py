@@ -86,7 +86,7 @@ def evaluations(program: Program) -> list[Evaluation]:
             over = (
                 (_over_batches(event, loop) or _draws_its_batches(event, loop, used))
                 and not _trains(loop, event, used)
-                and not _is_unfinished_training(loop, modes)
+                and not _is_unfinished_training(program, event, loop, modes)
                 and not _is_part_of_training(event, loop)
                 and (not _leads_to_a_pass(loop) or (event.grad is False and _only_measures(loop, used)))
             )
@@ -452,11 +452,15 @@ def _only_measures(loop: Region, used: set[int]) -> bool:
     return bool(losses) and not any(reaches(loss, used) for loss in losses)
 
 
-def _is_unfinished_training(loop: Region, modes: frozenset[Mode]) -> bool:
+def _is_unfinished_training(program: Program, event: Event, loop: Region, modes: frozenset[Mode]) -> bool:
     """Whether a loop trains but for the backward pass, which was forgotten: in a train mode that somebody has set it clears
-    gradients, or it is Lightning's `training_step`, which returns no loss."""
+    gradients, or it is Lightning's `training_step`, which returns no loss.
+
+    A loop that goes backward in another phase clears them in this one as well, and forgets nothing."""
     if isinstance(loop.node, Define) and loop.node.name == "training_step":
         return True
+    if event.grad is False or _trains_too(program, loop):
+        return False
     return bool(modes) and all(m.training and m.event for m in modes) and bool(of_kind(loop, "zero_grad"))
 
 
