@@ -5,6 +5,7 @@ from __future__ import annotations
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, find_member, is_module, lineage
 from trainlint.meaning.overrides import overwrite, weaken
+from trainlint.meaning.places import PLACES
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     NONE,
@@ -18,6 +19,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Sequence,
+    Unpacked,
     Value,
     constant,
     one,
@@ -136,7 +138,7 @@ def copied_model(
 
 
 def named_tuple(callee: Value, arguments: tuple[Value, ...], keywords: dict[str, Value]) -> Value | None:
-    """`Settings(0.1, epochs=3)` of a `namedtuple("Settings", "lr epochs")`, where it holds nothing but constants."""
+    """`Settings(0.1, epochs=3)` of a `namedtuple("Settings", "lr epochs")`, where all that it holds is known."""
     match callee:
         case Result(callee=External(name="collections.namedtuple"), arguments=(_, names)) as made:
             fields = _names(one(names))
@@ -147,9 +149,15 @@ def named_tuple(callee: Value, arguments: tuple[Value, ...], keywords: dict[str,
     if isinstance(defaults, Sequence) and defaults.items:
         for name, value in zip(fields[-len(defaults.items) :], defaults.items):  # noqa: B905
             found.setdefault(name, value)
-    if not found or "**" in found or not all(isinstance(one(value), Constant) for value in found.values()):
+    if not found or "**" in found or any(isinstance(value, Unpacked) for value in found.values()):
         return None
-    return Instance(External("types.SimpleNamespace"), made.node, attributes=found)
+    space = External("types.SimpleNamespace")
+    if all(isinstance(one(value), Constant) for value in found.values()):
+        return Instance(space, made.node, attributes=found)
+    if set(found) != set(fields):
+        return None
+    kept = tuple(found[name] for name in fields)
+    return Instance(space, made.node, kept, attributes={**found, PLACES: Sequence("tuple", kept, made.node)})
 
 
 def _names(given: Value) -> list[str]:

@@ -11,6 +11,7 @@ from trainlint.meaning.facts.names import canonical
 from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import by_method, get_attribute, key_of
+from trainlint.meaning.places import by_places
 from trainlint.meaning.registries import find_all_registered, find_registered
 from trainlint.meaning.values import (
     MISSING,
@@ -46,7 +47,9 @@ _BY_KEY = (
 def get_item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> Value:
     if is_growing(holder):
         return part_of(machine, holder, lambda whole: get_item(machine, whole, key, node))
-    found = [_item(machine, option, key, node) for option in options(holder, 4)]
+    by_place = not isinstance(constant(key), str)
+    held = [by_places(option) if by_place else option for option in options(holder, 4)]
+    found = [_item(machine, option, key, node) for option in held]
     return choice(found) if found else Item(holder, key, node)
 
 

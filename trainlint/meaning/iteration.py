@@ -6,6 +6,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import of_key
+from trainlint.meaning.places import by_places
 from trainlint.meaning.values import (
     Choice,
     External,
@@ -78,7 +79,7 @@ _DEEPEST = 5  # wrappers around what is iterated over
 
 
 def _element(machine: Machine, iterable: Value, node: s.Node | None, depth: int) -> Value:
-    source = iterable
+    source = iterable = by_places(iterable)
     match iterable:
         case Result(callee=External(name="builtins.enumerate"), arguments=[first, *_]):
             return Sequence("tuple", (Unknown("index", node), element_of(machine, first, node, depth)), node)

@@ -402,11 +402,31 @@ def _are_settings(values: Iterable[Value], depth: int = 0) -> bool:
 
 
 def _map(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    if len(arguments) == 2 and (items := _few_items(arguments[1])) and _is_followed(arguments[0]):
+        made = (machine.call(machine, arguments[0], (item,), {}, node, None) for item in items)
+        return Sequence("generator", tuple(made), node)
     if len(arguments) == 2 and isinstance(arguments[0], Function):
         element = element_of(machine, arguments[1], node)
         result = machine.call(machine, arguments[0], (element,), {}, node, None)
         return Sequence("generator", (), node, True, result)
     return None
+
+
+def _is_followed(function: Value) -> bool:
+    return isinstance(function, Function) or (
+        isinstance(function, External) and function.name.startswith("torch.")
+    )
+
+
+def _few_items(listed: Value) -> tuple[Value, ...]:
+    """What `first, second = map(function, (first, second))` goes through one by one."""
+    match one(listed):
+        case Sequence(items=items, open=False, element=None) if len(items) <= _FEW:
+            return items
+    return ()
+
+
+_FEW = 6
 
 
 def _read_file(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:

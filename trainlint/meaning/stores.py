@@ -14,6 +14,7 @@ from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module, key_of
 from trainlint.meaning.overrides import overwrite, weaken
+from trainlint.meaning.places import by_places
 from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
@@ -146,11 +147,27 @@ def _is_zeros(value: Value) -> bool:
 def _unpack(
     machine: Machine, targets: tuple[s.Expression, ...], value: Value, frame: Frame, node: s.Statement
 ) -> None:
+    parts = _around_star(targets, value)
     for index, target in enumerate(targets):
-        if isinstance(target, s.Star):
+        if parts is not None:
+            store(machine, target.value if isinstance(target, s.Star) else target, parts[index], frame, node)
+        elif isinstance(target, s.Star):
             store(machine, target.value, Unknown("rest", node), frame, node)
         else:
             store(machine, target, _taken(machine, value, index, len(targets), node), frame, node)
+
+
+def _around_star(targets: tuple[s.Expression, ...], value: Value) -> list[Value] | None:
+    """`first, *rest, last = items` of a list whose items are known."""
+    stars = [index for index, target in enumerate(targets) if isinstance(target, s.Star)]
+    held = by_places(one(value))
+    if len(stars) != 1 or not isinstance(held, Sequence) or held.open or held.element is not None:
+        return None
+    start, items = stars[0], held.items
+    end = len(items) - (len(targets) - start - 1)
+    if end < start:
+        return None
+    return [*items[:start], Sequence("list", items[start:end], held.node), *items[end:]]
 
 
 def _taken(machine: Machine, value: Value, index: int, count: int, node: s.Node | None) -> Value:
@@ -162,7 +179,7 @@ def _taken(machine: Machine, value: Value, index: int, count: int, node: s.Node 
 def part(value: Value, index: int, count: int, node: s.Node | None) -> Value:
     """Element `index` of something unpacked into `count`."""
     found: list[Value] = []
-    for option in options(value):
+    for option in map(by_places, options(value)):
         match option:
             case Sequence(items=items, element=None) if len(items) == count:
                 found.append(items[index])
