@@ -10,7 +10,7 @@ from trainlint.meaning.attachment import is_of_unknown_criterion
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import operands, operation, walk
 from trainlint.meaning.facts.losses import criterion
-from trainlint.meaning.flow import implied
+from trainlint.meaning.flow import contrary, required
 from trainlint.meaning.micro_batches import is_written_in, loop_of_parts, times, written_times
 from trainlint.meaning.optimizers import number
 from trainlint.meaning.place import Change, replace, text_of
@@ -180,11 +180,11 @@ def _rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]
 
 def _piled_up(update: Update, arm: Region) -> Event | None:
     """The backward pass of every batch, whose gradients the guarded step uses and then clears."""
-    feeding = [b for b in update.feeding if b in update.before()]
+    feeding = [b for b in update.feeding if b in update.before() and not contrary(b, update.event, update.loop)]
     if len(feeding) != 1 or feeding[0].region.inside(arm) or feeding[0].loop is not update.loop:
         return None
     backward = feeding[0]
-    if not implied(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
+    if not required(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
         return None
     if role(backward.detail[0]) == "engine" or not all(map(_is_one, _gradients(backward))):
         return None

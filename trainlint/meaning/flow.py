@@ -30,6 +30,24 @@ def exclusive(first: Event, second: Event) -> bool:
     )
 
 
+def contrary(first: Event, second: Event, outer: Region) -> bool:
+    """Whether one happens only where a condition holds and the other only where it does not, each in its own `if`."""
+    return bool(_held(first, outer) & {(test, not holds) for test, holds in _held(second, outer)})
+
+
+def required(first: Event, second: Event, outer: Region) -> bool:
+    """Whether `first` happens whenever `second` does, also where each has an `if` of its own that asks the same."""
+    arms = set(map(id, second.guards(outer)))
+    own = [arm for arm in first.guards(outer) if id(arm) not in arms]
+    held = _held(second, outer)
+    return all(arm.test is not None and (key(arm.test), arm.holds) in held for arm in own)
+
+
+def _held(event: Event, outer: Region) -> set[tuple[str, bool]]:
+    arms = [arm for arm in event.guards(outer) if arm.test is not None]
+    return {held for arm in arms if arm.test for held in implications(arm.test, arm.holds)}
+
+
 def enclosing_loops(region: Region) -> list[Region]:
     """The real loops around (or at) a region, innermost first."""
     return [r for r in region.ancestors() if r.kind == "loop" and not r.unrolled]
