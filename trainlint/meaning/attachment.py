@@ -182,9 +182,26 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             return True if is_module(value.callee) else None
         case Instance() as instance if is_module(instance):
             return True
+        case Item(source=Sequence() as listed) if _are_networks(listed):
+            return True  # `networks[turn](batch)`: whichever of them it is
         case Free() | Argument() if _is_criterion_like(value):
             return _judged(inputs, seen)
     return None
+
+
+def _are_networks(listed: Sequence) -> bool:
+    held = [*listed.items, *([listed.element] if listed.element is not None else [])]
+    every = [option for value in held for option in options(value)]
+    return bool(every) and all(_has_weights(option) for option in every)
+
+
+def _has_weights(value: Value) -> bool:
+    """Whether a module gives its output a graph: one of the project, or a layer with weights, that is not frozen."""
+    if not isinstance(value, Instance) or not is_module(value) or "*frozen" in value.attributes:
+        return False
+    if isinstance(value.cls, Class):
+        return True
+    return criterion(value.cls.name) is None and layer_name(value.cls.name) in (*WEIGHTED, None)
 
 
 def _judged(given: list[Value], seen: Answers) -> bool | None:

@@ -151,7 +151,7 @@ def _contents(listed: Sequence) -> list[Value]:
 def cut_losses(program: Program) -> list[CutLoss]:
     found: dict[int, CutLoss] = {}
     for backward in program.backwards:
-        cut = _whole(program, backward) or _term(backward)
+        cut = _whole(program, backward) or _term(program, backward)
         if cut is not None:
             found.setdefault(id(backward.node.cst), cut)
     for patch in program.events("requires_grad"):
@@ -235,20 +235,49 @@ def _has_own_leaf(program: Program, value: Value) -> bool:
     )
 
 
-def _term(backward: Event) -> CutLoss | None:
+def _term(program: Program, backward: Event) -> CutLoss | None:
     """A summand of the loss that is only a number, beside others that have a graph."""
     value = backward.value
     if value is None or attached(value) is not True:
         return None
-    for term in map(_beside_numbers, _terms(value)):
+    terms = [term for way in options(value) for term in (_terms(way) if attached(way) else ())]
+    for term in map(_beside_numbers, terms):
         if not isinstance(term, Result) or attached(term) is not False:
             continue
         cut = _cut_in(term)
-        if cut is not None and (
-            _is_loss_term(term) or _is_list_of_graphs(cut) or is_cut_by_criterion(term, cut)
-        ):
+        if cut is None or _trains_elsewhere(program, _uncut(term)):
+            continue
+        meant = _is_loss_term(term) or _is_list_of_graphs(cut) or is_cut_by_criterion(term, cut)
+        if meant or _is_added_detached(value, term):
             return CutLoss(backward, cut, "one of its terms is only a number")
     return None
+
+
+def _trains_elsewhere(program: Program, loss: Value) -> bool:
+    """Whether a backward pass goes through a loss itself, beside the number that was made of it."""
+    if attached(loss) is not True:
+        return False
+    ways = [way for backward in program.backwards if backward.value for way in options(backward.value)]
+    return any(term is loss for way in ways for term in _terms(way))
+
+
+def _is_added_detached(value: Value, term: Result) -> bool:
+    """Whether a loss, detached as a whole, is added on: what is taken away so keeps another term's gradient."""
+    measures = [option for inner in _detached(term) for option in options(inner)]
+    if not measures or not all(isinstance(found, Result) and _is_measure(found) for found in measures):
+        return False
+    return any(term is added for way in options(value) for added in map(one, _terms(way, added=True)))
+
+
+def _detached(term: Result) -> list[Value]:
+    if operation(term) != "detach":
+        return []
+    return [term.callee.receiver] if isinstance(term.callee, Member) else list(term.arguments[:1])
+
+
+def _is_measure(value: Result) -> bool:
+    """What a criterion measures, or a sum or mean over something with a graph."""
+    return attached(value) is True and (_is_criterion(value) or operation(value) in ("mean", "sum"))
 
 
 def _beside_numbers(term: Value) -> Value:
@@ -257,22 +286,26 @@ def _beside_numbers(term: Value) -> Value:
     return others[0] if len(others) == 1 else one(term)
 
 
-def _terms(value: Value, depth: int = 0) -> list[Value]:
-    """The summands of a loss, their constant factors dropped; of a running sum, what each turn adds."""
+def _terms(value: Value, depth: int = 0, added: bool = False) -> list[Value]:
+    """The summands of a loss, their constant factors dropped; of a running sum, what each turn adds.
+
+    `added`: without what is taken away.
+    """
     value = one(value)
     if isinstance(value, Choice) and value.loop and depth < 6:
-        return [t for o in value.options for t in _terms(o, depth + 1) if t is not value]
+        return [t for o in value.options for t in _terms(o, depth + 1, added) if t is not value]
     if not isinstance(value, Result) or depth > 12:
         return [value]
     name = operation(value)
     if name in ("operator.+", "operator.-") and len(value.arguments) == 2:
-        return [t for a in value.arguments for t in _terms(a, depth + 1)]
+        parts = value.arguments[:1] if added and name == "operator.-" else value.arguments
+        return [t for a in parts for t in _terms(a, depth + 1, added)]
     if name in ("operator.*", "operator./") and len(value.arguments) == 2:
         left, right = (one(a) for a in value.arguments)
         if isinstance(left, Constant):
-            return _terms(right, depth + 1)
+            return _terms(right, depth + 1, added)
         if isinstance(right, Constant):
-            return _terms(left, depth + 1)
+            return _terms(left, depth + 1, added)
     return [value]
 
 

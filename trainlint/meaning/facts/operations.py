@@ -67,7 +67,7 @@ CUTTING_FUNCTIONS = frozenset(
     " torch.le torch.ge torch.isnan torch.randint torch.normal torch.randperm torch.bernoulli torch.multinomial"
     " math.exp math.log math.sqrt math.isnan math.isfinite torch.nn.functional.one_hot torch.autograd.grad torch.load"
     " torch.nn.utils.clip_grad_norm torch.nn.utils.clip_grad_norm_ torch.nn.utils.clip_grad.clip_grad_norm_"
-    " torch.nn.utils.get_total_norm"
+    " torch.nn.utils.get_total_norm torch.detach torch.Tensor.detach torch.Tensor.item torch.argsort torch.nonzero"
     " builtins.isinstance builtins.print builtins.getattr builtins.hasattr builtins.id builtins.repr builtins.type".split()
 )
 CUTTING_HOMES = ("numpy.", "sklearn.", "pandas.", "random.", "math.", "time.", "os.", "scipy.", "logging.")
