@@ -117,6 +117,15 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 title=f"Drop the {name} before {objective.name}",
                 level=objective.level if soft else "advice",
             )
+    for twice in program.renormalised:
+        yield Finding(
+            twice.node,
+            f"`{text_of(twice.node)}` gets softmax output, but takes log_softmax of it: squashed twice, no class"
+            " gets near 0 or 1",
+            because=[(place, "normalised here") for place in twice.places],
+            fix=twice.without,
+            title="Drop the softmax before the loss",
+        )
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:

@@ -93,11 +93,11 @@ class Objective:
     @cached_property
     def _heads(self) -> tuple[tuple[Head, ...], frozenset[str]]:
         """What the prediction ends in: where that differs, as the defaults of settings have it, and their names."""
-        heads = tuple(_head(value) for value in peel(self.prediction, self.event.given))
+        heads = tuple(head_of(value) for value in peel(self.prediction, self.event.given))
         if len({_kind(head) for head in heads}) < 2 or not is_usual(self.event.given):
             return heads, frozenset()
         settings: set[str] = set()
-        usual = tuple(_head(value) for value in peel(self.prediction, self.event.given, settings))
+        usual = tuple(head_of(value) for value in peel(self.prediction, self.event.given, settings))
         return (
             (usual, frozenset(settings))
             if len({_kind(head) for head in usual}) == 1
@@ -134,7 +134,7 @@ class Objective:
         """What the heads themselves are applied to, if each head and each of these is one of the operations."""
         outer = [head.value for head in self.heads if isinstance(head.value, Result)]
         inner = [
-            _head(v) for o in outer for v in (peel(operands(o)[0], self.event.given) if operands(o) else [])
+            head_of(v) for o in outer for v in (peel(operands(o)[0], self.event.given) if operands(o) else [])
         ]
         agree = len(outer) == len(self.heads) and all(head.operation in names for head in inner)
         return tuple(inner) if inner and agree else ()
@@ -315,7 +315,7 @@ def _stands_for_scores(head: Head) -> bool:
     return constant(head.value.keywords.get("requires_grad", NONE)) is True
 
 
-def _head(value: Value) -> Head:
+def head_of(value: Value) -> Head:
     from trainlint.meaning.mixtures import weights_of_labels
 
     weights = weights_of_labels(value)

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.rates import ConstantRate
     from trainlint.meaning.reading import Reading
     from trainlint.meaning.refits import Refit
+    from trainlint.meaning.renormalised import Renormalised
     from trainlint.meaning.saturation import Saturation
     from trainlint.meaning.scales import FlatFilling, Scaling
     from trainlint.meaning.schedule_lengths import Misfit
@@ -180,6 +181,13 @@ class Program:
         from trainlint.meaning.objectives import objectives
 
         return objectives(self, self.roots)
+
+    @cached_property
+    def renormalised(self) -> list[Renormalised]:
+        """Every log_softmax of what a softmax has normalised, in losses that the project writes out."""
+        from trainlint.meaning.renormalised import renormalised
+
+        return renormalised(self)
 
     @cached_property
     def updates(self) -> list[Update]:
