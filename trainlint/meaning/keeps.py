@@ -208,8 +208,11 @@ def keeps(program: Program) -> list[Keep]:
             if event.detail == "comprehension" and not _is_the_end_of_it(event, loop):
                 continue
             if is_consumed(program, event, loop):
-                consumed.add(id(event.node))
-                continue
+                around = _with_its_pass(loop)
+                if around is None or is_consumed(program, event, around) or not is_seen_whole(around):
+                    consumed.add(id(event.node))
+                    continue
+                loop = around
             put_in = _put_in(event, loop)
             keep = _keep(program, put_in or event, loop, through)
             if keep is not None and put_in is not None:
@@ -242,6 +245,14 @@ def _iterating(event: Event) -> Region | None:
         if region.kind == "loop" and not region.unrolled:
             if any(e.kind in ("forward", "backward") for e in region.events()):
                 return None if _is_within_a_batch(region) or _is_over_models(region) else region
+    return None
+
+
+def _with_its_pass(loop: Region) -> Region | None:
+    """The loop around one whose turns add to an objective: it goes backward, and may keep what is no part of that."""
+    for outer in enclosing_loops(loop)[1:]:
+        if not outer.unrolled and any(e.kind == "backward" for e in outer.events()):
+            return outer
     return None
 
 
@@ -521,9 +532,22 @@ def _is_unrolled_sequence(value: Value, loop: Region) -> bool:
     for inner in walk(value, _has_graph):
         if isinstance(inner, Result) and inner.region is not None and inner.region.inside(loop):
             if isinstance(inner.callee, (Instance, Free, Argument)):
-                if any(v is inner for given in inner.arguments for v in walk(given, _has_graph)):
+                if any(_comes_round(inner, given, loop) for given in inner.arguments):
                     return True
     return False
+
+
+def _comes_round(result: Result, given: Value, loop: Region) -> bool:
+    """Whether a module gets what it has given in the turn before, not in a loop of its own: over layers, over time."""
+    behind = list(walk(given, _has_graph))
+    if all(value is not result for value in behind):
+        return False
+    carried = [v for v in behind if isinstance(v, Choice) and v.loop]
+    return any(
+        any(value is result for value in walk(state, _has_graph))
+        for state in carried
+        if not isinstance(state.home, Region) or state.home is loop or not state.home.inside(loop)
+    )
 
 
 def _leading(event: Event, loop: Region) -> Region | None:
