@@ -180,7 +180,9 @@ def _rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]
 
 def _piled_up(update: Update, arm: Region) -> Event | None:
     """The backward pass of every batch, whose gradients the guarded step uses and then clears."""
-    feeding = [b for b in update.feeding if b in update.before() and not contrary(b, update.event, update.loop)]
+    feeding = [
+        b for b in update.feeding if b in update.before() and not contrary(b, update.event, update.loop)
+    ]
     if len(feeding) != 1 or feeding[0].region.inside(arm) or feeding[0].loop is not update.loop:
         return None
     backward = feeding[0]
