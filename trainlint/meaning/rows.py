@@ -139,7 +139,7 @@ def row_selector(key: Value) -> Selector | None:
         case Result(callee=External(name="builtins.slice"), arguments=(lower, upper, step)):
             if step is not NONE and signature(step) not in ("None", "1"):
                 return ("slice", *(f"{signature(part)}::{signature(step)}" for part in (lower, upper)))
-            bounds = [None if (end := _bound(part)) in ("None", "0") else end for part in (lower, upper)]
+            bounds = [None if _is_begin(part) else _bound(part) for part in (lower, upper)]
             return None if bounds == [None, None] else ("slice", *bounds)
         case Item(
             source=Item(source=Result() | Instance() as split, key=None), key=Constant(value=int() as part)
@@ -166,6 +166,18 @@ def row_selector(key: Value) -> Selector | None:
         case Constant(value=int()):
             return ("row", key.value)
     return ("some", signature(key))
+
+
+def _is_begin(end: Value) -> bool:
+    """Whether a slice that begins there leaves nothing out: none, 0, or `int(0 * n)` as the first of several shares."""
+    match one(end):
+        case Constant(value=value):
+            return value is None or (type(value) in (int, float) and value == 0)
+        case Result(callee=External(name="builtins.int" | "builtins.round"), arguments=(share,)):
+            return _is_begin(share)
+        case Result(callee=External(name="operator.*"), arguments=(left, right)):
+            return any(isinstance(one(part), Constant) and _is_begin(part) for part in (left, right))
+    return False
 
 
 def _counted(function: str, arguments: tuple[Value, ...]) -> Selector | None:
