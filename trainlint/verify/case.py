@@ -91,23 +91,33 @@ def make_cases(
 
 
 def make_started(diagnostic: Diagnostic, start: Start, home: Home, read: Read) -> tuple[Case, Case | None]:
-    """The same of a script that runs the flagged file: it stays as it is, what it imports is changed. Raises NotCut."""
+    """The same of a script that runs the flagged file; the files that it imports are changed, or it is. Raises NotCut."""
     change = diagnostic.fix if diagnostic.control is None else diagnostic.control
-    place = home_of(Path(start.file), start.text, (Path(home.root),))
-    piece = cut(start.text, start.calls)
-    written = make_case(piece, start.file, replace(place, root=home.root))
+    edits = without_overlaps(change.edits) if change is not None else ()
+    own = tuple(edit for edit in edits if read(edit.where.path)[0] == start.file)
+    place = replace(home_of(Path(start.file), start.text, (Path(home.root),)), root=home.root)
+    also = [(edit.where.start, edit.where.end) for edit in own]
+    written = make_case(cut(start.text, start.calls, also), start.file, place)
     flagged, text = read(diagnostic.where.path)
     owners = [
         (file if file != diagnostic.where.path else flagged, name)
         for file, name in _owners(diagnostic, text, read)
     ]
     written = replace(written, owners=tuple(owners))
-    if change is None or not change.edits:
+    if not edits:
         return written, None
-    overlay = dict(_overlay(without_overlaps(change.edits), read))
-    if start.file in overlay:
-        raise NotCut("its control changes the script as well")
-    return written, replace(written, overlay=overlay)
+    overlay = dict(_overlay([edit for edit in edits if edit not in own], read))
+    if not own:
+        return written, replace(written, overlay=overlay)
+    calls = [_moved(span, own, start.text) for span in start.calls]
+    changed = cut(apply_edits(start.text, own), calls, [_grown(edit, own) for edit in own])
+    return written, replace(make_case(changed, start.file, place), overlay=overlay, owners=tuple(owners))
+
+
+def is_changed_elsewhere(diagnostic: Diagnostic) -> bool:
+    """Whether its control changes other files alone, as where a caller has to run it under `no_grad`."""
+    change = diagnostic.fix if diagnostic.control is None else diagnostic.control
+    return change is not None and bool(change.edits) and not _here(diagnostic, change)
 
 
 def make_changed(

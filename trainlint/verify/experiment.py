@@ -13,7 +13,7 @@ from typing import Any
 from trainlint.diagnostic import Diagnostic, Verdict
 from trainlint.rule import Rule
 from trainlint.run import Run
-from trainlint.verify.case import Case, Read, make_cases, make_changed, make_started
+from trainlint.verify.case import Case, Read, is_changed_elsewhere, make_cases, make_changed, make_started
 from trainlint.verify.cut import Extent, NotCut
 from trainlint.verify.judge import Arm, inconclusive, judge, read_run
 from trainlint.verify.place import Home
@@ -133,7 +133,8 @@ def _experiment(
             break
         made_up = bare
         trial = _attempt(diagnostic, text, home, rule, plan, ask, extent, read, bare)
-    if trial.verdict.state == "inconclusive" and first.verdict.reason in TRY_OTHERS:
+    idle = first.verdict.reason == "both-arms" and is_changed_elsewhere(diagnostic)
+    if trial.verdict.state == "inconclusive" and (first.verdict.reason in TRY_OTHERS or idle):
         trial = _started(diagnostic, text, home, rule, plan, ask, read)
     return trial if trial.verdict.state != "inconclusive" else first
 

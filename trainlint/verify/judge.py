@@ -50,6 +50,7 @@ OUTCOMES = {
     "keeper-lost": "sandbox-lost",
     "sandbox-lost": "sandbox-lost",
 }
+LINE = re.compile(r"\bline \d+")
 LONGEST, MOST_STAND_INS = 400, 100  # of what the program's own account may bring into a verdict
 HARMLESS = re.compile(  # substitutions after which a program still does by itself what it is asked about
     r"(batches of|checkpoint file:|cuda:|data: stand-in|files written|pretrained weights:|torch\.compile:|torchvision:) ?.*"
@@ -103,9 +104,9 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
     if mirrored:
         return inconclusive("only-control", mirrored.sentence)
     if effect:
-        supposed = bool(rule.needs.criterion) and any(
-            "stand-in criterion" in w for r in written.runs for w in r.substituted
-        )
+        said = [what for run in written.runs for what in run.substituted]
+        supposed = any(": made-up outputs" in what for what in said)
+        supposed |= bool(rule.needs.criterion) and any("stand-in criterion" in what for what in said)
         return _confirmed(effect, written.runs, control.raised, supposed)
     if written.raised:
         missing = written.raised.startswith(
@@ -152,8 +153,8 @@ def _lost_weights(arm: Arm) -> str:
 
 def _raised_alike(written: Arm, control: Arm) -> bool:
     """Whether both programs got equally far and then raised the same: what came before can be compared."""
-    same = written.raised.partition(" (line")[0] == control.raised.partition(" (line")[0]
-    return same and _calls(written) == _calls(control)
+    said = [LINE.sub("", arm.raised) for arm in (written, control)]  # which the control's edit may have moved
+    return said[0] == said[1] and _calls(written) == _calls(control)
 
 
 def _calls(arm: Arm) -> int:
@@ -161,7 +162,7 @@ def _calls(arm: Arm) -> int:
 
 
 def _confirmed(effect: Effect, runs: Runs, ended: str = "", supposed: bool = False) -> Verdict:
-    """`supposed`: the loss function is one of the kind that the finding says, not the program's own."""
+    """`supposed`: the loss function is one of the kind that the finding says, or a network's outputs are made up."""
     stand_ins = sorted(
         {what.partition(":")[0] for run in runs for what in run.substituted if "stand-in" in what}
     )

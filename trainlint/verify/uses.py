@@ -38,6 +38,7 @@ SIZED_CALLS = {"Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "LSTM", "GRU
 BAGS = re.compile(
     r"(?i)(args|arg|cfgs?|configs?|configuration|conf|opts?|options|hparams?|hyp|hyper_?params|params|flags|settings|hp|_{1,2}c)"
 )
+PLAYERS = re.compile(r"[GD](_[A-Z]\w{0,2}|\d|_?[AB]2[AB])?")  # networks that papers call by a letter
 STRONG = ("model", "optimizer", "scaler", "loader", "section", "path")  # uses that say more than any name
 
 
@@ -145,5 +146,7 @@ def _told_by_call(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
         yield call.args[0], "path"
     elif called.endswith("_loss") and owner in ("self", "") and len(call.args) > 1:
         yield call.func, "criterion"
+    elif PLAYERS.fullmatch(called) and owner in ("self", "") and call.args:
+        yield call.func, "model"
     elif called == "to" and len(call.args) == 1:
         yield call.args[0], "device"

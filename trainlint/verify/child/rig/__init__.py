@@ -160,6 +160,10 @@ class Rig:
                 if self.project.owns(type(value)) and hasattr(value, "__dict__"):
                     yield from list(vars(value).items())
 
+    def named(self, name: str) -> Iterator[Any]:
+        """What the program holds by now under a name."""
+        yield from (thing for known, thing in self._named() if known == name)
+
     def models(self) -> Iterator[Any]:
         """Models that the program has by now, likeliest first."""
         found: list[tuple[int, int, Any]] = []

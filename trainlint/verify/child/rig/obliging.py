@@ -17,6 +17,7 @@ from torch import nn
 from .fitting import Shape, device_of, fit_call, sample
 from .inert import Inert
 from .missing import Missing
+from .replaced import answering, may_be_replaced
 
 CLASSES, NUMBERS, SHARES = ("cross_entropy", "nll_loss"), ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"), (
     "binary_cross_entropy", "binary_cross_entropy_with_logits")  # fmt: skip
@@ -61,6 +62,9 @@ class Obliging:
             except Exception as error:
                 complaint = error
         given = self._fitted(module, arguments, keywords)
+        if given is None and may_be_replaced(self.rig, module):
+            with answering(self.rig, module, self.rows):
+                return call(module, *arguments, **keywords)
         if given is None:
             if complaint is not None:
                 raise complaint

@@ -5,19 +5,25 @@ from __future__ import annotations
 import builtins
 import functools
 import importlib
+import os
 import time
 from typing import Any
 
 import torch
+from torch.utils import data as utils_data
 
 from ..record import Record
 from .checkpoints import State
+from .missing import Missing
 
 
 def install(record: Record, reads_settings: bool) -> None:
     _older_names()
+    iterator = utils_data.dataloader._BaseDataLoaderIter
+    iterator.next = iterator.__next__  # as torch had it before 1.13
     if reads_settings:
         _older_calls()
+    _keep_environment()
     time.sleep = lambda seconds: None
     builtins.input = lambda prompt="": ""
     if hasattr(torch, "compile"):
@@ -43,6 +49,18 @@ def _older_names() -> None:
     for name, value in older.items():
         if name not in vars(np):
             setattr(np, name, value)
+
+
+def _keep_environment() -> None:
+    """What settings that are not here would have put into the environment, `CUDA_VISIBLE_DEVICES` say, stays out."""
+    kind: Any = type(os.environ)
+    put = kind.__setitem__
+
+    def set(environment: Any, name: Any, value: Any) -> None:
+        if not isinstance(value, (Missing, int)):
+            put(environment, name, value)
+
+    kind.__setitem__ = set
 
 
 def _older_calls() -> None:

@@ -1,0 +1,142 @@
+"""Networks that nothing here can feed, and those that other files hold: what is shown of how they are called."""
+
+from __future__ import annotations
+
+from tests.programs import needs_torch
+from tests.test_verify_projects import verdict_on
+
+pytestmark = needs_torch
+
+GRAPH_NET = """
+    import torch
+    from torch import nn
+
+    class GraphNet(nn.Module):
+        def __init__(self, features, hidden, classes):
+            super().__init__()
+            self.first = nn.Linear(features, hidden)
+            self.last = nn.Linear(hidden, classes)
+
+        def forward(self, graph):
+            nodes = self.first(graph.nodes).relu()
+            gathered = torch.zeros_like(nodes).index_add(0, graph.edges[1], nodes[graph.edges[0]])
+            return self.last(gathered)
+"""
+PREDICTING = """
+    import torch
+    from torch import nn
+    from model import GraphNet
+
+    class Pipeline:
+        def __init__(self, **settings):
+            self.__build(**settings["model"])
+
+        def __build(self, **sizes):
+            self.model = GraphNet(**sizes)
+            self.optimizer = torch.optim.Adam(self.model.parameters())
+            self.criterion = nn.CrossEntropyLoss()
+
+        def train(self, dataset):
+            for epoch in range(10):
+                self.model.train()
+                loss = self.criterion(self.model(dataset.graph), dataset.labels)
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+                print(self.predict(dataset))
+
+        def predict(self, dataset):
+            self.model.eval()
+            scores = self.model(dataset.graph)
+            found = scores[dataset.held_out].max(1)[1]
+            return torch.eq(found, dataset.labels[dataset.held_out]).float().mean()
+"""
+
+
+def test_how_a_network_is_called_shows_though_nothing_here_is_a_graph(sandbox, tmp_path):
+    files = {"model.py": GRAPH_NET, "pipeline.py": PREDICTING}
+    verdict = verdict_on("missing-no-grad", files, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "structure")
+    said = verdict.measurements["substituted"]
+    assert "GraphNet: made-up outputs, for no inputs were found that it takes" in said
+
+
+def test_outputs_are_not_made_up_of_a_network_that_may_cut_the_graph_itself(sandbox, tmp_path):
+    cutting = GRAPH_NET.replace("graph.nodes)", "graph.nodes).detach()")
+    verdict = verdict_on(
+        "missing-no-grad", {"model.py": cutting, "pipeline.py": PREDICTING}, tmp_path, sandbox
+    )
+    assert verdict.state == "inconclusive"
+
+
+SAMPLES = """
+    import torch
+
+    def make_pictures(loader, G, z, side=128):
+        loader = iter(loader)
+        pictures, _ = loader.next()
+        rows = pictures.size(0)
+        made = torch.FloatTensor(rows, 3, side, side)
+        for i in range(rows):
+            fake = G(pictures[i].unsqueeze(0), z[i].unsqueeze(0))
+            made[i] = fake.data
+        return made / 2 + 0.5
+"""
+SHOWING = """
+    import torch
+    from data import test_loader
+    from networks import Generator
+    from samples import make_pictures
+
+    G = Generator()
+    G.load_state_dict(torch.load("generator.pt", map_location="cpu"))
+    G.eval()
+    make_pictures(test_loader, G, torch.randn(4, 8))
+"""
+
+
+def test_a_generator_may_go_by_a_letter_and_an_iterator_be_asked_for_what_comes_next(sandbox, tmp_path):
+    files = {"samples.py": SAMPLES, "show.py": SHOWING}
+    verdict = verdict_on("missing-no-grad", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+CARDS = """
+    import os
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self, args):
+            super().__init__()
+            os.environ["CUDA_VISIBLE_DEVICES"] = args["cards"]
+            self.first = nn.Linear(16, 32)
+            self.last = nn.Linear(32, 4)
+
+        def forward(self, x):
+            return self.last(self.first(x).relu())
+
+        def predict(self, loader):
+            self.eval()
+            found = []
+            for x, _ in loader:
+                found.extend(self(x).argmax(1).tolist())
+            return found
+"""
+
+
+def test_settings_that_are_not_here_stay_out_of_the_environment(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"net.py": CARDS}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+def test_a_network_that_is_made_up_is_called_with_what_is_not_here_either():
+    from torch import nn
+
+    from trainlint.verify.child.rig.world import StandIn
+
+    network = StandIn({"kind": "float", "shape": [16]}, [nn.Linear(16, 4)], 2)
+    scores, further = network({}, name="nothing of use")
+    assert scores.requires_grad
+    assert scores.shape[1] == 4
+    assert len(further) == len(scores)
