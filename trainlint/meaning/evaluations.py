@@ -92,7 +92,9 @@ def evaluations(program: Program) -> list[Evaluation]:
             )
             if not over and (not apart or _trains_here_too(event, loop, used)):
                 continue
-            if id(loop.node) in trained.get(id(event.node), ()) and not _trains_too(program, loop):
+            trains_too = _trains_too(program, loop)
+            helps = id(loop.node) in trained.get(id(event.node), ()) and not trains_too
+            if helps and not (switched_off and _is_in_a_mode_of_its_own(program, event, modes)):
                 continue  # a helper that gives a loss what it needs, each class's prototype, and is called once more
             judged.add(id(loop))
             found.append(
@@ -102,7 +104,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                     modes,
                     _is_trained(program, event) or _is_pasted(event),
                     _is_judged(event, loop),
-                    _trains_too(program, loop),
+                    trains_too or helps,
                     has_no_use_for_no_grad(program, event),
                     is_prepared(program, root, event, modes),
                     of_training=_is_of_training(program, event),
@@ -322,6 +324,15 @@ def _training_loops(program: Program, used: set[int]) -> dict[int, set[int]]:
             loop = _batch_loop(event)
             found.setdefault(id(event.node), set()).add(id(loop.node) if loop is not None else 0)
     return found
+
+
+def _is_in_a_mode_of_its_own(program: Program, event: Event, modes: frozenset[Mode]) -> bool:
+    """Whether no pass that trains at this place was switched by the same calls: they are not the helper's own."""
+    switches = {id(mode.event.node) for mode in modes if mode.event is not None}
+    others = (e for e in program.events("forward") if e.node is event.node and e.value is not None)
+    learning = [e for e in others if e.value is not None and reaches(e.value, program.used_by_backwards)]
+    found = (mode for e in learning for mode in program.modes_of(e.region.root).at(e))
+    return all(mode.event is None or id(mode.event.node) not in switches for mode in found)
 
 
 def _is_of_the_moment(event: Event, loop: Region) -> bool:

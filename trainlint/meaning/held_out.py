@@ -13,6 +13,7 @@ from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.graphs import has_no_use_for_no_grad
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.networks import is_part_of_network
+from trainlint.meaning.other_rows import is_of_other_rows
 from trainlint.meaning.place import text_of
 from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.syntax import Block, Define, Evaluate, nodes_in
@@ -73,15 +74,16 @@ def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
     around = enclosing_loops(event.region)
     if around and not (is_seen_whole(around[0]) and any(e.kind == "backward" for e in around[0].events())):
         return False  # a loop of its own: over batches, or over draws for one batch
-    if reaches(event.value, program.used_by_backwards) or not (
-        event.grad is False or _is_set_aside(program, event)
-    ):
+    if reaches(event.value, program.used_by_backwards):
         return False
     if is_part_of_network(program, event.region) or _is_made_up(event):
         return False
-    return any(same(e.target, event.target) is True and comes_first(e, event) for e in training) and not any(
-        _is_given_the_same(e, event) for e in training
-    )
+    trained = [e for e in training if same(e.target, event.target) is True]
+    if not any(comes_first(e, event) for e in trained):
+        return False
+    if any(_is_given_the_same(e, event) for e in training):
+        return is_of_other_rows(program, event, trained)
+    return event.grad is False or _is_set_aside(program, event)
 
 
 def comes_first(trained: Event, event: Event) -> bool:
