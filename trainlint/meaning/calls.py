@@ -40,6 +40,7 @@ from trainlint.meaning.objects import (
 )
 from trainlint.meaning.optimisation import own_step
 from trainlint.meaning.overrides import fill_dictionary, is_dictionary
+from trainlint.meaning.own_loaders import note_loader
 from trainlint.meaning.skorch import apply_by_itself, base_of
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unit import Frame
@@ -439,6 +440,7 @@ def make(
         fill_dictionary(machine, instance, arguments, keywords)
     else:
         fill_fields(machine, cls, instance, arguments, keywords, node)
+        note_loader(machine, instance, arguments, keywords, node)
     return instance
 
 
@@ -591,6 +593,8 @@ def _call_base(
                     receiver.attributes["*layers"] = made.attributes["*layers"]
             elif is_dictionary(receiver):
                 fill_dictionary(machine, receiver, arguments, keywords)
+            else:
+                note_loader(machine, receiver, arguments, keywords, node)
         return NONE
     if (
         member.name in ("forward", "__call__")

@@ -57,6 +57,9 @@ def fields_of(instance: Instance, node: s.Node | None, depth: int = 0) -> Mappin
     return Mapping(found, node)
 
 
+SERVED = "*loader"  # the library's loader that an object of the project's own class is
+
+
 def lineage(cls: Class) -> tuple[Class | External | Unknown, ...]:
     """The class, its bases and theirs, depth first; what is not known stays in as Unknown."""
     if cls.lineage is None:
@@ -178,6 +181,8 @@ def _instance_attribute(machine: Machine, holder: Instance, name: str, node: s.N
         or by_method(machine, holder, "__getattr__", Constant(name), node)
         or _unwrapped(holder, name)
     )
+    if built is None and SERVED in holder.attributes:
+        return get_attribute(machine, holder.attributes[SERVED], name, node)
     if built is None and node is not None:
         built = _left_out(holder, name, node)
     return built or Member(holder, name, node)
