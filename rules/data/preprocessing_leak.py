@@ -70,11 +70,12 @@ of Statistical Learning", section 7.10.2.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Options, Program, Rule, Runs, text_of
+from trainlint import Effect, Finding, Options, Program, Rule, Run, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for leak in program.leaks:
+        mended = leak.edits
         others = f" (and {len(leak.more)} more like it)" if leak.more else ""
         holds = "divides afterwards" if leak.split.inside else "holds out"
         yield Finding(
@@ -85,7 +86,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 (leak.split.node, "divides the rows"),
                 *((fit.node, "learns too") for fit in leak.more[:4]),
             ],
-            fix=leak.edits,
+            fix=mended,
+            control=[] if mended else leak.narrowed,
             title="Fit to the training part only",
             level="advice" if not leak.is_felt else None if leak.is_certain else "warning",
         )
@@ -105,6 +107,20 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
             return Effect(
                 said, {"rows": rows, "rows_control": fair, "learnt": learnt, "learnt_control": fairly}
             )
+        if (found := of_all_values(run, other)) is not None:
+            return found
+    return None
+
+
+def of_all_values(run: Run, other: Run) -> Effect | None:
+    """A fit to as many values as are divided by hand afterwards, in windows for one, where the control's are fewer."""
+    fits, fair = run.all("fitted"), other.all("fitted")
+    divided = {e.number("values") for e in run.all("divided") if e.number("values")}
+    for fit, less in zip(fits, fair, strict=False) if len(fits) == len(fair) else ():
+        whole, part = fit.number("values"), less.number("values")
+        if whole in divided and 0 < part < whole and fit.numbers("learnt") != less.numbers("learnt"):
+            said = f"fitted to {whole:g} values, all that are divided afterwards; the control to {part:g}"
+            return Effect(said, {"values": whole, "values_control": part})
     return None
 
 

@@ -9,7 +9,9 @@ from trainlint.meaning.place import Change, insert_after, insert_before, remove_
 
 if TYPE_CHECKING:
     from trainlint.meaning.leaks import Leak
+    from trainlint.meaning.shaped import Fit
 
+_FEWER = '(lambda rows: rows[: (rows.shape[0] if hasattr(rows, "shape") else len(rows)) * 3 // 4])'
 _NAMES = {
     "scaler": "scaler",
     "imputer": "imputer",
@@ -43,6 +45,24 @@ def fitted_to_training_part(leak: Leak) -> list[Change]:
     if leak.split.call.at < leak.fit.at:
         return _narrowed(fit, leak, names)
     return _moved(fit, divided, [argument.value for argument in given], names, leak)
+
+
+def fitted_to_fewer(fit: Fit) -> list[Change]:
+    """Edits that fit to the first three quarters of the rows, to compare with; none where it is done by hand."""
+    call = fit.node
+    if fit.by_hand or not isinstance(call, s.Call) or not isinstance(call.function, s.Attribute):
+        return []
+    given = [argument for argument in call.arguments if argument.keyword is None]
+    if not given or any(argument.star for argument in call.arguments):
+        return []
+    rows = [f"{_FEWER}({text_of(argument.value)})" for argument in given[:2]]
+    if call.function.name == "fit":
+        return [replace(argument.value, fewer) for argument, fewer in zip(given, rows, strict=False)]
+    if call.function.name != "fit_transform" or len(call.arguments) > 2:
+        return []
+    named = [f"{a.keyword}={text_of(a.value)}" for a in call.arguments if a.keyword is not None]
+    learnt = f"{text_of(call.function.value)}.fit({', '.join([*rows, *named])})"
+    return [replace(call, f"{learnt}.transform({text_of(given[0].value)})")]
 
 
 def _assignment(call: s.Node) -> s.Assign | None:

@@ -35,10 +35,11 @@ WORDS: Mapping[str, str] = {
     "false": r"(?i)(use|is|with|no|do|has|enable)_\w+|verbose|debug|distributed|parallel|resume|ddp|fp16|amp|cuda|(local_)?rank",
     "device": r"dev(ice)?|DEVICE",
     "dtype": r"(\w*_)?dtype",
-    "share": r"(?i)(\w*_)?(proportion|ratio|fraction|frac|split|percent(age)?|portion)(_\w+)?",
+    "share": r"(?i)(\w*_)?(proportion|ratio|fraction|frac|split|percent(age)?|portion)(_\w+)?"
+    r"|(missing|mask(ing)?|noise|keep|train|val|test)_(rate|prob\w*|p)",
     "classes": r"(?i)(num|n)_?(class(es)?|labels|outputs)|nb_classes|output_(dim|size)|out_(dim|features)",
     "features": r"(?i)in_?(features|dim|size|channels)|input_(dim|size)|(num|n)_features",
-    "rate": r"(?i)(\w*_)?(lr|learning_rate|momentum|weight_decay|wd|alpha|gamma|lambda_?\w*|beta|eps|dropout|decay)",
+    "rate": r"(?i)(\w*_)?(lr|learning_rate|momentum|weight_decay|wd|alpha|gamma|lambda_?\w*|beta|eps|dropout|decay)|drop(out)?_(rate|prob\w*|p)",
     "count": r"(?i)(?!(\w+_|data)?(train|val|valid|test|dev|eval|data)_?iter)((\w*_)?(epoch(e?s)?|steps|iters?|iterations|batch_?size|bs|workers?|size|dim|hidden|layers|seed|interval|freq"
     r"|every|patience|rank|world_size|accum\w*|n|k)|(num|n|max|nb|start|total)_\w+)",
     "path": r"(?i)(\w*_)?(path|dir|directory|file|filename|root|folder|ckpt|checkpoint)",

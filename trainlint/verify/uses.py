@@ -13,6 +13,7 @@ ASKED = {  # a member that only one kind of thing has
     "model": "parameters named_parameters train eval load_state_dict modules children half",
     "optimizer": "param_groups",
     "scaler": "unscale_",
+    "table": "iloc iterrows itertuples groupby dropna resample reset_index set_index sort_values to_csv nunique to_numpy",
     "loader": "dataset batch_sampler",
     "inputs": "shape size dim ndim view permute unsqueeze squeeze detach numel long float reshape contiguous flatten",
 }
@@ -39,7 +40,15 @@ BAGS = re.compile(
     r"(?i)(args|arg|cfgs?|configs?|configuration|conf|opts?|options|hparams?|hyp|hyper_?params|params|flags|settings|hp|_{1,2}c)"
 )
 PLAYERS = re.compile(r"[GD](_[A-Z]\w{0,2}|\d|_?[AB]2[AB])?")  # networks that papers call by a letter
-STRONG = ("model", "optimizer", "scaler", "loader", "section", "path")  # uses that say more than any name
+STRONG = (
+    "model",
+    "optimizer",
+    "scaler",
+    "table",
+    "loader",
+    "section",
+    "path",
+)  # uses that say more than any name
 
 
 def roles_by_use(tree: ast.Module) -> dict[str, str]:
@@ -66,17 +75,19 @@ def _strongest(roles: set[str]) -> str:
 def name_of(node: ast.AST) -> str:
     """`net` of `net`, `self.net`, `args.net` and `config["net"]`."""
     match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
             return name
         case ast.Subscript(slice=ast.Constant(value=str(name))):
             return name
     return ""
 
 
-def _told(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+def _told(node: ast.AST) -> Iterator[tuple[ast.expr | ast.arg, str]]:
     match node:
         case ast.Attribute(value=value, attr=name) if name in MEMBERS:
             yield value, MEMBERS[name]
+        case ast.arg(annotation=ast.Attribute(attr="DataFrame") | ast.Name(id="DataFrame")):
+            yield node, "table"
         case ast.Attribute(value=ast.Call(func=ast.Attribute(value=value, attr="scale")), attr="backward"):
             yield value, "scaler"  # of gradients, and not of columns
         case ast.Attribute(value=ast.Attribute() | ast.Subscript() as value) if _in_settings(value):

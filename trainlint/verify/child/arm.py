@@ -15,6 +15,7 @@ import torch
 from . import (
     clips,
     criteria,
+    divisions,
     gradients,
     graphs,
     layers,
@@ -95,9 +96,10 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
             tree = lay_bare(tree, untouched, ordered=request["bare"] == "loop")
         elif request.get("root"):
             tree = tolerate(tree, untouched)
+        divisions.announce(tree, record.focus[len(record.spots) :])
         code = compile(instrument(tree, {first for first, _ in record.spots}), record.path, "exec")
         rig.globals = names = vars(_module(request))
-        names.update(loops.names(), **Failures(rig, untouched, lost).names())
+        names.update(loops.names(), **divisions.names(record), **Failures(rig, untouched, lost).names())
         names.update(__file__=record.path, __builtins__=rig.builtins(vars(builtins)))
         exec(code, names)
     except SystemExit:

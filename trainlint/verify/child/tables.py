@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from .divisions import values_of
 from .record import Record
 
 HOMES = ("preprocessing", "impute", "decomposition", "feature_selection", "feature_extraction.text")
@@ -50,7 +51,13 @@ def _hook(kind: Any, name: str, record: Record, busy: list[str]) -> None:
             busy.pop()
         if not busy:
             kind = "transformed" if name == "transform" else "fitted"
-            record.note(kind, transformer=record.number(self), rows=_rows(X), learnt=_learnt(self))
+            record.note(
+                kind,
+                transformer=record.number(self),
+                rows=_rows(X),
+                learnt=_learnt(self),
+                values=values_of(X),
+            )
         return result
 
     noticed.noticed = True  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ UNBUILT, BUILT, SERVE = (
 )  # as `driver` writes them
 MADE_UP = {
     "scaler",
+    "table",
     "model",
     "criterion",
     "optimizer",

@@ -45,6 +45,7 @@ OF_FRAMES = {
     "to_csv",
     "merge",
 }
+TALL = 512  # rows of a table that nobody reads, which may be cut into windows
 FEATURES, MOST = 8, 2000  # columns where nothing is named, and of what a program may ask for
 KINDS = (
     ("file", r"path|file|image|img|url|photo|picture|audio"),
@@ -66,6 +67,21 @@ def install(rig: Any) -> None:
     frames = Frames(rig, pandas)
     for name in READERS:
         setattr(pandas, name, frames.reading(getattr(pandas, name)))
+
+
+def made_table(rig: Any) -> Any:
+    """A table that nobody reads or hands over."""
+    if importlib.util.find_spec("pandas") is None:
+        return Missing("a table", "pandas is not installed")
+    pandas = importlib.import_module("pandas")
+    frames = Frames(rig, pandas)
+    rig.record.substitute("data: stand-in rows of a table")
+    made = frames.kind(index=range(TALL))
+    for name in frames._plain():
+        made.ask(name)
+    if any(".resample(" in text for text in (rig.world.text, *rig.project.texts)):
+        made.index = pandas.date_range("2020-01-01", periods=len(made), freq="D")
+    return made
 
 
 class Frames:

@@ -14,6 +14,7 @@ from torch import nn
 from ..skeleton import losses
 from .building import own_model
 from .bundles import Bundle, bundled
+from .frames import made_table
 from .inert import Inert
 from .missing import Missing
 from .numbers import likely
@@ -21,6 +22,7 @@ from .tokens import Tokenizer
 from .world import ROWS, stand_in_model
 
 DESCRIBED = {
+    "table",
     "scaler",
     "criterion",
     "optimizer",
@@ -290,6 +292,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "dtype": lambda rig: torch.float32,
     "text": lambda rig: "0",
     "counts": lambda rig: [16, 16],
+    "table": made_table,
     "share": lambda rig: 0.5,
     "zero": lambda rig: 0,
     "list": lambda rig: [],

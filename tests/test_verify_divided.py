@@ -1,0 +1,112 @@
+"""What was fitted before the split: fits in helpers and splits by slices, on tables that are here or made up."""
+
+from __future__ import annotations
+
+import importlib.util
+import textwrap
+
+import pytest
+
+from tests.programs import needs_torch
+from tests.test_verify_projects import verdict_on
+
+pytestmark = [
+    needs_torch,
+    pytest.mark.skipif(
+        not all(map(importlib.util.find_spec, ("pandas", "sklearn"))), reason="reads tables with pandas"
+    ),
+]
+
+TRAINED = """
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for step in range(5):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(torch.tensor(train[:, :4]).float())[:, 0], torch.tensor(train[:, 4]).float()).backward()
+        optimizer.step()
+    print(nn.functional.mse_loss(model(torch.tensor(test[:, :4]).float())[:, 0], torch.tensor(test[:, 4]).float()))
+"""
+HEAD = """
+    import numpy as np
+    import torch
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+    from torch import nn
+"""
+
+
+def program(*parts):
+    return "".join(textwrap.dedent(part) for part in parts)
+
+
+HELPED = """
+    def scaled(table):
+        scaler = StandardScaler()
+        return scaler.fit_transform(table)
+
+    table = np.random.randn(200, 5).cumsum(0)
+    train, test = train_test_split(scaled(table), test_size=0.25, random_state=0)
+"""
+
+
+def test_a_fit_in_a_helper_is_compared_with_one_to_fewer_rows(sandbox, tmp_path):
+    verdict = verdict_on("preprocessing-leak", {"main.py": program(HEAD, HELPED, TRAINED)}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "fitted to 200 rows" in verdict.evidence and "150" in verdict.evidence
+
+
+SLICED = """
+    table = np.random.randn(200, 5).cumsum(0)
+    table = StandardScaler().fit_transform(table)
+    train, test = table[:150], table[150:]
+"""
+WINDOWS = """
+    table = np.random.randn(200, 5).cumsum(0)
+    values = StandardScaler().fit_transform(table)
+    windows = values.reshape(50, 4, 5)
+    train, test = windows[:-12], windows[-12:]
+    train, test = train.reshape(-1, 5), test.reshape(-1, 5)
+"""
+
+
+@pytest.mark.parametrize("split, said", [(SLICED, "fitted to 200 rows"), (WINDOWS, "fitted to 1000 values")])
+def test_slices_divide_as_well(split, said, sandbox, tmp_path):
+    verdict = verdict_on("preprocessing-leak", {"main.py": program(HEAD, split, TRAINED)}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert said in verdict.evidence
+
+
+HANDED = """
+    import pandas as pd
+    from sklearn.preprocessing import StandardScaler
+    from torch.utils.data import DataLoader, TensorDataset
+    import torch
+
+    def prepared(sensors: pd.DataFrame, missing_rate: float):
+        values = StandardScaler().fit_transform(sensors.to_numpy())
+        kept = values * (torch.rand(values.shape).numpy() > missing_rate)
+        train, test = kept[: -len(kept) // 4], kept[-len(kept) // 4 :]
+        return DataLoader(TensorDataset(torch.tensor(train)), shuffle=True), DataLoader(TensorDataset(torch.tensor(test)))
+"""
+
+
+def test_a_table_that_is_handed_over_is_made_up(sandbox, tmp_path):
+    verdict = verdict_on("preprocessing-leak", {"data.py": HANDED}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "stand-ins: data, sensors" in verdict.evidence
+
+
+def test_a_fit_to_what_trains_is_none_of_the_leak_that_another_rule_would_see(sandbox):
+    """Said of the training part alone it is not true, and the slice beside it does not make it so."""
+    from trainlint.book import open_book
+    from trainlint.run import Event, Run
+
+    page = open_book().page("preprocessing-leak")
+    assert page is not None and page.rule.symptom is not None
+
+    def run(rows, values):
+        fitted = Event("fitted", 0, {"rows": rows, "values": values, "learnt": [float(rows)]})
+        return Run(0, (fitted, Event("divided", 0, {"train": 38, "test": 12, "values": 1000})))
+
+    assert page.rule.symptom((run(152, 760),), (run(114, 570),)) is None
+    assert page.rule.symptom((run(200, 1000),), (run(150, 750),)) is not None

@@ -1,0 +1,60 @@
+"""Data that is divided by hand: of slices that a finding rests on it is told how many rows and values they leave out."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+from typing import Any
+
+from .record import Record
+
+PARTED = "_trainlint_parted"
+Span = tuple[int, int]
+
+
+def announce(tree: ast.Module, lines: Collection[Span]) -> None:
+    """Have slices of rows in these lines told, `x[:n]` and `x[n:, 2]`; what they give stays."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
+            continue
+        if any(first <= node.lineno <= last for first, last in lines) and _cuts(node.slice):
+            named = ast.copy_location(ast.Name(id=PARTED, ctx=ast.Load()), node.value)
+            node.value = ast.copy_location(ast.Call(named, [node.value], []), node.value)
+
+
+def _cuts(key: ast.expr) -> bool:
+    first = key.elts[0] if isinstance(key, ast.Tuple) and key.elts else key
+    return isinstance(first, ast.Slice) and not (first.lower is None and first.upper is None)
+
+
+class Parted:
+    """Takes the place of what is sliced, for the time of the slice."""
+
+    def __init__(self, record: Record, whole: Any) -> None:
+        self.record, self.whole = record, whole
+
+    def __getitem__(self, key: Any) -> Any:
+        part = self.whole[key]
+        rows, left = _rows(self.whole), _rows(part)
+        if 0 < left < rows:
+            self.record.note("divided", train=rows - left, test=left, values=values_of(self.whole))
+        return part
+
+
+def names(record: Record) -> dict[str, Any]:
+    return {PARTED: lambda whole: Parted(record, whole)}
+
+
+def values_of(table: Any) -> int:
+    """How many values a table holds, however they are laid out."""
+    count = 1
+    for side in getattr(table, "shape", None) or (_rows(table),):
+        count *= int(side)
+    return count
+
+
+def _rows(table: Any) -> int:
+    try:
+        return len(table)
+    except (TypeError, NotImplementedError):
+        return 0
