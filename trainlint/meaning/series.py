@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -35,24 +36,29 @@ if TYPE_CHECKING:
 
 # What code speaks of that carries a state through its batches, that reads a series by time, that has sequences at all.
 _OF_STATE = ("bptt", "batchify", "repackage_hidden", "detach_hidden")
-_OF_TIME = (
-    "TimeSeriesSplit", "lookback", "look_back", "window_size", "parse_dates", "to_datetime", "date_range",
-)  # fmt: skip
+_OF_TIME = ("TimeSeriesSplit", "lookback", "look_back", "parse_dates", "to_datetime", "date_range")
+_OF_WINDOWS = "window_size"
+# Windows of a picture (the similarity of two, attention within parts), and of a meter that smooths a log.
+_OTHER_WINDOWS = frozenset("ssim SSIM _ssim window_partition relative_position_bias_table".split())
+_METER = re.compile(r"\bmaxlen *= *(?:self\.)?window_size\b")
+_TO_METER = re.compile(r"\bwindow_size *= *\d+ *[,)]")
 _OF_SEQUENCES = ("seq_len", "sequence_length", "hidden_state")
 
 
 def may_be_series(program: Program, training: TrainingLoader) -> bool:
     """Whether the order of the samples may be wanted: silent then, a missed report costs less.
 
-    Pictures that are read one by one are no series. Sequences that each have a label are none either, where
-    every recurrent layer is seen to start anew.
+    Pictures that are read one by one are no series, nor are texts. Sequences that each have a label are none either,
+    where every recurrent layer is seen to start anew.
     """
     if program.mentions(*_OF_STATE) or program.uses(
         "stateful"
     ):  # a word of prose as well, so that only code counts
         return True
-    pictures = _are_pictures(training)
-    if not pictures and (program.mentions(*_OF_TIME) or program.uses("rolling")):
+    pictures = _are_pictures(training) or _are_read_by_transformers(training)
+    if not pictures and (
+        program.mentions(*_OF_TIME) or program.uses("rolling") or _speaks_of_windows(program)
+    ):
         return True
     layers = [i for i in program.instances if _is_recurrent(i)]
     if layers and not _start_anew(layers, training):
@@ -62,6 +68,31 @@ def may_be_series(program: Program, training: TrainingLoader) -> bool:
     if layers and program.mentions("series"):
         return True
     return program.mentions(*_OF_SEQUENCES) and not _tells_classes(training)
+
+
+def _speaks_of_windows(program: Program) -> bool:
+    """Whether a file cuts something into windows, which are of a series unless it says otherwise."""
+    units = [
+        u for u in program.units if _OF_WINDOWS in (words := program.words(u)) and not words & _OTHER_WINDOWS
+    ]
+    texts = [unit.source.text for unit in units]
+    if not any(map(_METER.search, texts)):
+        return bool(texts)
+    return any(_OF_WINDOWS in _TO_METER.sub("", text) for text in texts if _METER.search(text) is None)
+
+
+def _are_read_by_transformers(training: TrainingLoader) -> bool:
+    """Whether a published network of transformers reads the batches, which are texts or pictures then."""
+    loss = training.backward.value
+    for value in walk(loss) if loss is not None else ():
+        if isinstance(value, Result) and isinstance(value.callee, Instance):
+            cls = value.callee.cls
+            if isinstance(cls, External) and cls.name.startswith("transformers."):
+                return _OF_SERIES.search(cls.name) is None
+    return False
+
+
+_OF_SERIES = re.compile("TimeSeries|Informer|Autoformer|PatchTS|TimesFm")
 
 
 def _is_recurrent(made: Value) -> bool:
