@@ -11,6 +11,7 @@ from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import exclusive, implied, of_kind
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, insert_before, remove_statement, replace, statement_text, text_of
+from trainlint.meaning.returned_clips import clips_before_return
 from trainlint.meaning.roles import is_called_scaler, is_unseen_object, role
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
@@ -136,6 +137,9 @@ def misplaced_clips(program: Program) -> list[MisplacedClip]:
                 movable = update.movable(clip, update.event)
                 placed = MisplacedClip(clip, why, update.event, backward, update.known, movable)
                 found.setdefault(id(clip.node), placed)
+    for clip, backward in clips_before_return(program):
+        placed = MisplacedClip(clip, "before", backward, backward, "constructed")
+        found.setdefault(id(clip.node), placed)
     for placed in _in_steps_alone(program):
         found.setdefault(id(placed.node), placed)
     return [placed for key, placed in found.items() if key not in fine]
