@@ -13,7 +13,7 @@ from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.lightning import RETURNED
 from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
-from trainlint.meaning.objects import external_bases, find_member
+from trainlint.meaning.objects import external_bases, find_member, has_unknown_base
 from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.resampled import is_resampled
 from trainlint.meaning.schedules import iterations
@@ -474,7 +474,15 @@ def _epoch_loop(outer: list[Region]) -> Region | None:
 
 
 def _is_prepared(program: Program) -> bool:
-    """Frameworks that take the loader over set the epoch themselves."""
-    return program.uses("Accelerator", "LightningModule", "Fabric", "Trainer") and program.uses(
-        "prepare", "setup_dataloaders", "fit"
-    )
+    """Frameworks that take the loader over set the epoch themselves; a `Trainer` of the project's own is none."""
+    frameworks = {"Accelerator", "LightningModule", "Fabric", "Trainer"}.difference(_own_classes(program))
+    return program.uses(*frameworks) and program.uses("prepare", "setup_dataloaders", "fit")
+
+
+def _own_classes(program: Program) -> Iterator[str]:
+    """The names of classes that the project writes without the help of any framework."""
+    for unit in program.units:
+        for value in unit.scope.names.values() if unit.scope is not None else ():
+            if isinstance(value, Class) and not has_unknown_base(value):
+                if all(name.startswith(("torch.", "builtins.")) for name in external_bases(value)):
+                    yield value.node.name

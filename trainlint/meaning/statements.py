@@ -35,7 +35,9 @@ from trainlint.meaning.values import (
 )
 
 _TRAINING = frozenset("backward zero_grad step optim fit train Trainer parameters DataLoader".split())
+_STEPS = frozenset("backward zero_grad step".split())
 _UNROLL = 3  # loops over that many phases are run once for each
+_FILL = 6  # those that only fill a dictionary by the phase
 
 
 def execute(machine: Machine, block: s.Block, frame: Frame) -> bool:
@@ -195,7 +197,7 @@ def keeps_the_better(node: s.If) -> bool:
 
 def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
     iterable = machine.evaluate(machine, node.iterable, frame)
-    items = phase_turns(iterable, _UNROLL) or (unrolled_layers(iterable) if machine.forwarding else None)
+    items = phase_turns(iterable, _turns(node)) or (unrolled_layers(iterable) if machine.forwarding else None)
     if items is None and _only_calls(node.body):
         items = unrolled_listeners(iterable, _UNROLL)
     if items is None and not LAYERS.isdisjoint(node.body.words) and _TRAINING.isdisjoint(node.body.words):
@@ -208,6 +210,16 @@ def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
 
     alive = _loop(machine, node, node.body, bind, frame, iterable=iterable)
     return (execute(machine, node.otherwise, frame) and alive) if node.otherwise.statements else alive
+
+
+def _turns(node: s.For) -> int:
+    """How many phases a loop may go through to be run for each: more if it only keeps something for each of them."""
+    if not isinstance(node.target, s.Name) or not _STEPS.isdisjoint(node.body.words):
+        return _UNROLL
+    stores = (n for n in s.nodes_in(node.body) if isinstance(n, s.Assign))
+    filled = (t for store in stores for t in store.targets if isinstance(t, s.Subscript))
+    keys = (index for target in filled for index in target.indices)
+    return _FILL if any(isinstance(k, s.Name) and k.id == node.target.id for k in keys) else _UNROLL
 
 
 def _only_calls(body: s.Block) -> bool:
