@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.evaluation import Evaluation
-from trainlint.meaning.evaluations import reaches
+from trainlint.meaning.evaluations import drawn_from, reaches
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.graphs import has_no_use_for_no_grad
+from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.other_rows import is_of_other_rows
@@ -46,7 +47,9 @@ def held_out(program: Program) -> list[Evaluation]:
         for event in forwards if training else ():
             if id(event) in known or (outputs and _takes_one_of(event, outputs)):
                 continue  # said already, of this module or of the one before it
-            if _is_held_out(program, event, training) and (_is_judged(root, event) or _predicts(event)):
+            if _is_held_out(program, event, training) and (
+                _is_judged(root, event) or _predicts(program, event)
+            ):
                 outputs.add(id(event.value))
                 found.setdefault(id(event.node.cst), _evaluation(program, root, event))
     return list(found.values())
@@ -105,7 +108,16 @@ def _is_set_aside(program: Program, event: Event) -> bool:
     modes = program.modes_of(event.region.root).at(event)
     if modes and all(m.training is False and m.event is not None for m in modes):
         return True
+    if _is_from_another_loader(program, event):
+        return True
     return re.search(r"val|test|dev|held|eval", text_of(event.node).lower()) is not None
+
+
+def _is_from_another_loader(program: Program, event: Event) -> bool:
+    """Whether a batch was drawn by hand from loaders that are seen being made, and none of them trains."""
+    served = [loader.value for source in drawn_from(event) for loader in loaders_behind(source)]
+    training = {id(training.loader.value) for training in program.training_loaders}
+    return bool(served and training) and training.isdisjoint(map(id, served))
 
 
 def _is_given_the_same(trained: Event, event: Event) -> bool:
@@ -135,12 +147,14 @@ def _is_judged(root: Region, event: Event) -> bool:
     return not words.isdisjoint(_DECIDING | _SCORES) or ("max" in words and not words.isdisjoint(_ACCURACY))
 
 
-def _predicts(event: Event) -> bool:
+def _predicts(program: Program, event: Event) -> bool:
     """Whether a trained network is asked about one piece of data and somebody wants the answer: nothing but a prediction.
 
     In a loop it may be a label for what trains there, or one of several draws.
     """
-    if event.grad is not False or enclosing_loops(event.region) or mode_dependent(event.target) is not True:
+    if enclosing_loops(event.region) or mode_dependent(event.target) is not True:
+        return False
+    if event.grad is not False and not _is_from_another_loader(program, event):
         return False
     asked = _body_around(event)
     return not any(isinstance(n, Evaluate) and n.value.cst is event.node.cst for n in nodes_in(asked))

@@ -106,6 +106,8 @@ def mode_dependent(value: Value, depth: int = 0, entry: str | None = None) -> bo
 
 
 def _mode_dependent(value: Value, depth: int, entry: str | None = None) -> bool | None:
+    if isinstance(value, Member):
+        return _mode_of_piece(value)
     if not isinstance(value, Instance) or depth > 6:
         return None
     if isinstance(value.cls, External):
@@ -278,6 +280,15 @@ def _mode_of_children(unpacked: Unpacked) -> bool | None:
             if isinstance(network, Instance) and isinstance(network.cls, External):
                 usual = "norm_layer" not in network.keywords and normalises_throughout(network.cls.name)
                 return True if usual else None
+    return None
+
+
+def _mode_of_piece(piece: Member) -> bool | None:
+    """`resnet.layer3`: each stage of some families has BatchNorm, whatever the network was made for."""
+    network = one(piece.receiver)
+    if isinstance(network, Instance) and isinstance(network.cls, External):
+        usual = "norm_layer" not in network.keywords and normalises_throughout(network.cls.name)
+        return True if usual and piece.name.rstrip("0123456789") in ("bn", "layer", "features") else None
     return None
 
 
