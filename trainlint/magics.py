@@ -39,6 +39,7 @@ _SHELL_LINE = re.compile(r"(?:[^\r\n\\]|\\(?:\r\n|.|\Z))*", re.DOTALL)
 
 def without_magics(cell: str) -> str:
     """The cell as Python of the same length and the same lines."""
+    cell = with_names_of_old(cell)
     if not _MAYBE.search(cell):
         return cell
     magic = _CELL_MAGIC.match(cell)
@@ -50,6 +51,11 @@ def without_magics(cell: str) -> str:
         pieces += (cell[end:start], mask)
         end = stop
     return "".join((*pieces, cell[end:]))
+
+
+def with_names_of_old(text: str) -> str:
+    """`async` was a name until Python 3.7, and `x.cuda(async=True)` how a tensor was moved: it stays one."""
+    return _OLD_NAME.sub("Async", text) if "async" in text else text
 
 
 def without_console(text: str) -> str:
@@ -67,6 +73,7 @@ def _typed(line: str, prompted: bool) -> str:
     return blank(line) if prompted or _ANSWER.match(line) is not None else line
 
 
+_OLD_NAME = re.compile(r"\basync\b(?!\s+(?:def|for|with)\b)")
 _TYPED = re.compile(r"\s*(?:>>>[ \r\n]|In \[[\d ]*\]:)")
 _PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |(?=\r?$))|[ \t]*\.\.\.+:[ \t]?|In \[[\d ]*\]:[ \t]?")
 _ANSWER = re.compile(r"Out ?\[[\d ]*\]:")

@@ -30,7 +30,6 @@ _PYTHON_2 = (  # compiled when there is an error to explain
     (r"\b[uU][rR][\"']", "ur string"),
     (r"\b(?:def|lambda)\b[^#]*[(,]\s*\(", "tuple parameter"),
 )
-_ASYNC_NAME = r"[(,]\s*async\s*="
 
 
 def parse(text: str, path: str, above: int = 0) -> libcst.Module:
@@ -123,11 +122,6 @@ def _fault(text: str, known_line: int) -> tuple[int, str]:
     old = next((name for pattern, name in _PYTHON_2 if re.search(pattern, written)), None)
     if old:
         return line, f"Python 2 syntax ({old})"
-    if re.search(_ASYNC_NAME, written):
-        return (
-            line,
-            "syntax error: `async` is a keyword since Python 3.7 (`.cuda(async=True)` is `non_blocking=True` now)",
-        )
     return line, f"syntax error: {reason}"
 
 

@@ -42,7 +42,7 @@ class Source:
     """A Python file or notebook as text and tree. All offsets count code points of `text`.
 
     `text` is what LibCST sees; `written` is what the author wrote, of the same length: they differ in a
-    notebook's magics, in old Mac newlines and in form feeds.
+    notebook's magics, in old Mac newlines, in form feeds and where `async` is a name.
     """
 
     path: str
@@ -204,7 +204,7 @@ def _source(raw: bytes, path: str, file: Path | None) -> Source:
 def _for_parsing(written: str) -> str:
     """The text with the same meaning and length that LibCST reads and reproduces.
 
-    It is what was typed at a prompt, and no magics: see `magics`. LibCST knows no lone carriage returns and drops form feeds before a line's first word, where Python
+    It is what was typed at a prompt, no magics, and `async` where it is a name: see `magics`. LibCST knows no lone carriage returns and drops form feeds before a line's first word, where Python
     counts columns afresh, as after a newline.
     """
     text = _LONE_RETURN.sub("\n", written) if "\r" in written else written
@@ -212,4 +212,8 @@ def _for_parsing(written: str) -> str:
         from trainlint.magics import without_console
 
         text = without_console(text)
+    if "async" in text:
+        from trainlint.magics import with_names_of_old
+
+        text = with_names_of_old(text)
     return _LEADING_FEEDS.sub(lambda match: match[0].replace("\f", "\n"), text) if "\f" in text else text
