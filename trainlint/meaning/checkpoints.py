@@ -296,10 +296,14 @@ _TRAINED_ELSEWHERE = frozenset("backward zero_grad from_pretrained get_peft_mode
 
 
 def _holds_numbers(value: Value) -> bool:
-    """A gradient scaler, a schedule or a TensorRT engine: its state has no tensors on a device."""
+    """A gradient scaler, a schedule, a TensorRT engine or nothing: its state has no tensors on a device."""
     match value:
-        case Instance(cls=External(name=name)):
-            return name.endswith(("GradScaler", ".TRTModule")) or is_schedule(value)
+        case Instance(cls=External(name=name)) if name.endswith(("GradScaler", ".TRTModule")):
+            return True
+        case Instance():
+            return is_schedule(value)
+        case Constant(value=None):
+            return True
         case Free(name=name) | Argument(name=name) | Member(name=name):
             return name.lower().endswith(("scaler", "scheduler"))
     return False

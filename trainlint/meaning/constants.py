@@ -83,7 +83,7 @@ def _wrong(step: Step, before: list[Value]) -> WrongConstants | None:
         return None
     return (
         _of_bytes(step, mean, std, known)
-        or _divided_twice(step, std, known)
+        or _divided_twice(step, mean, std, known)
         or _unscaled(step, mean, std, known)
         or _of_gray(step, mean, known)
     )
@@ -103,15 +103,23 @@ def _scaled(known: list[Step]) -> Step | None:
     return next((s for s in known if s.name in TO_UNIT_RANGE or (s.name == "ToDtype" and _scales(s))), None)
 
 
-def _divided_twice(step: Step, std: tuple[float, ...], known: list[Step]) -> WrongConstants | None:
-    """Constants of values from 0 to 1 that were divided by 255 all the same."""
+def _divided_twice(
+    step: Step, mean: tuple[float, ...], std: tuple[float, ...], known: list[Step]
+) -> WrongConstants | None:
+    """Constants of values from 0 to 1 that were divided by 255 all the same.
+
+    Small numbers of another kind were measured: arrays of floats, which no step scales, as of a telescope.
+    """
     scaled = _scaled(known)
     if scaled is None or scaled.node is None or step.node is None or max(std) >= _LEAST_SPREAD:
+        return None
+    if not all(_LEAST_MEAN <= 255 * value <= 1 for value in mean):
         return None
     said = f"divides values from 0 to 1 by {max(std):g}, which makes them up to {1 / max(std):,.0f}"
     return WrongConstants(step.node, said, ((scaled.node, "gives values from 0 to 1"),))
 
 
+_LEAST_MEAN = 0.02  # of the values of pictures from 0 to 1; of handwritten digits on black it is 0.13
 _LEAST_SPREAD = 0.99 / 255  # less than one step of a pixel; by 1 / 255 some go back to bytes on purpose
 
 

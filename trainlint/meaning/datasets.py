@@ -231,6 +231,8 @@ def _is_alike(first: Value, second: Value) -> bool:
     a, b = one(first), one(second)
     if a is b:
         return True
+    if _is_to_be_filled(a) or _is_to_be_filled(b):
+        return False  # each with its own
     match a, b:
         case Constant(value=x), Constant(value=y):
             return bool(type(x) is type(y) and x == y)
@@ -252,6 +254,13 @@ def _is_alike(first: Value, second: Value) -> bool:
         case Item(source=p, key=x), Item(source=q, key=y) if x is not None and y is not None:
             return _is_alike(p, q) and _is_alike(x, y)
     return same(a, b) is True
+
+
+def _is_to_be_filled(value: Value) -> bool:
+    """Whether it begins empty: `files = {"train": [], "test": []}`, before names of files decide what goes where."""
+    if isinstance(value, Sequence):
+        return value.kind == "list" and not value.items and value.element is None
+    return isinstance(value, Mapping) and not value.items and value.element is None
 
 
 _COPYING = frozenset(  # and casts to another type or shape: of the same they make the same

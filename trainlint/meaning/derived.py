@@ -156,12 +156,27 @@ def _statistic(reader: Reader, value: Result, of: Value, name: str, axis: tuple[
     along = value.keywords.get("axis", value.keywords.get("dim", axis[0] if axis else None))
     asked = _over(along) if along is not None else None
     inner = reader.table(of, View(value.at))
-    if asked not in (None, 0, "index", MISSING) or _is_windowed(of):
+    if asked not in (None, 0, "index", MISSING) or _is_windowed(of) or (asked == 0 and _lists_columns(of)):
         return inner
     listed = isinstance(one(of), Sequence) and along is None  # of a list of results
     if asked is MISSING or value.node is None or not inner.rows or listed:
         return NOTHING
     return Table(frozenset(), inner.fits | {Fit(value.node, name, True, inner.rows, value.at)})
+
+
+def _lists_columns(value: Value) -> bool:
+    """`np.stack([table["score"].values for table in tables])`: what comes first there counts the columns."""
+    made = one(value)
+    if not isinstance(made, Result) or not isinstance(made.callee, External) or not made.arguments:
+        return False
+    listed = one(made.arguments[0])
+    if made.callee.name not in _LISTING or not isinstance(listed, Sequence) or _is_sideways(made):
+        return False
+    held = [*listed.items, *([listed.element] if listed.element is not None else [])]
+    return bool(held) and all(isinstance(v, Member) and v.name == "values" for v in map(one, held))
+
+
+_LISTING = frozenset("numpy.stack numpy.vstack numpy.array numpy.row_stack".split())
 
 
 def _over(along: Value) -> object:

@@ -19,6 +19,7 @@ from trainlint.meaning.graphs import is_frozen
 from trainlint.meaning.handover import handed_in
 from trainlint.meaning.history import is_served_volatile, is_volatile
 from trainlint.meaning.holders import outlives
+from trainlint.meaning.integral import is_of_whole_numbers
 from trainlint.meaning.iteration import is_dictionary, underlying
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import is_module
@@ -200,6 +201,7 @@ def keeps(program: Program) -> list[Keep]:
                 or event.value is None
                 or event.grad is False
                 or event.detail == "item of one key"
+                or (event.detail == "item" and is_of_whole_numbers(event.target))
                 or is_volatile(program, loop, (event.value,))
                 or is_served_volatile(program, (event.value,))
                 or is_in_unit_test(event)

@@ -11,7 +11,7 @@ from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_schedule_class
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import external_bases, find_member
+from trainlint.meaning.objects import external_bases, find_member, lineage
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     Argument,
@@ -56,10 +56,20 @@ _GIVEN = {
 
 
 def is_lightning(cls: Class) -> bool:
-    """Whether a class has the methods that Lightning looks for, and is not a trainer of transformers."""
-    if any(name.startswith(("transformers.", "trl.")) for name in external_bases(cls)):
+    """Whether a class has the methods that Lightning looks for, and is no trainer, of transformers or of its own."""
+    if any(name.startswith(("transformers.", "trl.")) for name in external_bases(cls)) or _steps_itself(cls):
         return False
     return any(name in cls.names for name in ("training_step", "validation_step", "configure_optimizers"))
+
+
+def _steps_itself(cls: Class) -> bool:
+    """Whether a class that inherits nothing from a library calls its steps: what they give goes to its own code."""
+    if not all(isinstance(b, Class) or getattr(b, "name", "") == "builtins.object" for b in lineage(cls)):
+        return False
+    return any(isinstance(b, Class) and _CALLED.search(b.unit.source.text) for b in lineage(cls))
+
+
+_CALLED = re.compile(r"\bself\.(?:training_step|validation_step|configure_optimizers)\(")
 
 
 def evaluates(cls: Class, name: str) -> bool:

@@ -428,7 +428,7 @@ def has_weights(value: Value, depth: int = 0) -> bool | None:
 
 
 def holds_no_weights(value: Value, depth: int = 0) -> bool:
-    """Whether the project's own module is shown whole and has no parameters: a filter with fixed coefficients."""
+    """Whether the project's own module is shown whole and has nothing to learn: fixed coefficients, or all of it frozen."""
     if not isinstance(value, Instance) or not isinstance(value.cls, Class) or depth > 5:
         return False
     members = [m for base in lineage(value.cls) if isinstance(base, Class) for m in base.names.values()]
@@ -437,6 +437,8 @@ def holds_no_weights(value: Value, depth: int = 0) -> bool:
         return False
     for name, inner in held(value, by_default):
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
+            if "*frozen" in inner.attributes:
+                continue
             layer = layer_name(inner.cls.name) if isinstance(inner.cls, External) else None
             plain = layer is not None and layer not in WEIGHTED and layer not in _HOLDERS
             if not plain and not holds_no_weights(inner, depth + 1):

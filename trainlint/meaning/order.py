@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.claims import name_given, says_held_out
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.drawn_samples import draws_the_sample
 from trainlint.meaning.facts.layers import RECURRENT, layer_name
@@ -64,6 +65,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         or loader.open
         or (_is_of_test(training.backward) and _is_in_test_file(program, loader))
         or _is_among_tests(loader)
+        or _is_held_out_beside(program, loader)
     ):
         return False
     if any(other.shuffles for other in training.alternatives):
@@ -77,6 +79,14 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     return not (
         may_be_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, loader)
     )
+
+
+def _is_held_out_beside(program: Program, loader: Loader) -> bool:
+    """Whether it is called so that its samples are held out, and others train: somebody tried the step on it."""
+    if loader.node is None or not says_held_out(name_given(loader.node)):
+        return False
+    others = (t.loader.node for t in program.training_loaders if t.loader.value is not loader.value)
+    return any(node is not None and not says_held_out(name_given(node)) for node in others)
 
 
 def _may_stream(program: Program, loader: Loader) -> bool:

@@ -39,6 +39,16 @@ def always_made(call: Result) -> bool:
     return next((kind for kind in kinds if kind in ("call", "arm")), None) != "arm"
 
 
+def is_of_one_file(call: Result) -> bool:
+    """Whether an object fits anew in each turn of a loop that it is made with: to one picture or recording of many."""
+    looped = False
+    for region in call.region.ancestors():
+        looped = looped or (region.kind == "loop" and not region.unrolled)
+        if region.function is not None and region.function.name == "__init__":
+            return looped
+    return False
+
+
 def calls_behind(data: dict[int, Value]) -> set[int]:
     """The identities of the calls that sets of tensors were computed by."""
     return {

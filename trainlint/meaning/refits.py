@@ -10,6 +10,7 @@ from trainlint.meaning.facts.tables import FITTING_METHODS
 from trainlint.meaning.own_fits import (
     always_made,
     calls_behind,
+    is_of_one_file,
     is_of_one_sample,
     learnt_by,
     sets_judged_on,
@@ -184,7 +185,7 @@ def _fitted(reader: Reader) -> Iterator[_Fitted]:
     for call in reader.log.calls:
         if not isinstance(call.callee, Member) or call.callee.name not in FITTING_METHODS:
             continue
-        if is_of_one_sample(call) or _is_of_columns(reader, call):
+        if is_of_one_sample(call) or is_of_one_file(call) or _is_of_columns(reader, call):
             continue
         for fit in reader.learnt(call):
             yield _Fitted(call, fit, fitted_object(call.callee.receiver))

@@ -234,7 +234,9 @@ def _store_attribute(
             if value is not option:  # `self.__dict__ = self` of an attribute dictionary
                 overwrite(machine, option, value)
             continue
-        if isinstance(option, Result):  # `table.age = ...`
+        if isinstance(option, Result) and target.name == "volatile":  # before torch 0.4: as an argument would
+            option.keywords = {**option.keywords, target.name: value}
+        elif isinstance(option, Result):  # `table.age = ...`
             machine.tables.note_fill(option, Constant(target.name), value, machine.steps)
         if isinstance(option, Instance):
             if _is_set_by_property(machine, option, target.name, value, node):
