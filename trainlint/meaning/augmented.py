@@ -19,7 +19,14 @@ from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.place import Change, drop_item, qualified_name, replace, set_argument, text_of
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.syntax import Call, Define, Node
-from trainlint.meaning.transforms import Step, is_pipeline, is_switched_off, pipelines, steps
+from trainlint.meaning.transforms import (
+    Step,
+    is_pipeline,
+    is_switched_off,
+    pipelines,
+    pipelines_each,
+    steps,
+)
 from trainlint.meaning.values import Class, External, Function, Instance, Item, Result, Value, constant, one
 from trainlint.records import dataclass
 
@@ -80,7 +87,11 @@ def _said_of(
     if served.node is None or _is_for_training(served, training) or _is_seeded(served) or _has_views(served):
         return None
     through = [p for p in pipelines(served) or () if not is_switched_off(p)]
-    random = [step for p in through for step in steps(p) if step.is_random and step.node is not None]
+    random = _drawing(through)
+    if not random and _shared(served, [], training) == "data":
+        each = ([p for p in given if not is_switched_off(p)] for given in pipelines_each(served))
+        through = next((given for given in each if _drawing(given)), [])
+        random = _drawing(through)
     if not random:
         return None
     shared = _shared(served, through, training)
@@ -96,6 +107,10 @@ def _said_of(
     return Augmented(
         node, random[0], tuple(random[1:]), shared, evaluation.loop_node, tuple(complete), tuple(steadied)
     )
+
+
+def _drawing(through: list[Value]) -> list[Step]:
+    return [step for p in through for step in steps(p) if step.is_random and step.node is not None]
 
 
 def _shared(served: Loader, through: list[Value], training: list[Loader]) -> str:

@@ -6,6 +6,7 @@ from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import find_member
 from trainlint.meaning.values import (
     Bound,
+    Choice,
     Class,
     External,
     Function,
@@ -16,10 +17,13 @@ from trainlint.meaning.values import (
     Unknown,
     Value,
     one,
+    options,
     passed,
 )
 
 SAMPLE = "*sample"
+SAMPLES = "*samples"  # where a setting chooses the data set: what each of those of the project gives
+_MOST = 4
 BATCH = "*batch"  # what a function of the project's own makes of a list of samples
 
 
@@ -38,14 +42,24 @@ def note_sample(machine: Machine, loader: Instance) -> None:
 
 def _note_own_sample(machine: Machine, loader: Instance, given: Value | None) -> None:
     dataset = whole_data(given)
-    if not isinstance(dataset, Instance) or not isinstance(dataset.cls, Class):
+    if isinstance(dataset, Choice):
+        each = [_sample_of(machine, option, loader) for option in options(dataset)[:_MOST]]
+        loader.attributes[SAMPLES] = Sequence("tuple", tuple(sample for sample in each if sample is not None))
         return
+    sample = _sample_of(machine, dataset, loader) if dataset is not None else None
+    if sample is not None:
+        loader.attributes[SAMPLE] = sample
+
+
+def _sample_of(machine: Machine, dataset: Value, loader: Instance) -> Value | None:
+    if not isinstance(dataset, Instance) or not isinstance(dataset.cls, Class):
+        return None
     found = find_member(dataset.cls, "__getitem__")
     if found is None or not isinstance(found[0], Function):
-        return
+        return None
     with machine.unrecorded(), machine.apart():
         method = Bound(found[0], dataset, found[1])
-        loader.attributes[SAMPLE] = machine.call(machine, method, (Unknown("index"),), {}, loader.node, None)
+        return machine.call(machine, method, (Unknown("index"),), {}, loader.node, None)
 
 
 def whole_data(value: Value | None) -> Value | None:

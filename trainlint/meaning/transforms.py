@@ -15,7 +15,7 @@ from trainlint.meaning.facts.transforms import (
     is_transform,
 )
 from trainlint.meaning.loaders import Loader
-from trainlint.meaning.samples import SAMPLE
+from trainlint.meaning.samples import SAMPLE, SAMPLES
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     Choice,
@@ -81,7 +81,19 @@ def pipelines(loader: Loader) -> list[Value] | None:
     """The transforms that samples of a loader go through, in order; None where something else may be done to them."""
     if SAMPLE in loader.value.attributes:
         return _applied(loader.value.attributes[SAMPLE])
-    data = one(part(loader.dataset).data) if loader.dataset is not None else None
+    return _given_to(one(part(loader.dataset).data)) if loader.dataset is not None else None
+
+
+def pipelines_each(loader: Loader) -> list[list[Value]]:
+    """The same for each of the data sets that it may be, where a setting chooses between them."""
+    each = loader.value.attributes.get(SAMPLES)
+    samples = each.items if isinstance(each, Sequence) else ()
+    made = options(part(loader.dataset).data) if loader.dataset is not None else []
+    return [*map(_applied, samples), *(_given_to(data) or [] for data in made)]
+
+
+def _given_to(data: Value) -> list[Value] | None:
+    """The transforms that a data set was made with."""
     if not isinstance(data, Instance):
         return None
     if isinstance(data.cls, Class) and "__getitem__" in data.cls.names:
