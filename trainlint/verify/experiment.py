@@ -30,6 +30,7 @@ TRY_SMALLER = {
     "not-reached",
     "timed-out",
     "out-of-memory",
+    "died",
     "not-cut",
 }
 TRY_OTHERS = TRY_SMALLER | {"blind"}  # then scripts are tried that run the file

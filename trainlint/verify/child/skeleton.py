@@ -8,6 +8,7 @@ over what is not here run over stand-ins.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -22,6 +23,9 @@ BINDING = {
     "clip_grad_norm",
 }  # of these in a statement that binds their result as well
 MODES = {"train", "eval", "requires_grad_", "no_grad"}  # which hold for what comes after
+DECIDING = re.compile(
+    r"cuda|device|available|grad|train|eval|mode"
+)  # conditions that are part of the question
 PASSING = {"enumerate", "tqdm", "zip", "iter", "islice"}
 
 
@@ -65,8 +69,10 @@ class Bare:
         self.led, self.spots, self.leads = led, spots, leads
 
     def body(self, statements: list[ast.stmt]) -> Iterator[ast.stmt]:
-        for statement in statements:
-            if isinstance(
+        for place, statement in enumerate(statements):
+            if self._leaves(statement) and any(map(self._led_to, statements[place + 1 :])):
+                yield ast.copy_location(ast.Pass(), statement)
+            elif isinstance(
                 statement, (*Scope, ast.Global, ast.Nonlocal, ast.Pass, ast.Return, ast.Break, ast.Continue)
             ) or (
                 isinstance(statement, ast.ImportFrom)
@@ -79,6 +85,19 @@ class Bare:
                 yield wrapped(statement, trains=True)
             else:
                 yield self._opened(statement)
+
+    def _leaves(self, statement: ast.stmt) -> bool:
+        """Whether it only ends the program or the function, as where a file is not there; of training nothing does."""
+        if self.leads is None or not isinstance(statement, ast.If) or statement.orelse:
+            return False
+        last = statement.body[-1]
+        ends = isinstance(last, (ast.Raise, ast.Return)) or (
+            isinstance(last, ast.Expr) and bool(asked(last) & {"exit", "quit", "_exit"})
+        )
+        return ends and not self._matters(statement) and not DECIDING.search(ast.unparse(statement.test))
+
+    def _led_to(self, statement: ast.stmt) -> bool:
+        return holds(statement, self.spots) or mentions(statement, self.leads or set())
 
     def _matters(self, statement: ast.stmt) -> bool:
         if holds(statement, self.spots) or mentions(statement, self.led):

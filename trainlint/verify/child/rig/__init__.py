@@ -28,7 +28,7 @@ from .fitting import size_of
 from .missing import Missing
 from .roles import Settings, stand_in
 from .world import World
-from .written import settings_of
+from .written import settings_of, texts_of
 
 MODEL_NAMES = ("model", "net", "network", "classifier", "encoder", "module")
 
@@ -87,11 +87,14 @@ class Rig:
         older.install()
         self.project.entering = self._entering
         self._entering(self.world.text)
-        places = paths.install(self.record, self.folder, str(self.request.get("home") or ""))
+        bare = bool(self.request.get("bare"))
+        places = paths.install(self.record, self.folder, str(self.request.get("home") or ""), bare)
         wanted = str(self.request.get("checkpoints", "any"))
         program, folder = str(self.request["program"]), str(self.request.get("home") or "")
-        tag = checkpoints.saved_from(program, folder, wanted) if wanted != "any" else wanted
-        checkpoints.install(self.record, places, tag)
+        if wanted != "any":
+            others = texts_of(str(self.request.get("root") or ""))
+            wanted = checkpoints.saved_from(program, folder, wanted, others)
+        checkpoints.install(self.record, places, wanted)
         ranks.install(self.record)
         quiet.install(self.record, bool(self.request.get("root")) or "yaml" in self.world.text)
         if self.request.get("bare"):

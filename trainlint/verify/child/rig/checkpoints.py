@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -21,9 +21,13 @@ from .paths import Paths
 MOST_FILES, LONGEST = 50, 200_000
 
 
-def saved_from(program: str, folder: str, wanted: str) -> str:
-    """Where files were saved that are not here: as wanted, unless the program writes its own, and these from the CPU."""
-    if "cuda" not in program and _saves(ast.parse(program)):
+def saved_from(program: str, folder: str, wanted: str, texts: Iterable[str] = ()) -> str:
+    """Where files were saved that are not here: as wanted, unless the program writes its own, and these from the CPU.
+
+    `texts` are those of the project: what is saved by a file that trains nothing was trained by others.
+    """
+    others = texts if "backward" not in program else ()
+    if "cuda" not in program and _saves(ast.parse(program)) and not any("cuda" in text for text in others):
         return "any"
     return "any" if any(map(_saves_from_the_cpu, (program, *_beside(folder)))) else wanted
 

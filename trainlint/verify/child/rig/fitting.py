@@ -24,6 +24,7 @@ IMAGE_SIDES = (28, 32, 64, 224, 96, 48, 16, 128, 299, 8)
 TOO_SMALL = re.compile(
     r"Output size is too small|Invalid computed output size|[Kk]ernel size can't be greater than actual input size"
 )
+SHORT = re.compile(r"input size per channel: \(([\dx ]+)\)\. Kernel size: \(([\dx ]+)\)")
 LARGEST_SIDE = 1024
 DEFAULT: Shape = {"kind": "float", "shape": [16]}
 ROWS = 4
@@ -41,7 +42,7 @@ def fit_input(model: Any, sides: Collection[Sides] = ()) -> tuple[Shape, Any] | 
     tried: list[Shape] = []
     waiting = list(candidates(model, sides))
     twin, count = _twin(model), _taken(model)
-    while waiting and len(tried) < 24 and time.process_time() - began < PATIENCE:
+    while waiting and len(tried) < 40 and time.process_time() - began < PATIENCE:
         shape = waiting.pop(0)
         if shape in tried:
             continue
@@ -146,8 +147,11 @@ def _limited(seconds: float) -> Iterator[None]:
 
 
 def _rows_for(model: Any, shape: Shape) -> Any:
-    rows = ROWS if math.prod(shape["shape"]) < LARGE else 2
-    return sample(shape, rows, 0).to(device_of(model))
+    return sample(shape, _rows_of(shape), 0).to(device_of(model))
+
+
+def _rows_of(shape: Shape) -> int:
+    return ROWS if math.prod(shape["shape"]) < LARGE else 2
 
 
 def size_of(model: Any) -> int:
@@ -262,13 +266,33 @@ def adapted(shape: Shape, complaint: str) -> Iterator[Shape]:
         yield {**shape, "shape": ([1] * sides + taken)[-sides:]}
     if match := re.search(r"must match the (?:existing )?size (?:of tensor b )?\((\d+)\)", complaint):
         yield {**shape, "shape": [*shape["shape"][:-1], int(match[1])]}
-    if TOO_SMALL.search(complaint) and len(shape["shape"]) > 1 and max(shape["shape"][1:]) < LARGEST_SIDE:
-        yield {**shape, "shape": [shape["shape"][0], *(2 * side for side in shape["shape"][1:])]}
+    yield from _resized(shape, complaint)
     if "Expected tensor for argument #1 'indices'" in complaint or "must be Long" in complaint:
         yield {"kind": "whole", "shape": [12], "high": 100}
     if match := re.search(r"Expected (\d)D .*or (\d)D|[Ee]xpected ((\d))D", complaint):
         sides = int(match[2] or match[4]) - 1
         yield {**shape, "shape": [*([3] if sides == 3 else []), *[32] * (sides - (sides == 3))]}
+
+
+def _resized(shape: Shape, complaint: str) -> Iterator[Shape]:
+    """Sides that grow where kernels are larger than they are, or until features flatten to as many as are wanted."""
+    if (match := SHORT.search(complaint)) and len(shape["shape"]) == 4:
+        got, kernel = ([int(side) for side in match[part].split("x")] for part in (1, 2))
+        grown = [side + max(0, k - g) for side, g, k in zip(shape["shape"][1:], got, kernel)]
+        yield {**shape, "shape": [shape["shape"][0], *grown]}
+    elif match := re.search(r"shape '\[-1, (\d+)\]' is invalid for input of size (\d+)", complaint):
+        yield from _flattened(shape, int(match[1]), int(match[2]))
+    elif TOO_SMALL.search(complaint) and len(shape["shape"]) > 1 and max(shape["shape"][1:]) < LARGEST_SIDE:
+        yield {**shape, "shape": [shape["shape"][0], *(2 * side for side in shape["shape"][1:])]}
+
+
+def _flattened(shape: Shape, wanted: int, size: int) -> Iterator[Shape]:
+    """An image, or a cube as small as its network takes it, whose features flatten to as many as are wanted."""
+    factor = wanted * _rows_of(shape) / size
+    if len(shape["shape"]) == 3:
+        yield from _scaled_image(shape, factor)
+    elif len(shape["shape"]) == 4 and factor > 1 and factor == int(factor):
+        yield {**shape, "shape": [*shape["shape"][:3], shape["shape"][3] + int(factor) - 1]}
 
 
 def _scaled_image(shape: Shape, area: float) -> Iterator[Shape]:

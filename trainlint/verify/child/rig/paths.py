@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -53,9 +54,9 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, (str, bytes, os.PathLike)) and not isinstance(value, Missing)
 
 
-def install(record: Record, folder: str, home: str) -> Paths:
-    """Redirect opening, making folders and saving."""
-    opens, make_one, make_all, save = builtins.open, os.mkdir, os.makedirs, torch.save
+def install(record: Record, folder: str, home: str, bare: bool = False) -> Paths:
+    """Redirect opening, making folders and saving; `bare` programs find a file in folders that are not here."""
+    lists, opens, make_one, make_all, save = os.listdir, builtins.open, os.mkdir, os.makedirs, torch.save
     paths = Paths(record, folder, home or folder, make_all)
 
     def open_redirected(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
@@ -72,7 +73,17 @@ def install(record: Record, folder: str, home: str) -> Paths:
     def save_redirected(thing: Any, file: Any, *arguments: Any, **keywords: Any) -> None:
         save(thing, paths.to_write(file), *arguments, **keywords)
 
+    def list_folder(path: Any = ".") -> list[Any]:
+        try:
+            return list(lists(path))
+        except FileNotFoundError:
+            if not bare or sys._getframe(1).f_code.co_filename != record.path:
+                raise
+            record.substitute("files of a folder: a stand-in for one")
+            return ["file"]
+
     builtins.open = open_redirected
+    os.listdir = list_folder
     os.makedirs, os.mkdir = make_folders, make_folder
     torch.save = save_redirected
     return paths

@@ -21,6 +21,16 @@ def settings_of(root: str) -> dict[str, Any]:
     return found
 
 
+def texts_of(root: str) -> Iterator[str]:
+    """The programs of a project."""
+    for path in _files(root) if root else ():
+        try:
+            with open(path, encoding="utf-8") as stream:
+                yield stream.read(LARGEST) if path.endswith(".py") else ""
+        except (OSError, UnicodeDecodeError):
+            continue
+
+
 def _all(root: str) -> Iterator[tuple[str, Any]]:
     for path in _files(root):
         try:
