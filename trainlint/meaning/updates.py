@@ -428,6 +428,10 @@ class Update:
         given = [*event.inputs, *([receiver] if receiver is not None else [])]
         if isinstance(receiver, Instance) and isinstance(callee, Member) and _is_logging(callee.name):
             return False
+        if any(same(self.optimizer.value, one(part)) for part in given):
+            return True
+        if receiver is not None and is_module(receiver) and _is_applied(event):
+            return False  # of its own forward: a layer that is not seen made
         if any(same(value, one(part)) for value in known for part in given):
             return True
         return isinstance(receiver, Instance) and any(
@@ -494,6 +498,14 @@ def stepped_node(step: Event) -> Node:
 
 def _is_call_of(target: Value, event: Event) -> bool:
     return event.kind == "forward" and bool(same(event.target, target))
+
+
+def _is_applied(event: Event) -> bool:
+    """Whether a module's forward is under way: it computes, and clears nothing."""
+    return any(
+        region.function is not None and region.function.name == "forward"
+        for region in event.region.ancestors()
+    )
 
 
 def _is_set(test: Value, loop: Region) -> bool:
