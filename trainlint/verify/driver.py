@@ -8,10 +8,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
+from trainlint.verify.methods import calls_for
 from trainlint.verify.statements import Statement
 
 SERVE = "_trainlint_serve"  # as well: trains on the batches that an object serves
 BUILT = "_trainlint_built"  # as well: makes an object of a network class, with values by trial
+HOLDER = "_trainlint_holder"  # what several methods are called of
 UNBUILT = "_trainlint_unbuilt"  # the sandbox knows it: makes an object of a class without calling `__init__`
 SERVING = "train_dataloader"  # the method that a trainer asks for them
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -95,7 +97,10 @@ def _call_method(owner: ast.ClassDef, spots: Sequence[tuple[int, int]], built: s
         return f"{SERVE}({built})\n"
     if flagged[0].name == "forward":
         return f"{built}({_arguments(flagged[0], bound=True)})\n"
-    return f"{built}.{flagged[0].name}({_arguments(flagged[0], bound=True)})\n"
+    calls = [f"{method.name}({_arguments(method, bound=True)})" for method in calls_for(owner, flagged[0])]
+    if len(calls) == 1:
+        return f"{built}.{calls[0]}\n"
+    return f"{HOLDER} = {built}\n" + "".join(f"{HOLDER}.{call}\n" for call in calls)
 
 
 def _arguments(function: Function | None, bound: bool = False) -> str:

@@ -36,6 +36,7 @@ PATH_CALLS = {
 PATH_OWNERS = {"os", "path", "torch", "glob", "np", "json", "pickle", "yaml", ""}
 SIZED_CALLS = {"Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "LSTM", "GRU", "RNN", "BatchNorm1d", "BatchNorm2d",
                "zeros", "ones", "randn", "rand", "randint", "full", "empty", "arange"}  # fmt: skip
+RATES = {"lr", "weight_decay", "momentum", "dropout"}  # as keywords
 BAGS = re.compile(
     r"(?i)(args|arg|cfgs?|configs?|configuration|conf|opts?|options|hparams?|hyp|hyper_?params|params|flags|settings|hp|_{1,2}c)"
 )
@@ -136,8 +137,17 @@ def _asked(test: ast.expr) -> Iterator[ast.expr]:
             yield test
 
 
+def _operands(value: ast.expr) -> Iterator[ast.expr]:
+    """`epochs` of `epochs + 1`."""
+    if isinstance(value, ast.BinOp):
+        yield from (*_operands(value.left), *_operands(value.right))
+    else:
+        yield value
+
+
 def _told_by_call(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
     called = name_of(call.func)
+    yield from ((part.value, "rate") for part in call.keywords if part.arg in RATES)
     if called in ("sum", "len", "zip", "max") and isinstance(call.func, ast.Name):
         yield from (
             (argument, "counts")
@@ -148,7 +158,7 @@ def _told_by_call(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
     if (called == "range" and isinstance(call.func, ast.Name)) or (
         called in SIZED_CALLS and owner in ("nn", "torch", "np", "")
     ):
-        yield from ((argument, "count") for argument in call.args)
+        yield from ((part, "count") for argument in call.args for part in _operands(argument))
     elif called.startswith("Dropout") and owner in ("nn", ""):
         yield from (
             (value, "rate") for value in (*call.args[:1], *(k.value for k in call.keywords if k.arg == "p"))
