@@ -89,7 +89,8 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs,
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    for evaluation in (*program.evaluations, *program.inferences, *program.held_out):
+    batchwise = (*program.evaluations, *program.left_behind)
+    for evaluation in (*batchwise, *program.inferences, *program.held_out):
         if (
             not evaluation.in_train_mode
             or not (evaluation.trained or evaluation.comes_trained)

@@ -281,6 +281,13 @@ class Program:
         return evaluations(self)
 
     @cached_property
+    def left_behind(self) -> list[Evaluation]:
+        """Passes of evaluations by networks that stay in train mode, beside one that does not."""
+        from trainlint.meaning.left_behind import left_behind
+
+        return left_behind(self)
+
+    @cached_property
     def overlaps(self) -> list[Overlap]:
         """Evaluations over samples that the network trains on, where the code says that they are held out."""
         from trainlint.meaning.overlaps import overlaps

@@ -1,0 +1,51 @@
+"""Networks that stay in train mode in an evaluation whose first network was switched: an encoder, and not its decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.dataflow import same
+from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.evaluations import reaches
+from trainlint.meaning.flow import of_kind
+from trainlint.meaning.modules import shown_mode_dependence
+from trainlint.meaning.networks import is_part_of_network
+from trainlint.meaning.trace import Event
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+def left_behind(program: Program) -> list[Evaluation]:
+    """The passes of such networks, one for each network, in the loops that evaluate."""
+    found: list[Evaluation] = []
+    for evaluation in program.evaluations:
+        if evaluation.judged and not evaluation.in_train_mode and not evaluation.trains_too:
+            known: list[Event] = [evaluation.event]
+            for event in _further(program, evaluation):
+                if all(same(event.target, other.target) is False for other in known):
+                    known.append(event)
+                    modes = program.modes_of(event.region.root).at(event)
+                    found.append(replace(evaluation, event=event, modes=modes, as_asked=False))
+    return found
+
+
+def _further(program: Program, evaluation: Evaluation) -> Iterator[Event]:
+    """The passes of a loop by networks that are trained as well, and were last switched to train mode."""
+    for event in of_kind(evaluation.loop, "forward"):
+        if event.detail or event.value is None or is_part_of_network(program, event.region):
+            continue
+        modes = program.modes_of(event.region.root).at(event)
+        switched = bool(modes) and all(mode.training and mode.event is not None for mode in modes)
+        if switched and _learns(program, event) and shown_mode_dependence(event.target) is not False:
+            yield event
+
+
+def _learns(program: Program, event: Event) -> bool:
+    """Whether a backward pass goes through a network, and through none of what it gives here."""
+    if event.value is None or reaches(event.value, program.used_by_backwards):
+        return False
+    trained = (e for e in program.trained_by if e.kind == "forward" and e is not event)
+    return any(same(other.target, event.target) is True for other in trained)
