@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_unit_test
@@ -80,13 +81,18 @@ def _seen(program: Program) -> _Seen:
     applied = program.events("forward", "criterion")
     return _Seen(
         passed={id(event.node) for event in applied if event.detail != "unknown"},
-        loops={id(e.loop.node) for e in (*program.evaluations, *program.held_out) if e.judged},
+        loops={id(e.loop.node) for e in (*program.evaluations, *_in_loops(program)) if e.judged},
         outputs={
             id(event.value): event
             for event in reversed(applied)
             if event.kind == "forward" and event.value is not None
         },
     )
+
+
+def _in_loops(program: Program) -> Iterator[Evaluation]:
+    """Held-out data in one piece within a loop; outside of any it is a prediction like others."""
+    return (e for e in program.held_out if e.loop.kind == "loop")
 
 
 def _by_place(program: Program) -> list[list[Event]]:
