@@ -9,6 +9,7 @@ from trainlint.meaning.syntax import (
     Attribute,
     Augment,
     Binary,
+    Block,
     Call,
     Comprehension,
     Conditional,
@@ -17,9 +18,11 @@ from trainlint.meaning.syntax import (
     Expression,
     For,
     Generator,
+    If,
     Literal,
     Name,
     Node,
+    Return,
     Subscript,
     Try,
     Unary,
@@ -54,11 +57,29 @@ def draws_the_sample(method: Define) -> bool:
 
 
 def _regular(method: Define) -> Iterator[Node]:
-    """The nodes of a method, without what is done where something failed."""
+    """The nodes of a method, without what is done where something failed.
+
+    Nor with another sample of the same method that an `if` asks for: it is for some samples only, or had no end.
+    """
     nodes = list(nodes_in(method.body))
-    rescues = (block for node in nodes if isinstance(node, Try) for _, block in node.handlers)
+    rescues: list[Block | Node] = [
+        block for node in nodes if isinstance(node, Try) for _, block in node.handlers
+    ]
+    arms = (block for node in nodes if isinstance(node, If) for block in (node.then, node.otherwise))
+    rescues += [last for arm in arms for last in arm.statements[-1:] if _asks_again(last, method)]
     apart = {id(node) for block in rescues for node in nodes_in(block)}
     return (node for node in nodes if id(node) not in apart)
+
+
+def _asks_again(last: Node, method: Define) -> bool:
+    """`return self.__getitem__(other)`, `return self[other]`"""
+    holder = method.parameters[0].name
+    match last:
+        case Return(value=Subscript(value=Name(id=name))):
+            return name == holder
+        case Return(value=Call(function=Attribute(value=Name(id=name), name=called))):
+            return name == holder and called == method.name
+    return False
 
 
 def _bindings(node: object) -> Iterator[tuple[Expression, Expression]]:
