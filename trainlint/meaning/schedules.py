@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.conditions import by_default
 from trainlint.meaning.dataflow import operation, same, walk
-from trainlint.meaning.flow import enclosing_loops, key
-from trainlint.meaning.fragments import is_unseen_schedule
+from trainlint.meaning.flow import enclosing_call, enclosing_loops, key
+from trainlint.meaning.fragments import has_no_imports, is_unseen_schedule
 from trainlint.meaning.history import takes_first_of_scalar
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.objects import external_bases, find_member
@@ -40,6 +40,7 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Value,
+    choice,
     constant,
     one,
     options,
@@ -162,7 +163,15 @@ def _epoch_loop(event: Event) -> Region | None:
             any(v is event.target for v in walk(loop.iterable)) or _holds(loop.iterable, event.target)
         ):
             return loop
-    return None
+    return _pasted_turn(event)
+
+
+def _pasted_turn(event: Event) -> Region | None:
+    """A function of a fragment that nobody is seen to call: it steps a schedule in each of its turns."""
+    call = enclosing_call(event)
+    if call is None or not has_no_imports(event.node.unit) or any(r.loop for r in call.ancestors()):
+        return None
+    return call if not any(r.kind == "call" for r in call.ancestors() if r is not call) else None
 
 
 def _holds(iterable: Value, target: Value) -> bool:
@@ -213,9 +222,9 @@ def _only_optimizer(event: Event) -> Value | None:
         return event.target  # `train(...)` steps what it drives, whatever that is called
     if not stepped:
         return _one_of(given)
-    if any(optimizer(target) is None or not same(target, stepped[0]) for target in stepped):
+    if any(optimizer(target) is None for target in stepped):
         return None
-    return stepped[0]
+    return choice(stepped)  # whichever it drives
 
 
 def _one_of(given: list[Value]) -> Value | None:
