@@ -23,6 +23,7 @@ from trainlint.meaning.values import (
     Free,
     Instance,
     Item,
+    Member,
     Result,
     Sequence,
     Value,
@@ -123,7 +124,14 @@ def _carried(backward: Event, loop: Region) -> Iterator[CarriedState]:
 
 def _is_module(callee: Value, backward: Event) -> bool:
     """A module that is seen, or one that a fragment leaves out where the graph is kept: what else would that be for?"""
-    return isinstance(callee, Instance) or (isinstance(callee, Free) and retains(backward))
+    return isinstance(callee, Instance) or (_is_left_out(callee) and retains(backward))
+
+
+def _is_left_out(callee: Value) -> bool:
+    """What a fragment does not show: `net(x, state)`, `net.rnn(x, state)`."""
+    while isinstance(callee, Member):
+        callee = callee.receiver
+    return isinstance(callee, Free)
 
 
 def retains(backward: Event) -> bool:
@@ -172,7 +180,7 @@ def _comes_round(state: Value, call: Result, loop: Region) -> bool:
         if not isinstance(v, (Choice, Sequence)) and not (_is_copy(v) and attached(v) is True)
         if not is_none(v) and _is_made_in(v, loop) and any(_is_result(inner, call) for inner in walk(v))
     ]
-    unseen = isinstance(call.callee, Free)
+    unseen = _is_left_out(call.callee)
     return bool(carried) and all(
         (attached(v) is True or (unseen and attached(v) is None)) and _is_of(v, call) for v in carried
     )

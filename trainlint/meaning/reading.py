@@ -529,7 +529,9 @@ def _given_to(nodes: Iterable[s.Node]) -> Iterator[str]:
     for node in nodes:
         if not isinstance(node, s.Assign) or not isinstance(node.value, s.Call):
             continue
-        made = node.value.function
+        made: s.Expression = node.value.function
+        while isinstance(made, s.Attribute) and isinstance(made.value, s.Call):
+            made = made.value.function  # `nn.BCELoss().cuda()`
         if (made.name if isinstance(made, s.Attribute) else getattr(made, "id", "")) in _CRITERIA:
             for target in node.targets:
                 if isinstance(target, (s.Attribute, s.Name)):
