@@ -224,7 +224,7 @@ def _modules(behind: list[Value]) -> list[Value]:
 
 def _comes_too_late(update: Update, clip: Event, feeding: list[Event]) -> bool:
     """Whether a clip behind the step has nothing left to do: what it clips is cleared before it is used."""
-    if not (_is_beside(clip, update.event) or _is_switched_by_bound(clip)):
+    if not (_is_beside(clip, update.event) or _is_switched_by_bound(clip) or _is_for_nothing_else(clip)):
         return False
     if not implied(update.event, clip, update.loop) or any(e.kind == "clip" for e in update.before()):
         return False
@@ -259,6 +259,12 @@ def _is_beside(clip: Event, step: Event) -> bool:
         return False
     root = outer if outer is not None else step.region.root
     return implied(clip, step, root)
+
+
+def _is_for_nothing_else(clip: Event) -> bool:
+    """Whether nobody asks for the norm that a clip gives: whatever switches it, it is there to clip."""
+    written = " ".join(text_of(clip.node).split("\n", 1)[0].split())
+    return statement_text(clip.node) == written
 
 
 def _is_switched_by_bound(clip: Event) -> bool:

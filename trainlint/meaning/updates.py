@@ -38,6 +38,7 @@ from trainlint.meaning.values import (
     Item,
     Member,
     Result,
+    Unknown,
     Value,
     one,
     options,
@@ -549,8 +550,17 @@ def _by_use(root: Region, step: Event) -> Optimizer | None:
 
 
 def _is_of_left_out(made: Value) -> bool:
-    """`model.configure_optimizers(rate)` of a model that a fragment does not show."""
-    if not isinstance(made, Result) or not isinstance(made.callee, Member):
+    """`model.configure_optimizers(rate)` and `Ranger(model.parameters())` of what a fragment does not show."""
+    if not isinstance(made, Result):
+        return False
+    if isinstance(made.callee, (Free, Result, Item, Unknown)):
+        given = one(made.arguments[0]) if made.arguments else None
+        return (
+            isinstance(given, Result)
+            and isinstance(given.callee, Member)
+            and given.callee.name == "parameters"
+        )
+    if not isinstance(made.callee, Member):
         return False
     return isinstance(one(made.callee.receiver), Free) and "optim" in made.callee.name.lower()
 
