@@ -48,7 +48,7 @@ _TRAINERS = frozenset(
 )
 _STEPS = frozenset((*STEPS, *huggingface.STEPS))  # what frameworks call, whatever is in it
 _MAKERS = frozenset(
-    "fit_transform train_test_split argmax multinomial ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split()
+    "Compose fit_transform train_test_split argmax multinomial ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split()
 )
 TRIGGERS = _TRAINERS | _MAKERS
 
