@@ -29,6 +29,7 @@ from trainlint.meaning.results import claim_of, said_of
 from trainlint.meaning.scored import scores_its_data
 from trainlint.meaning.syntax import (
     Assign,
+    Attribute,
     Block,
     Call,
     Define,
@@ -322,13 +323,35 @@ def _words_about(evaluation: Evaluation) -> frozenset[str]:
 
 
 def _made_of_what_it_counts(loop: For) -> Iterator[str]:
-    """The names that the statements right behind a loop give to what it has counted: `val_acc = correct / total`."""
-    counted, passed = loop.body.assigned, False
+    """The names that the statements right behind a loop give to what it has counted or gathered: `val_acc = correct / total`."""
+    counted, passed = _filled(loop), False
     for statement in _beside(loop):
+        if passed and any(isinstance(n, For) and counted & _filled(n) for n in nodes_in(statement)):
+            return  # from here on it is of other data
         passed = passed or _holds(statement, loop)
         if passed and isinstance(statement, Assign) and statement.value is not None:
             if any(name.id in counted for name in names_in(statement.value)):
                 yield from (target.id for target in statement.targets if isinstance(target, Name))
+
+
+def _filled(loop: For) -> frozenset[str]:
+    return loop.body.assigned | frozenset(_gathered(loop))
+
+
+def _gathered(loop: For) -> Iterator[str]:
+    """The names of what a loop puts its results into: `scores.append(...)`, `meter.update(...)`."""
+    for node in nodes_in(loop.body):
+        if (
+            isinstance(node, Call)
+            and isinstance(node.function, Attribute)
+            and node.function.name in _GATHERING
+        ):
+            holder = node.function.value
+            if isinstance(holder, Name):
+                yield holder.id
+
+
+_GATHERING = frozenset("append extend update add".split())
 
 
 def _beside(loop: For) -> tuple[Statement, ...]:
