@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.dataflow import operands, operation, peel, walk
+from trainlint.meaning.dataflow import operands, operation, peel, same, walk
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.rewrites import atom
@@ -190,7 +190,7 @@ def _is_quotient(above: Value, below: Value) -> bool:
     if _is_bounded(scores):
         return False
     summed = [v for v in _parts(below) if isinstance(v, Result) and operation(v) == "exp"]
-    return any(v is exponential or one(operands(v)[0]) is scores for v in summed if operands(v))
+    return any(v is exponential or same(operands(v)[0], scores) is True for v in summed if operands(v))
 
 
 def _parts(value: Value) -> Iterator[Value]:
