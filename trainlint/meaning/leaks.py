@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.facts.tables import APPLYING_METHODS, TRAINING
-from trainlint.meaning.objects import external_bases
+from trainlint.meaning.fragments import has_no_imports
+from trainlint.meaning.objects import external_bases, is_module
 from trainlint.meaning.rows import covers, touches
 from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, splits, splits_by_call, uses
@@ -108,9 +109,19 @@ def _is_carried_over(reader: Reader, fit: Fit) -> bool:
 def _learns(program: Program) -> bool:
     """Whether something learns here at all, or serves data: else nobody learns from parts that are taken by hand."""
     return bool(
-        trains_networks(program)
+        _is_for_networks(program)
         or any(map(_is_data_set, program.instances))
         or any(_trains(call) for call in program.table_reader.log.calls)
+    )
+
+
+def _is_for_networks(program: Program) -> bool:
+    """Whether a network trains here, or a piece of a program ends at the class of one, before it is trained."""
+    if trains_networks(program):
+        return True
+    return any(
+        isinstance(made.cls, Class) and is_module(made) and has_no_imports(made.cls.unit)
+        for made in program.instances
     )
 
 
@@ -126,7 +137,7 @@ def _is_data_set(made: Instance) -> bool:
 
 def _is_learnt_from(program: Program, split: Split) -> bool:
     """Whether a network trains here, a data set serves a part, or a method that fits takes rows of the first one."""
-    if trains_networks(program) or _is_served(program, split):
+    if _is_for_networks(program) or _is_served(program, split):
         return True
     reader = program.table_reader
     return any(
