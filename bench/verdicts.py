@@ -1,9 +1,10 @@
 """What `trainlint verify` decides about the findings in real repositories, and why it does not decide the rest.
 
-    python bench/verdicts.py FOLDER [--select RULES] [--most N] [--timeout SECONDS] [--json FILE]
+    python bench/verdicts.py FOLDER [--select RULES] [--most N] [--timeout SECONDS] [--true [FILE]] [--json FILE]
 
 FOLDER holds repositories as `bench/field.py` takes them, unpacked. Findings of rules with an experiment are verified, at most
-N of one rule in one repository (copies of a notebook would count as many). Printed are the verdicts by family, and the reasons
+N of one rule in one repository (copies of a notebook would count as many); with `--true` those that both readers of
+`bench/judged.jsonl` called true. Printed are the verdicts by family, and the reasons
 of the undecided ones. This runs the code of those repositories in the sandbox: use a machine that has its protections.
 """
 
@@ -15,6 +16,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from trainlint.book import Book, open_book
@@ -41,12 +43,35 @@ def verified(folder: Path, book: Book, arguments: argparse.Namespace) -> Iterato
     """The findings of a repository that an experiment can speak about, with their verdicts."""
     os.chdir(folder)
     report = lint([folder], Config(select=tuple(arguments.select.split(","))), book, cwd=folder)
-    chosen = list(few(report.diagnostics, book, arguments.most))
+    found = report.diagnostics
+    if arguments.true is not None:
+        true, name = true_findings(arguments.true), folder.name.replace("+", "/", 1)
+        found = tuple(d for d in found if (name, place_of(d), d.name) in true)
+    chosen = list(few(found, book, arguments.most))
 
     def source_of(path: str) -> Source:
         return read_source(folder / path, path)
 
     yield from verify(chosen, source_of, book, timeout=arguments.timeout, around=[folder])
+
+
+@cache
+def true_findings(file: Path) -> frozenset[tuple[str, str, str]]:
+    """Repository, place and rule of what every reader called true."""
+    said: dict[tuple[str, str, str], set[str]] = {}
+    for line in filter(str.strip, file.read_text(encoding="utf-8").splitlines()):
+        judged = json.loads(line)
+        key = judged["repository"], judged["place"], judged["rule"]
+        said.setdefault(key, set()).add(str(judged["verdict"]).lower())
+    return frozenset(key for key, verdicts in said.items() if verdicts == {"true"})
+
+
+def place_of(diagnostic: Diagnostic) -> str:
+    where = diagnostic.where
+    return f"{where.path}:cell {where.cell}:{where.line}" if where.cell else f"{where.path}:{where.line}"
+
+
+JUDGED = Path(__file__).with_name("judged.jsonl")
 
 
 def few(diagnostics: tuple[Diagnostic, ...], book: Book, most: int) -> Iterator[Diagnostic]:
@@ -77,7 +102,7 @@ def table(said: list[tuple[str, Diagnostic]]) -> Iterator[str]:
 def row_of(repository: str, diagnostic: Diagnostic) -> dict[str, object]:
     verdict = diagnostic.verdict
     assert verdict is not None
-    place = f"{diagnostic.where.path}:{diagnostic.where.line}"
+    place = place_of(diagnostic)
     return {
         "repository": repository, "place": place, "rule": diagnostic.name, "state": verdict.state,
         "reason": verdict.reason, "evidence": verdict.evidence, "seconds": verdict.seconds,
@@ -89,6 +114,9 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=lambda text: Path(text).resolve(), help="the repositories")
     parser.add_argument("--select", default="error,warning", help="rules, families or levels")
     parser.add_argument("--most", type=int, default=3, help="of one rule in one repository")
+    parser.add_argument(
+        "--true", nargs="?", type=Path, const=JUDGED, metavar="FILE", help="only what its readers called true"
+    )
     parser.add_argument("--timeout", type=float, default=30.0, help="seconds for one run")
     parser.add_argument(
         "--json", type=lambda text: Path(text).resolve(), help="write every verdict there, a line each"

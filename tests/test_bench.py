@@ -137,6 +137,23 @@ def test_verdicts_are_counted_by_family(tmp_path: Path) -> None:
 
 
 @needs_torch
+def test_verdicts_can_be_asked_of_what_readers_called_true_alone(tmp_path: Path) -> None:
+    for name in ("some+one", "some+two"):
+        (tmp_path / "field" / name).mkdir(parents=True)
+        (tmp_path / "field" / name / "train.py").write_text(BUGGY)
+    said = [("some/one", "true"), ("some/two", "true"), ("some/two", "false")]
+    lines = [
+        json.dumps(
+            {"repository": name, "place": "train.py:9", "rule": "missing-zero-grad", "verdict": verdict}
+        )
+        for name, verdict in said
+    ]
+    (tmp_path / "judged.jsonl").write_text("\n".join(lines))
+    printed = run("verdicts.py", tmp_path / "field", "--true", tmp_path / "judged.jsonl")
+    assert "| all | 1 | 1 | 0 | 0 |" in printed
+
+
+@needs_torch
 def test_verdicts_on_careless_findings_are_counted_against_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     told = run(
