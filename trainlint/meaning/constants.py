@@ -14,6 +14,7 @@ from trainlint.meaning.facts.transforms import (
     VISION,
     is_transform,
 )
+from trainlint.meaning.highest import BYTES, highest
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.scaling import constants_of, is_float_type
 from trainlint.meaning.standardised import misplaced_pictures
@@ -42,7 +43,11 @@ def wrong_constants(program: Program) -> list[WrongConstants]:
     gray = _through(program)
     for made in program.instances:
         for step, before in _normalising(made):
-            wrong = _wrong(step, before) or _for_gray_data(step, before, gray.get(id(made)))
+            wrong = (
+                _wrong(step, before)
+                or _for_gray_data(step, before, gray.get(id(made)))
+                or _by_functions(program, step, before)
+            )
             if wrong is not None:
                 found.setdefault(id(wrong.node), wrong)
     for extent, why in misplaced_pictures(program):
@@ -176,6 +181,30 @@ def _unscaled(
     said = f"takes {max(mean):g} for the mean of values from 0 to 255"
     fix = (set_argument(typed[0].node, "scale", "True"),) if scale is None else ()
     return WrongConstants(step.node, said, ((typed[0].node, "leaves values from 0 to 255"),), fix)
+
+
+def _by_functions(program: Program, step: Step, before: list[Value]) -> WrongConstants | None:
+    """Constants of another range than that in which functions of the author's own, among the steps, leave the values."""
+    mean, std = constants_of(step)
+    if mean is None or std is None or step.node is None or _known(before) is not None or min(mean) <= 0:
+        return None
+    found = highest(program, before) if step.library.startswith(VISION) and min(std) > 0 else None
+    if found is None:
+        return None
+    if round(found.value) == BYTES and max(*mean, *std) <= 1 and min(std) > _LEAST_SPREAD:
+        said = f"takes {max(mean):g} for the mean of values from 0 to 255"
+        return WrongConstants(step.node, said, ((found.node, "leaves values from 0 to 255"),))
+    if 0.99 < found.value < 1.01 and max(*mean, *std) > 1:
+        said = f"takes {max(*mean, *std):g} for a constant of values from 0 to 1"
+        because = ((found.node, "gives values from 0 to 1"),)
+        return WrongConstants(step.node, said, because, _divided(step, mean, std))
+    if found.value < _DARK and min(mean) > 10 * found.value:
+        said = f"takes {max(mean):g} for the mean of values from 0 to {found.value:.2g}"
+        return WrongConstants(step.node, said, ((found.node, "divides once more"),))
+    return None
+
+
+_DARK = 1.01 / 255  # of values that were divided by 255 twice
 
 
 def _of_gray(step: Step, mean: tuple[float, ...], known: list[Step]) -> WrongConstants | None:
