@@ -238,6 +238,21 @@ def arm(*kinds, raised=None):
 HARM, NONE = arm("harm"), arm("reached")
 
 
+def test_what_a_control_takes_away_is_not_looked_for_in_the_lines_beside_it():
+    def run(*places):
+        events = [Event("harm", 0, {"at": near == 2, "focus": near > 0}) for near in places]
+        return Arm((Run(0, (Event("reached", 0), *events), None, ()),))
+
+    def symptom(written, control):
+        seen = sum(len(run.near("harm")) for run in written)
+        return Effect(f"{seen} of them", {}) if seen else None
+
+    rule = Rule(lambda program, options: iter(()), symptom, level="error", since="0.1")
+    assert judge(rule, run(2, 1), run(1)).state == "confirmed"
+    assert judge(rule, run(2), run(1)).reason == "both-arms", "it moved"
+    assert judge(rule, run(2, 1), run(2, 1)).reason == "both-arms"
+
+
 @pytest.mark.parametrize(
     ("written", "control", "planted", "state", "reason"),
     [

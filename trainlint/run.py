@@ -52,6 +52,9 @@ class Run:
     events: tuple[Event, ...] = ()
     raised: str | None = None  # the exception's type and first line, where the program raised
     substituted: tuple[str, ...] = ()  # what the rig put in place of what was missing
+    nearest: Mapping[str, int] = field(
+        default_factory=dict
+    )  # by kind, how near what it is compared with came
 
     def stands_in(self, what: str) -> bool:
         """Whether the rig made the program's `model`, `data` or the like up, so that the program shows nothing about it."""
@@ -65,6 +68,7 @@ class Run:
         """Events of one kind, those nearest to the finding: of its statement, else of its loop or function, else all."""
         found = self.all(kind)
         nearest = max((event.nearness for event in found), default=0)
+        nearest = max(nearest, self.nearest.get(kind, 0))
         return tuple(event for event in found if event.nearness >= nearest)
 
     def growth(self, name: str) -> float:

@@ -95,13 +95,15 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    logs = [log for run in written for log in run.all("log")]
+    logs = [log for run in written for log in run.near("log")]
     lost = [log.number("lost") for log in logs if log.flag("lost")]
-    if not lost:
-        return None
+    left = sum(log.flag("lost") for run in control for log in run.near("log"))
+    if len(lost) <= left:
+        return None  # of several logarithms in one statement the control mends one
     share = sum(lost) / len(lost)
     said = f"with the scores of a batch {logs[0].number('gap'):g} apart, {share:.0%} of the logarithms are infinite or NaN"
-    return Effect(said + "; with the control none is", {"lost": share, "logarithms": len(logs)})
+    rest = f"{left} of {len(lost)} places still are" if left else "none is"
+    return Effect(f"{said}; with the control {rest}", {"lost": share, "logarithms": len(logs)})
 
 
 rule = Rule(

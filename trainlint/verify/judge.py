@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trainlint.diagnostic import Verdict
@@ -94,8 +94,9 @@ def judge(rule: Rule, written: Arm, control: Arm | None, planted: Arm | None = N
 
 def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdict:
     assert rule.symptom is not None
-    effect = rule.symptom(written.runs, control.runs)
-    mirrored = rule.symptom(control.runs, written.runs)
+    compared = _as_near(control.runs, written.runs)
+    effect = rule.symptom(written.runs, compared)
+    mirrored = rule.symptom(compared, written.runs)
     reached = any(run.all("reached") for run in written.runs)
     if effect and mirrored and not reached:
         return inconclusive("not-reached")
@@ -115,6 +116,26 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
         return inconclusive("missing-name" if missing else "raised", written.raised)
     refuted = _refuted(rule, written, control, planted)
     return refuted or inconclusive("blind" if reached else "not-reached")
+
+
+def _as_near(control: Runs, written: Runs) -> Runs:
+    """The runs of a control whose flagged statement ran, asked for what is as near to it as in the program.
+
+    A control may take away what is flagged; the same of the lines beside it is another finding. What it moves to other
+    lines is still looked at.
+    """
+    if not all(run.all("reached") for run in control):
+        return control
+    nearest: dict[str, int] = {}
+    for kind in {event.kind for run in written for event in run.events}:
+        level = max(event.nearness for run in written for event in run.all(kind))
+        if _beside(control, kind, level) <= _beside(written, kind, level):
+            nearest[kind] = level
+    return tuple(replace(run, nearest=nearest) for run in control)
+
+
+def _beside(runs: Runs, kind: str, level: int) -> int:
+    return sum(event.nearness < level for run in runs for event in run.all(kind))
 
 
 def _refuted(rule: Rule, written: Arm, compared: Arm, planted: Arm | None) -> Verdict | None:
