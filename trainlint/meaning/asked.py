@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.asking import says_evaluation
 from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.claims import says_training
 from trainlint.meaning.dataflow import same
 from trainlint.meaning.evaluations import drawn_from, reaches
+from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.loaders import Loader, loader, loaders_behind
+from trainlint.meaning.objects import is_module
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unseen import may_be_optimizer
-from trainlint.meaning.values import Free, Member, Value, one
+from trainlint.meaning.values import External, Free, Instance, Member, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -53,6 +57,61 @@ def asked(program: Program) -> Iterator[Asked]:
                 continue
             given = list(_loaders(event))
             yield Asked(event, model, given[0] if len(given) == 1 else None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unshown:
+    """`train(model, batches)` and then `validate(model, others)`, neither of which is shown."""
+
+    taught: Event
+    by: Loader
+    judged: Event
+    served: Loader
+
+
+def unshown(program: Program) -> Iterator[Unshown]:
+    """What is done to one network by two calls left out, by their names its training and its evaluation."""
+    for root in program.roots:
+        events = [e for e in of_kind(root, "forward", "unresolved", "asked") if _is_left_out(e)]
+        taught = [e for e in events if says_training(_name_of(e))]
+        for judged in events if taught else ():
+            if says_training(_name_of(judged)) or not says_evaluation(_callee(judged)):
+                continue
+            before = [e for e in taught if events.index(e) < events.index(judged) and _share(e, judged)]
+            for first in before:
+                for by, served in product(_loaders(first), _loaders(judged)):
+                    if by.value is not served.value:
+                        yield Unshown(first, by, judged, served)
+
+
+def _is_left_out(event: Event) -> bool:
+    return event.target is not None and isinstance(one(event.target), (Free, External)) and bool(event.inputs)
+
+
+def _name_of(event: Event) -> str:
+    callee = _callee(event)
+    return callee.name.rpartition(".")[2] if isinstance(callee, (Free, External)) else ""
+
+
+def _callee(event: Event) -> Value | None:
+    return one(event.target) if event.target is not None else None
+
+
+def _share(first: Event, second: Event) -> bool:
+    """Whether both are given one network, as far as the code shows which of the things they are given are networks."""
+    seen = [v for v in map(one, (*first.inputs, *second.inputs)) if _is_network(v)]
+    return any(
+        same(a, b) is True
+        for a in map(one, first.inputs)
+        for b in second.inputs
+        if _is_network(a) or (not seen and isinstance(a, Free))
+    )
+
+
+def _is_network(value: Value) -> bool:
+    if not isinstance(value, Instance) or not is_module(value):
+        return False
+    return not (isinstance(value.cls, External) and criterion(value.cls.name) is not None)
 
 
 def _network(event: Event, trained: list[Value]) -> Value | None:

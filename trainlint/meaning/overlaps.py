@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.amends import served_otherwise, unserved_loaders
-from trainlint.meaning.asked import Asked, asked
+from trainlint.meaning.asked import Asked, asked, unshown
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.claims import (
     first_of_validation,
@@ -93,9 +93,26 @@ def overlaps(program: Program) -> list[Overlap]:
         overlap = overlap or _given_what_trains(program, call)
         if overlap is not None:
             found.setdefault(id(overlap.node), overlap)
-    for overlap in _by_trainers(program):
+    for overlap in (*_by_trainers(program), *_by_calls_left_out(program)):
         found.setdefault(id(overlap.node), overlap)
     return list(found.values())
+
+
+def _by_calls_left_out(program: Program) -> Iterator[Overlap]:
+    """`train(model, batches)` and `validate(model, others)` of functions left out, where the others are of those batches."""
+    for pair in unshown(program):
+        claim, node = claimed(pair.served), pair.served.node
+        if not claim or node is None or is_in_unit_test(pair.judged):
+            continue
+        if is_same_object(pair.by, pair.served) and not says_held_out(_name_of(pair.served)):
+            continue
+        trained, judged = part_of(pair.by, pair.served), part_of(pair.served, pair.by)
+        if trained is None or judged is None or not covers(trained, judged):
+            continue
+        if _ON_PURPOSE.isdisjoint(node.unit.code_words):
+            chosen = getattr(one(pair.served.argument("sampler") or pair.served.value), "node", None)
+            mended = tuple(served_otherwise(program, pair.served, judged))
+            yield Overlap(node, claim, pair.taught.node, pair.judged.node, chosen, mended)
 
 
 def _by_trainers(program: Program) -> Iterator[Overlap]:
