@@ -16,8 +16,11 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+
+from judgements import place_of, read_judged
 
 from trainlint.book import Book, open_book
 from trainlint.config import Config
@@ -46,7 +49,7 @@ def verified(folder: Path, book: Book, arguments: argparse.Namespace) -> Iterato
     found = report.diagnostics
     if arguments.true is not None:
         true, name = true_findings(arguments.true), folder.name.replace("+", "/", 1)
-        found = tuple(d for d in found if (name, place_of(d), d.name) in true)
+        found = tuple(d for d in found if (name, place_of(asdict(d.where)), d.name) in true)
     chosen = list(few(found, book, arguments.most))
 
     def source_of(path: str) -> Source:
@@ -58,17 +61,11 @@ def verified(folder: Path, book: Book, arguments: argparse.Namespace) -> Iterato
 @cache
 def true_findings(file: Path) -> frozenset[tuple[str, str, str]]:
     """Repository, place and rule of what every reader called true."""
-    said: dict[tuple[str, str, str], set[str]] = {}
-    for line in filter(str.strip, file.read_text(encoding="utf-8").splitlines()):
-        judged = json.loads(line)
-        key = judged["repository"], judged["place"], judged["rule"]
-        said.setdefault(key, set()).add(str(judged["verdict"]).lower())
-    return frozenset(key for key, verdicts in said.items() if verdicts == {"true"})
-
-
-def place_of(diagnostic: Diagnostic) -> str:
-    where = diagnostic.where
-    return f"{where.path}:cell {where.cell}:{where.line}" if where.cell else f"{where.path}:{where.line}"
+    return frozenset(
+        (repository, place, rule)
+        for (repository, _, place, rule), verdict in read_judged(file).items()
+        if verdict == "true"
+    )
 
 
 JUDGED = Path(__file__).with_name("judged.jsonl")
@@ -102,7 +99,7 @@ def table(said: list[tuple[str, Diagnostic]]) -> Iterator[str]:
 def row_of(repository: str, diagnostic: Diagnostic) -> dict[str, object]:
     verdict = diagnostic.verdict
     assert verdict is not None
-    place = place_of(diagnostic)
+    place = place_of(asdict(diagnostic.where))
     return {
         "repository": repository, "place": place, "rule": diagnostic.name, "state": verdict.state,
         "reason": verdict.reason, "evidence": verdict.evidence, "seconds": verdict.seconds,

@@ -142,12 +142,8 @@ def test_verdicts_can_be_asked_of_what_readers_called_true_alone(tmp_path: Path)
         (tmp_path / "field" / name).mkdir(parents=True)
         (tmp_path / "field" / name / "train.py").write_text(BUGGY)
     said = [("some/one", "true"), ("some/two", "true"), ("some/two", "false")]
-    lines = [
-        json.dumps(
-            {"repository": name, "place": "train.py:9", "rule": "missing-zero-grad", "verdict": verdict}
-        )
-        for name, verdict in said
-    ]
+    told = {"commit": "0" * 40, "place": "train.py:9", "rule": "missing-zero-grad"}
+    lines = [json.dumps({**told, "repository": name, "verdict": verdict}) for name, verdict in said]
     (tmp_path / "judged.jsonl").write_text("\n".join(lines))
     printed = run("verdicts.py", tmp_path / "field", "--true", tmp_path / "judged.jsonl")
     assert "| all | 1 | 1 | 0 | 0 |" in printed

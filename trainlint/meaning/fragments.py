@@ -14,7 +14,7 @@ from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.facts.names import BARE, BY_USE, CONVENTIONAL
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.modules import has_weights
-from trainlint.meaning.objects import external_bases, find_member, is_module, lineage
+from trainlint.meaning.objects import external_bases, find_member, is_module, is_of_project_alone
 from trainlint.meaning.place import text_of
 from trainlint.meaning.unit import Frame, Unit
 from trainlint.meaning.values import (
@@ -206,7 +206,7 @@ def left_out(holder: Instance | Argument | Free, name: str, node: s.Node) -> Val
         return None
     if is_module(holder):
         return _said(cls.unit, name)
-    if not all(map(_is_plain, lineage(cls))) and not all(isinstance(one(b), Free) for b in cls.bases):
+    if not is_of_project_alone(cls) and not all(isinstance(one(b), Free) for b in cls.bases):
         return None
     return Free(f"self.{name}", node)
 
@@ -263,21 +263,13 @@ def lacks_constructor(project: Project, cls: Class) -> bool:
 
     The imports may have been pasted all the same.
     """
-    if (
-        find_member(cls, "__init__") is not None
-        or cls.node.decorators
-        or not all(map(_is_plain, lineage(cls)))
-    ):
+    if find_member(cls, "__init__") is not None or cls.node.decorators or not is_of_project_alone(cls):
         return False
     file, name = cls.unit.file, cls.node.name
     users = [] if file is None else [f for f in project.dependents([file]) if name in project.words(f)]
     texts = [cls.unit.source.text, *(project.text(user) or "" for user in users)]
     named = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{name}\b|(?<!class )\b{name}\s*\(")
     return not any(named.search(text) for text in texts)
-
-
-def _is_plain(base: Value) -> bool:
-    return isinstance(base, Class) or (isinstance(base, External) and base.name == "builtins.object")
 
 
 def is_unseen_schedule(value: Value) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from trainlint.meaning import syntax as s
 from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import of_key
+from trainlint.meaning.objects import SERVED, of_key
 from trainlint.meaning.places import by_places
 from trainlint.meaning.values import (
     Choice,
-    Class,
     External,
     Instance,
     Item,
@@ -51,8 +50,8 @@ def underlying(iterable: Value) -> Value:
                 iterable = inner
             case Result(callee=Member(name="log_every"), arguments=[first, *_]):
                 iterable = first
-            case Instance(cls=Class(), attributes={"*loader": served}):
-                iterable = served
+            case Instance(attributes=kept) if SERVED in kept:
+                iterable = kept[SERVED]
             case _:
                 return iterable
     return iterable
@@ -112,8 +111,8 @@ def _element(machine: Machine, iterable: Value, node: s.Node | None, depth: int)
                 return element_of(machine, layers, node, depth)
         case Result(callee=Member(receiver=receiver, name=name), arguments=arguments):
             return _method_element(machine, iterable, receiver, name, arguments, node, depth)
-        case Instance(cls=Class(), attributes={"*loader": served}):
-            return element_of(machine, served, node, depth)
+        case Instance(attributes=kept) if SERVED in kept:
+            return element_of(machine, kept[SERVED], node, depth)
         case Instance():
             yielded = machine.iterate(machine, iterable, node)
             if yielded is not None:

@@ -11,7 +11,7 @@ from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES, is_schedule_class
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import external_bases, find_member, lineage
+from trainlint.meaning.objects import external_bases, find_member, is_of_project_alone, lineage
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     Argument,
@@ -64,7 +64,7 @@ def is_lightning(cls: Class) -> bool:
 
 def _steps_itself(cls: Class) -> bool:
     """Whether a class that inherits nothing from a library calls its steps: what they give goes to its own code."""
-    if not all(isinstance(b, Class) or getattr(b, "name", "") == "builtins.object" for b in lineage(cls)):
+    if not is_of_project_alone(cls):
         return False
     return any(isinstance(b, Class) and _CALLED.search(b.unit.source.text) for b in lineage(cls))
 

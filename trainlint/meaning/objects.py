@@ -90,6 +90,14 @@ def has_unknown_base(cls: Class) -> bool:
     return any(isinstance(base, Unknown) for base in lineage(cls))
 
 
+def is_of_project_alone(cls: Class) -> bool:
+    """Whether a class inherits nothing from a library or from what is not known."""
+    return all(
+        isinstance(base, Class) or (isinstance(base, External) and base.name == "builtins.object")
+        for base in lineage(cls)
+    )
+
+
 def is_module(value: Value) -> bool:
     """Whether a value is (for sure) a torch module, of the project or of a library."""
     if not isinstance(value, Instance):

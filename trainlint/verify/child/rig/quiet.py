@@ -10,7 +10,6 @@ import time
 from typing import Any
 
 import torch
-from torch.utils import data as utils_data
 
 from ..record import Record
 from .checkpoints import State
@@ -19,8 +18,6 @@ from .missing import Missing
 
 def install(record: Record, reads_settings: bool) -> None:
     _older_names()
-    iterator = utils_data.dataloader._BaseDataLoaderIter
-    iterator.next = iterator.__next__  # as torch had it before 1.13
     if reads_settings:
         _older_calls()
     _keep_environment()
