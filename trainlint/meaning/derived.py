@@ -13,6 +13,7 @@ from trainlint.meaning.facts.tables import (
     STATISTICS_HOMES,
     WINDOWED,
 )
+from trainlint.meaning.oversampling import repeated
 from trainlint.meaning.parted import index_of
 from trainlint.meaning.rows import selected
 from trainlint.meaning.shaped import NOTHING, Fit, Table, View, own_rows
@@ -44,6 +45,9 @@ _NEAREST = 4  # steps back from a statistic to the windows or groups that it is 
 
 
 def derived(reader: Reader, value: Result, view: View) -> Table:
+    again = repeated(reader, value, view)
+    if again is not None:
+        return again
     match value.callee:
         case External(name=name):
             return _function(reader, value, name, view)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.facts.tables import APPLYING_METHODS, TRAINING
 from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.objects import external_bases, is_module
+from trainlint.meaning.oversampling import COPIES
 from trainlint.meaning.rows import covers, touches
 from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, splits, splits_by_call, uses
@@ -80,6 +81,11 @@ _CATEGORIES = frozenset(("encoder",))
 
 
 def leaks(program: Program) -> list[Leak]:
+    """Those that learn something; copies are no preprocessing."""
+    return [leak for leak in program.row_leaks if leak.fit.kind != COPIES]
+
+
+def row_leaks(program: Program) -> list[Leak]:
     """One for each fit: with the first split whose parts it has both seen."""
     reader = program.table_reader
     shaped = [*_shaped(reader), *(use.table for use in uses(reader) if use.trains)]
@@ -187,7 +193,7 @@ def _fits_of(split: Split, shaped: list[Table]) -> list[Fit]:
 
 
 def _has_seen_both(fit: Fit, split: Split) -> bool:
-    if split.whole.stacked:
+    if split.whole.stacked and fit.kind != COPIES:
         return covers(fit.rows, split.train) and covers(fit.rows, split.test)
     return touches(fit.rows, split.train) and touches(fit.rows, split.test)
 

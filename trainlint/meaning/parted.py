@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.facts.tables import LEARNT_ATTRIBUTES, PARTING, SAME_ROWS, SPLIT
+from trainlint.meaning.oversampling import gives_several
 from trainlint.meaning.rows import row_selector, selected
 from trainlint.meaning.shaped import NOTHING, Fit, Table, View
 from trainlint.meaning.tables import column_of
@@ -54,6 +55,9 @@ def _part_of_call(reader: Reader, call: Result, index: int, view: View) -> Table
         if index // 2 >= len(call.arguments):
             return NOTHING
         return _cut(reader.table(call.arguments[index // 2], view.by(call.at)), ("keys", id(call), index % 2))
+    if gives_several(call) and index < len(call.arguments):
+        found = reader.table(call.arguments[index], view.by(call.at))
+        return found.with_fits(reader.table(call, view.by(call.at)).fits)
     if name in PARTING and call.arguments:
         return _cut(reader.table(call.arguments[0], view.by(call.at)), ("keys", id(call), index))
     if isinstance(call.callee, (External, Free, Argument)) and not name.startswith(_ROW_BY_ROW):

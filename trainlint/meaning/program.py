@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
+    from trainlint.meaning.oversampled import Oversampled
     from trainlint.meaning.overlaps import Overlap
     from trainlint.meaning.plateaus import Plateau
     from trainlint.meaning.predictions import Prediction
@@ -512,11 +513,25 @@ class Program:
         return Reader(self.reading.tables)
 
     @cached_property
+    def row_leaks(self) -> list[Leak]:
+        """All that was learnt or copied of rows that are held out."""
+        from trainlint.meaning.leaks import row_leaks
+
+        return row_leaks(self)
+
+    @cached_property
     def leaks(self) -> list[Leak]:
         """Preprocessing fitted to rows that are held out."""
         from trainlint.meaning.leaks import leaks
 
         return leaks(self)
+
+    @cached_property
+    def oversampled(self) -> list[Oversampled]:
+        """Rows that were repeated before they were divided."""
+        from trainlint.meaning.oversampled import oversampled
+
+        return oversampled(self)
 
     @cached_property
     def shares(self) -> list[Share]:

@@ -35,13 +35,10 @@ def fitted_to_training_part(leak: Leak) -> list[Change]:
         return []
     if leak.split.call is None or leak.split.inside or fit.unit is not split.unit:
         return []
-    divided = _assignment(split)
-    if divided is None or not isinstance(divided.targets[0], s.Display):
+    divided, names = assignment_of(split), parts_by_name(split)
+    if divided is None or not names:
         return []
-    names = [t.id if isinstance(t, s.Name) else "" for t in divided.targets[0].items]
     given = [argument for argument in split.arguments if argument.keyword is None and not argument.star]
-    if len(names) != 2 * len(given) or not all(names):
-        return []
     if leak.split.call.at < leak.fit.at:
         return _narrowed(fit, leak, names)
     return _moved(fit, divided, [argument.value for argument in given], names, leak)
@@ -65,12 +62,22 @@ def fitted_to_fewer(fit: Fit) -> list[Change]:
     return [replace(call, f"{learnt}.transform({text_of(given[0].value)})")]
 
 
-def _assignment(call: s.Node) -> s.Assign | None:
+def assignment_of(call: s.Node) -> s.Assign | None:
     """The statement that binds what a call gives, where it binds nothing else."""
     for node in s.nodes_in(call.unit.body):
         if isinstance(node, s.Assign) and node.value is not None and node.value.cst is call.cst:
             return node if len(node.targets) == 1 else None
     return None
+
+
+def parts_by_name(split: s.Call) -> list[str]:
+    """`a_train, a_test, b_train, b_test` of `train_test_split(a, b)`; none where one has no name."""
+    divided = assignment_of(split)
+    if divided is None or not isinstance(divided.targets[0], s.Display):
+        return []
+    names = [t.id if isinstance(t, s.Name) else "" for t in divided.targets[0].items]
+    given = [argument for argument in split.arguments if argument.keyword is None and not argument.star]
+    return names if len(names) == 2 * len(given) and all(names) else []
 
 
 def _narrowed(fit: s.Call, leak: Leak, names: list[str]) -> list[Change]:
@@ -86,7 +93,7 @@ def _moved(
 ) -> list[Change]:
     """`X = scaler.fit_transform(A)` ahead of the split: `X = A` there, and the fit behind it."""
     assert isinstance(fit.function, s.Attribute)
-    statement = _assignment(fit)
+    statement = assignment_of(fit)
     target = statement.targets[0] if statement is not None else None
     if fit.function.name != "fit_transform" or not isinstance(target, s.Name):
         return []

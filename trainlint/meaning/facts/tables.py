@@ -51,6 +51,11 @@ FITTING_METHODS = frozenset(("fit", "fit_transform", "fit_on_texts", "adapt", "p
 APPLYING_METHODS = frozenset(
     "transform fit_transform texts_to_sequences texts_to_matrix sequences_to_matrix get_support".split()
 )
+# Samplers of imbalanced-learn that repeat rows or mix new ones of them; the others only leave rows out.
+OVER_SAMPLERS = frozenset(
+    "RandomOverSampler SMOTE SMOTENC SMOTEN ADASYN BorderlineSMOTE KMeansSMOTE SVMSMOTE SMOTEENN SMOTETomek".split()
+)
+RESAMPLING = frozenset(("fit_resample", "fit_sample"))  # the second one until imbalanced-learn 0.6
 LEARNT_ATTRIBUTES = frozenset("support_ scores_ pvalues_ ranking_ components_".split())
 
 SPLIT = "train_test_split"
@@ -91,7 +96,7 @@ WORDS = (
     "fillna",
 )
 # Names of the methods whose calls are noted for the questions about tables.
-NOTED_METHODS = FITTING_METHODS | APPLYING_METHODS | JUDGING | TRAINING | {"split", "drop"}
+NOTED_METHODS = FITTING_METHODS | APPLYING_METHODS | JUDGING | TRAINING | RESAMPLING | {"split", "drop"}
 # Searches that cross-validate by themselves.
 SEARCHES = frozenset(
     "GridSearchCV RandomizedSearchCV HalvingGridSearchCV LassoCV RidgeCV LogisticRegressionCV".split()

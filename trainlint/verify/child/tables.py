@@ -12,6 +12,7 @@ from .record import Record
 HOMES = ("preprocessing", "impute", "decomposition", "feature_selection", "feature_extraction.text")
 LEARNT = "mean_ data_min_ data_max_ center_ max_abs_ statistics_ scores_ components_ idf_ vocabulary_ categories_ bin_edges_ singular_values_"
 MOST_NUMBERS = 12
+MOST_ROWS = 100_000  # that are looked up one by one
 
 
 def install(record: Record, program: str) -> None:
@@ -33,8 +34,9 @@ def install(record: Record, program: str) -> None:
             if isinstance(kind, type) and issubclass(kind, TransformerMixin):
                 for name in ("fit", "fit_transform", "transform"):
                     _hook(kind, name, record, busy)
+    mixed = _mixed_by_samplers() if "imblearn" in program else set()
     divide = model_selection.train_test_split
-    model_selection.train_test_split = _dividing(divide, record)
+    model_selection.train_test_split = _dividing(divide, record, mixed)
 
 
 def _hook(kind: Any, name: str, record: Record, busy: list[str]) -> None:
@@ -64,14 +66,44 @@ def _hook(kind: Any, name: str, record: Record, busy: list[str]) -> None:
     setattr(kind, name, noticed)
 
 
-def _dividing(divide: Callable[..., Any], record: Record) -> Callable[..., Any]:
+def _dividing(divide: Callable[..., Any], record: Record, mixed: set[bytes]) -> Callable[..., Any]:
     @functools.wraps(divide)
     def noticed(*arguments: Any, **keywords: Any) -> Any:
         parts = divide(*arguments, **keywords)
-        record.note("divided", train=_rows(parts[0]), test=_rows(parts[1]))
+        known = mixed.union(_each(parts[0]))
+        shared = sum(row in known for row in _each(parts[1]))
+        record.note("divided", train=_rows(parts[0]), test=_rows(parts[1]), shared=shared)
         return parts
 
     return noticed
+
+
+def _mixed_by_samplers() -> set[bytes]:
+    """The rows that samplers of imbalanced-learn make of others, filled as they run."""
+    mixed: set[bytes] = set()
+    try:
+        from imblearn.base import SamplerMixin
+    except ImportError:
+        return mixed
+    original = SamplerMixin.fit_resample
+
+    @functools.wraps(original)
+    def noticed(self: Any, X: Any, *arguments: Any, **keywords: Any) -> Any:
+        made = original(self, X, *arguments, **keywords)
+        mixed.update(set(_each(made[0])).difference(_each(X)))
+        return made
+
+    SamplerMixin.fit_resample = noticed
+    return mixed
+
+
+def _each(table: Any) -> list[bytes]:
+    """Every row as something to look up; none of what is no table of numbers or words."""
+    rows = getattr(table, "values", table)
+    shape = getattr(rows, "shape", ())
+    if len(shape) < 2 or shape[0] > MOST_ROWS or not hasattr(rows, "tobytes"):
+        return []
+    return [repr(row.tolist()).encode() if row.dtype.hasobject else row.tobytes() for row in rows]
 
 
 def _hook_random_split(record: Record) -> None:
