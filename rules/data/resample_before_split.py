@@ -115,5 +115,10 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 
 rule = Rule(
-    check, symptom, level="error", fix="unsafe", since="0.1", words=("fit_resample", "fit_sample", "resample", "replace")
+    check,
+    symptom,
+    level="error",
+    fix="unsafe",
+    since="0.1",
+    words=("fit_resample", "fit_sample", "resample", "replace"),
 )

@@ -10,7 +10,7 @@ from torch import nn
 
 inputs, labels = torch.randn(64, 3, 16, 16), torch.randint(0, 4, (64,))
 model = nn.Sequential(
-    nn.Conv2d(3, 16, 3, padding=1),  # lint: 2 layers
+    nn.Conv2d(3, 16, 3, padding=1),  # lint: at 1 other place
     nn.BatchNorm2d(16),
     nn.ReLU(),
     nn.Conv2d(16, 16, 3, padding=1),
@@ -87,18 +87,19 @@ Guide" ("disable bias for convolutions directly followed by a batch norm").
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, counted
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for found in program.dead_biases:
-        several = found.count > 1
+        others = len(found.nodes) - 1
+        made = f"made here and at {counted(others, 'other place')}" if others else "made here"
+        layers = (
+            f"layers of `{found.architecture.name}`, {made}," if found.count > 1 else f"this {found.kind}"
+        )
         yield Finding(
             found.nodes[0],
-            f"the bias of {found.count:.0f} layers of `{found.architecture.name}` stands right before BatchNorm, "
-            "which takes it away again"
-            if several
-            else f"the bias of this {found.kind} stands right before BatchNorm, which takes it away again",
+            f"the bias of {layers} stands right before BatchNorm, which takes it away again",
             because=[(found.norm, "subtracts the mean of each channel")] if found.norm is not None else [],
             fix=found.switched_off,
             title="Drop the bias before BatchNorm",

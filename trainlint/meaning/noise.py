@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.targets import origins
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import (
     Argument,
@@ -19,6 +23,9 @@ from trainlint.meaning.values import (
     constant,
     one,
 )
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
 
 _DRAWN = frozenset(
     "randn rand zeros ones randint empty full normal uniform standard_normal linspace arange".split()
@@ -38,6 +45,39 @@ def is_noise(dataset: Value) -> bool:
         ):
             return is_noise(whole)
     return False
+
+
+def foretells_noise(program: Program) -> bool:
+    """Whether a network learns to tell the noise that was added in the step, as those of diffusion do."""
+    return any(
+        objective.criterion.kind in _DISTANCES
+        and sum(_is_normal(side) for side in (objective.prediction, objective.target)) == 1
+        for objective in program.objectives
+    )
+
+
+def _is_normal(value: Value) -> bool:
+    """Whether a value is drawn from a normal distribution, in a loop or a function that one calls."""
+    return any(
+        isinstance(v, Result)
+        and _name_of(v) in _NORMAL
+        and v.region is not None
+        and enclosing_loops(v.region)
+        for v in origins(value)
+    )
+
+
+def _name_of(value: Result) -> str:
+    match value.callee:
+        case External(name=name) if name.startswith("torch."):
+            return name.rpartition(".")[2]
+        case Member(name=name):
+            return name
+    return ""
+
+
+_DISTANCES = frozenset(("regression",))
+_NORMAL = frozenset(("randn", "randn_like", "normal", "normal_"))
 
 
 def _is_drawn(value: Value) -> bool:

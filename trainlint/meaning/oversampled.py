@@ -34,13 +34,19 @@ class Oversampled:
         if isinstance(call.function, Attribute) and call.function.name == "sample":
             return [replace(call, text_of(call.function.value))]
         given = _given(call)
-        return [replace(call, ", ".join(given) if len(given) < 2 else f"({', '.join(given)})")] if given else []
+        return (
+            [replace(call, ", ".join(given) if len(given) < 2 else f"({', '.join(given)})")] if given else []
+        )
 
     @property
     def edits(self) -> list[Change]:
         """Edits that repeat rows of the training part alone, where a sampler and both parts have names."""
         call, split = self.fit.node, self.split.node
-        if not isinstance(call, Call) or not isinstance(call.function, Attribute) or not isinstance(split, Call):
+        if (
+            not isinstance(call, Call)
+            or not isinstance(call.function, Attribute)
+            or not isinstance(split, Call)
+        ):
             return []
         divided, names, given = assignment_of(split), parts_by_name(split), _given(call)
         if call.function.name not in RESAMPLING or divided is None or call.unit is not split.unit:

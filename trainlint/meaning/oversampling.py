@@ -29,9 +29,7 @@ def repeated(reader: Reader, call: Result, view: View) -> Table | None:
         case Member(receiver=receiver, name="sample"):
             drawn = passed(call, 2, "replace")
             found = reader.table(receiver, view)
-            return (
-                with_copies(call, found, found) if drawn is not None and constant(drawn) is True else None
-            )
+            return with_copies(call, found, found) if drawn is not None and constant(drawn) is True else None
         case Member(name=name) if name in RESAMPLING and is_over_sampler(call):
             found = reader.union([*call.arguments, *call.keywords.values()], view)
             return with_copies(call, found, found)

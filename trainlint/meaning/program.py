@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
     from trainlint.meaning.order import FixedEpochSampler
-    from trainlint.meaning.oversampled import Oversampled
     from trainlint.meaning.overlaps import Overlap
+    from trainlint.meaning.oversampled import Oversampled
     from trainlint.meaning.plateaus import Plateau
     from trainlint.meaning.predictions import Prediction
     from trainlint.meaning.rates import ConstantRate

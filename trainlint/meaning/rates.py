@@ -8,6 +8,7 @@ from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.lightning import Fitted
+from trainlint.meaning.noise import foretells_noise
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, text_of
 from trainlint.meaning.schedules import amount, is_reinforcement, iterations
@@ -79,8 +80,8 @@ def constant_rates(program: Program) -> list[ConstantRate]:
     fitted = [e for e in program.events("fit") if isinstance(e.detail, Fitted) and not is_in_unit_test(e)]
     if not (candidates or fitted) or program.events("lr_write") or _schedules_otherwise(program):
         return []
-    if is_reinforcement(program):
-        return []
+    if is_reinforcement(program) or foretells_noise(program):
+        return []  # of noise: at one rate, with averaged weights, is how diffusion is published
     found: dict[int, ConstantRate] = {}
     for update in candidates:
         run = _constant_rate(program, update)

@@ -14,6 +14,7 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.extent import Column, Extent
 from trainlint.meaning.extents import Extents
 from trainlint.meaning.facts.layers import MIXING, NORMALISING, RECURRENT, layer_name
+from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.standardising import standardised
@@ -94,6 +95,12 @@ class Unscaled:
         return self.layer.node
 
 
+def _is_updated(program: Program) -> bool:
+    """Whether something changes weights, or what is at hand is a piece of a program that may go on to do it."""
+    changed = any(program.events(kind) for kind in ("step", "update", "fit", "descent"))
+    return changed or bool(program.optimizers) or any(map(has_no_imports, program.units))
+
+
 def unscaled(program: Program) -> list[Unscaled]:
     """One for each place where such numbers are made."""
     learning = [o for o in program.objectives if o.learns and o.reaches_backward]
@@ -101,6 +108,8 @@ def unscaled(program: Program) -> list[Unscaled]:
         return []
     if is_other_field(program) or takes_derivatives(program) or is_otherwise(program):
         return []
+    if not (_is_updated(program) or program.reading.tables.calls):
+        return []  # a loss is shown, nothing learns
     extents, found = Extents(program.reading.tables), dict[int, Unscaled]()
     for objective in learning:
         if is_in_unit_test(objective.event):

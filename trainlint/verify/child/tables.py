@@ -100,7 +100,7 @@ def _mixed_by_samplers() -> set[bytes]:
 def _each(table: Any) -> list[bytes]:
     """Every row as something to look up; none of what is no table of numbers or words."""
     rows = getattr(table, "values", table)
-    shape = getattr(rows, "shape", ())
+    shape: tuple[int, ...] = getattr(rows, "shape", ())
     if len(shape) < 2 or shape[0] > MOST_ROWS or not hasattr(rows, "tobytes"):
         return []
     return [repr(row.tolist()).encode() if row.dtype.hasobject else row.tobytes() for row in rows]
