@@ -177,6 +177,8 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
                 return _any(inputs, seen)
             if layer in WEIGHTED:
                 return True
+            if name == "torch.nn.Module":  # its forward is left out
+                return True if any(map(_has_weights, value.callee.attributes.values())) else None
             if layer is not None:
                 return _any(inputs, seen)
             return True if is_module(value.callee) else None

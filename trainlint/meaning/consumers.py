@@ -8,7 +8,7 @@ from trainlint.meaning.attachment import attached
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.objects import external_bases, has_unknown_base
-from trainlint.meaning.syntax import Define
+from trainlint.meaning.syntax import Assign, Define
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import (
     Class,
@@ -61,8 +61,11 @@ def is_consumed(program: Program, event: Event, loop: Region) -> bool:
     holders = [o for o in options(event.target) if isinstance(o, (Sequence, Instance))]
     held = {id(holder) for holder in holders}
     before = {id(event.value), *(id(part) for holder in holders for part in _elements(holder))}
+    sums = {id(event.node), id(event.node.value) if isinstance(event.node, Assign) else 0}
     for one in program.passes:
-        if id(event.node) in one.nodes or not (held.isdisjoint(one.met) and held.isdisjoint(one.looped_over)):
+        if not sums.isdisjoint(one.nodes) or not (
+            held.isdisjoint(one.met) and held.isdisjoint(one.looped_over)
+        ):
             return True
         if one.event.region.inside(loop):
             continue

@@ -23,6 +23,7 @@ from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Choice,
     External,
+    Free,
     Instance,
     Item,
     Mapping,
@@ -49,10 +50,11 @@ def outlives(event: Event, loop: Region) -> bool:
     if isinstance(event.node, (Assign, Augment)) and _target_is_name(event.node):
         if _is_of_inner_call(event, loop, name):
             return False
-        if isinstance(event.target, Choice) and event.target.loop and event.target.options:
-            if _is_local(event.target.options[0], loop):
+        carried = _carried(event.target)
+        if carried is not None and carried.options:
+            if _is_local(carried.options[0], loop):
                 return False  # an inner loop's sum, begun anew by a value of this iteration
-            if _is_carried(event.target):
+            if _is_carried(carried):
                 return True
         return _is_outer(event, loop)
     return True
@@ -86,6 +88,13 @@ def _runs_briefly(loop: Region) -> bool:
     """A loop of a few iterations over a constant range, whose sum lives no longer."""
     count = iterations(loop)
     return count is not None and count[1] is None and count[0] <= 20 and len(enclosing_loops(loop)) > 1
+
+
+def _carried(holder: Value) -> Choice | None:
+    """What comes round the loop in a sum, also where it is begun anew on some turns before it is added to."""
+    if not isinstance(holder, Choice) or holder.loop:
+        return holder if isinstance(holder, Choice) else None
+    return next((part for part in holder.options if isinstance(part, Choice) and part.loop), None)
 
 
 def _is_carried(holder: Choice) -> bool:
@@ -132,8 +141,8 @@ def _target_is_name(node: Assign | Augment) -> bool:
 
 
 def _is_outer(event: Event, loop: Region) -> bool:
-    """A global, or a closure's variable."""
-    return event.region.loop is not loop
+    """A global, a closure's variable, or one that a fragment leaves out and nothing in the loop begins anew."""
+    return event.region.loop is not loop or isinstance(event.target, Free)
 
 
 def _holder_name(node: Node) -> str:
