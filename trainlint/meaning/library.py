@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainlint.meaning.facts.layers import is_container, is_module_class
+from trainlint.meaning.attachment import attached
+from trainlint.meaning.facts.layers import is_container, is_module_class, layer_name
 from trainlint.meaning.facts.losses import criterion
+from trainlint.meaning.facts.operations import ACTIVATIONS, MODULE_OPERATIONS
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
 from trainlint.meaning.facts.transforms import FACTORIES
 from trainlint.meaning.machine import Machine
@@ -78,6 +80,9 @@ def make_library_object(
     machine: Machine, name: str, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value:
     instance = Instance(External(name), node, arguments, dict(keywords), loop=machine.region.loop)
+    if machine.forwarding and arguments and _is_meant_as_function(name, arguments[0]):
+        instance.arguments = ()
+        return library_result(machine, instance, arguments[:1], {}, node)
     if name.endswith(".from_pretrained"):
         instance.cls = External(name.removesuffix(".from_pretrained"))
         instance.attributes["*pretrained"] = Constant(True)
@@ -96,6 +101,12 @@ def make_library_object(
         note_matrix(machine, instance, node)
     machine.instances.append(instance)
     return instance
+
+
+def _is_meant_as_function(name: str, given: Value) -> bool:
+    """`nn.Sigmoid(self.out(x))` in a forward: the class of the activation stands where its function is meant."""
+    layer = layer_name(name) if name.startswith("torch.nn.") else None
+    return layer is not None and MODULE_OPERATIONS.get(layer) in ACTIVATIONS and attached(given) is True
 
 
 def _layers(name: str, arguments: Arguments, keywords: Keywords) -> Value:

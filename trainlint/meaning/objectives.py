@@ -19,6 +19,7 @@ from trainlint.meaning.flow import of_kind
 from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.syntax import Assign, Block, Call, Declare, Define, Name, Node, nodes_in
 from trainlint.meaning.trace import BY_FRAMEWORK, Event, Region
+from trainlint.meaning.unapplied import unapplied
 from trainlint.meaning.values import (
     NONE,
     Constant,
@@ -59,6 +60,7 @@ class Objective:
     criterion: Criterion
     program: Program
     chosen: frozenset[str] = frozenset()  # settings whose defaults choose this criterion among others
+    supposed: bool = False  # nothing shows that it is applied: a paste of a network and its criterion
 
     @property
     def node(self) -> Node:
@@ -112,7 +114,7 @@ class Objective:
     @property
     def level(self) -> Level | None:
         """The most that may be said: another value of a setting makes another program."""
-        return "warning" if self.settings else None
+        return "warning" if self.settings or self.supposed else None
 
     @property
     def written(self) -> Node | None:
@@ -395,7 +397,14 @@ def objectives(program: Program, roots: list[Region]) -> list[Objective]:
             chosen = _chosen_by(event, fact) if fact is not None else None
             if fact is not None and chosen is not None and not _is_unread(event, unread):
                 found.append(Objective(event, fact, program, chosen))
-    return found
+    left = unapplied(program) if not found else None
+    fact = criterion(_made_of(left.target)) if left is not None else None
+    return [Objective(left, fact, program, supposed=True)] if left is not None and fact is not None else found
+
+
+def _made_of(value: Value) -> str:
+    """The name of the library's class that something is an object of."""
+    return value.cls.name if isinstance(value, Instance) and isinstance(value.cls, External) else ""
 
 
 def _is_unread(event: Event, known: dict[int, set[int]]) -> bool:
