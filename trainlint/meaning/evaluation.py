@@ -56,6 +56,7 @@ class Evaluation:
     of_training: bool = (
         False  # over the very batches that train: a memory bank, the error on the training data
     )
+    unswitched: bool = False  # a paste trains the network as well, and switches no mode anywhere
     comes_trained: bool = False  # the weights were trained elsewhere: pretrained, or parts of what was loaded
 
     @property
@@ -104,10 +105,10 @@ class Evaluation:
     @property
     def in_train_mode(self) -> bool:
         """Whether the module is in train mode here on every path."""
-        if not self.modes or self.prepared or any(mode.training is not True for mode in self.modes):
+        if not self.modes or self.prepared or self._is_told_not_to_train:
             return False
-        if self._is_told_not_to_train:
-            return False
+        if self.unswitched or any(mode.training is not True for mode in self.modes):
+            return self.unswitched
         return any(mode.event is not None for mode in self.modes) or not starts_in_eval_mode(self.model)
 
     @property

@@ -33,6 +33,7 @@ from trainlint.meaning.syntax import (
     While,
 )
 from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.unswitched import is_unswitched
 from trainlint.meaning.values import (
     Argument,
     Choice,
@@ -108,6 +109,7 @@ def evaluations(program: Program) -> list[Evaluation]:
                     has_no_use_for_no_grad(program, event),
                     is_prepared(program, root, event, modes),
                     of_training=_is_of_training(program, event),
+                    unswitched=is_unswitched(program, event, modes),
                     comes_trained=comes_trained(program, event.target),
                 )
             )

@@ -19,6 +19,7 @@ from trainlint.meaning.place import text_of
 from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.syntax import Block, Define, Evaluate, nodes_in
 from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.unswitched import is_unswitched
 from trainlint.meaning.values import Constant, Value, one, options
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _evaluation(program: Program, root: Region, event: Event) -> Evaluation:
     around = enclosing_loops(event.region)
     home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
     loop, wanted = around[0] if around else home, has_no_use_for_no_grad(program, event)
-    return Evaluation(event, loop, modes, True, True, False, wanted, at_once=True)
+    unswitched = is_unswitched(program, event, modes)
+    return Evaluation(event, loop, modes, True, True, False, wanted, at_once=True, unswitched=unswitched)
 
 
 def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
