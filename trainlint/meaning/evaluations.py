@@ -416,7 +416,12 @@ def used_by_backwards(program: Program) -> set[int]:
 
 
 def _passed(value: Value) -> set[int]:
-    return {id(v) for v in walk(value, limit=_BEHIND) if isinstance(v, (Result, Sequence))}
+    return {id(v) for v in walk(value, limit=_BEHIND) if isinstance(v, (Result, Sequence)) or _is_of_list(v)}
+
+
+def _is_of_list(value: Value) -> bool:
+    """An element of a list that the program fills, by a place that is not known: `codes[-depth]`."""
+    return isinstance(value, Item) and value.key is not None and isinstance(one(value.source), Sequence)
 
 
 _BEHIND = 20_000  # values behind a backward pass: a forward left out here would pass for an evaluation

@@ -105,7 +105,8 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
     through: dict[int, set[int]] = {}
     for root in program.roots:
         for event in of_kind(root, "forward"):
-            loop = _training_loop(program, event, through)
+            backwards = _backwards(event, through)
+            loop = _training_loop(program, event, backwards)
             if loop is None or shown_mode_dependence(event.target, entry_of(event)) is False:
                 continue
             if _begins_so(event, loop):
@@ -121,7 +122,7 @@ def stuck_forwards(program: Program) -> list[StuckForward]:
                     continue
                 if any(_leaves_under(region, mode) for region in event.region.ancestors()):
                     continue
-                if mode.training is False and not _is_deliberate(program, mode, event, loop):
+                if mode.training is False and not _is_deliberate(program, mode, event, loop, through):
                     found.setdefault(id(mode.event or event), StuckForward(event, mode.event))
     return list(found.values())
 
@@ -208,29 +209,39 @@ def _is_seen_in_part(switch: Event | None) -> bool:
     return switch is not None and any(region.stopped for region in switch.region.ancestors())
 
 
-def _training_loop(program: Program, event: Event, through: dict[int, set[int]]) -> Region | None:
-    """The loop in which a forward's result reaches a backward pass and an optimizer steps.
+def _backwards(event: Event, through: dict[int, set[int]]) -> list[Event]:
+    """The backward passes that go through a forward, in the loop around it.
 
     `through` remembers, by a backward pass's event, the identities of the values that it goes through.
     """
     loop = event.loop
     if loop is None or event.value is None or event.grad is False:
-        return None
+        return []
     given = {id(part) for part in _given(event, event.value)}
-    for backward in of_kind(loop, "backward"):
+    backwards = list(of_kind(loop, "backward"))
+    for backward in backwards:
         if id(backward) not in through:
             through[id(backward)] = (
                 set(map(id, walk(backward.value, has_graph))) if backward.value is not None else set()
             )
-    if all(given.isdisjoint(through[id(backward)]) for backward in of_kind(loop, "backward")):
+    return [backward for backward in backwards if not given.isdisjoint(through[id(backward)])]
+
+
+def _training_loop(program: Program, event: Event, backwards: list[Event]) -> Region | None:
+    """The loop in which a forward's result reaches a backward pass and an optimizer steps on what that gave."""
+    loop = event.loop
+    if loop is None or not backwards:
         return None
-    return loop if any(_may_train(program, stepped, event) for stepped in _stepped(loop)) else None
+    return loop if any(_may_train(program, s, event) for s in _stepped(loop, event, backwards)) else None
 
 
-def _stepped(loop: Region) -> Iterator[Value]:
+def _stepped(loop: Region, event: Event, backwards: list[Event]) -> Iterator[Value]:
     """What takes the steps of a loop: optimizers, also those whose `step` the project writes itself, or networks whose
     parameters are changed by hand."""
-    yield from (step.target for step in of_kind(loop, "step") if step.target is not None)
+    events = list(loop.events()) if of_kind(loop, "zero_grad") else []
+    for step in of_kind(loop, "step"):
+        if step.target is not None and not (events and _is_cleared_first(events, event, backwards, step)):
+            yield step.target
     for change in of_kind(loop, "descent", "grad_write"):
         found = one(change.target) if change.target is not None else None
         while isinstance(found, Item):
@@ -240,6 +251,20 @@ def _stepped(loop: Region) -> Iterator[Value]:
                 yield owner
             case Result(callee=Member(name="parameters", receiver=owner)) if change.kind == "descent":
                 yield owner
+
+
+def _is_cleared_first(events: list[Event], event: Event, backwards: list[Event], step: Event) -> bool:
+    """Whether what a network gets from some backward passes is cleared on all ways to a step: the critic of a
+    generator's loss, whose own optimizer begins anew."""
+    return all(
+        any(
+            e.kind == "zero_grad"
+            and e.target is not None
+            and (same(e.target, step.target) is True or same(e.target, event.target) is True)
+            for e in _between(events, backward, step, True)
+        )
+        for backward in backwards
+    )
 
 
 def _given(event: Event, value: Value) -> list[Value]:
@@ -280,7 +305,9 @@ def _is_among(target: Value, models: list[Value]) -> bool:
     return any(same(p, o) is True for p in inner for o in options(target))
 
 
-def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> bool:
+def _is_deliberate(
+    program: Program, mode: Mode, event: Event, loop: Region, through: dict[int, set[int]]
+) -> bool:
     """Whether somebody wants eval mode in the training: it is set on the way there, and nothing is evaluated between."""
     switch = mode.event
     if switch is None:
@@ -294,7 +321,11 @@ def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> 
     own = (
         None if switch.region.inside(loop) else loop
     )  # what else an iteration applies is part of the training
-    between = (e for e in events[before:after] if own is None or not e.region.inside(own))
+    between = (
+        e
+        for e in events[before:after]
+        if (not e.region.inside(own) if own is not None else e.loop is not loop or not _backwards(e, through))
+    )
     if _is_left_to_its_owner(program, event) or any(
         _switches_a_part(e, event) or _is_by_listener(e, event, whole) for e in of_kind(whole, "mode")
     ):
@@ -305,7 +336,7 @@ def _is_deliberate(program: Program, mode: Mode, event: Event, loop: Region) -> 
         return False
     if shared or _runs_within(event, enclosing_call(switch)):
         return True
-    return not _is_forgotten(program, event, loop)
+    return not _is_forgotten(program, event, loop, _backwards(event, through))
 
 
 def _is_bracketed(switch: Event, event: Event) -> bool:
@@ -376,11 +407,11 @@ def _chooses(train: Define) -> bool:
     return any(isinstance(statement, If) for statement in statements) and not whole
 
 
-def _is_forgotten(program: Program, event: Event, loop: Region) -> bool:
+def _is_forgotten(program: Program, event: Event, loop: Region, backwards: list[Event]) -> bool:
     """Whether the program trains the network as a whole and never thinks of train mode, after a loader's eval mode."""
     if any(e.detail is True for e in program.events("mode")):
         return False
-    owners = [optimizer(stepped) for stepped in _stepped(loop)]
+    owners = [optimizer(stepped) for stepped in _stepped(loop, event, backwards)]
     return any(same(m, event.target) is True for owner in owners if owner is not None for m in owner.models)
 
 
