@@ -153,14 +153,21 @@ def _own_step(machine: Machine, engine: Instance, batch: Value) -> Value:
     with machine.grad_mode(trains):
         output = machine.call(machine, model, (x,), {}, node, None)
         if not trains or "optimizer" not in given or "loss_fn" not in given:
-            return output
+            return _handed_out(machine, given, (x, y, output), output)
         if "model_transform" in given:
             output = machine.call(machine, given["model_transform"], (output,), {}, node, None)
         machine.record("zero_grad", node, given["optimizer"])
         loss = machine.call(machine, given["loss_fn"], (output, y), {BY_FRAMEWORK: NONE}, node, None)
     machine.record("backward", node, loss, loss, detail=(loss, {}))
     machine.record("step", node, given["optimizer"], detail=("plain", given["optimizer"]))
-    return loss
+    number = machine.call(machine, Member(loss, "item", node), (), {}, node, None)
+    return _handed_out(machine, given, (x, y, output, loss), number)
+
+
+def _handed_out(machine: Machine, given: dict[str, Value], parts: tuple[Value, ...], usual: Value) -> Value:
+    """What a step gives the engine's `state.output`: the number of the loss, unless `output_transform` makes it."""
+    chosen = given.get("output_transform")
+    return usual if chosen is None else machine.call(machine, chosen, parts, {}, None, None)
 
 
 def _fire(machine: Machine, engine: Instance, event: str) -> None:

@@ -21,6 +21,7 @@ from trainlint.meaning.history import is_served_volatile, is_volatile
 from trainlint.meaning.holders import outlives
 from trainlint.meaning.integral import is_of_whole_numbers
 from trainlint.meaning.iteration import is_dictionary, underlying
+from trainlint.meaning.micro_batches import times
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.place import Change, replace, statement_text, text_of
@@ -42,6 +43,7 @@ from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Argument,
     Choice,
+    Constant,
     External,
     Free,
     Function,
@@ -244,10 +246,16 @@ def _trains_anew(loop: Region) -> bool:
 def _iterating(event: Event) -> Region | None:
     """The innermost loop around the store that computes a new graph in each iteration."""
     for region in event.region.ancestors():
-        if region.kind == "loop" and not region.unrolled:
+        if region.kind == "loop" and not region.unrolled and not _turns_once(region):
             if any(e.kind in ("forward", "backward") for e in region.events()):
                 return None if _is_within_a_batch(region) or _is_over_models(region) else region
     return None
+
+
+def _turns_once(loop: Region) -> bool:
+    """`for epoch in range(1)`, and no setting says more: nothing grows in there."""
+    count = one(found) if (found := times(loop)) is not None else None
+    return isinstance(count, Constant) and count.value == 1 and count.under is None
 
 
 def _with_its_pass(loop: Region) -> Region | None:

@@ -9,6 +9,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.conditions import conditions_of
 from trainlint.meaning.facts.layers import is_module_class, is_wrapper
 from trainlint.meaning.facts.names import canonical
+from trainlint.meaning.facts.operations import ACTIVATIONS
 from trainlint.meaning.facts.optimizers import is_optimizer_class, is_schedule_class
 from trainlint.meaning.imports import look_up, scope_of, submodule
 from trainlint.meaning.machine import Machine
@@ -193,7 +194,19 @@ def _instance_attribute(machine: Machine, holder: Instance, name: str, node: s.N
         return get_attribute(machine, holder.attributes[SERVED], name, node)
     if built is None and node is not None:
         built = _left_out(holder, name, node)
+    if built is None and name in ACTIVATIONS and _is_without(holder):
+        return Unknown(name, node)
     return built or Member(holder, name, node)
+
+
+def _is_without(holder: Instance) -> bool:
+    """Whether a network that shows its constructor cannot have what nothing in there sets, as a tensor would."""
+    assert isinstance(holder.cls, Class)
+    return (
+        is_module(holder)
+        and CLOSED not in holder.attributes
+        and find_member(holder.cls, "__init__") is not None
+    )
 
 
 def _left_out(holder: Instance | Argument | Free, name: str, node: s.Node) -> Value | None:
