@@ -115,8 +115,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         if not evaluation.builds_graph or not evaluation.judged:
             continue
         yield Finding(
-            evaluation.node,
-            f"`{text_of(evaluation.node)}` builds a graph for every batch of an evaluation that no backward uses",
+            evaluation.graph_node,
+            f"`{text_of(evaluation.graph_node)}` builds a graph for every batch of an evaluation that no backward uses",
             because=[
                 (evaluation.loop_node, "runs with gradients on"),
                 *(

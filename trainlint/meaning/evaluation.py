@@ -57,13 +57,24 @@ class Evaluation:
         False  # over the very batches that train: a memory bank, the error on the training data
     )
     unswitched: bool = False  # a paste trains the network as well, and switches no mode anywhere
+    behind: Event | None = (
+        None  # a further pass of what this one gives, where this network's weights are frozen
+    )
     comes_trained: bool = False  # the weights were trained elsewhere: pretrained, or parts of what was loaded
 
     @property
     def node(self) -> Node:
         """The forward, or the call of a method that the model's `forward` uses as well: `model.encode(x)`."""
-        place = self.event.node
-        for region in self.event.region.ancestors():
+        return self._place_of(self.event)
+
+    @property
+    def graph_node(self) -> Node:
+        """The same of the pass that builds a graph: behind a frozen encoder it is the decoder's."""
+        return self._place_of(self.behind or self.event)
+
+    def _place_of(self, event: Event) -> Node:
+        place = event.node
+        for region in event.region.ancestors():
             if region is self.loop:
                 break
             if (
@@ -170,10 +181,11 @@ class Evaluation:
 
     @property
     def builds_graph(self) -> bool:
+        event = self.behind or self.event
         return (
-            self.event.grad is True
-            and self.event.value is not None
-            and attached(self.event.value) is not False
+            event.grad is True
+            and event.value is not None
+            and attached(event.value) is not False
             and not self.graph_wanted
             and not self._differentiates_inputs
         )
@@ -203,13 +215,13 @@ class Evaluation:
         if self.trains_too:
             return []
         if self.is_amid_training or self.loop.kind != "loop":
-            return [wrap_statement(self.node, "with torch.no_grad():")]
+            return [wrap_statement(self.graph_node, "with torch.no_grad():")]
         return [wrap_statement(node, "with torch.no_grad():")] if isinstance(node, (For, While)) else []
 
     @property
     def alone_without_grad(self) -> list[Change]:
         """The edit that runs this pass alone without gradients, for experiments: where it trains as well, that raises."""
-        return [wrap_statement(self.node, "with torch.no_grad():")]
+        return [wrap_statement(self.graph_node, "with torch.no_grad():")]
 
     @property
     def with_grad(self) -> list[Change]:

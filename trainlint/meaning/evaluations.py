@@ -12,7 +12,7 @@ from trainlint.meaning.dataflow import container, same, walk
 from trainlint.meaning.evaluation import Evaluation, is_chosen
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.fragments import FRESH
-from trainlint.meaning.graphs import has_no_use_for_no_grad, is_over_parameters
+from trainlint.meaning.graphs import behind_frozen, has_no_use_for_no_grad, is_over_parameters
 from trainlint.meaning.hand_batches import takes_rows
 from trainlint.meaning.ignite import is_step
 from trainlint.meaning.iteration import is_dictionary, underlying
@@ -98,6 +98,8 @@ def evaluations(program: Program) -> list[Evaluation]:
             if helps and not (switched_off and _is_in_a_mode_of_its_own(program, event, modes)):
                 continue  # a helper that gives a loss what it needs, each class's prototype, and is called once more
             judged.add(id(loop))
+            pointless = has_no_use_for_no_grad(program, event)
+            behind = behind_frozen(program, event, loop) if pointless else None
             found.append(
                 Evaluation(
                     event,
@@ -106,8 +108,9 @@ def evaluations(program: Program) -> list[Evaluation]:
                     _is_trained(program, event) or _is_pasted(event),
                     _is_judged(event, loop),
                     trains_too or helps,
-                    has_no_use_for_no_grad(program, event),
+                    pointless and behind is None,
                     is_prepared(program, root, event, modes),
+                    behind=behind,
                     of_training=_is_of_training(program, event),
                     unswitched=is_unswitched(program, event, modes),
                     comes_trained=comes_trained(program, event.target),

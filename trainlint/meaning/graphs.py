@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.attachment import attached
 from trainlint.meaning.contexts import GRAD_FREE_WORDS
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.flow import enclosing_call, of_kind
@@ -53,6 +54,18 @@ def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
         or all(map(_switches_gradients_off, options(event.target)))
         or _is_handed_over(event)
     )
+
+
+def behind_frozen(program: Program, event: Event, loop: Region) -> Event | None:
+    """The pass of a further network over what one gives that has nothing to train: a decoder behind its frozen encoder."""
+    if event.value is None or not (is_frozen(event) or all(map(holds_no_weights, options(event.target)))):
+        return None
+    given = {id(option) for option in (event.value, *options(event.value))}
+    for other in of_kind(loop, "forward"):
+        taken = any(id(v) in given for value in other.inputs for v in walk(value))
+        if taken and other.value is not None and attached(other.value) is True:
+            return None if has_no_use_for_no_grad(program, other) else other
+    return None
 
 
 def is_frozen(event: Event) -> bool:
