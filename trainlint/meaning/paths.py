@@ -45,8 +45,10 @@ def _given(path: Value) -> Value:
 
 def same_name(first: Value, second: Value) -> bool:
     """Whether two files have one name, which the code writes out, in whichever folders: `f"{self.folder}/best.pt"`."""
-    a, b = (template(_opened(value)).rpartition("/")[2] for value in (first, second))
-    return a == b != "" and "{" not in a
+    names = {
+        template(_opened(option)).rpartition("/")[2] for value in (first, second) for option in options(value)
+    }
+    return len(names) == 1 and all(name and "{" not in name for name in names)
 
 
 def names_device(path: Value) -> bool:

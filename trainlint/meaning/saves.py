@@ -44,7 +44,8 @@ def saves_from_the_cpu(project: Project, load: Event, path: Value | None, keys: 
     else all that the project saves counts.
     """
     found = list(_saves(project))
-    names = {template(o).rpartition("/")[2] for o in options(path)} if path is not None else set()
+    paths = {template(o) for o in options(path)} if path is not None else set()
+    names = {name.rpartition("/")[2] for name in paths}
     parts = fixed_parts(path)
     said = [re.compile(rf"""['"]{re.escape(key)}['"]|\b{re.escape(key)}\s*=""") for key in keys]
     alike = [save for save in found if said and all(key.search(save.around) for key in said)]
@@ -55,9 +56,20 @@ def saves_from_the_cpu(project: Project, load: Event, path: Value | None, keys: 
         or [save for save in found if save.file == load.node.unit.file]
         or found
     )
+    if not parts:
+        written = _of_the_folder(written, paths) or written
     return bool(written) and all(
         save.is_from_the_cpu(keys) or _knows_no_gpu(project, save) for save in written
     )
+
+
+def _of_the_folder(saves: list[Save], paths: Collection[str]) -> list[Save]:
+    """Those of some saves whose function writes out the same folders, of files that only a folder tells apart."""
+    folders = {
+        part for path in paths for part in path.split("/")[:-1] if part and "{" not in part and part != "."
+    }
+    asked = [re.compile(rf"""['"/]{re.escape(folder)}['"/]""") for folder in folders]
+    return [save for save in saves if asked and all(folder.search(save.around) for folder in asked)]
 
 
 def _saves(project: Project) -> Iterator[Save]:
