@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.arguments import offered_options
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import enclosing_call
-from trainlint.meaning.syntax import Define
+from trainlint.meaning.syntax import Define, Display, Literal, Node, Return
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.unit import words_within
 from trainlint.meaning.values import (
@@ -107,7 +107,27 @@ def needs_the_gpu(program: Program, load: Event) -> bool:
         *(first for first in program.roots[:1] if first is not root),
     ]  # an import comes before a call
     around = set(map(id, load.region.ancestors()))
-    return any(_outcome(run, around) == "gpu" for run in runs)
+    return any(_outcome(run, around) == "gpu" for run in runs) or _is_given_up_without(load)
+
+
+def _is_given_up_without(load: Event) -> bool:
+    """Whether the function that loads gives nothing where there is no GPU: `if not cuda.is_available(): return None`."""
+    home = enclosing_call(load)
+    for branch in home.items if home is not None else ():
+        arms = branch.items if type(branch) is Region and branch.kind == "branch" else ()
+        for arm in arms:
+            last = arm.items[-1] if type(arm) is Region and arm.items and _is_without_a_gpu(arm) else None
+            if type(last) is Leave and last.kind == "return" and _gives_nothing(last.node):
+                return True
+    return False
+
+
+def _gives_nothing(node: Node) -> bool:
+    """`return`, `return None`, `return None, None`."""
+    if not isinstance(node, Return):
+        return False
+    given = node.value.items if isinstance(node.value, Display) else (node.value,)
+    return all(v is None or (isinstance(v, Literal) and v.value is None) for v in given)
 
 
 def _is_of_several_processes(program: Program, root: Region) -> bool:

@@ -12,6 +12,7 @@ from trainlint.meaning.evaluations import drawn_from, reaches
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.graphs import has_no_use_for_no_grad
 from trainlint.meaning.loaders import loaders_behind
+from trainlint.meaning.modesets import Mode
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.other_rows import is_of_other_rows
@@ -66,7 +67,28 @@ def _evaluation(program: Program, root: Region, event: Event) -> Evaluation:
     home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
     loop, wanted = around[0] if around else home, has_no_use_for_no_grad(program, event)
     unswitched = is_unswitched(program, event, modes)
-    return Evaluation(event, loop, modes, True, True, False, wanted, at_once=True, unswitched=unswitched)
+    asked = _is_between_switches(event, modes)
+    return Evaluation(
+        event, loop, modes, True, True, False, wanted, at_once=True, as_asked=asked, unswitched=unswitched
+    )
+
+
+def _is_between_switches(event: Event, modes: frozenset[Mode]) -> bool:
+    """Whether the statements around put a network in eval mode into train mode for this pass, and back behind it."""
+    switches = {id(mode.event): mode.event for mode in modes if mode.event is not None}
+    if len(switches) != 1:
+        return False
+    (switch,) = switches.values()
+    own = switch.region
+    if switch.detail is not True or not event.region.inside(own):
+        return False
+    events = [e for e in own.events() if e.kind in ("mode", "backward", "step")]
+    around = [e for e in events if e.kind != "mode" or same(e.target, event.target) is not False]
+    here = next(index for index, other in enumerate(around) if other is switch)
+    beside = (*around[max(here - 1, 0) : here], *around[here + 1 : here + 2])
+    return len(beside) == 2 and all(
+        e.kind == "mode" and e.detail is False and e.region is own for e in beside
+    )
 
 
 def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
