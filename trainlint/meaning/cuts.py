@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from trainlint.meaning.attachment import attached, is_packed
 from trainlint.meaning.dataflow import operation, walk
+from trainlint.meaning.decay import is_of_weights, is_weight, unscaled
 from trainlint.meaning.deciding import is_cut_by_criterion
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
 from trainlint.meaning.modules import parts
+from trainlint.meaning.new_leaves import is_leaf, new_leaves
 from trainlint.meaning.objects import has_unknown_base, is_module
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
@@ -154,6 +156,9 @@ def cut_losses(program: Program) -> list[CutLoss]:
         cut = _whole(program, backward) or _term(program, backward)
         if cut is not None:
             found.setdefault(id(backward.node.cst), cut)
+    for event, leaf in new_leaves(program):
+        if all(leaf is not other.cut for other in found.values()):
+            found.setdefault(id(event.node.cst), CutLoss(event, leaf))
     for patch in program.events("requires_grad"):
         cut = _patched(program, patch)
         if cut is not None and all(cut.cut is not other.cut for other in found.values()):
@@ -223,7 +228,12 @@ def _is_elsewhere(backward: Event) -> bool:
 
 def _has_own_leaf(program: Program, value: Value) -> bool:
     """A leaf made on purpose (`x.detach().requires_grad_()`) whose `.grad` is read."""
-    leaves = {id(v) for made in program.optimizers for given in made.arguments[:1] for v in walk(given)}
+    leaves = {
+        id(v)
+        for made in program.optimizers
+        for given in made.arguments[:1]
+        for v in walk(given, _is_no_object)
+    }
     if any(id(v) in leaves for v in walk(value) if isinstance(v, Result)):
         return True  # a tensor of its own that an optimizer was given
     if not program.uses("grad"):
@@ -235,22 +245,35 @@ def _has_own_leaf(program: Program, value: Value) -> bool:
     )
 
 
+def _is_no_object(value: Value) -> bool:
+    """Whether what a value was made of counts: a network's weights are its own, whatever they were copied from."""
+    return not isinstance(value, Instance)
+
+
 def _term(program: Program, backward: Event) -> CutLoss | None:
-    """A summand of the loss that is only a number, beside others that have a graph."""
+    """A summand of the loss that is only a number, beside others that have a graph or are computed where nobody sees it."""
     value = backward.value
-    if value is None or attached(value) is not True:
+    if value is None or attached(value) is False:
         return None
-    terms = [term for way in options(value) for term in (_terms(way) if attached(way) else ())]
-    for term in map(_beside_numbers, terms):
+    terms = [term for way in options(value) for term in (_terms(way) if attached(way) is not False else ())]
+    for given in map(_beside_numbers, terms if len(terms) > 1 else ()):
+        term = unscaled(given)
         if not isinstance(term, Result) or attached(term) is not False:
             continue
         cut = _cut_in(term)
         if cut is None or _trains_elsewhere(program, _uncut(term)):
             continue
+        if term is not given and not is_of_weights(term, cut):
+            continue  # the factor that is left out may have a graph
         meant = _is_loss_term(term) or _is_list_of_graphs(cut) or is_cut_by_criterion(term, cut)
+        meant = meant or is_of_weights(term, cut) or (is_leaf(term) and _is_measure_of(_uncut(term)))
         if meant or _is_added_detached(value, term):
             return CutLoss(backward, cut, "one of its terms is only a number")
     return None
+
+
+def _is_measure_of(value: Value) -> bool:
+    return isinstance(value, Result) and _is_criterion(value)
 
 
 def _trains_elsewhere(program: Program, loss: Value) -> bool:
@@ -300,6 +323,11 @@ def _terms(value: Value, depth: int = 0, added: bool = False) -> list[Value]:
     if name in ("operator.+", "operator.-") and len(value.arguments) == 2:
         parts = value.arguments[:1] if added and name == "operator.-" else value.arguments
         return [t for a in parts for t in _terms(a, depth + 1, added)]
+    match value:
+        case Result(
+            callee=External(name="builtins.sum"), arguments=(Sequence(items=summed, element=None), *_)
+        ):
+            return [t for a in summed for t in _terms(a, depth + 1, added)]
     if name in ("operator.*", "operator./") and len(value.arguments) == 2:
         left, right = (one(a) for a in value.arguments)
         if isinstance(left, Constant):
@@ -375,8 +403,8 @@ def _is_count(value: Result) -> bool:
 def _cut_in(value: Value) -> Result | Member | None:
     """The operation nearest to the loss that has a graph before it and none behind it."""
     for inner in walk(value):
-        if isinstance(inner, Member) and inner.name == "data" and _had_graph(inner.receiver):
-            if not is_packed(inner.receiver):
+        if isinstance(inner, Member) and inner.name == "data" and not is_packed(inner.receiver):
+            if is_weight(inner.receiver) or _had_graph(inner.receiver):
                 return inner
         if isinstance(inner, Item) and isinstance(inner.source, Result) and attached(inner) is False:
             if _had_graph(inner.source):
@@ -395,7 +423,17 @@ def _had_graph(value: Value) -> bool:
     if known is not None:
         return known
     through = walk(value, lambda v: attached(v) is not False)
-    return any(isinstance(v, Result) and bool(v.grad) and _is_unseen(v.callee) for v in through)
+    return any(
+        isinstance(v, Result) and bool(v.grad) and (_is_unseen(v.callee) or _is_given_a_graph(v))
+        for v in through
+    )
+
+
+def _is_given_a_graph(value: Result) -> bool:
+    """Whether a function of a library that is not known got what has a graph, by place: `kornia.warp(image, self.matrix)`."""
+    return isinstance(value.callee, (External, Member)) and any(
+        attached(given) is True for given in value.arguments
+    )
 
 
 def _is_unseen(callee: Value) -> bool:
