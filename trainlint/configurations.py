@@ -6,9 +6,10 @@ Only what a constant names is read, and only small files; what cannot be read is
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ MOST_PARTS = 50_000  # of one file, aliases written out
 DEEPEST = 60  # lists and tables within one another
 MOST_FILES = 300  # of one folder of configurations
 MOST_NESTED = 8  # default lists within default lists
+MOST_ENTRIES = 4_000  # of a project in which files are looked for that only a command line names
+FARTHEST = 4  # folders within one another, there
 SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 _TARGET = re.compile(r"^[ \t-]*_target_[ \t]*:[ \t]*['\"]?([\w.]+)", re.MULTILINE)
 _FOLDER = re.compile(r"\bconfig_path[ \t]*=[ \t]*['\"]([^'\"\n]+)['\"]")
@@ -30,6 +33,20 @@ def read_configuration(file: Path) -> Any:
     """What a configuration file holds; None where it cannot be read."""
     text = _text(file) if file.suffix in SUFFIXES else None
     return None if text is None else parse_configuration(text, file.suffix)
+
+
+def find_configurations(root: Path, excluded: Collection[str]) -> tuple[Path, ...]:
+    """The configuration files of a project; none where it is too large to know."""
+    found: list[Path] = []
+    seen = 0
+    for folder, folders, files in os.walk(root):
+        deep = len(Path(folder).relative_to(root).parts) >= FARTHEST
+        folders[:] = [] if deep else [f for f in sorted(folders) if f[0] != "." and f not in excluded]
+        seen += len(folders) + len(files)
+        if seen > MOST_ENTRIES:
+            return ()
+        found += [Path(folder, name) for name in sorted(files) if name.endswith(SUFFIXES)]
+    return tuple(found)
 
 
 def _text(file: Path) -> str | None:

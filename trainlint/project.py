@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trainlint.config import DEFAULT_EXCLUDE
-from trainlint.configurations import config_folders, targets
+from trainlint.configurations import config_folders, find_configurations, targets
 from trainlint.decoding import SourceError
 from trainlint.decorations import Decorations, defined, find_decorations
 from trainlint.dependents import CalledBy, Dependents, Files
@@ -30,6 +30,7 @@ __all__ = ["DEFAULT_EXCLUDE", "Discovery", "Project", "discover", "find_root"]
 
 MOST_FILES = 20_000  # a folder with more is no project; then only the given files and what they import count
 MOST_ENTRIES = 1_000_000  # of any kind: data sets lie beside programs
+MOST_SPOKEN = 80  # files of a program whose words are gathered
 MOST_UNMARKED_FILES = 1_000  # besides those given, where nothing says that a folder is a project
 MOST_UNMARKED_ENTRIES = 100_000
 MOST_REQUIREMENTS = 100_000  # bytes of a list of requirements
@@ -208,6 +209,21 @@ class Project:
             for home, names in self._homes(file, words):
                 found.setdefault(home, {})[file] = names
         return found
+
+    @cached_property
+    def configurations(self) -> tuple[Path, ...]:
+        """The files of settings that a command line may name."""
+        return find_configurations(self.root, DEFAULT_EXCLUDE) if self._listed else ()
+
+    def spoken(self, file: Path) -> frozenset[str]:
+        """The identifiers in the texts of a file and of those that it imports, directly or not; of most of them."""
+        near: dict[Path, None] = {file: None}
+        pending = list(near)
+        while pending and len(near) < MOST_SPOKEN:
+            fresh = [f for f in sorted(self.imports(pending.pop(0))) if f not in near]
+            near.update(dict.fromkeys(fresh))
+            pending += fresh
+        return frozenset[str]().union(*map(self.words, near))
 
     def runs(self, file: Path) -> frozenset[Path]:
         """The files that this one imports, and those that enter themselves into its tables."""

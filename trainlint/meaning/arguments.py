@@ -26,6 +26,7 @@ from trainlint.meaning.values import (
 
 _PARSED = "*options"
 _GROUPS = frozenset("add_argument_group add_mutually_exclusive_group add_subparsers add_parser".split())
+_REQUIRED, _OPEN = " has to be given", " has no default"
 _NESTED = 6  # groups within groups of a parser
 
 
@@ -161,7 +162,7 @@ def _parser_of(value: Value) -> Instance | None:
 def _default(machine: Machine, flag: str, keywords: dict[str, Value], node: Node | None) -> Value:
     action = constant(keywords["action"]) if "action" in keywords else None
     if constant(keywords.get("required", NONE)) is True or not (flag.startswith("-") or "nargs" in keywords):
-        return Unknown(f"{flag} has to be given", node)
+        return Unknown(f"{flag}{_REQUIRED}", node)
     if "default" in keywords:
         default = one(keywords["default"])
         if isinstance(default, Constant):
@@ -179,7 +180,12 @@ def _default(machine: Machine, flag: str, keywords: dict[str, Value], node: Node
         return Constant(False, node, flag)
     if action == "store_false":
         return Constant(True, node, flag)
-    return Unknown(f"{flag} has no default", node)
+    return Unknown(f"{flag}{_OPEN}", node)
+
+
+def is_open_option(value: Unknown) -> bool:
+    """Whether a value is what an option of argparse holds that has no default."""
+    return value.reason.endswith((_REQUIRED, _OPEN))
 
 
 def _converted(machine: Machine, kind: Value, default: Constant, node: Node | None) -> Value:

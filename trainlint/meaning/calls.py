@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeGuard
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.arguments import declared_default, declared_options
 from trainlint.meaning.attachment import attached
-from trainlint.meaning.conditions import conditions_of
+from trainlint.meaning.conditions import conditions_of, conditions_within, exclude
 from trainlint.meaning.contexts import UNCHANGED, grad_effect
 from trainlint.meaning.facts.layers import is_module_class
 from trainlint.meaning.facts.names import knows_no_torch
@@ -46,6 +47,7 @@ from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.unpacked import by_name, by_place
 from trainlint.meaning.values import (
+    MOST_ALTERNATIVES,
     NONE,
     Argument,
     Bound,
@@ -67,6 +69,7 @@ from trainlint.meaning.values import (
     Unpacked,
     Value,
     choice,
+    one,
     options,
 )
 
@@ -154,8 +157,13 @@ def _call_each(
     frame: Frame | None,
 ) -> Value:
     found = [
-        option for option in options(callee, 4) if not (isinstance(option, Constant) and option.value is None)
+        option
+        for option in options(callee, MOST_ALTERNATIVES)
+        if not (isinstance(option, Constant) and option.value is None)
     ]
+    if len(found) > 1:
+        given = machine.conditions()  # of which some may be gone where this is called
+        found = [o for o in found if not exclude(conditions_within(callee, o), given)] or found
     if len(found) == 1:
         return call(machine, found[0], arguments, keywords, node, frame)
     results, under = [], []
@@ -179,7 +187,7 @@ def call_function(
     receiver: Value | None = None,
     cls: Class | None = None,
 ) -> Value:
-    if len(machine.stack) >= DEPTH or _recurs(machine, function):
+    if len(machine.stack) >= DEPTH or _recurs(machine, function, (*arguments, *keywords.values())):
         return call_unknown(machine, function, arguments, keywords, node)
     if function.node in machine.heavy or _is_left_open(function):
         return call_unknown(machine, function, arguments, keywords, node)
@@ -217,12 +225,36 @@ def _is_metric(cls: Class) -> bool:
     )
 
 
-def _recurs(machine: Machine, function: Function) -> bool:
+def _recurs(machine: Machine, function: Function, given: Arguments) -> bool:
     """Whether a function calls itself; one that builds parts of what it builds is entered again, a few times."""
     running = [index for index, other in enumerate(machine.stack) if other.node is function.node]
-    if not running:
+    if not running or _goes_into(machine, function, given):
         return False
     return len(running) > 2 or all(other.name != "__init__" for other in machine.stack[running[-1] + 1 :])
+
+
+def _goes_into(machine: Machine, function: Function, given: Arguments) -> bool:
+    """Whether a call is for settings within those that the function was called for: these come to an end."""
+    known = {id(one(argument)) for argument in given}
+    outer = next((r for r in machine.region.ancestors() if _is_call_of(r, function)), None)
+    for value in list((outer.names or {}).values()) if outer is not None else ():
+        for part in _parts(one(value)):
+            passed_on = {id(one(inner)) for inner in part.items.values()}  # `Settings(**part)`
+            if id(part) in known or (passed_on and passed_on <= known):
+                return True
+    return False
+
+
+def _is_call_of(region: Region, function: Function) -> bool:
+    return region.kind == "call" and region.function is not None and region.function.node is function.node
+
+
+def _parts(settings: Value) -> Iterator[Mapping]:
+    """The dictionaries right within a dictionary, or in a list of it."""
+    for value in map(one, settings.items.values()) if isinstance(settings, Mapping) else ():
+        for part in map(one, value.items) if isinstance(value, Sequence) else (value,):
+            if isinstance(part, Mapping):
+                yield part
 
 
 def _is_left_open(function: Function) -> bool:

@@ -23,6 +23,7 @@ from trainlint.meaning.values import (
     Unknown,
     Value,
     one,
+    options,
 )
 from trainlint.records import dataclass
 
@@ -127,10 +128,24 @@ def conditions_of(value: Choice, option: Value) -> tuple[Condition, ...]:
 
     What one network of a table gives meets that network's own loss only. In a loop it may be another one each turn.
     """
-    known = (value.under or {}).get(id(option), ())
+    known = conditions_within(value, option)
     if value.loop or value.each is not None:
         return known
     return (*known, (Result(External(_ALTERNATIVE), (value, option), {}, None), True))
+
+
+def conditions_within(value: Choice, option: Value, depth: int = 0) -> tuple[Condition, ...]:
+    """Those of an alternative, or of one among the alternatives of an alternative."""
+    for outer in value.options:
+        under = (value.under or {}).get(id(outer), ())
+        if outer is option:
+            return under
+        if isinstance(outer, Choice) and depth < _NESTED and any(o is option for o in options(outer)):
+            return (*under, *conditions_within(outer, option, depth + 1))
+    return ()
+
+
+_NESTED = 4
 
 
 def facts(test: Value, holds: bool) -> Iterator[Fact]:

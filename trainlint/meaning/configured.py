@@ -44,11 +44,11 @@ from trainlint.meaning.values import (
 )
 
 MOST_VALUES = 2_000  # of one configuration
-_SAME_PATH = frozenset(
+SAME_PATH = frozenset(
     "os.path.abspath os.path.realpath os.path.expanduser os.path.normpath builtins.str builtins.open os.fspath"
     " hydra.utils.to_absolute_path pathlib.Path pathlib.PurePath io.open codecs.open".split()
 )
-_SAME_METHODS = frozenset("open resolve absolute expanduser read_text read read_bytes as_posix".split())
+SAME_METHODS = frozenset("open resolve absolute expanduser read_text read read_bytes as_posix".split())
 UP = 4  # folders above the file at hand in which a relative path is looked for
 
 
@@ -94,13 +94,14 @@ def path_of(value: Value, depth: int = 0) -> str | None:
             | Result(callee=External(name="operator./"), arguments=[_, last])
         ):
             parts = [path_of(part, depth + 1) for part in found.arguments]
-            known = parts[-1:] if None in parts else parts
+            unknown = max((i for i, part in enumerate(parts) if part is None), default=-1)
+            known = parts[unknown + 1 :]
             return "/".join(part for part in known if part) if path_of(last, depth + 1) else None
-        case Result(callee=External(name=name), arguments=[first, *_]) if name in _SAME_PATH:
+        case Result(callee=External(name=name), arguments=[first, *_]) if name in SAME_PATH:
             return path_of(first, depth + 1)
-        case Instance(cls=External(name=name), arguments=[first, *_]) if name in _SAME_PATH:
+        case Instance(cls=External(name=name), arguments=[first, *_]) if name in SAME_PATH:
             return path_of(first, depth + 1)
-        case Result(callee=Member(receiver=receiver, name=name)) if name in _SAME_METHODS:
+        case Result(callee=Member(receiver=receiver, name=name)) if name in SAME_METHODS:
             return path_of(receiver, depth + 1)
     return None
 
@@ -120,8 +121,8 @@ def find_file(machine: Machine, unit: Unit, path: str) -> Path | None:
     return None
 
 
-def as_value(found: Any, name: str, node: Node | None) -> Value:
-    """A plain object as a value; `name` is where it stands, for what is said about it."""
+def as_value(found: Any, name: str, node: Node | None, key: str = "") -> Value:
+    """A plain object as a value; `name` is where it stands, `key` under what, for what is said about it."""
     left = [MOST_VALUES]
 
     def convert(inner: Any, key: str) -> Value:
@@ -143,7 +144,7 @@ def as_value(found: Any, name: str, node: Node | None) -> Value:
                 return Constant(inner, node, label)
         return Unknown(label, node)
 
-    return convert(found, "")
+    return convert(found, key)
 
 
 # OmegaConf, yacs, ml_collections

@@ -180,6 +180,8 @@ def _result(machine: Machine, name: str, arguments: tuple[Value, ...], node: s.N
 def _boolean(machine: Machine, node: s.Boolean, frame: Frame) -> Value:
     left = evaluate(machine, node.left, frame)
     known = truth(left)
+    if known is None and machine.settled and isinstance(left, Constant):
+        known = bool(left.value)
     if known is not None and known == (node.operator == "or"):
         return left
     right = evaluate(machine, node.right, frame)
@@ -240,6 +242,8 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
             return test if operator in ("is", "==") else negated(test)
     if operator in ("==", "is", "!=", "is not") and is_enum_member(left) and is_enum_member(right):
         return Constant((left is right) == (operator in ("==", "is")))
+    if operator in _ALIKE and _is_plain_type(left) and _is_plain_type(right):
+        return Constant((left.name == right.name) == (operator in ("==", "is")))  # type: ignore[union-attr]
     if operator in ("in", "not in") and isinstance(left, Constant) and isinstance(right, Sequence):
         if not right.open and all(isinstance(i, Constant) for i in right.items):
             found = any(isinstance(i, Constant) and i.value == left.value for i in right.items)
@@ -253,6 +257,17 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
         except TypeError:
             return None
     return None
+
+
+def _is_plain_type(value: Value) -> bool:
+    """`dict`, as `type(settings)` gives it."""
+    return isinstance(value, External) and value.name in _PLAIN_TYPES
+
+
+_PLAIN_TYPES = frozenset(
+    f"builtins.{name}" for name in ("dict", "list", "tuple", "str", "int", "float", "bool")
+)
+_ALIKE = frozenset(("==", "is", "!=", "is not"))
 
 
 def _conditional(machine: Machine, node: s.Conditional, frame: Frame) -> Value:
@@ -310,7 +325,7 @@ def _call(machine: Machine, node: s.Call, frame: Frame) -> Value:
     callee = evaluate(machine, node.function, frame)
     arguments, keywords = arguments_of(machine, node, frame)
     if type(callee) is External and callee.name == "builtins.eval" and len(arguments) == 1:
-        return _named(machine, constant(arguments[0]), node, frame) or Unknown("eval", node)
+        return _meant_by(machine, constant(arguments[0]), node, frame) or Unknown("eval", node)
     if type(callee) is External and callee.name == "builtins.exec" and not isinstance(arguments[0], Constant):
         weaken(machine, Module(frame.unit))  # what it runs may set any name
     return machine.call(machine, callee, arguments, keywords, node, frame)
@@ -331,6 +346,18 @@ def arguments_of(machine: Machine, node: s.Call, frame: Frame) -> tuple[tuple[Va
         else:
             arguments.append(value)
     return tuple(arguments), keywords
+
+
+def _meant_by(machine: Machine, text: object, node: s.Call, frame: Frame) -> Value | None:
+    """`eval("models.Net")`, and `eval("models.Net(10)")`, with what nobody looks into as arguments."""
+    path, opening, inside = text.partition("(") if isinstance(text, str) else ("", "", "")
+    found = _named(machine, path.strip(), node, frame)
+    if found is None or not opening:
+        return found
+    if not inside.endswith(")") or "(" in inside:
+        return None
+    given = {} if inside == ")" else {"**": Unpacked(Unknown("arguments in a text", node))}
+    return machine.call(machine, found, (), given, node, frame)
 
 
 def _named(machine: Machine, path: object, node: s.Call, frame: Frame) -> Value | None:
@@ -407,7 +434,9 @@ def _comprehended(machine: Machine, node: s.Comprehension, frame: Frame, depth: 
     generator = node.generators[depth]
     iterable = evaluate(machine, generator.iterable, frame)
     alone = len(node.generators) == 1
-    known = _listed(machine, iterable, node) if alone and not generator.tests and node.key is None else None
+    known = _listed(machine, iterable, node) if alone and not generator.tests else None
+    if known is not None and node.key is not None:
+        return _unrolled(machine, node, generator, list(known), frame)
     if known is not None:
         return _each(machine, node, generator, known, frame)
     phases = phase_turns(iterable, _MOST_PHASES) if alone else None

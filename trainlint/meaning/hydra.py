@@ -42,14 +42,27 @@ def composed_for(machine: Machine, function: Function) -> Value | None:
                 continue
         place, name = (constant(given.get(key, NONE)) for key in ("config_path", "config_name"))
         home = function.unit.file.parent if function.unit.file is not None else None
-        if home is None or not isinstance(name, str):
+        if home is None:
             return None
         folder = Path(normpath(home / (place if isinstance(place, str) else ".")))
         if not folder.is_relative_to(machine.root_folder):
             return None
+        if name is None:  # the command line has to give it
+            name = _only_one(machine, folder)
+        if not isinstance(name, str):
+            return None
         found = compose(folder, name)
         return stored(machine, name, function.node) if found is None else as_value(found, name, function.node)
     return None
+
+
+def _only_one(machine: Machine, folder: Path) -> str | None:
+    """The name of the one configuration that lies in a folder, beside those of groups."""
+    found = [file for file in machine.configurations() if file.parent == folder and file.suffix in _SUFFIXES]
+    return found[0].name if len(found) == 1 else None
+
+
+_SUFFIXES = (".yaml", ".yml")
 
 
 def store_settings(
@@ -175,3 +188,17 @@ def named(machine: Machine, node: Node, path: str) -> Value | None:
     if outer is not None and not isinstance(outer, External):
         return get_attribute(machine, outer, last, node)
     return External(canonical(path))
+
+
+NAMED = (
+    "pydoc.locate",
+    *(f"hydra.utils.get_{kind}" for kind in ("class", "method", "object", "static_method")),
+)
+
+
+def by_path(
+    machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value], node: Node | None
+) -> Value | None:
+    """`hydra.utils.get_class("models.net.Net")`, `pydoc.locate("models.net.Net")`."""
+    path = constant(arguments[0] if arguments else keywords.get("path", NONE))
+    return named(machine, node, path) if isinstance(path, str) and node is not None else None

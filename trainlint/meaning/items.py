@@ -12,9 +12,10 @@ from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import by_method, get_attribute, key_of
 from trainlint.meaning.places import by_places
-from trainlint.meaning.registries import find_all_registered, find_registered
+from trainlint.meaning.registries import find_all_registered, find_registered, is_registry, registered_in
 from trainlint.meaning.values import (
     MISSING,
+    MOST_ALTERNATIVES,
     Choice,
     Class,
     Constant,
@@ -41,6 +42,10 @@ _BY_KEY = (
     "box.",
     "yacs.",
     "ml_collections.",
+    "fvcore.common.config.",
+    "detectron2.config.",
+    "dotmap.",
+    "attrdict.",
 )  # read by attribute and by key
 
 
@@ -48,7 +53,7 @@ def get_item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -
     if is_growing(holder):
         return part_of(machine, holder, lambda whole: get_item(machine, whole, key, node))
     by_place = not isinstance(constant(key), str)
-    held = [by_places(option) if by_place else option for option in options(holder, 4)]
+    held = [by_places(option) if by_place else option for option in options(holder, MOST_ALTERNATIVES)]
     found = [_item(machine, option, key, node) for option in held]
     return choice(found) if found else Item(holder, key, node)
 
@@ -104,6 +109,8 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             return External(canonical(f"{name.removesuffix('.__dict__')}.{index}"))
         case External(name="sys.modules") if node is not None and index == "__main__":
             return Module(node.unit)
+        case Instance() if is_registry(holder) and (found := registered_in(machine, holder, key)) is not None:
+            return found
         case Instance(attributes=attributes) if "*namespace" in attributes and str(index) in attributes:
             return attributes[str(index)]
     item = Item(holder, key, node)

@@ -9,6 +9,7 @@ from trainlint.meaning.facts.layers import is_container, is_module_class, layer_
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS, MODULE_OPERATIONS
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
+from trainlint.meaning.facts.settings import NAMESPACES
 from trainlint.meaning.facts.transforms import FACTORIES
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_matrix
@@ -33,21 +34,6 @@ from trainlint.meaning.values import (
 
 Arguments = tuple[Value, ...]
 Keywords = dict[str, Value]
-_NAMESPACES = (
-    "argparse.Namespace",
-    "types.SimpleNamespace",
-    "easydict.EasyDict",
-    "addict.Dict",
-    "munch.Munch",
-    "box.Box",
-    "yacs.config.CfgNode",
-    "ml_collections.ConfigDict",
-    "ml_collections.FrozenConfigDict",
-    "ml_collections.config_dict.ConfigDict",
-    "ml_collections.config_dict.FrozenConfigDict",
-    "ml_collections.config_dict.config_dict.ConfigDict",
-    "ml_collections.config_dict.create",
-)
 _CLASS_LIKE = frozenset(
     "torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled tqdm.tqdm collections.deque".split()
 )
@@ -88,7 +74,7 @@ def make_library_object(
         instance.attributes["*pretrained"] = Constant(True)
     elif is_container(name):
         instance.attributes["*layers"] = _layers(name, arguments, keywords)
-    elif name in _NAMESPACES:
+    elif name in NAMESPACES:
         _fill_namespace(instance, arguments, keywords)
     elif name.endswith(".DataLoader"):
         note_sample(machine, instance)

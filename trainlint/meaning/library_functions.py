@@ -10,6 +10,7 @@ from trainlint.meaning import ignite
 from trainlint.meaning.arguments import environment_variable
 from trainlint.meaning.asking import note_asked
 from trainlint.meaning.attachment import attached
+from trainlint.meaning.candidates import candidate_settings
 from trainlint.meaning.configured import create, load_file, load_settings, load_text, merged, update_settings
 from trainlint.meaning.dataflow import is_gradient
 from trainlint.meaning.facts.layers import is_wrapper
@@ -22,15 +23,19 @@ from trainlint.meaning.flags import (
     define_settings,
     set_flag_default,
 )
-from trainlint.meaning.hydra import composed, initialise, instantiate
+from trainlint.meaning.hydra import NAMED, by_path, composed, initialise, instantiate
 from trainlint.meaning.imports import imported
 from trainlint.meaning.iteration import NO_ENTRY, element_of
 from trainlint.meaning.library import apply_criterion, library_result, make_library_object, makes_object
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import fields_of, get_attribute, is_module, register_unnamed
+from trainlint.meaning.offered import by_names, is_class, is_subclass, members, offered
 from trainlint.meaning.overrides import copied, is_dictionary, overwrite, weaken
 from trainlint.meaning.picked import pick
 from trainlint.meaning.processes import note_handed, note_start
+from trainlint.meaning.python_settings import CONFIGURATIONS as PYTHON_CONFIGURATIONS
+from trainlint.meaning.python_settings import from_file, module_from_spec, module_of
+from trainlint.meaning.registries import build_registered
 from trainlint.meaning.skorch import apply_by_itself, is_net
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
@@ -122,11 +127,22 @@ def _getattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: N
         home = arguments[0]
         if isinstance(home, External) and home.name == "torch.optim" and len(arguments) == 2:
             return External("torch.optim.Optimizer")  # one of its classes, chosen by a setting
+        if isinstance(home, External) and home.name == _SCHEDULES and len(arguments) == 2:
+            return External(f"{_SCHEDULES}.LRScheduler")
+        chosen = one(arguments[1])
+        found = (
+            by_names(machine, home, chosen, node) if isinstance(chosen, Choice) else offered(machine, home)
+        )
+        if found is not None and len(arguments) == 2:
+            return found
         return library_result(machine, External("builtins.getattr"), arguments, {}, node)
     found = get_attribute(machine, arguments[0], name, node)
     if len(arguments) > 2 and isinstance(found, (Member, Unknown)):
         return Choice([found, arguments[2]])
     return found
+
+
+_SCHEDULES = "torch.optim.lr_scheduler"
 
 
 def _setattr(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
@@ -326,6 +342,8 @@ def _scale_loss(
 
 def _vars(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     inner = one(arguments[0]) if arguments else None
+    if isinstance(inner, Module):
+        return inner  # its `__dict__`
     if not isinstance(inner, Instance):
         return None
     return Mapping(inner.attributes, node, open="*namespace" not in inner.attributes)
@@ -391,6 +409,18 @@ def _is_of_plain_kind(value: Value, kind: Value) -> bool | None:
     return None
 
 
+def _type(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """`type(settings)` of what was written out or read from a file."""
+    match one(arguments[0]) if len(arguments) == 1 else None:
+        case Mapping(items=items) if _are_settings(items.values()):
+            return External("builtins.dict")
+        case Sequence(kind=found, items=parts) if _are_settings(parts):
+            return External(f"builtins.{found}")
+        case Constant(value=bool() | int() | float() | str() as found):
+            return External(f"builtins.{type(found).__name__}")
+    return None
+
+
 def _are_settings(values: Iterable[Value], depth: int = 0) -> bool:
     """Whether these are constants, and lists and dictionaries of them: not tensors or modules."""
     return all(
@@ -429,13 +459,50 @@ def _few_items(listed: Value) -> tuple[Value, ...]:
 _FEW = 6
 
 
-def _read_file(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    written = load_text(arguments[0], node) if arguments else None
-    return (
-        written
-        if written is not None
-        else load_file(machine, arguments[0] if arguments else keywords.get("stream"), node)
-    )
+def _read_file(
+    suffixes: tuple[str, ...],
+    machine: Machine,
+    arguments: Arguments,
+    keywords: Keywords,
+    node: Node | None,
+) -> Value | None:
+    """`yaml.safe_load(opened)`: of a text in the code, of a file that is known, or of one that is given at the start."""
+    given = arguments[0] if arguments else keywords.get("stream")
+    written = load_text(given, node) if given is not None else None
+    if written is None:
+        written = load_file(machine, given, node)
+    return written if written is not None else candidate_settings(machine, given, node, suffixes)
+
+
+_read_yaml = partial(_read_file, (".yaml", ".yml"))
+_read_json = partial(_read_file, (".json",))
+_read_toml = partial(_read_file, (".toml",))
+
+
+def _load_settings(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`OmegaConf.load("config.yaml")`."""
+    found = load_settings(machine, arguments, keywords, node)
+    if found is not None:
+        return found
+    given = arguments[0] if arguments else keywords.get("file_")
+    return candidate_settings(machine, given, node, (".yaml", ".yml"), resolved=True)
+
+
+def _read_box(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
+    """`Box.from_yaml(filename="config.yaml")`."""
+    return load_file(machine, keywords.get("filename", arguments[1] if len(arguments) > 1 else None), node)
+
+
+def _build_from_settings(
+    machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`build_from_cfg(settings, MODELS, dict(depth=18))` of mmcv."""
+    given = dict(zip(("cfg", "registry", "default_args"), arguments, strict=False)) | keywords
+    defaults = one(given.get("default_args", NONE))
+    own = {str(k): v for k, v in defaults.items.items()} if isinstance(defaults, Mapping) else {}
+    return build_registered(machine, given.get("registry", NONE), given.get("cfg", NONE), (), own, node)
 
 
 def _itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
@@ -451,18 +518,25 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "dataclasses.asdict": _asdict,
     "attr.asdict": _asdict,
     "attrs.asdict": _asdict,
-    "yaml.load": _read_file,
-    "yaml.safe_load": _read_file,
-    "yaml.full_load": _read_file,
-    "yaml.unsafe_load": _read_file,
-    "json.load": _read_file,
-    "json.loads": _read_file,
-    "toml.load": _read_file,
-    "toml.loads": _read_file,
-    "tomllib.load": _read_file,
-    "tomllib.loads": _read_file,
-    "tomli.load": _read_file,
-    "omegaconf.OmegaConf.load": load_settings,
+    "yaml.load": _read_yaml,
+    "yaml.safe_load": _read_yaml,
+    "yaml.full_load": _read_yaml,
+    "yaml.unsafe_load": _read_yaml,
+    "json.load": _read_json,
+    "json.loads": _read_json,
+    "toml.load": _read_toml,
+    "toml.loads": _read_toml,
+    "tomllib.load": _read_toml,
+    "tomllib.loads": _read_toml,
+    "tomli.load": _read_toml,
+    **dict.fromkeys(
+        (
+            f"{home}.build_from_cfg"
+            for home in ("mmcv", "mmcv.utils", "mmcv.utils.registry", "mmengine", "mmengine.registry")
+        ),
+        _build_from_settings,
+    ),
+    "omegaconf.OmegaConf.load": _load_settings,
     "omegaconf.OmegaConf.merge": merged,
     "omegaconf.OmegaConf.unsafe_merge": merged,
     "omegaconf.OmegaConf.create": create,
@@ -496,6 +570,15 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "collections.OrderedDict": _dict,
     "collections.defaultdict": _defaultdict,
     "builtins.globals": _globals,
+    **dict.fromkeys(("munch.munchify", "munch.Munch.fromDict", "munch.DefaultMunch.fromDict"), _itself),
+    **dict.fromkeys(("box.Box.from_yaml", "box.Box.from_json", "box.Box.from_toml"), _read_box),
+    **dict.fromkeys(NAMED, by_path),
+    "inspect.getmembers": members,
+    "inspect.isclass": is_class,
+    "builtins.issubclass": is_subclass,
+    **dict.fromkeys(PYTHON_CONFIGURATIONS, from_file),
+    "imp.load_source": module_of,
+    "importlib.util.module_from_spec": module_from_spec,
     "importlib.import_module": _import_module,
     "builtins.__import__": _import_module,
     "builtins.list": _copy_sequence,
@@ -506,6 +589,7 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "builtins.bool": partial(_converted, bool),
     "os.environ.get": environment_variable,
     "os.getenv": environment_variable,
+    "builtins.type": _type,
     "builtins.isinstance": _is_tensor,
     "builtins.hasattr": _is_tensor,
     "builtins.map": _map,

@@ -96,6 +96,8 @@ class Machine:
     registered: Callable[
         [], Iterable[tuple[tuple[Path, str], ...]]
     ]  # those that decorators register, by decorator
+    configurations: Callable[[], tuple[Path, ...]]  # files of settings in the project
+    spoken: Callable[[Path], frozenset[str]]  # the words of a file's program
     evaluate: Callable[[Machine, Expression, Frame], Value]
     execute: Callable[..., bool]
     call: Callable[..., Value]
@@ -119,6 +121,9 @@ class Machine:
     made: int = 0  # steps that constructors of modules took in this trace
     assumed: list[Condition] = field(default_factory=list)  # what holds here: the other paths have left
     silent: int = 0  # above 0: nothing is recorded
+    settled: int = (
+        0  # above 0: within what a setting has chosen, where its default decides all that it decides
+    )
     stack: list[Function] = field(default_factory=list)
     writes: list[Writes] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
@@ -243,6 +248,15 @@ class Machine:
             yield
         finally:
             self.grad = before
+
+    @contextmanager
+    def within_default(self) -> Iterator[None]:
+        """The entries of a module that a setting's default has chosen: the same default chooses among them."""
+        self.settled += 1
+        try:
+            yield
+        finally:
+            self.settled -= 1
 
     @contextmanager
     def unrecorded(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from trainlint.meaning import huggingface, ignite
 from trainlint.meaning.arguments import add_argument, add_parser, parsed_arguments, set_defaults
 from trainlint.meaning.asking import note_asked
+from trainlint.meaning.candidates import candidate_settings
 from trainlint.meaning.configured import (
     clone,
     get_option,
@@ -28,7 +29,15 @@ from trainlint.meaning.objects import external_bases, fields_of, is_module, regi
 from trainlint.meaning.optimisation import OPTIMISATION
 from trainlint.meaning.overrides import is_dictionary
 from trainlint.meaning.processes import note_handed, start_by_method
-from trainlint.meaning.registries import MOST_CANDIDATES, find_all_registered, find_registered, is_table
+from trainlint.meaning.registries import (
+    MOST_CANDIDATES,
+    build_registered,
+    find_all_registered,
+    find_registered,
+    is_registry,
+    is_table,
+    registered_in,
+)
 from trainlint.meaning.roles import is_nothing, is_unseen_object, role
 from trainlint.meaning.stores import note_frozen
 from trainlint.meaning.strings import applied
@@ -418,6 +427,8 @@ def _get(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
     receiver = one(callee.receiver)
+    if isinstance(receiver, Instance) and is_registry(receiver) and arguments:
+        return registered_in(machine, receiver, arguments[0])
     if isinstance(receiver, Instance):
         return get_option(machine, callee, arguments, keywords, node) or _entry(receiver, arguments)
     if not isinstance(receiver, Mapping) or not arguments:
@@ -439,6 +450,27 @@ def _get(
             others.append(fallback)
         return choice([*list(receiver.items.values())[:MOST_CANDIDATES], *others])
     return fallback
+
+
+def _build(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`MODELS.build(settings)` of a registry of mmcv."""
+    given = arguments[0] if arguments else keywords.get("cfg", NONE)
+    others = {key: value for key, value in keywords.items() if key != "cfg"}
+    return build_registered(machine, callee.receiver, given, arguments[1:], others, node)
+
+
+def _merge(
+    machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
+) -> Value | None:
+    """`cfg.merge_from_file(args.config)` of yacs, where only the command line names the file."""
+    given = arguments[0] if arguments else keywords.get("cfg_filename")
+    found = candidate_settings(machine, given, node, (".yaml", ".yml"))
+    if found is None or given is None:
+        return merge_from(machine, callee, (given,) if given is not None else (), {}, node)
+    other = Member(callee.receiver, "merge_from_other_cfg", callee.node)
+    return merge_from(machine, other, (found,), {}, node)
 
 
 def _set_default(
@@ -632,6 +664,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "dict": _dumped,
     "add_event_handler": _attach_handler,
     "get": _get,
+    "build": _build,
     "setdefault": _set_default,
     "pop": _get,
     "items": _values,
@@ -646,7 +679,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "clone": clone,
     "copy": clone,
     "copy_and_resolve_references": clone,
-    "merge_from_file": merge_from,
+    "merge_from_file": _merge,
     "merge_from_other_cfg": merge_from,
     "merge_from_list": merge_from_list,
     "store": store_settings,

@@ -14,6 +14,7 @@ from trainlint.meaning.facts.optimizers import is_optimizer_class, is_schedule_c
 from trainlint.meaning.imports import look_up, scope_of, submodule
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.values import (
+    MOST_ALTERNATIVES,
     Argument,
     Bound,
     Choice,
@@ -122,6 +123,9 @@ def find_member(cls: Class, name: str, after: Class | None = None) -> tuple[Valu
     return None
 
 
+_OF_DICTIONARIES = frozenset("items keys values get update".split())
+
+
 def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | None) -> Value:
     match holder:
         case External(name=home):
@@ -137,15 +141,15 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
         case Module(unit=unit):
             scope = scope_of(machine, unit)
             held = look_up(scope, name) if scope is not None else None
-            if held is None and name == "update":
-                return Member(holder, name, node)  # of `globals()`
+            if held is None and name in _OF_DICTIONARIES:
+                return Member(holder, name, node)  # of `globals()`, `module.__dict__`
             return held or submodule(machine, holder, name) or Unknown(f"{name} of {unit.path}", node)
         case Class():
             return _class_attribute(holder, name, node)
         case Super(receiver=receiver, cls=cls):
             return _super_attribute(receiver, cls, name, node)
         case Choice():
-            held_by = options(holder, 4)
+            held_by = options(holder, MOST_ALTERNATIVES)
             found = [get_attribute(machine, option, name, node) for option in held_by]
             if all(isinstance(f, Member) for f in found):
                 return Member(holder, name, node)  # a loop may still add to what it can be
@@ -163,13 +167,7 @@ def get_attribute(machine: Machine, holder: Value, name: str, node: s.Node | Non
             return _left_out(holder, name, node) or Member(holder, name, node)
         case Free() | Argument() if node is not None:
             return _setting(holder, name, node) or Member(holder, name, node)
-        case Mapping(items=items) if name in items and name not in (
-            "items",
-            "keys",
-            "values",
-            "get",
-            "update",
-        ):
+        case Mapping(items=items) if name in items and name not in _OF_DICTIONARIES:
             return items[name]  # attribute dictionaries (EasyDict, Box)
     return Member(holder, name, node)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from trainlint.meaning.facts.settings import NAMESPACES
 from trainlint.meaning.imports import scope_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, is_module, lineage
@@ -49,7 +50,7 @@ def is_dictionary(value: Value) -> bool:
     if not isinstance(value, Instance):
         return False
     if isinstance(value.cls, Class):
-        return "builtins.dict" in external_bases(value.cls)
+        return any(base == "builtins.dict" or base in NAMESPACES for base in external_bases(value.cls))
     return "*namespace" in value.attributes
 
 

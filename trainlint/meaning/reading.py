@@ -116,6 +116,8 @@ def read_entry(project: Project, file: Path) -> Reading:
         named=project.named,
         decorated=project.decorated,
         registered=lambda: project.registered,
+        configurations=lambda: project.configurations,
+        spoken=project.spoken,
         evaluate=evaluate,
         execute=execute,
         call=call,

@@ -7,12 +7,29 @@ of the project's texts, and only those that it may stand for are read and entere
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.imports import look_up, scope_of
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.values import Bound, Class, Function, Mapping, Value
+from trainlint.meaning.values import (
+    MISSING,
+    NONE,
+    Bound,
+    Class,
+    External,
+    Function,
+    Instance,
+    Mapping,
+    Member,
+    Result,
+    Unpacked,
+    Value,
+    choice,
+    constant,
+    one,
+)
 
 MOST_CANDIDATES = (
     6  # definitions of one name that are tried, or of a table that is asked for a name nobody knows
@@ -61,12 +78,17 @@ def _was_empty(table: Mapping) -> bool:
     return False
 
 
-def _enter(machine: Machine, file: Path, name: str) -> None:
-    """Apply the decorators of a definition that register it."""
+def _defined(machine: Machine, file: Path, name: str) -> Function | Class | None:
     unit = machine.load_unit(file)
     scope = scope_of(machine, unit) if unit is not None else None
     made = look_up(scope, name) if scope is not None else None
-    if not isinstance(made, (Function, Class)):
+    return made if isinstance(made, (Function, Class)) else None
+
+
+def _enter(machine: Machine, file: Path, name: str) -> None:
+    """Apply the decorators of a definition that register it."""
+    made = _defined(machine, file, name)
+    if made is None:
         return
     for decorator in made.decorators:
         function = decorator.function if isinstance(decorator, Bound) else decorator
@@ -90,8 +112,8 @@ def _fills(function: Function, depth: int = 0) -> bool:
         return False
     if _stores(function.node.body):
         return True
-    owner = function.owner
-    if owner is None or depth > 1:
+    owner = function.owner or getattr(function.scope, "cls", None)  # a function within a method: `wrap`
+    if not isinstance(owner, Class) or depth > 1:
         return False
     called = (owner.names.get(word) for word in function.node.body.words)
     return any(isinstance(c, Function) and c is not function and _fills(c, depth + 1) for c in called)
@@ -109,3 +131,79 @@ def _stores(block: s.Block) -> bool:
                 if _stores(a):
                     return True
     return False
+
+
+# Registries of libraries: fvcore's, mmcv's, mmengine's
+
+_LIBRARIES = frozenset(
+    "fvcore.common.registry.Registry detectron2.utils.registry.Registry mmcv.Registry mmcv.utils.Registry"
+    " mmcv.utils.registry.Registry mmengine.Registry mmengine.registry.Registry mmengine.registry.registry.Registry"
+    " iopath.common.registry.Registry".split()
+)
+
+
+def is_registry(value: Value) -> bool:
+    return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name in _LIBRARIES
+
+
+def registered_in(machine: Machine, registry: Instance, key: Value) -> Value | None:
+    """What `MODELS.get("Net")` gives: the class of that name, or any of a few where nobody knows the name."""
+    name = constant(key)
+    if isinstance(name, str):
+        wanted = machine.decorated(name)
+        found = [
+            made
+            for file, defined in (wanted if len(wanted) <= MOST_CANDIDATES else ())
+            if (made := _defined(machine, file, defined)) is not None and name in _names(registry, made)
+        ]
+        return found[0] if len(found) == 1 else None
+    return _any_of(machine, registry) if name is MISSING else None
+
+
+def _any_of(machine: Machine, registry: Instance) -> Value | None:
+    for group in list(machine.registered())[:MOST_GROUPS]:
+        first = _defined(machine, *group[0]) if len(group) <= MOST_CANDIDATES else None
+        if first is None or not any(_names(registry, first)):
+            continue
+        made = [_defined(machine, *definition) for definition in group]
+        known = [each for each in made if each is not None]
+        return choice([*known]) if len(known) == len(group) else None
+    return None
+
+
+def _names(registry: Instance, made: Function | Class) -> Iterator[str]:
+    """The names under which a definition's decorators enter it in a registry."""
+    for decorator in made.decorators:
+        arguments: tuple[Value, ...] = ()
+        keywords: dict[str, Value] = {}
+        called = decorator
+        if isinstance(decorator, Result):
+            called, arguments, keywords = decorator.callee, decorator.arguments, decorator.keywords
+        if not isinstance(called, Member) or one(called.receiver) is not registry:
+            continue
+        given = constant(arguments[0] if arguments else keywords.get("name", NONE))
+        if called.name in ("register", "register_module"):
+            yield given if isinstance(given, str) else made.node.name  # type: ignore[union-attr]
+
+
+def build_registered(
+    machine: Machine,
+    registry: Value,
+    settings: Value,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: s.Node | None,
+) -> Value | None:
+    """`MODELS.build(dict(type="Net", depth=18))`: the class that `type` names is made with the rest."""
+    table, given = one(registry), one(settings)
+    if not is_registry(table) or not isinstance(given, Mapping) or "type" not in given.items:
+        return None
+    assert isinstance(table, Instance)
+    kind = one(given.items["type"])
+    chosen = kind if isinstance(kind, Class) else registered_in(machine, table, kind)
+    if chosen is None:
+        return None
+    own: dict[str, Value] = {str(k): v for k, v in given.items.items() if k != "type"}
+    if given.open:
+        own["**"] = Unpacked(given)
+    return machine.call(machine, chosen, arguments, {**keywords, **own}, node, None)

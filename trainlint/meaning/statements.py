@@ -16,10 +16,18 @@ from trainlint.meaning.imports import import_from, import_module
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine, collect, merge_names
 from trainlint.meaning.managers import run_managed
+from trainlint.meaning.offered import entries_of_module
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import decided_by, truth
 from trainlint.meaning.unit import Frame
-from trainlint.meaning.unrolling import LAYERS, listed_sizes, phase_turns, unrolled_layers, unrolled_listeners
+from trainlint.meaning.unrolling import (
+    LAYERS,
+    entries_of_settings,
+    listed_sizes,
+    phase_turns,
+    unrolled_layers,
+    unrolled_listeners,
+)
 from trainlint.meaning.values import (
     Choice,
     Condition,
@@ -101,6 +109,8 @@ def _if(machine: Machine, node: s.If, frame: Frame) -> bool:
     test = machine.evaluate(machine, node.test, frame)
     test = decided_by(test, truth) or test
     known = truth(test)
+    if known is None and machine.settled and isinstance(test, Constant):
+        known = bool(test.value)
     if known is False:
         setting = _setting(node, frame)
         if setting is not None:
@@ -202,6 +212,12 @@ def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
         items = unrolled_listeners(iterable, _UNROLL)
     if items is None and not LAYERS.isdisjoint(node.body.words) and _TRAINING.isdisjoint(node.body.words):
         items = listed_sizes(iterable)
+    entries = entries_of_module(machine, iterable)
+    if entries is not None and _TRAINING.isdisjoint(node.body.words):
+        with machine.within_default():
+            return _unrolled(machine, node, entries, iterable, frame)
+    if items is None and (entries := entries_of_settings(iterable)) and _sets_by_key(node):
+        items = entries
     if items is not None:
         return _unrolled(machine, node, items, iterable, frame)
 
@@ -220,6 +236,22 @@ def _turns(node: s.For) -> int:
     filled = (t for store in stores for t in store.targets if isinstance(t, s.Subscript))
     keys = (index for target in filled for index in target.indices)
     return _FILL if any(isinstance(k, s.Name) and k.id == node.target.id for k in keys) else _UNROLL
+
+
+def _sets_by_key(node: s.For) -> bool:
+    """`for key, value in settings.items(): setattr(self, key, value)`: what is set is called by the loop's own name."""
+    first = node.target.items[0] if isinstance(node.target, s.Display) and node.target.items else node.target
+    if not isinstance(first, s.Name) or not _TRAINING.isdisjoint(node.body.words):
+        return False
+    for inner in s.nodes_in(node.body):
+        match inner:
+            case s.Call(function=s.Name(id="setattr")):
+                return True
+            case s.Assign(targets=targets):
+                by_key = (t.indices for t in targets if isinstance(t, s.Subscript))
+                if any(isinstance(i, s.Name) and i.id == first.id for indices in by_key for i in indices):
+                    return True
+    return False
 
 
 def _only_calls(body: s.Block) -> bool:

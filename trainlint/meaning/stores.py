@@ -302,7 +302,7 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     key = key_of(keys[0]) if len(keys) == 1 else MISSING
     if key is MISSING and _store_each(machine, holder, value):
         return
-    if key == "lr":
+    if key == "lr" and not all(map(_is_settings, options(holder))):
         machine.record("lr_write", node, holder, value)
         return
     fresh = isinstance(keys[0], Constant) if keys else False
@@ -326,6 +326,27 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
             overwrite(machine, option, Mapping({key: value}) if isinstance(key, str) else Unknown("names"))
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
             machine.write(option.attributes, str(key), value)
+        elif isinstance(option, Instance) and isinstance(option.cls, Class) and not is_module(option):
+            _store_by_method(machine, option, keys, value, node)
+
+
+def _is_settings(holder: Value) -> bool:
+    """A dictionary of settings, or an object that keeps them; a group of parameters names these."""
+    if isinstance(holder, Mapping):
+        return "params" not in holder.items and holder.element is None
+    return isinstance(holder, Instance) and (
+        isinstance(holder.cls, Class) or holder.attributes.get("*namespace") is not None
+    )
+
+
+def _store_by_method(
+    machine: Machine, holder: Instance, keys: list[Value], value: Value, node: s.Statement
+) -> None:
+    """`settings[name] = value` of a class for settings."""
+    assert isinstance(holder.cls, Class)
+    found = find_member(holder.cls, "__setitem__")
+    if found is not None and isinstance(found[0], Function) and len(keys) == 1:
+        machine.call(machine, Bound(found[0], holder, found[1]), (keys[0], value), {}, node, None)
 
 
 def _is_sorted_out(machine: Machine, value: Value) -> bool:

@@ -14,6 +14,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Sequence,
+    Unknown,
     Value,
     one,
     options,
@@ -21,6 +22,7 @@ from trainlint.meaning.values import (
 
 LAYERS = frozenset("Linear LazyLinear Conv1d Conv2d Conv3d".split())  # that lists of sizes are for
 _MOST_BLOCKS, _MOST_LAYERS = 8, 40  # blocks are looked into each time
+_MOST_SETTINGS = 64
 _KEEPING_ORDER = TRANSPARENT - {"random.sample", "itertools.cycle", "itertools.islice", "builtins.set"}
 
 
@@ -84,6 +86,27 @@ def _entries(mapping: Mapping, name: str, limit: int) -> list[Value] | None:
     if name == "values":
         return values
     return [Sequence("tuple", pair, mapping.node) for pair in zip(keys, values, strict=True)]
+
+
+def entries_of_settings(iterable: Value) -> list[Value] | None:
+    """What each turn binds that goes through settings, a file's or a literal's: `for key, value in settings.items()`."""
+    match one(iterable):
+        case Result(callee=Member(receiver=receiver, name="items" | "keys" as name), arguments=()):
+            holder = one(receiver)
+        case Mapping() as holder:
+            name = "keys"
+        case _:
+            return None
+    if not isinstance(holder, Mapping) or not all(_is_setting(value) for value in holder.items.values()):
+        return None
+    return _entries(holder, name, _MOST_SETTINGS)
+
+
+def _is_setting(value: Value) -> bool:
+    found = one(value)
+    return isinstance(found, (Constant, Mapping, Unknown)) or (
+        isinstance(found, Sequence) and all(map(_is_setting, found.items))
+    )
 
 
 def _side_by_side(parts: tuple[Value, ...], limit: int, whole: Result) -> list[Value] | None:

@@ -241,6 +241,7 @@ Value: TypeAlias = Unknown | Constant | Sequence | Mapping | External | Module |
 Condition: TypeAlias = tuple[Value, bool]  # the value of a test, and whether it holds
 
 NONE = Constant(None)
+MOST_ALTERNATIVES = 6  # of what is called or asked for a part
 
 
 def options(value: Value, limit: int = 8) -> list[Value]:
