@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import enclosing_function, is_unit_test
+from trainlint.meaning.claims import says_test, says_validation
 from trainlint.meaning.dataflow import container, same, walk
 from trainlint.meaning.evaluation import Evaluation, is_chosen
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
-from trainlint.meaning.fragments import FRESH
+from trainlint.meaning.fragments import FRESH, is_called_a_network
 from trainlint.meaning.graphs import behind_frozen, has_no_use_for_no_grad, is_over_parameters
 from trainlint.meaning.hand_batches import takes_rows
 from trainlint.meaning.ignite import is_step
@@ -124,10 +125,19 @@ def _is_treated_as_network(program: Program, root: Region, event: Event) -> bool
     """Whether something shows that what is called is a network: its training, or a switch of its mode."""
     if _is_trained(program, event):
         return not _only_prepares(program, root, event)
+    if is_called_a_network(event) and _is_said_to_be_held_out(event):
+        return True
     switched = bool(
         of_kind(root, "mode")
     )  # few traces switch anything; what modes hold in the others, nobody need ask
     return switched and any(mode.event for mode in program.modes_of(root).at(event))
+
+
+def _is_said_to_be_held_out(event: Event) -> bool:
+    """Whether a paste goes through batches of what it leaves out and calls test or validation data."""
+    loops = [r.iterable for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None]
+    names = [source.name for source in map(underlying, loops) if isinstance(source, Free)]
+    return any(says_test(name) or says_validation(name) for name in names)
 
 
 def _only_prepares(program: Program, root: Region, event: Event) -> bool:

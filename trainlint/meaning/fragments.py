@@ -32,6 +32,7 @@ from trainlint.meaning.values import (
 )
 
 if TYPE_CHECKING:
+    from trainlint.meaning.trace import Event
     from trainlint.project import Project
 
 _ANY_MODEL = frozenset("model net network".split())
@@ -333,6 +334,14 @@ def _is_used_outside(unit: Unit, name: str) -> bool:
     """Whether the pasted statements around the functions use a name that nothing defines: the functions mean it too."""
     statements = (x for x in unit.body.statements if not isinstance(x, (s.Define, s.DefineClass)))
     return name not in unit.body.assigned and any(name in _words(statement) for statement in statements)
+
+
+def is_called_a_network(event: Event) -> bool:
+    """Whether the statements of a paste themselves apply what it leaves out and calls a model: `scores = model(images)`."""
+    callee = one(event.target)
+    if not isinstance(callee, Free) or callee.name not in _ANY_MODEL or not has_no_imports(event.node.unit):
+        return False
+    return not any(region.kind in ("call", "closure") for region in event.region.ancestors())
 
 
 def _words(statement: s.Statement) -> frozenset[str]:

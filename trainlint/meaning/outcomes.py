@@ -42,7 +42,8 @@ _WANTED = frozenset(
 )
 _KEEPING = frozenset("append extend insert add appendleft".split())
 _BUILT_IN_NUMBERS = frozenset("float int bool round".split())
-_SHOWING = frozenset("print len isinstance type str repr format id hasattr".split())
+_SHOWING = frozenset("len isinstance type id hasattr".split())
+_WRITING = frozenset("print str repr format".split())  # all its numbers, to read
 _PASSING = frozenset("list tuple zip enumerate reversed sum max min sorted abs".split())
 _SAVED_AS_IMAGE = frozenset(("torchvision.utils.save_image", "torchvision.utils.make_grid"))
 _TAKING_GRADIENTS = (
@@ -300,7 +301,9 @@ class _Reading:
             case s.Star(value=value):
                 return self.carries(value)
             case s.Format(parts=parts):
-                self.any(parts)
+                if self.any(parts):
+                    self.found.numbers.append(node)
+                    self.found.leaves = True
                 return False
             case s.Walrus(target=target, value=value):
                 self.assign((target,), value)
@@ -416,7 +419,7 @@ class _Reading:
     def library(self, node: s.Call, name: str) -> bool:
         short = name.rpartition(".")[2]
         if name.startswith("builtins."):
-            if short in _BUILT_IN_NUMBERS:
+            if short in _BUILT_IN_NUMBERS or short in _WRITING:
                 self.found.numbers.append(node)
                 self.found.leaves = True
             elif short not in _SHOWING and short not in _PASSING:
@@ -467,7 +470,7 @@ class _Reading:
         return []
 
 
-_BUILT_INS = _BUILT_IN_NUMBERS | _SHOWING | _PASSING
+_BUILT_INS = _BUILT_IN_NUMBERS | _WRITING | _SHOWING | _PASSING
 
 
 def _resolved(value: Value) -> Value:
