@@ -13,6 +13,7 @@ from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.facts.optimizers import ADAM_AND_RELATIVES, RASH_AT_FIRST
 from trainlint.meaning.falling import falls
 from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.fragments import STAND_IN
 from trainlint.meaning.given import give, given_at
 from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.objects import is_module
@@ -123,9 +124,9 @@ class Course:
 
     @cached_property
     def networks(self) -> list[Instance]:
-        """The networks that it updates, as far as all of them are seen being made; else none."""
+        """The networks that it updates, as far as all of them are seen being made, or pasted as a class; else none."""
         found = [one(model) for model in self.optimizer.models]
-        made = [m for m in found if isinstance(m, Instance) and is_module(m) and not m.symbolic]
+        made = [m for m in found if isinstance(m, Instance) and is_module(m) and _is_there(m)]
         return made if len(made) == len(found) else []
 
     @cached_property
@@ -331,6 +332,10 @@ class Course:
             u.loop.inside(self.loops[-1]) and not same(u.optimizer.value, self.made)
             for u in self.program.updates
         )
+
+
+def _is_there(network: Instance) -> bool:
+    return not network.symbolic or STAND_IN in network.attributes
 
 
 def _has_momentum(made: Instance) -> bool:

@@ -39,6 +39,7 @@ _ANY_MODEL = frozenset("model net network".split())
 HEADLESS = (
     "*headless"  # attribute of what stands for `self` in a class that was pasted without its constructor
 )
+STAND_IN = "*stand-in"  # attribute of the network that an unbound `model` of a fragment is
 FRESH = "*fresh"  # attribute of a network whose mode nothing in the fragment switches
 
 
@@ -301,6 +302,7 @@ def stand_in(machine: Machine, frame: Frame, name: str) -> Value | None:
     made = _make(machine, cls)
     if made is None or not _has_parts_of(made, name, module.unit.source.text):
         return None
+    made.attributes[STAND_IN] = Constant(True)
     module.names[name] = made
     return made
 
