@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeGuard
 
+from trainlint.meaning.claims import says_training
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.flow import enclosing_loops, of_kind
+from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.phases import needs_train_mode
@@ -17,6 +19,7 @@ from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.unseen import trains_by_name, trains_unseen
 from trainlint.meaning.values import (
+    Argument,
     Choice,
     Constant,
     External,
@@ -223,6 +226,25 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
                         steps = tuple(of_kind(loop, "step"))
                         found.append(TrainingLoader(made, region, backward, steps, program, True))
         found += _given_away(root, program)
+        if not found:
+            found += _meant(root, program)
+    return found
+
+
+def _meant(root: Region, program: Program) -> list[TrainingLoader]:
+    """The one loader that a paste calls one of training data, for its function that trains and is not seen to be called."""
+    found = []
+    for backward in of_kind(root, "backward"):
+        loop = backward.loop
+        served = underlying(loop.iterable) if loop is not None and loop.iterable is not None else None
+        if loop is None or not isinstance(served, Argument) or not has_no_imports(served.function.unit):
+            continue
+        scope = served.function.unit.scope
+        named = {n: v for n, v in scope.names.items() if is_loader(v)} if scope is not None else {}
+        meant = [value for name, value in named.items() if says_training(name)]
+        if len(meant) == 1:
+            steps = tuple(of_kind(loop, "step"))
+            found.append(TrainingLoader(Loader(meant[0]), loop, backward, steps, program))
     return found
 
 
