@@ -79,8 +79,10 @@ evaluation's gradients then add to those of the next training step: the network 
 
 Gradients are used: adversarial examples, saliency maps, forces and physics losses, test-time
 optimisation. The caller, a decorator or `set_grad_enabled(phase == "train")` has switched gradients
-off. No parameter requires a gradient, so that no graph is built anyway. The output of a single prediction is returned,
-stored or handed to code that is not known with its graph: somebody may go backward through it.
+off. No parameter requires a gradient, so that no graph is built anyway. A single pass behind the
+training over all of what each step has trained on at once (every node of one graph) builds a graph like
+that of a step, and no peak is higher for it. The output of a single prediction is returned, stored or
+handed to code that is not known with its graph: somebody may go backward through it.
 
 ## Fix
 

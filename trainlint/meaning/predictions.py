@@ -48,10 +48,24 @@ def predictions(program: Program) -> list[Prediction]:
         if not building or not all(o.numbers and not o.escapes for o in outcomes):
             continue
         event, outcome = building[0], outcomes[0]
-        evaluation = _evaluation(program, event)
+        evaluation, once = _evaluation(program, event), all(map(_is_made_once, events))
+        if once and all(_is_as_large_as_a_step(program, e) for e in building):
+            continue
         if evaluation.builds_graph and _is_evaluation(program, evaluation, outcome):
-            found.append(Prediction(evaluation, outcome.numbers[0], all(map(_is_made_once, events))))
+            found.append(Prediction(evaluation, outcome.numbers[0], once))
     return found
+
+
+def _is_as_large_as_a_step(program: Program, event: Event) -> bool:
+    """Whether each step trains on all of this input at once, a graph with all of its nodes: one pass more costs no
+    memory that the training has not had."""
+    return any(
+        same(step.target, event.target) is True
+        and len(step.inputs) == len(event.inputs)
+        and all(a is b or same(a, b) is True for a, b in zip(step.inputs, event.inputs, strict=True))
+        for step in program.trained_by
+        if step.kind == "forward" and step is not event and enclosing_loops(step.region)
+    )
 
 
 def _is_made_once(event: Event) -> bool:
