@@ -139,5 +139,6 @@ rule = Rule(
         "criterion",
         "loss_fn",
         "backward",
+        "training_step",
     ),
 )

@@ -132,5 +132,7 @@ rule = Rule(
         "l1_loss",
         "smooth_l1_loss",
         "huber_loss",
+        "backward",
+        "training_step",
     ),
 )

@@ -13,7 +13,7 @@ from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.conditions import depends_on, is_usual, settings_in
 from trainlint.meaning.dataflow import operands, operation, peel, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
-from trainlint.meaning.facts.losses import Criterion, criterion
+from trainlint.meaning.facts.losses import BY_HAND, Criterion, criterion
 from trainlint.meaning.facts.operations import ACTIVATIONS, SQUASHING
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.fragments import has_no_imports
@@ -83,6 +83,8 @@ class Objective:
     @property
     def name(self) -> str:
         """The criterion's short name, as its users know it."""
+        if self.is_written_out:
+            return self.criterion.name
         callee = one(self.event.target)
         if isinstance(callee, Instance) and isinstance(callee.cls, External):
             return callee.cls.name.rpartition(".")[2]
@@ -118,8 +120,13 @@ class Objective:
 
     @property
     def written(self) -> Node | None:
-        """The call of the criterion; None where a framework applies it and its call is not in the text."""
-        return None if BY_FRAMEWORK in self.event.detail else self.node
+        """The call of the criterion; None where no call of one is in the text: a framework's, or one in operations."""
+        return None if BY_FRAMEWORK in self.event.detail or self.is_written_out else self.node
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether the program computes it by operations of its own."""
+        return BY_HAND in self.event.detail
 
     @property
     def proviso(self) -> str:
@@ -397,6 +404,7 @@ def objectives(program: Program, roots: list[Region]) -> list[Objective]:
             chosen = _chosen_by(event, fact) if fact is not None else None
             if fact is not None and chosen is not None and not _is_unread(event, unread):
                 found.append(Objective(event, fact, program, chosen))
+    found += _written_out(program)
     left = unapplied(program) if not found else None
     fact = criterion(_made_of(left.target)) if left is not None else None
     return [Objective(left, fact, program, supposed=True)] if left is not None and fact is not None else found
@@ -405,6 +413,14 @@ def objectives(program: Program, roots: list[Region]) -> list[Objective]:
 def _made_of(value: Value) -> str:
     """The name of the library's class that something is an object of."""
     return value.cls.name if isinstance(value, Instance) and isinstance(value.cls, External) else ""
+
+
+def _written_out(program: Program) -> Iterator[Objective]:
+    from trainlint.meaning.by_hand import written_out
+
+    for event, fact in written_out(program):
+        if not is_in_unit_test(event) or of_kind(event.region.root, "step"):
+            yield Objective(event, fact, program)
 
 
 def _is_unread(event: Event, known: dict[int, set[int]]) -> bool:

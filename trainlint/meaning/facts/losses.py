@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from trainlint.records import dataclass
 
+BY_HAND = "*by hand"  # in the detail of a criterion event: the program writes the criterion out
+
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
