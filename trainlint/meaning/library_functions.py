@@ -36,6 +36,7 @@ from trainlint.meaning.processes import note_handed, note_start
 from trainlint.meaning.python_settings import CONFIGURATIONS as PYTHON_CONFIGURATIONS
 from trainlint.meaning.python_settings import from_file, module_from_spec, module_of
 from trainlint.meaning.registries import build_registered
+from trainlint.meaning.restored import note_saved, saved_network
 from trainlint.meaning.skorch import apply_by_itself, is_net
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
@@ -263,13 +264,15 @@ def _load(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
     result = library_result(machine, External("torch.load"), arguments, keywords, node)
     if node is not None:
         machine.record("load", node, External("torch.load"), result, arguments, detail=keywords)
-    return result
+    path = arguments[0] if arguments else keywords.get("f")
+    return saved_network(machine, result, path, node) or result
 
 
 def _save(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     given = (*arguments, *(keywords[name] for name in ("obj", "f")[len(arguments) :] if name in keywords))
     if node is not None and given:
         machine.record("save", node, given[0], None, given)
+        note_saved(machine, given[0], given[1] if len(given) > 1 else None)
     return NONE
 
 

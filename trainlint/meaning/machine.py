@@ -98,6 +98,7 @@ class Machine:
     ]  # those that decorators register, by decorator
     configurations: Callable[[], tuple[Path, ...]]  # files of settings in the project
     spoken: Callable[[Path], frozenset[str]]  # the words of a file's program
+    saves_in_eval_mode: Callable[[], bool]  # whether what a file of the project saves may be in eval mode
     evaluate: Callable[[Machine, Expression, Frame], Value]
     execute: Callable[..., bool]
     call: Callable[..., Value]
@@ -141,6 +142,7 @@ class Machine:
     declared: dict[tuple[str, str], Value] = field(default_factory=dict)  # settings by kind and name
     asked: set[Any] = field(default_factory=set)  # tables and the keys that were looked for in them
     tables: Tables = field(default_factory=Tables)  # what is done to data in tables
+    saved: list[tuple[Value, Value]] = field(default_factory=list)  # what was saved so far, and where
 
     def open_root(self, makes: bool = False) -> Region:
         """Start a new trace with a budget of its own; `makes`: it can do no more than put networks together."""

@@ -18,6 +18,7 @@ from trainlint.meaning.modesets import MISSING, Guards, Mode, Sets, State
 from trainlint.meaning.modules import held, mode_dependent, parts, reads_mode
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.phases import asks_for_mode, asks_now
+from trainlint.meaning.restored import RESTORED
 from trainlint.meaning.rounds import going_round, is_made_within, made_in
 from trainlint.meaning.syntax import Comparison, Literal, Name
 from trainlint.meaning.trace import RESTORE, Event, Leave, Region
@@ -33,6 +34,7 @@ from trainlint.meaning.values import (
     Member,
     Result,
     Value,
+    constant,
     one,
     options,
 )
@@ -99,6 +101,8 @@ def behind(value: Value) -> list[Value]:
 
 def initial(value: Value) -> frozenset[Mode]:
     if isinstance(value, Instance) and (not value.symbolic or FRESH in value.attributes):
+        if RESTORED in value.attributes:
+            return MADE if constant(value.attributes[RESTORED]) else UNKNOWN
         return PRETRAINED if "*pretrained" in value.attributes else MADE
     if (
         isinstance(value, Result)

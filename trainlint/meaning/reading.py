@@ -51,6 +51,7 @@ _MAKERS = frozenset(
     "Compose fit_transform train_test_split argmax multinomial ModuleList ModuleDict Sequential Linear Conv2d LSTM Module softmax state_dict".split()
 )
 TRIGGERS = _TRAINERS | _MAKERS
+_SAVED_FOR_EVALUATION = frozenset(("save", "eval"))  # in one file
 
 
 @dataclass(slots=True)
@@ -118,6 +119,7 @@ def read_entry(project: Project, file: Path) -> Reading:
         registered=lambda: project.registered,
         configurations=lambda: project.configurations,
         spoken=project.spoken,
+        saves_in_eval_mode=lambda: any(project.words(f) >= _SAVED_FOR_EVALUATION for f in project.files),
         evaluate=evaluate,
         execute=execute,
         call=call,

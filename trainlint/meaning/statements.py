@@ -17,6 +17,7 @@ from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine, collect, merge_names
 from trainlint.meaning.managers import run_managed
 from trainlint.meaning.offered import entries_of_module
+from trainlint.meaning.restored import as_in_other_arm
 from trainlint.meaning.stores import augment, store
 from trainlint.meaning.truth import decided_by, truth
 from trainlint.meaning.unit import Frame
@@ -191,6 +192,8 @@ def branch(
         return False
     if len(ends) == 1:
         machine.assumed += under[0]  # until the function, or the turn of the loop, ends
+    if len(ends) == 2 and any("load" in block.words for block, _ in arms):
+        as_in_other_arm(machine, [block for block, _ in arms], ends, node)
     merged = merge_names(ends, test, under)
     frame.names = merged
     return True

@@ -15,6 +15,7 @@ from trainlint.meaning.matrices import note_start
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module, key_of
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.places import by_places
+from trainlint.meaning.restored import in_place_of
 from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
@@ -47,8 +48,10 @@ def store(machine: Machine, target: s.Expression, value: Value, frame: Frame, no
             if isinstance(node, s.Assign):
                 _note_running_sum(machine, name, value, frame, node)
                 _note_reset(machine, name, value, node)
+            names = frame.shared[name].names if name in frame.shared else frame.names
+            value = in_place_of(machine, names.get(name), value, target, node)
             if name in frame.shared:  # what branches write to a global meets where they do
-                machine.write(frame.shared[name].names, name, value)
+                machine.write(names, name, value)
             else:
                 frame.names[name] = value
         case s.Attribute():
@@ -245,6 +248,7 @@ def _store_attribute(
                 _note_attribute_sum(machine, target, value, node)
                 _note_reset(machine, f".{target.name}", value, node)
                 option.places[target.name] = node
+            value = in_place_of(machine, option.attributes.get(target.name), value, target, node)
             _note_attached(machine, option, target.name, value, node)
             machine.write(option.attributes, target.name, _counted(option, target.name, value, node))
 
