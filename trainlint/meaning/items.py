@@ -6,6 +6,7 @@ from typing import Any
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.conditions import conditions_of
+from trainlint.meaning.entries import entry
 from trainlint.meaning.facts.layers import is_container
 from trainlint.meaning.facts.names import canonical
 from trainlint.meaning.growing import is_growing, part_of
@@ -113,6 +114,9 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             return found
         case Instance(attributes=attributes) if "*namespace" in attributes and str(index) in attributes:
             return attributes[str(index)]
+    written = entry(machine, holder, key)
+    if written is not None:
+        return written
     item = Item(holder, key, node)
     machine.tables.note_part(item, machine.steps)
     return item

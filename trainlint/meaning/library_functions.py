@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from trainlint.meaning import ignite
 from trainlint.meaning.arguments import environment_variable
 from trainlint.meaning.asking import note_asked
-from trainlint.meaning.attachment import attached
 from trainlint.meaning.candidates import candidate_settings
 from trainlint.meaning.configured import create, load_file, load_settings, load_text, merged, update_settings
 from trainlint.meaning.dataflow import is_gradient
@@ -26,6 +25,7 @@ from trainlint.meaning.flags import (
 from trainlint.meaning.hydra import NAMED, by_path, composed, initialise, instantiate
 from trainlint.meaning.imports import imported
 from trainlint.meaning.iteration import NO_ENTRY, element_of
+from trainlint.meaning.kinds import are_settings, is_instance, is_tensor, type_of
 from trainlint.meaning.library import apply_criterion, library_result, make_library_object, makes_object
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import fields_of, get_attribute, is_module, register_unnamed
@@ -225,7 +225,7 @@ def _copy_sequence(
 
 def _deepcopy(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
     inner = one(arguments[0]) if arguments else None
-    if isinstance(inner, Mapping) and _are_settings(inner.items.values()):
+    if isinstance(inner, Mapping) and are_settings(inner.items.values()):
         return copied(machine, inner, node)
     if isinstance(inner, Instance) and isinstance(inner.cls, External) and is_dictionary(inner):
         return copied(machine, inner, node)
@@ -373,65 +373,6 @@ def _asdict(machine: Machine, arguments: Arguments, keywords: Keywords, node: No
     """`dataclasses.asdict(settings)`."""
     inner = one(arguments[0]) if arguments else None
     return fields_of(inner, node) if isinstance(inner, Instance) else None
-
-
-def _is_tensor(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    """`isinstance(x, torch.Tensor)` and `hasattr(x, "item")` of what carries a graph."""
-    plain = _is_of_plain_kind(arguments[0], one(arguments[1])) if len(arguments) == 2 else None
-    if plain is not None:
-        return Constant(plain, node)
-    if len(arguments) != 2:
-        return None
-    kind = one(arguments[1])
-    if isinstance(kind, External) and kind.name == "torch.nn.Module" and _are_modules(arguments[0]):
-        return Constant(True, node)
-    tensor = isinstance(kind, External) and kind.name in ("torch.Tensor", "torch.autograd.Variable")
-    named = isinstance(kind, Constant) and kind.value in ("item", "detach", "cpu", "data")
-    return Constant(True, node) if (tensor or named) and attached(arguments[0]) is True else None
-
-
-def _are_modules(value: Value) -> bool:
-    """Whether a value is seen made, and whichever it is a module."""
-    return all(isinstance(option, Instance) and is_module(option) for option in options(value))
-
-
-def _is_of_plain_kind(value: Value, kind: Value) -> bool | None:
-    """`isinstance(settings, dict)` of what was written out or read from a file."""
-    asked = kind.name.rpartition(".")[2] if isinstance(kind, External) else ""
-    if asked not in ("dict", "list", "tuple", "str", "int", "float", "bool"):
-        return None
-    match one(value):
-        case Mapping(items=items) if _are_settings(items.values()):
-            return asked == "dict"
-        case Sequence(kind=found, items=parts) if _are_settings(parts):
-            return asked == found
-        case Instance(cls=External(name=name)) if name.startswith(("torch.", "argparse.")):
-            return False
-        case Constant(value=found) if found is not None:
-            return isinstance(found, {"str": str, "int": int, "float": float, "bool": bool}.get(asked, dict))
-    return None
-
-
-def _type(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
-    """`type(settings)` of what was written out or read from a file."""
-    match one(arguments[0]) if len(arguments) == 1 else None:
-        case Mapping(items=items) if _are_settings(items.values()):
-            return External("builtins.dict")
-        case Sequence(kind=found, items=parts) if _are_settings(parts):
-            return External(f"builtins.{found}")
-        case Constant(value=bool() | int() | float() | str() as found):
-            return External(f"builtins.{type(found).__name__}")
-    return None
-
-
-def _are_settings(values: Iterable[Value], depth: int = 0) -> bool:
-    """Whether these are constants, and lists and dictionaries of them: not tensors or modules."""
-    return all(
-        isinstance(value, Constant)
-        or (isinstance(value, Mapping) and depth < 5 and _are_settings(value.items.values(), depth + 1))
-        or (isinstance(value, Sequence) and depth < 5 and _are_settings(value.items, depth + 1))
-        for value in values
-    )
 
 
 def _map(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node | None) -> Value | None:
@@ -592,9 +533,10 @@ _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value
     "builtins.bool": partial(_converted, bool),
     "os.environ.get": environment_variable,
     "os.getenv": environment_variable,
-    "builtins.type": _type,
-    "builtins.isinstance": _is_tensor,
-    "builtins.hasattr": _is_tensor,
+    "builtins.type": type_of,
+    "builtins.isinstance": is_instance,
+    "builtins.hasattr": is_instance,
+    "torch.is_tensor": is_tensor,
     "builtins.map": _map,
     "builtins.max": pick,
     "builtins.min": pick,

@@ -142,6 +142,7 @@ class Machine:
     declared: dict[tuple[str, str], Value] = field(default_factory=dict)  # settings by kind and name
     asked: set[Any] = field(default_factory=set)  # tables and the keys that were looked for in them
     tables: Tables = field(default_factory=Tables)  # what is done to data in tables
+    filled: dict[int, tuple[Value, dict[str, Value]]] = field(default_factory=dict)  # see `entries`
     saved: list[tuple[Value, Value]] = field(default_factory=list)  # what was saved so far, and where
 
     def open_root(self, makes: bool = False) -> Region:

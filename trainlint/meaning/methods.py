@@ -18,6 +18,7 @@ from trainlint.meaning.configured import (
 )
 from trainlint.meaning.contexts import stacked
 from trainlint.meaning.dataflow import is_gradient
+from trainlint.meaning.entries import entry, note_entry
 from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
 from trainlint.meaning.hydra import store_settings
 from trainlint.meaning.hyperparameters import save_hyperparameters
@@ -432,7 +433,7 @@ def _get(
     if isinstance(receiver, Instance):
         return get_option(machine, callee, arguments, keywords, node) or _entry(receiver, arguments)
     if not isinstance(receiver, Mapping) or not arguments:
-        return None
+        return entry(machine, receiver, arguments[0]) if arguments else None
     key = constant(arguments[0])
     try:
         if key in receiver.items or find_registered(machine, receiver, key):
@@ -478,8 +479,12 @@ def _set_default(
 ) -> Value | None:
     """`meters.setdefault(name, Meter()).update(loss)`."""
     receiver = one(callee.receiver)
-    if not isinstance(receiver, Mapping) or len(arguments) != 2 or keywords:
+    if len(arguments) != 2 or keywords:
         return None
+    if not isinstance(receiver, Mapping):
+        if entry(machine, receiver, arguments[0]) is None:
+            note_entry(machine, receiver, constant(arguments[0]), arguments[1])
+        return entry(machine, receiver, arguments[0])
     key = constant(arguments[0])
     if not isinstance(key, (str, int)):
         return None

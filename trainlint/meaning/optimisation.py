@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trainlint.meaning.dataflow import descends, operation, walk
+from trainlint.meaning.entries import note_entries
 from trainlint.meaning.fragments import is_unseen_schedule
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.overrides import is_dictionary, overwrite
@@ -173,9 +174,11 @@ def _update(
         machine.record("update", node, callee.receiver)
         return NONE
     receiver = one(callee.receiver)
-    if not is_dictionary(receiver):
-        return None
     given = [Mapping(dict(keywords), node)] if keywords and "**" not in keywords else []
+    if not is_dictionary(receiver):
+        for by in (*arguments[:1], *given):
+            note_entries(machine, callee.receiver, by)
+        return None
     for by in (*arguments[:1], *given):
         overwrite(machine, receiver, by, _merges(receiver))
     return NONE

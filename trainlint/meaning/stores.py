@@ -7,6 +7,7 @@ from types import NoneType
 from trainlint.meaning import syntax as s
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.dataflow import descends, is_gradient
+from trainlint.meaning.entries import note_entry
 from trainlint.meaning.fragments import say, set_once
 from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.hot import note_hot
@@ -317,6 +318,7 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
         holder, keys[0] if len(keys) == 1 else Sequence("tuple", tuple(keys)), value, machine.steps
     )
     for option in options(holder):
+        note_entry(machine, option, key, value)
         if isinstance(option, (Result, Item)):
             note_hot(machine, option, keys, value)
         elif isinstance(option, Mapping):
@@ -439,6 +441,9 @@ def augment(machine: Machine, node: s.Augment, frame: Frame) -> None:
     if new is None:
         if node.operator == "+" and isinstance(one(old), Sequence):
             new = _extended(machine, old, value, node)
+        elif node.operator == "|" and isinstance(one(old), Mapping):
+            overwrite(machine, one(old), value)
+            return
         else:
             new = Result(External(f"operator.{node.operator}"), (old, value), {}, node, machine.grad)
             new.region = machine.region

@@ -34,16 +34,16 @@ def truth(value: Value) -> bool | None:
     if type(value) is not Choice:
         return _single(value)
     found = {_single(option) for option in options(value)}
-    return found.pop() if len(found) == 1 and not _may_come_round(value) else None
+    return found.pop() if len(found) == 1 and not may_come_round(value) else None
 
 
-def _may_come_round(value: Value) -> bool:
+def may_come_round(value: Value) -> bool:
     """Whether a loop that is being read may give a name another value at its end than the one known so far."""
     if type(value) is not Choice:
         return False
     if value.loop and len(value.options) == 1:
         return True
-    return not value.loop and any(_may_come_round(option) for option in value.options)
+    return not value.loop and any(may_come_round(option) for option in value.options)
 
 
 def _single(value: Value) -> bool | None:
@@ -62,7 +62,7 @@ def is_none(value: Value) -> bool | None:
     if type(value) is not Choice:
         return _none(value)
     found = {_none(option) for option in options(value)}
-    return found.pop() if len(found) == 1 and not _may_come_round(value) else None
+    return found.pop() if len(found) == 1 and not may_come_round(value) else None
 
 
 def decided_by(value: Value, answer: Callable[[Value], bool | None]) -> Value | None:
