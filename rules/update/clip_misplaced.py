@@ -170,5 +170,5 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=8, order=True),
-    words=("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm"),
+    words=("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm", "clamp_", "clip_"),
 )

@@ -41,6 +41,7 @@ from trainlint.meaning.objects import (
 )
 from trainlint.meaning.optimisation import own_step
 from trainlint.meaning.overrides import fill_dictionary, is_dictionary
+from trainlint.meaning.own_clips import note_own_clip
 from trainlint.meaning.own_loaders import note_loader
 from trainlint.meaning.skorch import apply_by_itself, base_of
 from trainlint.meaning.trace import Event, Region
@@ -212,7 +213,9 @@ def call_function(
     if function.name == "update" and function.owner is not None and _is_metric(function.owner):
         machine.grad = False  # torchmetrics wraps it in `set_grad_enabled(False)`
     try:
-        return _run(machine, function, frame, node)
+        value = _run(machine, function, frame, node)
+        note_own_clip(machine, function, node)
+        return value
     finally:
         machine.grad = grad
         del machine.assumed[assumed:]
