@@ -239,6 +239,8 @@ def _recurs(machine: Machine, function: Function, given: Arguments) -> bool:
 def _goes_into(machine: Machine, function: Function, given: Arguments) -> bool:
     """Whether a call is for settings within those that the function was called for: these come to an end."""
     known = {id(one(argument)) for argument in given}
+    if any(id(settings) in known for _, settings in machine.read.values()):
+        return True  # those of a file that the ones at hand name
     outer = next((r for r in machine.region.ancestors() if _is_call_of(r, function)), None)
     for value in list((outer.names or {}).values()) if outer is not None else ():
         for part in _parts(one(value)):

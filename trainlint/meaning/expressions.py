@@ -17,7 +17,7 @@ from trainlint.meaning.iteration import element_of
 from trainlint.meaning.left_out_options import command_line
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import get_attribute, is_enum_member, key_of
-from trainlint.meaning.overrides import overwrite, weaken
+from trainlint.meaning.overrides import entries, is_dictionary, overwrite, weaken
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
 from trainlint.meaning.trace import Region
@@ -226,6 +226,8 @@ def _comparison(machine: Machine, node: s.Comparison, frame: Frame) -> Value:
     rights = [(operator, evaluate(machine, right, frame)) for operator, right in node.rest]
     if len(rights) == 1:
         decided = _decided(left, *rights[0])
+        if decided is None and machine.copying:
+            decided = _is_put_in(left, *rights[0])
         if decided is not None:
             return decided
     arguments = (left, *(right for _, right in rights))
@@ -257,6 +259,18 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
         except TypeError:
             return None
     return None
+
+
+def _is_put_in(left: Value, operator: str, right: Value) -> Value | None:
+    """`key in settings`, while these are filled entry by entry."""
+    held = one(right)
+    key = constant(left)
+    if operator not in ("in", "not in") or not isinstance(key, str) or not is_dictionary(held):
+        return None
+    known = entries(held)
+    if known is None or isinstance(held, Module) or (isinstance(held, Mapping) and held.open):
+        return None
+    return Constant((key in known) == (operator == "in"))
 
 
 def _is_plain_type(value: Value) -> bool:

@@ -52,6 +52,7 @@ from trainlint.meaning.values import (
     Member,
     Module,
     Partial,
+    Result,
     Sequence,
     Unknown,
     Value,
@@ -412,10 +413,19 @@ def _read_file(
 ) -> Value | None:
     """`yaml.safe_load(opened)`: of a text in the code, of a file that is known, or of one that is given at the start."""
     given = arguments[0] if arguments else keywords.get("stream")
-    written = load_text(given, node) if given is not None else None
-    if written is None:
-        written = load_file(machine, given, node)
-    return written if written is not None else candidate_settings(machine, given, node, suffixes)
+    if given is None:
+        return None
+    before = machine.read.get(id(given))
+    if before is not None:
+        return before[1]  # read again where the first time failed
+    found = load_text(given, node)
+    if found is None:
+        found = load_file(machine, given, node)
+    if found is None:
+        found = candidate_settings(machine, given, node, suffixes)
+    if found is not None and isinstance(given, Result):
+        machine.read[id(given)] = given, found
+    return found
 
 
 _read_yaml = partial(_read_file, (".yaml", ".yml"))

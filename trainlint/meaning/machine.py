@@ -122,6 +122,10 @@ class Machine:
     made: int = 0  # steps that constructors of modules took in this trace
     assumed: list[Condition] = field(default_factory=list)  # what holds here: the other paths have left
     silent: int = 0  # above 0: nothing is recorded
+    copying: int = 0  # above 0: within a loop over settings that is gone through entry by entry
+    read: dict[int, tuple[Value, Value]] = field(
+        default_factory=dict
+    )  # opened files by identity, and the settings that were read from each
     settled: int = (
         0  # above 0: within what a setting has chosen, where its default decides all that it decides
     )
@@ -260,6 +264,15 @@ class Machine:
             yield
         finally:
             self.settled -= 1
+
+    @contextmanager
+    def entry_by_entry(self) -> Iterator[None]:
+        """A loop over settings: what it has put in by now, and what not, is known."""
+        self.copying += 1
+        try:
+            yield
+        finally:
+            self.copying -= 1
 
     @contextmanager
     def unrecorded(self) -> Iterator[None]:

@@ -28,7 +28,7 @@ from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
 from trainlint.meaning.objects import external_bases, fields_of, is_module, register_unnamed
 from trainlint.meaning.optimisation import OPTIMISATION
-from trainlint.meaning.overrides import is_dictionary
+from trainlint.meaning.overrides import is_dictionary, under_setting
 from trainlint.meaning.processes import note_handed, start_by_method
 from trainlint.meaning.registries import (
     MOST_CANDIDATES,
@@ -470,6 +470,7 @@ def _merge(
     found = candidate_settings(machine, given, node, (".yaml", ".yml"))
     if found is None or given is None:
         return merge_from(machine, callee, (given,) if given is not None else (), {}, node)
+    under_setting(one(callee.receiver), "settings")  # a file may hold what none of these does
     other = Member(callee.receiver, "merge_from_other_cfg", callee.node)
     return merge_from(machine, other, (found,), {}, node)
 

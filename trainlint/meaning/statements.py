@@ -220,7 +220,8 @@ def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
         with machine.within_default():
             return _unrolled(machine, node, entries, iterable, frame)
     if items is None and (entries := entries_of_settings(iterable)) and _sets_by_key(node):
-        items = entries
+        with machine.entry_by_entry():
+            return _unrolled(machine, node, entries, iterable, frame)
     if items is not None:
         return _unrolled(machine, node, items, iterable, frame)
 

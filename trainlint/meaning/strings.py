@@ -6,7 +6,7 @@ from trainlint.meaning.values import Constant, Sequence, Value, one
 
 _METHODS = frozenset(
     "format lower upper strip lstrip rstrip split rsplit replace join partition rpartition capitalize title"
-    " startswith endswith removeprefix removesuffix".split()
+    " startswith endswith removeprefix removesuffix find rfind".split()
 )
 _LONGEST = 1_000  # characters; what is longer names nothing
 
