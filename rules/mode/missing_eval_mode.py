@@ -85,10 +85,11 @@ princeton-vl/pytorch_stacked_hourglass issue 44.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs, append_text, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
+    uncalled = program.uncalled_switches
     batchwise = (*program.evaluations, *program.left_behind)
     for evaluation in (*batchwise, *program.inferences, *program.held_out):
         if (
@@ -101,7 +102,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         dependent = evaluation.mode_dependent
         if dependent is False or evaluation.as_asked or evaluation.of_training:
             continue
-        model = evaluation.model_text
+        model, uncalled = evaluation.model_text, []  # what is named and not called is seen by its harm
         yield Finding(
             evaluation.node,
             f"`{text_of(evaluation.node)}` evaluates in train mode: any dropout stays on, any BatchNorm learns from this data",
@@ -113,6 +114,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             title=f"Call `{model}.eval()` before the evaluation loop",
             level=None if dependent else "warning",
             known=evaluation.known,
+        )
+    for switch in uncalled:
+        yield Finding(
+            switch,
+            f"`{text_of(switch)}` is named and not called: what follows is evaluated in train mode",
+            fix=[append_text(switch, "()")],
+            title=f"Call `{text_of(switch)}()`",
+            level="warning",
         )
 
 

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.shares import Share
     from trainlint.meaning.skew import Skewed
     from trainlint.meaning.stuck import StuckForward
+    from trainlint.meaning.syntax import Attribute
     from trainlint.meaning.training_choices import TrainingChoice
     from trainlint.meaning.unclipped import Unclipped
     from trainlint.meaning.unhandled import Unhandled
@@ -280,6 +281,13 @@ class Program:
         from trainlint.meaning.evaluations import evaluations
 
         return evaluations(self)
+
+    @cached_property
+    def uncalled_switches(self) -> list[Attribute]:
+        """Where a switch to eval mode is named and not called."""
+        from trainlint.meaning.uncalled import uncalled_switches
+
+        return uncalled_switches(self)
 
     @cached_property
     def left_behind(self) -> list[Evaluation]:
