@@ -42,8 +42,9 @@ _DERIVED = (
 _TABLE = re.compile(rb"^\s*\[tool\.trainlint[].]", re.MULTILINE)
 _PINNED = re.compile(r"^[ \t]*(?:- +)?(?:py)?torch *={1,3} *(\d+)\.(\d+)", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
-_CALL = re.compile(  # what is commented out calls nothing
-    r"^[ \t]*#.*|(?<![\w])(?:(def|class)[ \t]+)?([^\W\d]\w*)[ \t]*\(", re.MULTILINE
+_COMMENTED_OUT = re.compile(r"^[ \t]*#.*", re.MULTILINE)
+_CALL_BACKWARDS = re.compile(  # in a text read from its end: a bracket is looked for much faster than a name
+    r"\([ \t]*(\w*[^\W\d])(?!\w)(?:[ \t]+(fed|ssalc)(?!\w))?"
 )
 
 
@@ -184,8 +185,9 @@ class Project:
     def calls(self, file: Path) -> frozenset[str]:
         """Identifiers that are followed by a parenthesis and not being defined."""
         if file not in self._calls:
-            found = _CALL.findall(self.text(file) or "")
-            self._calls[file] = frozenset(name for defined, name in found if name and not defined)
+            text = _COMMENTED_OUT.sub("", self.text(file) or "")
+            found = _CALL_BACKWARDS.findall(text[::-1])
+            self._calls[file] = frozenset(name[::-1] for name, defined in found if not defined)
         return self._calls[file]
 
     def decorated(self, name: str) -> tuple[tuple[Path, str], ...]:

@@ -29,7 +29,7 @@ def note_asked(
     node: Node | None,
 ) -> None:
     """`evaluate(net, loader)` and `net.predict(batch)` of a module that is not at hand."""
-    if node is not None and says_evaluation(callee) and any(map(_is_served, given)):
+    if node is not None and any(map(_is_served, given)) and says_evaluation(callee):
         machine.record("asked", node, callee, result, given)
 
 

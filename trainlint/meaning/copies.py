@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.architectures import Architecture
 from trainlint.meaning.chains import Chain, Step, is_quiet
-from trainlint.meaning.initialisation import Filling, is_off, reached
+from trainlint.meaning.initialisation import Filling, is_off, may_fill_alike, reached
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.values import constant, passed
@@ -59,7 +59,7 @@ class CopiedUnits:
 
 
 def copied_units(program: Program) -> list[CopiedUnits]:
-    if not program.events("initialise"):
+    if not any(map(may_fill_alike, program.events("initialise"))):
         return []
     if not any(f.constant is not None and f.tensor == "weight" for f in program.fillings.values()):
         return []

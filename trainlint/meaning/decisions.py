@@ -175,7 +175,7 @@ def _stop(leave: Leave) -> Iterator[Decision]:
 
 
 def _trains(loop: Region) -> bool:
-    return any(e.kind in ("backward", "step") for e in loop.events())
+    return loop.has("backward", "step")
 
 
 def behind(values: Iterable[Value]) -> dict[int, Value]:

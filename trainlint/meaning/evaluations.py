@@ -127,10 +127,7 @@ def _is_treated_as_network(program: Program, root: Region, event: Event) -> bool
         return not _only_prepares(program, root, event)
     if is_called_a_network(event) and _is_said_to_be_held_out(event):
         return True
-    switched = bool(
-        of_kind(root, "mode")
-    )  # few traces switch anything; what modes hold in the others, nobody need ask
-    return switched and any(mode.event for mode in program.modes_of(root).at(event))
+    return program.may_be_switched(event) and any(mode.event for mode in program.modes_of(root).at(event))
 
 
 def _is_said_to_be_held_out(event: Event) -> bool:
@@ -497,7 +494,7 @@ def _is_unfinished_training(program: Program, event: Event, loop: Region, modes:
 
 def _trains(loop: Region, event: Event, used: set[int]) -> bool:
     """Whether the loop trains: a backward or step in it, or the forward's result used by one."""
-    if any(e.kind in ("backward", "step", "grad_write") for e in loop.events()):
+    if loop.has("backward", "step", "grad_write"):
         return True
     return event.value is None or reaches(event.value, used)
 

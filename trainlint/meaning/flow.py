@@ -12,7 +12,7 @@ from trainlint.meaning.values import Value
 
 def of_kind(region: Region, *kinds: EventKind) -> list[Event]:
     """The events of some kinds below a region, in order."""
-    return [event for event in region.events() if event.kind in kinds]
+    return [event for event in region.events() if event.kind in kinds] if region.has(*kinds) else []
 
 
 def implied(first: Event, second: Event, outer: Region) -> bool:

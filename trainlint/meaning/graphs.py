@@ -44,7 +44,7 @@ _PARAMETERS = ("parameters", "named_parameters")
 def has_no_use_for_no_grad(program: Program, event: Event) -> bool:
     """Whether a forward's graph is wanted by code that is not followed, or there is none."""
     return (
-        is_marked_volatile(event.inputs)
+        is_marked_volatile(program, event.inputs)
         or is_served_volatile(program, event.inputs)
         or is_frozen(event)
         or _is_of_a_file_of_frozen(program, event)

@@ -88,7 +88,8 @@ def hidden_modules(program: Program) -> list[HiddenModules]:
         return []  # most programs: what is registered need not be asked
     found: dict[int, HiddenModules] = {}
     registered = {id(v) for i in program.instances for v in _registered(i)} | _optimised(program)
-    apart = {id(o) for i in program.instances for o in _handled_apart(i)}
+    asked = {id(container) for _, _, container, _ in kept}
+    apart = {id(o) for i in program.instances for o in _handled_apart(i, asked)}
     for instance, name, container, every in kept:
         modules = tuple(m for m in every if id(m) not in registered)
         if id(container) in apart or (len(modules) < len(every) and not _is_called(program, modules)):
@@ -120,12 +121,13 @@ def _kept(program: Program) -> Iterator[tuple[Instance, str, Sequence | Mapping,
                     yield instance, name, option, every
 
 
-def _handled_apart(instance: Instance) -> Iterator[Value]:
-    """The containers whose items the class's own methods hand on one by one (`new_optimizer(self.heads[-1])`), save or load."""
+def _handled_apart(instance: Instance, asked: set[int]) -> Iterator[Value]:
+    """Those of the containers whose items the class's own methods hand on one by one (`new_optimizer(self.heads[-1])`),
+    save or load."""
     if not isinstance(instance.cls, Class):
         return
     for name, value in instance.attributes.items():
-        plain = [option for option in options(value) if isinstance(option, (Sequence, Mapping))]
+        plain = [option for option in options(value) if id(option) in asked]
         if plain and any(_hands_on(base, name) for base in lineage(instance.cls) if isinstance(base, Class)):
             yield from plain
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 def is_volatile(program: Program, region: Region, values: Iterable[Value]) -> bool:
     """`Variable(x, volatile=True)`: nothing computed from it had a graph. Later programs show by their idioms."""
-    if not is_marked_volatile(values) or program.uses("no_grad", "inference_mode", "set_grad_enabled"):
+    if program.uses("no_grad", "inference_mode", "set_grad_enabled") or not is_marked_volatile(
+        program, values
+    ):
         return False
     around = enclosing_loops(region)[:1]
     return any(map(takes_first_of_scalar, around)) or not program.uses("item", "device")
@@ -36,7 +38,7 @@ def is_volatile(program: Program, region: Region, values: Iterable[Value]) -> bo
 
 def is_served_volatile(program: Program, values: Iterable[Value]) -> bool:
     """Whether torchtext serves an evaluation, which gave volatile batches to programs of before torch 0.4."""
-    if program.uses("no_grad", "inference_mode", "set_grad_enabled"):
+    if program.uses("no_grad", "inference_mode", "set_grad_enabled") or not program.mentions("torchtext"):
         return False
     if not any(_evaluates(v) for value in values for v in walk(value)):
         return False
@@ -54,8 +56,10 @@ def _evaluates(served: Value) -> bool:
     return False
 
 
-def is_marked_volatile(values: Iterable[Value]) -> bool:
+def is_marked_volatile(program: Program, values: Iterable[Value]) -> bool:
     """Whether an input was marked so, on some path: whoever wrote that knew what `no_grad` is for."""
+    if not program.mentions("volatile"):
+        return False
     return any(_is_made_volatile(v) for value in values for v in walk(value))
 
 

@@ -64,11 +64,23 @@ def fillings(program: Program) -> dict[tuple[int, str], Filling]:
     return found
 
 
+def may_fill_alike(event: Event) -> bool:
+    """Whether a filling may give all weights of a layer one number: asked before the layers are looked for."""
+    name, keywords = event.detail
+    how, number, _ = _read(_plain(name), event, keywords)
+    target = _bare(event.target)
+    if how != "constant" or number is None:
+        return False
+    return not isinstance(target, Member) or target.name == "weight" or matrix_of(target) is not None
+
+
+def _plain(name: str) -> str:
+    return _ALIKE.get(name, name.removesuffix("_"))
+
+
 def _of(event: Event) -> Iterator[Filling]:
     name, keywords = event.detail
-    how, number, under = _read(
-        name.removesuffix("_") if name not in _ALIKE else _ALIKE[name], event, keywords
-    )
+    how, number, under = _read(_plain(name), event, keywords)
     for layer, tensor, sure in reached(event):
         yield Filling(event, layer, tensor, how, number, under, sure and is_usual(event.given))
 

@@ -190,19 +190,19 @@ Passes: TypeAlias = dict[int, list[Value]]  # what each backward pass goes throu
 
 def keeps(program: Program) -> list[Keep]:
     through: Passes = {}
+    anew: dict[int, bool] = {}
     found = []
     consumed: set[int] = (
         set()
     )  # the statements whose sums a backward pass goes through on one of the ways here
     for root in program.roots:
         for event in of_kind(root, "keep"):
-            loop = _iterating(event)
+            if event.value is None or event.grad is False or event.detail == "item of one key":
+                continue
+            loop = _iterating(event, anew)
             if (
                 loop is None
                 or not is_seen_whole(loop)
-                or event.value is None
-                or event.grad is False
-                or event.detail == "item of one key"
                 or (event.detail == "item" and is_of_whole_numbers(event.target))
                 or is_volatile(program, loop, (event.value,))
                 or is_served_volatile(program, (event.value,))
@@ -231,7 +231,7 @@ def _is_the_end_of_it(event: Event, loop: Region) -> bool:
     goes with that batch."""
     if loop.node is not event.node:
         return False
-    return not any(e.kind == "backward" for r in enclosing_loops(loop) for e in r.events())
+    return not any(r.has("backward") for r in enclosing_loops(loop))
 
 
 def _trains_anew(loop: Region) -> bool:
@@ -243,12 +243,17 @@ def _trains_anew(loop: Region) -> bool:
     )
 
 
-def _iterating(event: Event) -> Region | None:
-    """The innermost loop around the store that computes a new graph in each iteration."""
+def _iterating(event: Event, anew: dict[int, bool]) -> Region | None:
+    """The innermost loop around the store that computes a new graph in each iteration.
+
+    `anew` remembers of loops, by identity, whether each turn is of another batch.
+    """
     for region in event.region.ancestors():
         if region.kind == "loop" and not region.unrolled and not _turns_once(region):
-            if any(e.kind in ("forward", "backward") for e in region.events()):
-                return None if _is_within_a_batch(region) or _is_over_models(region) else region
+            if region.has("forward", "backward"):
+                if id(region) not in anew:
+                    anew[id(region)] = not (_is_within_a_batch(region) or _is_over_models(region))
+                return region if anew[id(region)] else None
     return None
 
 
@@ -261,7 +266,7 @@ def _turns_once(loop: Region) -> bool:
 def _with_its_pass(loop: Region) -> Region | None:
     """The loop around one whose turns add to an objective: it goes backward, and may keep what is no part of that."""
     for outer in enclosing_loops(loop)[1:]:
-        if not outer.unrolled and any(e.kind == "backward" for e in outer.events()):
+        if not outer.unrolled and outer.has("backward"):
             return outer
     return None
 

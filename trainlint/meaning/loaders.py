@@ -202,8 +202,9 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
     found: list[TrainingLoader] = []
     seen: set[tuple[int, int]] = set()
     for root in roots:
-        yielding = list(_yielding(root))
-        for backward in of_kind(root, "backward"):
+        backwards = of_kind(root, "backward")
+        yielding = list(_yielding(root)) if backwards else []
+        for backward in backwards:
             loop = backward.loop
             if loop is None or backward.value is None or _fits_tensors(loop):
                 continue

@@ -128,9 +128,19 @@ def _is_of_library(value: Value) -> bool:
     return isinstance(value, Result) or (isinstance(value, Instance) and isinstance(value.cls, External))
 
 
+def switched_in(root: Region) -> frozenset[Hashable]:
+    """What the switches of a trace reach: whatever else is applied there, no switch has set its mode."""
+    found: set[Hashable | None] = set()
+    for event in of_kind(root, "mode"):
+        for target in behind(event.target):
+            found.update(map(identity, _switching(target)))
+            found.update(_changed_inside(target))
+    return frozenset(found - {None})
+
+
 def modes_of(root: Region) -> Modes:
     modes = Modes()
-    if any(event.kind == "forward" for event in root.events()):
+    if root.has("forward"):
         _Walk(modes, [event for event in root.events() if event.kind == "attach"]).region(
             root, {}, frozenset()
         )

@@ -31,6 +31,7 @@ from trainlint.meaning.values import (
     MISSING,
     NONE,
     Argument,
+    Choice,
     Class,
     Constant,
     External,
@@ -64,14 +65,25 @@ def held(
 ) -> Iterator[tuple[str, Value]]:
     """The attributes of an object and the values they can have; containers are opened."""
     for name, value in instance.attributes.items():
-        for option in alternatives(value):
-            items: tuple[Value, ...] = (option,)
-            if isinstance(option, (Sequence, Mapping)):
-                inside = option.items if isinstance(option, Sequence) else option.items.values()
-                items = (*inside, *((option.element,) if option.element is not None else ()))
-                items = tuple(inner for item in items for inner in alternatives(item))
-            for item in items:
+        if type(value) in _OPENED:
+            for item in _opened(value, alternatives):
                 yield name, item
+        else:
+            yield name, value
+
+
+_OPENED = (Choice, Sequence, Mapping)
+
+
+def _opened(value: Value, alternatives: Callable[[Value], list[Value]]) -> Iterator[Value]:
+    """The alternatives of a value, and in place of a container those of its items."""
+    for option in alternatives(value):
+        if isinstance(option, (Sequence, Mapping)):
+            inside = option.items if isinstance(option, Sequence) else option.items.values()
+            for item in (*inside, *((option.element,) if option.element is not None else ())):
+                yield from alternatives(item)
+        else:
+            yield option
 
 
 def parts(module: Value) -> list[Value]:
@@ -90,9 +102,14 @@ def parts(module: Value) -> list[Value]:
 def registered(module: Value) -> Iterator[Instance]:
     """The modules that one registers itself: its attributes, its layers."""
     if isinstance(module, Instance) and is_module(module):
-        for name, inner in held(module):
-            if isinstance(inner, Instance) and is_module(inner) and not _is_plain(name):
-                yield inner
+        for name, value in module.attributes.items():
+            if type(value) is Instance:
+                if is_module(value) and not _is_plain(name):
+                    yield value
+            elif type(value) in _OPENED and not _is_plain(name):
+                for inner in _opened(value, options):
+                    if isinstance(inner, Instance) and is_module(inner):
+                        yield inner
 
 
 def _is_plain(name: str) -> bool:

@@ -41,11 +41,13 @@ def predictions(program: Program) -> list[Prediction]:
     seen = _seen(program)
     found: list[Prediction] = []
     for events in _by_place(program):
+        building = [event for event in events if event.grad is True]
+        if not building or not _may_be_evaluation(program, building[0]):
+            continue
         if not all(_may_predict(program, event, seen) for event in events):
             continue
-        building = [event for event in events if event.grad is True]
         outcomes = [outcome_of(event, seen.passed) for event in building]
-        if not building or not all(o.numbers and not o.escapes for o in outcomes):
+        if not all(o.numbers and not o.escapes for o in outcomes):
             continue
         event, outcome = building[0], outcomes[0]
         evaluation, once = _evaluation(program, event), all(map(_is_made_once, events))
@@ -158,6 +160,11 @@ def _is_stepped(event: Event, step: Event) -> bool:
 def _evaluation(program: Program, event: Event) -> Evaluation:
     modes = program.modes_of(event.region.root).at(event)
     return Evaluation(event, _home(event), modes, True, True, False, at_once=True)
+
+
+def _may_be_evaluation(program: Program, event: Event) -> bool:
+    """Whether it is worth a look at the uses of an output: an unknown callable is a network only where it is switched."""
+    return event.detail != "unknown" or program.may_be_switched(event)
 
 
 def _is_evaluation(program: Program, evaluation: Evaluation, outcome: Outcome) -> bool:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.flow import of_kind
-from trainlint.meaning.modes import Modes, modes_of
+from trainlint.meaning.modes import Modes, behind, identity, modes_of, switched_in
 from trainlint.meaning.roles import role
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import Instance, Value
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Hashable
 
     from trainlint.meaning.accumulation import Accumulation
     from trainlint.meaning.architectures import Architecture
@@ -92,7 +93,11 @@ class Program:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self._modes: dict[int, Modes] = {}
+        self._switched: dict[int, frozenset[Hashable]] = {}
         self._made: dict[int, Made] = {}
+        self._mentions: dict[tuple[str, ...], bool] = {}
+        self._uses: dict[tuple[str, ...], bool] = {}
+        self._events: dict[tuple[str, ...], list[Event]] = {}
 
     @property
     def roots(self) -> list[Region]:
@@ -119,16 +124,28 @@ class Program:
 
     def mentions(self, *words: str) -> bool:
         """Whether any file of the program has one of these identifiers."""
-        return any(not self.words(unit).isdisjoint(words) for unit in self.units)
+        if words not in self._mentions:
+            self._mentions[words] = any(not self.words(unit).isdisjoint(words) for unit in self.units)
+        return self._mentions[words]
 
     def uses(self, *words: str) -> bool:
         """Whether the code of any file uses one of these names or attributes; imports and comments do not count."""
-        return any(not unit.code_words.isdisjoint(words) for unit in self.units)
+        if words not in self._uses:
+            self._uses[words] = any(not unit.code_words.isdisjoint(words) for unit in self.units)
+        return self._uses[words]
 
     def modes_of(self, root: Region) -> Modes:
         if id(root) not in self._modes:
             self._modes[id(root)] = modes_of(root)
         return self._modes[id(root)]
+
+    def may_be_switched(self, event: Event) -> bool:
+        """Whether some switch of its trace reaches what a forward applies; asked before the modes, which cost more."""
+        root = event.region.root
+        if id(root) not in self._switched:
+            self._switched[id(root)] = switched_in(root)
+        switched = self._switched[id(root)]
+        return bool(switched) and any(identity(target) in switched for target in behind(event.target))
 
     def made_of(self, cls: Class) -> Made:
         """The objects of a class, and their parts."""
@@ -150,7 +167,9 @@ class Program:
         return [*files, *(call.names for call in calls if call.names)]
 
     def events(self, *kinds: str) -> list[Event]:
-        return [e for root in self.roots for e in of_kind(root, *kinds)]  # type: ignore[arg-type]
+        if kinds not in self._events:
+            self._events[kinds] = [e for root in self.roots for e in of_kind(root, *kinds)]  # type: ignore[arg-type]
+        return self._events[kinds]
 
     @cached_property
     def backwards(self) -> list[Event]:

@@ -52,6 +52,7 @@ class Region:
         None  # what is done whichever way items are left: from which one, to which
     )
     flat: tuple[Event, ...] | None = None  # memo of events()
+    kinds: frozenset[EventKind] | None = None  # memo of has()
 
     def ancestors(self) -> Iterator[Region]:
         """This region and all around it, innermost first."""
@@ -87,6 +88,15 @@ class Region:
         if self.closed:
             self.flat = tuple(found)
         return tuple(found)
+
+    def has(self, *kinds: EventKind) -> bool:
+        """Whether an event of one of these kinds is below."""
+        if self.kinds is None or self.flat is None:
+            found = frozenset(event.kind for event in self.events())
+            if self.flat is None:
+                return not found.isdisjoint(kinds)
+            self.kinds = found
+        return not self.kinds.isdisjoint(kinds)
 
     def calls(self) -> Iterator[Region]:
         """All calls below that were followed, outermost first."""

@@ -244,7 +244,10 @@ NONE = Constant(None)
 MOST_ALTERNATIVES = 6  # of what is called or asked for a part
 
 
-def options(value: Value, limit: int = 8) -> list[Value]:
+_MOST_OPTIONS = 8
+
+
+def options(value: Value, limit: int = _MOST_OPTIONS) -> list[Value]:
     """The distinct alternatives of a value, choices opened, at most `limit` of them."""
     if type(value) is not Choice:
         return [value]
@@ -290,8 +293,31 @@ def one(value: Value) -> Value:
     """The value itself where a choice has just one alternative, else the choice."""
     if type(value) is not Choice:
         return value
-    found = options(value)
-    return found[0] if len(found) == 1 else value
+    first: Value | None = None
+    seen: set[int] = set()
+    found = 0
+    pending: list[Value] = [value]
+    while pending and found < _MOST_OPTIONS:  # as `options` goes through them, up to the first that differs
+        current = pending.pop()
+        if type(current) is Choice:
+            if id(current) not in seen:
+                seen.add(id(current))
+                pending += current.options[::-1]
+        elif current is not first and id(current) not in seen:
+            seen.add(id(current))
+            found += 1
+            if first is None:
+                first = current
+            elif not _are_alike(first, current):
+                return value
+    return value if first is None else first
+
+
+def _are_alike(one: Value, other: Value) -> bool:
+    """Whether two alternatives are no alternatives: equal constants, one name of a library."""
+    if type(one) is Constant and type(other) is Constant:
+        return one.under == other.under and type(one.value) is type(other.value) and one.value == other.value
+    return type(one) is External and type(other) is External and one.name == other.name
 
 
 def is_slice(key: Value) -> bool:
@@ -327,7 +353,7 @@ def choice(
     flat = list({id(value): value for value in values}.values())
     if len(flat) == 1 and type(flat[0]) is not Deferred:
         return flat[0]
-    if any(type(f) is Deferred for f in flat):  # each branch imports the name from elsewhere
+    if Deferred in map(type, flat):  # each branch imports the name from elsewhere
         return Deferred(lambda: choice([f.resolve() if type(f) is Deferred else f for f in flat], test))
     distinct = _distinct(flat)
     if len(distinct) == 1:
@@ -343,9 +369,9 @@ def constant(value: Value) -> Any:
     if type(value) is Constant:
         return value.value
     if type(value) is Choice:
-        found = options(value)
-        if len(found) == 1 and type(found[0]) is Constant:
-            return found[0].value
+        found = one(value)
+        if type(found) is Constant:
+            return found.value
     return MISSING
 
 
