@@ -500,6 +500,8 @@ def _initialise(
         leave_closed(instance)
         return
     machine.making = started
+    if outermost:
+        machine.making_in = len(machine.stack)
     try:
         call_function(machine, method, arguments, keywords, node, instance, home)
     finally:

@@ -119,6 +119,7 @@ class Machine:
     root_most: int = STEPS_PER_ROOT  # its limit once something trains in it
     idle: int = 0  # steps of the traces so far in which nothing trains
     making: int | None = None  # the step at which the outermost constructor of a module began
+    making_in: int = 0  # how many calls were under way by then
     made: int = 0  # steps that constructors of modules took in this trace
     assumed: list[Condition] = field(default_factory=list)  # what holds here: the other paths have left
     silent: int = 0  # above 0: nothing is recorded
@@ -187,7 +188,12 @@ class Machine:
         """Whether the trace at hand trains something, or runs code that speaks of it."""
         if self.root is not None and trains(self.root):
             return True
-        bodies = [f.node.body for f in self.stack if not isinstance(f.node, Lambda)]
+        running = self.stack
+        if self.making is not None and self.idle >= STEPS_OF_MAKING:
+            running = running[
+                : self.making_in
+            ]  # how layers fill their weights under `no_grad` trains nothing
+        bodies = [f.node.body for f in running if not isinstance(f.node, Lambda)]
         if self.entry is not None and self.entry.state == "running":
             bodies.append(self.entry.body)
         return any(not TRAINING_WORDS.isdisjoint(body.words) for body in bodies)

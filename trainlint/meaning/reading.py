@@ -243,7 +243,8 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
     imported = _imported_trainers(project, reading.entry)
     held = frozenset(_given_to(reading.entry.body.statements))
-    trainers = _with_callers(functions, _TRAINERS | imported | held | _using(classes, _TRAINERS | imported))
+    trainers = _trainers(functions, classes, imported, held)
+    past = _Past([*functions.values(), *(m for cls in classes.values() for m in _own_methods(cls))])
     reached: set[str] = set()  # from other files, directly or through such a function
     for function in _callers_first(functions, classes, imported, held):
         if function.node in machine.entered:
@@ -252,21 +253,64 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
             if function.name in reached or elsewhere.names(function.name):
                 reached |= _called(function)
             continue
-        if machine.idle < STEPS_BEFORE_REPEATS or not _repeats(machine, reading, function):
-            makes = function.name not in trainers
-            _root(machine, reading, partial(_run_function, machine, function), makes)
+        if machine.idle >= STEPS_BEFORE_REPEATS and not any(map(trains, reading.roots)):
+            past.go_on(machine)
+            if _repeats(machine, function, past.words):
+                continue
+            trainers = _trainers(functions, classes, _not_gone_through(machine, reading, imported), held)
+        makes = function.name not in trainers
+        _root(machine, reading, partial(_run_function, machine, function), makes)
     for value in values:
         if isinstance(value, Class) and value.unit is reading.entry:
             _methods(machine, reading, value, elsewhere)
 
 
-def _repeats(machine: Machine, reading: Reading, function: Function) -> bool:
+@dataclass(slots=True)
+class _Past:
+    """The words of the entry's functions that the traces so far went through."""
+
+    left: list[Function]
+    words: set[str] = field(default_factory=set)
+
+    def go_on(self, machine: Machine) -> None:
+        for function in self.left:
+            if function.node in machine.entered:
+                self.words |= _code(function)
+        self.left = [function for function in self.left if function.node not in machine.entered]
+
+
+def _trainers(
+    functions: dict[str, Function],
+    classes: dict[str, Class],
+    imported: frozenset[str],
+    held: frozenset[str],
+) -> set[str]:
+    """The functions behind which something may train; `imported`: the names from other files that may."""
+    return _with_callers(functions, _TRAINERS | imported | held | _using(classes, _TRAINERS | imported))
+
+
+def _repeats(machine: Machine, function: Function, past: set[str]) -> bool:
     """Whether a function only hands other values to what earlier traces went through without training."""
     words = _code(function)
-    if not TRIGGERS.isdisjoint(words) or any(map(trains, reading.roots)):
+    if not TRIGGERS.isdisjoint(words):
         return False
     names = function.unit.scope.names if function.unit.scope is not None else {}
-    return all(_is_known(machine, names[name]) for name in words if name in names)
+    return all(
+        _is_known(machine, names[name]) or (name in past and _is_layer(names[name]))
+        for name in words
+        if name in names
+    )
+
+
+def _is_layer(value: Value | Deferred) -> bool:
+    """Whether a name stands for a class of modules: where an earlier trace had it and made none, the next makes none."""
+    return isinstance(value, Class) and any(map(is_module_class, external_bases(value)))
+
+
+def _not_gone_through(machine: Machine, reading: Reading, imported: frozenset[str]) -> frozenset[str]:
+    """The imported names that no trace so far went through: those that one did have trained nothing."""
+    names = reading.entry.scope.names if reading.entry.scope is not None else {}
+    return frozenset(name for name in imported if name not in names or not _is_known(machine, names[name]))
 
 
 def _is_known(machine: Machine, value: Value | Deferred) -> bool:
@@ -294,14 +338,23 @@ def _imported_trainers(project: Project, entry: Unit) -> frozenset[str]:
         file = (
             value.file if type(value) is Deferred else value.unit.file if isinstance(value, Module) else None
         )
-        if file is not None and _speaks_of_training(project, file):
+        if file is not None and _speaks_of_training(project, file, name):
             found.add(name)
     return frozenset(found)
 
 
-def _speaks_of_training(project: Project, file: Path) -> bool:
-    files = (file, *project.imports(file)) if file.name == "__init__.py" else (file,)
-    return any(not _WORK.isdisjoint(project.words(each)) for each in files)
+def _speaks_of_training(project: Project, file: Path, name: str) -> bool:
+    """Whether the file that defines a name does, or where a package hands it on, one of those that it has it from."""
+    files = [file, *project.imports(file)] if file.name == "__init__.py" else [file]
+    speaking = [each for each in files if not _WORK.isdisjoint(project.words(each))]
+    if len(files) == 1 or not speaking:
+        return bool(speaking)
+    homes = [each for each in files if name in project.words(each) and _is_home(project, each, name)]
+    return any(each in speaking for each in homes) if homes else bool(speaking)
+
+
+def _is_home(project: Project, file: Path, name: str) -> bool:
+    return re.search(rf"^(?:class|def)[ \t]+{name}\b", project.text(file) or "", re.MULTILINE) is not None
 
 
 _WORK = frozenset(
