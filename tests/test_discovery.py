@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trainlint.discovery import discover
+from trainlint.discovery import Excludes, discover
 from trainlint.project import Project
 
 
@@ -99,6 +99,16 @@ def test_gitignore_agrees_with_git(tmp_path):
     command = ["git", "ls-files", "--others", "--exclude-standard", "*.py", "*.ipynb"]
     listed = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert sorted(found(tmp_path)) == sorted(listed.split())
+
+
+def test_a_later_pattern_takes_back_what_another_excludes(tmp_path):
+    runs = ("**/runs/run-*",)
+    kept, other = tmp_path / "runs" / "run-kept", tmp_path / "runs" / "log"
+    assert Excludes(tmp_path, runs).match(kept, True)
+    assert Excludes(tmp_path, runs).match(kept / "files" / "train.py", False)
+    assert not Excludes(tmp_path, runs).match(other, True)
+    assert not Excludes(tmp_path / "runs", runs).match(kept, True)
+    assert not Excludes(tmp_path, (*runs, "!**/runs/run-kept")).match(kept, True)
 
 
 def test_links_are_not_followed(tmp_path):

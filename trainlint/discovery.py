@@ -7,9 +7,11 @@ exclude patterns decide. No link is followed out of a folder, so the walk always
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,20 +42,34 @@ class Excludes:
     @cached_property
     def _spec(self) -> GitIgnoreSpec | None:
         shaped = [pattern for pattern in self.patterns if not _is_plain(pattern)]
+        if self._beginnings:
+            shaped = [pattern for pattern in shaped if _IN_FOLDER.fullmatch(pattern) is None]
         if not shaped:
             return None
         from pathspec import GitIgnoreSpec  # as long to load as a small file takes to lint
 
         return GitIgnoreSpec.from_lines(shaped)
 
+    @cached_property
+    def _beginnings(self) -> tuple[tuple[str, str], ...]:
+        """The folders in which names that begin in some way are excluded: `**/wandb/run-*`, which every run has."""
+        if any(pattern.startswith("!") for pattern in self.patterns):
+            return ()  # what a later pattern takes back again, the patterns have to be asked together
+        found = map(_IN_FOLDER.fullmatch, self.patterns)
+        return tuple((shape[1], shape[2]) for shape in found if shape is not None)
+
     def match(self, path: Path, folder: bool) -> bool:
         """Whether this very entry is excluded (the folders above it are not looked at)."""
         if path.name in self._names:
             return True
-        if self._spec is None or not path.is_relative_to(self.base):
+        if not (self._beginnings or self._spec) or not path.is_relative_to(self.base):
             return False
-        name = path.relative_to(self.base).as_posix()
-        return self._spec.match_file(name + "/" if folder else name)
+        inside = path.relative_to(self.base)
+        for above, beginning in self._beginnings:
+            if any(one == above and name.startswith(beginning) for one, name in pairwise(inside.parts)):
+                return True
+        name = inside.as_posix()
+        return self._spec is not None and self._spec.match_file(name + "/" if folder else name)
 
     def match_above(self, path: Path) -> bool:
         """Whether the entry or a folder above it, up to the base, is excluded."""
@@ -61,6 +77,9 @@ class Excludes:
             folder for folder in path.parents if folder != self.base and folder.is_relative_to(self.base)
         )
         return self.match(path, path.is_dir()) or any(self.match(folder, True) for folder in above)
+
+
+_IN_FOLDER = re.compile(r"\*\*/([^][*?!/\\# \t]+)/([^][*?!/\\# \t]+)\*")
 
 
 def _is_plain(pattern: str) -> bool:

@@ -8,10 +8,8 @@ refuses those too). A tree within these limits is at most some 2,500 nodes deep.
 from __future__ import annotations
 
 import re
-from dataclasses import field
 
 from trainlint.comments import STRING_OR_COMMENT
-from trainlint.records import dataclass
 
 MOST_BRACKETS = 200
 LONGEST_CHAIN = 1000  # operators, attributes, calls and adjacent strings around one expression
@@ -34,43 +32,34 @@ _FORMATTED = re.compile(r"(?:[fFtT][rR]?|[rR][fFtT])\Z")
 _DEEP_STRING = 2 * MOST_BRACKETS  # characters; a shorter one cannot nest beyond the limit
 
 
-@dataclass(slots=True)
-class Depth:
-    """Open brackets, and the links around the expression being read, one count per open bracket."""
-
-    links: int = 0
-    total: int = 0
-    outer: list[int] = field(default_factory=list)
-
-    def read(self, token: str) -> None:
-        first = token[0]
-        if first in "([{":
-            self.outer.append(self.links)
-            self.links = 0
-            self.total += 1
-        elif first in ")]}":
-            self.total -= self.links
-            self.links = 1
-            if self.outer:
-                self.links += self.outer.pop()  # what was in the brackets is one link of what is around
-        elif first in ",;" or (first in "\r\n" and not self.outer):
-            self.total -= self.links
-            self.links = 0
-        elif first not in "#\\\r\n":
-            count = 1 if first in "\"'" or first.isalpha() else len(token)
-            self.links += count
-            self.total += count
-
-
 def too_deep(text: str) -> tuple[int, str] | None:
     """The offset and the name of what nests too deeply, None where the text can be parsed safely."""
-    depth = Depth()
+    links = total = 0  # around the expression being read, and in all open brackets
+    outer: list[int] = []  # the links before each open bracket
     for match in _TOKEN.finditer(text):
         token = match[0]
-        depth.read(token)
-        if len(depth.outer) > MOST_BRACKETS or (len(token) > _DEEP_STRING and _is_deep_string(text, match)):
-            return match.start(), f"more than {MOST_BRACKETS} nested brackets"
-        if depth.total > LONGEST_CHAIN:
+        first = token[0]
+        if first in "([{":
+            outer.append(links)
+            links = 0
+            total += 1
+            if len(outer) > MOST_BRACKETS:
+                return match.start(), f"more than {MOST_BRACKETS} nested brackets"
+        elif first in ")]}":
+            total -= links
+            links = 1 + (
+                outer.pop() if outer else 0
+            )  # what was in the brackets is one link of what is around
+        elif first in ",;" or (first in "\r\n" and not outer):
+            total -= links
+            links = 0
+        elif first not in "#\\\r\n":
+            count = 1 if first in "\"'" or first.isalpha() else len(token)
+            links += count
+            total += count
+            if len(token) > _DEEP_STRING and _is_deep_string(text, match):
+                return match.start(), f"more than {MOST_BRACKETS} nested brackets"
+        if total > LONGEST_CHAIN:
             return match.start(), f"an expression of more than {LONGEST_CHAIN} operators, calls and strings"
     return _too_many_branches(text) or _too_deep_pattern(text)
 

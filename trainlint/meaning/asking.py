@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from trainlint.meaning.facts.datasets import LOADERS
 from trainlint.meaning.iteration import underlying
@@ -18,7 +19,12 @@ def says_evaluation(callee: Value | None) -> bool:
     """Whether a function that is not seen is one that evaluates, by its name."""
     if not isinstance(callee, (External, Free, Member)):
         return False
-    return _JUDGES.search(callee.name.rpartition(".")[2]) is not None
+    return _judges(callee.name)
+
+
+@lru_cache(maxsize=4096)
+def _judges(name: str) -> bool:
+    return _JUDGES.search(name.rpartition(".")[2]) is not None
 
 
 def note_asked(
@@ -29,7 +35,7 @@ def note_asked(
     node: Node | None,
 ) -> None:
     """`evaluate(net, loader)` and `net.predict(batch)` of a module that is not at hand."""
-    if node is not None and any(map(_is_served, given)) and says_evaluation(callee):
+    if node is not None and _judges(callee.name) and any(map(_is_served, given)):
         machine.record("asked", node, callee, result, given)
 
 

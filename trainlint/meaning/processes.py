@@ -61,10 +61,11 @@ def note_start(
 
 def note_handed(machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value]) -> None:
     """A library gets a function that only the one at hand knows, and that trains: it will call it."""
-    given = (*arguments, *keywords.values())
-    handed = [value for value in given if type(value) is Function]
-    for value in given:
-        if type(value) is Sequence:
+    handed: list[Function] = []
+    for value in (*arguments, *keywords.values()):
+        if type(value) is Function:
+            handed.append(value)
+        elif type(value) is Sequence:
             handed += [item for item in value.items if type(item) is Function]
     for value in handed:
         if not _trains_within(value) or machine.starts >= MOST:

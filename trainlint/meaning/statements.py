@@ -25,6 +25,7 @@ from trainlint.meaning.unrolling import (
     LAYERS,
     entries_of_settings,
     listed_sizes,
+    may_have_turns,
     phase_turns,
     unrolled_layers,
     unrolled_listeners,
@@ -210,7 +211,9 @@ def keeps_the_better(node: s.If) -> bool:
 
 def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
     iterable = machine.evaluate(machine, node.iterable, frame)
-    items = phase_turns(iterable, _turns(node)) or (unrolled_layers(iterable) if machine.forwarding else None)
+    turns = _turns(node) if may_have_turns(iterable) else 0
+    items = phase_turns(iterable, turns) if turns else None
+    items = items or (unrolled_layers(iterable) if machine.forwarding else None)
     if items is None and _only_calls(node.body):
         items = unrolled_listeners(iterable, _UNROLL)
     if items is None and not LAYERS.isdisjoint(node.body.words) and _TRAINING.isdisjoint(node.body.words):

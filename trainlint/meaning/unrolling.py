@@ -26,6 +26,18 @@ _MOST_SETTINGS = 64
 _KEEPING_ORDER = TRANSPARENT - {"random.sample", "itertools.cycle", "itertools.islice", "builtins.set"}
 
 
+def may_have_turns(iterable: Value) -> bool:
+    """Whether `phase_turns` is worth asking: not of `range(depth)`, nor of what nobody knows."""
+    match one(iterable):
+        case Mapping() | Sequence() | Instance():
+            return True
+        case Result(callee=External(name=name)):
+            return name in _KEEPING_ORDER or name in ("builtins.zip", "builtins.enumerate")
+        case Result(callee=Member()):
+            return True
+    return False
+
+
 def phase_turns(iterable: Value, limit: int) -> list[Value] | None:
     """What each turn binds, where the turns are named phases that are known whole."""
     found = one(iterable)

@@ -104,7 +104,7 @@ def _is_updated(program: Program) -> bool:
 def unscaled(program: Program) -> list[Unscaled]:
     """One for each place where such numbers are made."""
     learning = [o for o in program.objectives if o.learns and o.reaches_backward]
-    if not (learning or program.reading.tables.calls):
+    if not (learning or any(map(_fits, program.reading.tables.calls))):
         return []
     if is_other_field(program) or takes_derivatives(program) or is_otherwise(program):
         return []
@@ -124,10 +124,14 @@ def unscaled(program: Program) -> list[Unscaled]:
     return list(found.values())
 
 
+def _fits(call: Result) -> bool:
+    return isinstance(call.callee, Member) and call.callee.name == "fit" and bool(call.arguments)
+
+
 def _by_estimators(program: Program, extents: Extents) -> Iterator[Unscaled]:
     """`MLPClassifier().fit(x, y)` of scikit-learn."""
     for call in program.reading.tables.calls:
-        if not isinstance(call.callee, Member) or call.callee.name != "fit" or not call.arguments:
+        if not _fits(call) or not isinstance(call.callee, Member):
             continue
         network = fitted_object(call.callee.receiver)
         if isinstance(network, Instance) and (made_by(network) or "").startswith("sklearn.neural_network."):
