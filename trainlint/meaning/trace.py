@@ -86,7 +86,7 @@ class Region:
             elif type(item) is Region:
                 found += item.events()
         if self.closed:
-            self.flat = tuple(found)
+            self.flat, self.kinds = tuple(found), None
         return tuple(found)
 
     def has(self, *kinds: EventKind) -> bool:
