@@ -42,6 +42,9 @@ for epoch in range(10):
         optimizer.step()
 ```
 
+Nearly the same: `zero_grad()` in every batch of a loop that steps once in k batches. Of each k batches only the last one's
+gradients are left for the step, the others were computed for nothing.
+
 ## When it is fine
 
 `zero_grad()` of another optimizer or of a part of the model (GANs, frozen branches). Clearing in order
@@ -50,7 +53,8 @@ cleared, as in adversarial training or gradient surgery.
 
 ## Fix
 
-Move `zero_grad()` before `backward()`, or after `step()`. If the gradient of the clip or the log is
+Move `zero_grad()` before `backward()`, or after `step()`; where the step comes once in k batches, behind it and in its
+branch, with the loss divided by k. If the gradient of the clip or the log is
 needed, take it between `backward()` and `step()`.
 
 ## How to see it
@@ -105,19 +109,47 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 title="Clear the gradients before the backward pass",
                 known=update.known,
             )
+    for lost in program.lost_batches:
+        sums = lost.sums
+        under = f" (`{sums.under}`)" if sums.under else ""
+        yield Finding(
+            lost.clear.node,
+            f"`{text_of(lost.clear.node)}` clears in every batch, `{text_of(sums.step.node)}` comes once in {sums.count}{under}: "
+            "the gradients of all other batches are thrown away",
+            because=[
+                (sums.backward.node, "computes the gradients"),
+                (sums.step.node, "uses the last ones only"),
+            ],
+            fix=lost.kept,
+            title="Clear behind the step, and divide the loss",
+            level="warning",
+            known=lost.update.known,
+        )
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
     steps = [step for run in written for step in run.near("step") if step.flag("fresh_norm")]
     lost = [step for step in steps if not step.flag("gradient_norm")]
     if not lost:
-        return None
+        return of_batches(written, control)
     arrived = sum(step.flag("gradient_norm") for run in control for step in run.near("step"))
     said = f"in {len(lost)} of {len(steps)} updates the gradient had been cleared when the step came"
     said += f" (it was {lost[0].number('fresh_norm'):.3g} long before); with the control {arrived} updates use theirs"
     return Effect(
         said, {"updates": len(steps), "cleared": len(lost), "gradient_norm": lost[0].number("fresh_norm")}
     )
+
+
+def of_batches(written: Runs, control: Runs) -> Effect | None:
+    """Whether gradients are cleared before any step has seen them, once there are several passes to a step."""
+    passes = [event for run in written for event in run.near("backward")]
+    thrown = max((event.number("discarded") for event in passes), default=0.0)
+    kept = [event.number("discarded") for run in control for event in run.near("backward")]
+    steps = sum(len(run.near("step")) for run in written)
+    if not thrown or not kept or max(kept) or len(passes) < 2 * steps:
+        return None
+    said = f"{len(passes)} backward passes come to {steps} steps: the weights' gradients are cleared {thrown:.0f} times before a step has seen them"
+    return Effect(said, {"passes": len(passes), "steps": steps, "cleared": thrown})
 
 
 rule = Rule(

@@ -123,18 +123,14 @@ def _loss_expression(node: Node) -> Expression | None:
 
 def unscaled_accumulations(program: Program) -> list[Accumulation]:
     found: dict[int, Accumulation] = {}
-    if _is_counted_by_an_engine(program) or program.uses("meta_lr", "inner_lr", "meta_optimizer"):
+    if is_counted_by_an_engine(program) or program.uses("meta_lr", "inner_lr", "meta_optimizer"):
         return []  # an engine counts, or the batches are tasks
     for update in program.updates:
         if "grad" in update.node.unit.code_words:
             continue  # the gradients may be divided by hand
-        for arm, every, under in _rhythm(update):
+        for arm, every, under in rhythm(update):
             backward = _piled_up(update, arm)
-            if (
-                backward is not None
-                and not is_in_unit_test(update.event)
-                and _is_plain_mean(update, backward)
-            ):
+            if backward is not None and not is_in_unit_test(update.event) and is_plain_mean(update, backward):
                 found.setdefault(id(update.node), Accumulation(update, backward, arm, every, under))
         looped = _in_a_loop_of_parts(program, update)
         if looped is not None:
@@ -152,13 +148,13 @@ def _in_a_loop_of_parts(program: Program, update: Update) -> Accumulation | None
     if loop is None or role(backward.detail[0]) == "engine" or not all(map(_is_one, _gradients(backward))):
         return None
     clears = [e for e in update.events if e.kind in ("zero_grad", "grad_write") and update.may_clear(e)]
-    if not clears or not _is_plain_mean(update, backward) or is_reinforcement(program):
+    if not clears or not is_plain_mean(update, backward) or is_reinforcement(program):
         return None
     every = number(times(loop))
     return Accumulation(update, backward, loop, every[0] if every else None, every[1] if every else None)
 
 
-def _is_counted_by_an_engine(program: Program) -> bool:
+def is_counted_by_an_engine(program: Program) -> bool:
     """`with accelerator.accumulate(model):`; a number of that name says nothing."""
     return program.uses("accumulate") and any(
         isinstance(node, Call) and isinstance(node.function, Attribute) and node.function.name == "accumulate"
@@ -167,7 +163,7 @@ def _is_counted_by_an_engine(program: Program) -> bool:
     )
 
 
-def _rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]:
+def rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]:
     """The arms around a step that hold in one turn of several, and in one of how many."""
     for arm in update.event.guards(update.loop):
         for period in (periods(arm.truth) or ()) if arm.truth is not None and arm.holds else ():
@@ -220,7 +216,7 @@ def _is_one(gradient: Value) -> bool:
     return operation(gradient) in ("ones_like", "ones")
 
 
-def _is_plain_mean(update: Update, backward: Event) -> bool:
+def is_plain_mean(update: Update, backward: Event) -> bool:
     """Whether the loss is the mean over a batch and nothing scales it, its gradients or the rate."""
     rate = update.optimizer.rate
     if backward.value is None or _is_computed(rate, one(update.optimizer.value)):

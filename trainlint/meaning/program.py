@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.loaders import TrainingLoader
     from trainlint.meaning.logarithms import LogOfProbability
     from trainlint.meaning.lone_samples import LoneSamples
+    from trainlint.meaning.lost_batches import LostBatches
     from trainlint.meaning.mismatches import Mismatch
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
@@ -253,6 +254,13 @@ class Program:
         from trainlint.meaning.accumulation import unscaled_accumulations
 
         return unscaled_accumulations(self)
+
+    @cached_property
+    def lost_batches(self) -> list[LostBatches]:
+        """Clears of every batch beside steps of one batch in several."""
+        from trainlint.meaning.lost_batches import lost_batches
+
+        return lost_batches(self)
 
     @cached_property
     def carried_states(self) -> list[CarriedState]:

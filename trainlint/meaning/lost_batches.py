@@ -1,0 +1,92 @@
+"""Steps that come once in several batches although every batch clears: only the last one's gradients are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainlint.meaning.accumulation import Accumulation, is_counted_by_an_engine, is_plain_mean, rhythm
+from trainlint.meaning.callers import is_in_unit_test
+from trainlint.meaning.flow import contrary, required
+from trainlint.meaning.place import Change, insert_after, remove_statement, text_of
+from trainlint.meaning.roles import role
+from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.updates import Update
+from trainlint.records import dataclass
+
+if TYPE_CHECKING:
+    from trainlint.meaning.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LostBatches:
+    """A clear of every batch, and the step of one batch in several that it leaves little for."""
+
+    clear: Event
+    sums: Accumulation  # what it would be without the clear
+
+    @property
+    def update(self) -> Update:
+        return self.sums.update
+
+    @property
+    def kept(self) -> list[Change]:
+        """The edit that clears behind the step, and makes the sum of the gradients a mean where it is none yet."""
+        step, backward = self.sums.step, self.sums.backward
+        divided = self.sums.divided if is_plain_mean(self.update, backward) else []
+        if not self.update.movable(self.clear, step) or (
+            is_plain_mean(self.update, backward) and not divided
+        ):
+            return []
+        return [
+            insert_after(step.node, text_of(self.clear.node)),
+            remove_statement(self.clear.node),
+            *divided,
+        ]
+
+
+def lost_batches(program: Program) -> list[LostBatches]:
+    if is_counted_by_an_engine(program):
+        return []
+    found: dict[int, LostBatches] = {}
+    for update in program.updates:
+        if "grad" in update.node.unit.code_words or is_in_unit_test(update.event):
+            continue  # the gradients may be kept by hand
+        for arm, every, under in rhythm(update):
+            pair = _lost(update, arm)
+            if pair is not None:
+                sums = Accumulation(update, pair[0], arm, every, under)
+                found.setdefault(id(update.node), LostBatches(pair[1], sums))
+    return list(found.values())
+
+
+def _lost(update: Update, arm: Region) -> tuple[Event, Event] | None:
+    """The backward pass of every batch, and the clear of every batch around it."""
+    feeding = [
+        b for b in update.feeding if b in update.before() and not contrary(b, update.event, update.loop)
+    ]
+    if len(feeding) != 1 or feeding[0].region.inside(arm) or feeding[0].loop is not update.loop:
+        return None
+    backward = feeding[0]
+    if not required(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
+        return None
+    if role(backward.detail[0]) == "engine" or not all(
+        required(update.event, e, update.loop) for e in _others(update)
+    ):
+        return None
+    around = [e for e in update.events if e not in update.between(backward, update.event)]
+    clears = [e for e in around if e.kind == "zero_grad" and _is_of_every_batch(update, e, backward, arm)]
+    return (backward, clears[0]) if clears else None
+
+
+def _others(update: Update) -> list[Event]:
+    """The steps of the same turn that could use what this step leaves."""
+    return [e for e in update.events if e.kind == "step" and e is not update.event]
+
+
+def _is_of_every_batch(update: Update, clear: Event, backward: Event, arm: Region) -> bool:
+    return (
+        clear.loop is update.loop
+        and not clear.region.inside(arm)
+        and update.owns(clear.target) is True
+        and required(clear, backward, update.loop)
+    )
