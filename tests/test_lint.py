@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -370,6 +371,46 @@ def test_a_rule_that_returns_nonsense_is_a_failure(tmp_path: Path) -> None:
     assert [failure.kind for failure in report.failures] == ["internal-error"]
 
 
+@pytest.mark.parametrize("asked", [".", "learner.py"])
+def test_what_trains_and_nobody_comes_by_is_looked_at_alone(tmp_path: Path, asked: str) -> None:
+    """A method that another file names, on an object that nobody can know, and one that it is seen to call."""
+    learner = """
+        from torch.optim import SGD
+        class {name}:
+            def __init__(self, net):
+                self.steps = SGD(net.parameters(), lr=0.1)
+            def fit(self, loss):
+                self.once(loss)
+            def once(self, loss):
+                loss.backward()
+                self.steps.step()
+            def show(self):
+                self.steps.zero_grad()
+    """
+    user = """
+        from learner import Hidden
+        from other import Seen
+        def start(kind, net, loss):
+            hidden = look_up({"hidden": Hidden}, kind)
+            hidden.fit(loss), hidden.show()
+            Seen(net).fit(loss)
+        start("hidden", 1, 2)
+        Hidden(1)
+    """
+    texts = {name: dedent(learner.format(name=name)) for name in ("Hidden", "Seen")}
+    write(tmp_path, learner=texts["Hidden"], other=texts["Seen"], user=dedent(user))
+    steps = page(
+        "steps", lambda program, options: [Finding(e.node, "a step") for e in program.events("step")]
+    )
+    clears = page(
+        "clears", lambda program, options: [Finding(e.node, "x") for e in program.events("zero_grad")]
+    )
+    found = lint([tmp_path / asked], Config(root=tmp_path), book_of(steps, clears), cwd=tmp_path, effort=HERE)
+    assert ("learner.py", 10, "steps") in said(found)
+    assert [s for s in said(found) if s[0] == "other.py"] == [("other.py", 10, "steps")][: asked == "."]
+    assert all(name == "steps" for _, _, name in said(found))
+
+
 def test_meaning_that_raises_is_a_failure_of_that_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,10 +418,10 @@ def test_meaning_that_raises_is_a_failure_of_that_entry(
 
     read = program.read
 
-    def fail_on_a(project: Any, entry: Path) -> Any:
+    def fail_on_a(project: Any, entry: Path, unseen: frozenset[str]) -> Any:
         if entry.name == "a.py":
             raise KeyError("what")
-        return read(project, entry)
+        return read(project, entry, unseen)
 
     monkeypatch.setattr(program, "read", fail_on_a)
     write(tmp_path, a="bad()\n", b="bad()\n")

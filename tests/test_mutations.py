@@ -37,12 +37,12 @@ EXPERIMENTAL = tuple(page for page in PAGES if page.rule.symptom)
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mutant changes the rule, never the program: each example is read once for all of them."""
     read = trainlint.meaning.program.read
-    seen: dict[Path, Any] = {}
+    seen: dict[tuple[Path, frozenset[str]], Any] = {}
 
-    def read_again(project: Any, entry: Path) -> Any:
-        if entry not in seen:
-            seen[entry] = read(project, entry)
-        return seen[entry]
+    def read_again(project: Any, entry: Path, unseen: frozenset[str]) -> Any:
+        if (entry, unseen) not in seen:
+            seen[entry, unseen] = read(project, entry, unseen)
+        return seen[entry, unseen]
 
     monkeypatch.setattr(trainlint.meaning.program, "read", read_again)
     monkeypatch.setattr(trainlint.meaning.forgetting, "forget", lambda program: None)

@@ -57,7 +57,7 @@ def attempt(
     _lay_over(standing, after)
     touched |= _affected(standing, after)
     outcomes = {key: said for key, said in standing.outcomes.items() if key[1] not in touched}
-    outcomes |= read_all(standing.scopes, effort, touched)
+    outcomes |= read_all(standing.scopes, effort, touched, outcomes)
     new = replace(standing, outcomes=outcomes, report=finish(standing.scopes, outcomes, standing.missing))
     complaint = _complaint(standing, new, edits, made_for)
     if complaint:

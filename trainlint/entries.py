@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 class Entry:
     """A file to read as a program. `rules` are those that can have something to say about it.
 
-    `judged`: a failure to parse it is to be reported, whatever rules are selected.
+    `judged`: a failure to parse it is to be reported, whatever rules are selected. `unseen`: what trains in it,
+    is named by other files, and yet was entered from none of them.
     """
 
     file: Path
     rules: tuple[str, ...]
     judged: bool
+    unseen: frozenset[str] = frozenset()
 
 
 def find_entries(

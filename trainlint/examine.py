@@ -31,10 +31,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the selected rules said about one entry, anchors in place of fingerprints."""
+    """What the selected rules said about one entry, anchors in place of fingerprints.
+
+    `entered`: the functions that train, by file, which it came through. `left`: those of its own that it left to others.
+    """
 
     diagnostics: tuple[Diagnostic, ...] = ()
     failures: tuple[Failure, ...] = ()
+    entered: frozenset[tuple[Path, str]] = frozenset()
+    left: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,13 @@ def examine(scope: Scope, entry: Entry) -> Outcome:
     if not entry.rules:
         return Outcome(failures=failures)
     try:
-        program = read(scope.project, entry.file)
+        program = read(scope.project, entry.file, entry.unseen)
     except Exception as error:
         return Outcome(failures=(*failures, _internal(path, "meaning", error)))
     found, broken = _ask_rules(scope, entry, program, path)
+    entered, left = program.reading.entered, frozenset(program.reading.left)
     forget(program)
-    return Outcome(tuple(found), (*failures, *broken))
+    return Outcome(tuple(found), (*failures, *broken), entered, left)
 
 
 def _is_to_be_named(scope: Scope, entry: Entry) -> bool:

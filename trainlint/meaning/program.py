@@ -724,8 +724,8 @@ class Program:
         return cut_losses(self)
 
 
-def read(project: Project, entry: Path) -> Program:
+def read(project: Project, entry: Path, unseen: frozenset[str] = frozenset()) -> Program:
     """The program that an entry file is. Raises `SourceError` only if the entry itself cannot be parsed."""
     from trainlint.meaning.reading import read_entry
 
-    return Program(read_entry(project, entry))
+    return Program(read_entry(project, entry, unseen))

@@ -68,6 +68,19 @@ class Reading:
     steps: int = 0  # of the interpreter, over all traces
     tables: Tables = field(default_factory=Tables)  # what is done to data in tables
     machine: Machine | None = None
+    left: set[str] = field(default_factory=set)  # what trains and was left to the files that name it
+
+    @property
+    def entered(self) -> frozenset[tuple[Path, str]]:
+        """What trains, in whichever file, and was gone through: functions and `Class.method`."""
+        run = self.machine.entered if self.machine is not None else set()
+        return frozenset(
+            (unit.file, name)
+            for unit in self.units
+            if unit.file is not None
+            for name, function in definitions(unit)
+            if function.node in run and goes_backward(function)
+        )
 
     def applied(self, module: Instance) -> Value | None:
         """What the forward of a module gives that nobody is seen to call; it leaves no trace of events."""
@@ -91,8 +104,27 @@ class Reading:
             machine.forwarding = 0
 
 
-def read_entry(project: Project, file: Path) -> Reading:
-    """Run an entry file and then its own functions and methods that were never entered."""
+def definitions(unit: Unit) -> Iterator[tuple[str, Function]]:
+    """The functions of a file, and the methods of its classes as `Class.method`."""
+    for value in list(unit.scope.names.values()) if unit.scope is not None else ():
+        if isinstance(value, Function) and value.unit is unit:
+            yield value.name, value
+        elif isinstance(value, Class) and value.unit is unit:
+            yield from ((f"{value.node.name}.{method.name}", method) for method in _own_methods(value))
+
+
+def goes_backward(function: Function) -> bool:
+    return not _BACKWARD.isdisjoint(_code(function))
+
+
+_BACKWARD = frozenset(("backward", "manual_backward"))
+
+
+def read_entry(project: Project, file: Path, unseen: frozenset[str] = frozenset()) -> Reading:
+    """Run an entry file and then its own functions and methods that were never entered.
+
+    `unseen`: those that no file of the project is seen to enter, although some name them.
+    """
     source = project.source(file)
     units: dict[Path, Unit] = {}
 
@@ -139,7 +171,7 @@ def read_entry(project: Project, file: Path) -> Reading:
     entry.state = "running"
     _root(machine, reading, lambda: execute(machine, in_order(entry), entry.scope) if entry.scope else None)
     entry.state = "done"
-    _standalone(machine, project, reading)
+    _standalone(machine, project, reading, unseen)
     reading.instances, reading.steps = machine.instances, machine.steps
     if foreign:  # its tables are like anybody's; what trains there is not torch
         reading.roots, reading.instances = [], []
@@ -231,9 +263,9 @@ def _workers(machine: Machine, reading: Reading) -> None:
         _root(machine, reading, partial(call, machine, one.function, one.arguments, one.keywords, None, None))
 
 
-def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
+def _standalone(machine: Machine, project: Project, reading: Reading, unseen: frozenset[str]) -> None:
     assert reading.entry.scope is not None
-    elsewhere = _Elsewhere(project, reading.entry)
+    elsewhere = _Elsewhere(project, reading.entry, unseen)
     values = list(reading.entry.scope.names.values())
     functions = {
         v.name: v
@@ -246,12 +278,15 @@ def _standalone(machine: Machine, project: Project, reading: Reading) -> None:
     trainers = _trainers(functions, classes, imported, held)
     past = _Past([*functions.values(), *(m for cls in classes.values() for m in _own_methods(cls))])
     reached: set[str] = set()  # from other files, directly or through such a function
+    missed = _with_callers({n: f for n, f in functions.items() if n in unseen}, _BACKWARD)
     for function in _callers_first(functions, classes, imported, held):
         if function.node in machine.entered:
             continue
-        if function.name in reached or elsewhere.calls(function.name):
+        if function.name not in missed and (function.name in reached or elsewhere.calls(function.name)):
             if function.name in reached or elsewhere.names(function.name):
                 reached |= _called(function)
+            if goes_backward(function):
+                reading.left.add(function.name)
             continue
         if machine.idle >= STEPS_BEFORE_REPEATS and not any(map(trains, reading.roots)):
             past.go_on(machine)
@@ -418,6 +453,7 @@ class _Elsewhere:
 
     project: Project
     entry: Unit
+    unseen: frozenset[str] = frozenset()  # what is named there, and yet never entered
     others: Files | None = None
     answers: dict[str, bool] = field(default_factory=dict)
 
@@ -495,7 +531,12 @@ def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhe
     if not (pending or _is_unmade_module(machine, cls)):
         return
     if not is_lightning(cls) and elsewhere.calls(cls.node.name) and elsewhere.makes(cls.node.name):
-        pending = list(_left_uncalled(cls, pending, elsewhere))
+        reading.left |= {f"{cls.node.name}.{m.name}" for m in pending if goes_backward(m)}
+        uncalled = {
+            *map(id, _left_uncalled(cls, pending, elsewhere)),
+            *map(id, _unseen(cls, pending, elsewhere)),
+        }
+        pending = [method for method in pending if id(method) in uncalled]
         if not pending:
             return
     made = _symbolic(machine, reading, cls)
@@ -507,6 +548,23 @@ def _methods(machine: Machine, reading: Reading, cls: Class, elsewhere: _Elsewhe
         if known or method.name == "__init__":
             continue
         _root(machine, reading, partial(_run_method, machine, method, made, cls))
+
+
+def _unseen(cls: Class, methods: list[Function], elsewhere: _Elsewhere) -> Iterator[Function]:
+    """The methods that train although no reading of another file came by, and those that call them on their object."""
+    found = {m.name for m in methods if f"{cls.node.name}.{m.name}" in elsewhere.unseen}
+    for _ in range(4) if found else ():
+        found |= {m.name for m in methods if not found.isdisjoint(_called_on_self(m))}
+    yield from (method for method in methods if method.name in found)
+
+
+def _called_on_self(method: Function) -> Iterator[str]:
+    """The methods that a method calls on its own object."""
+    own = method.node.parameters[0].name if method.node.parameters else ""
+    for node in s.nodes_in(method.node.body) if isinstance(method.node, s.Define) else ():
+        match node:
+            case s.Call(function=s.Attribute(name=name, value=s.Name(id=receiver))) if receiver == own:
+                yield name
 
 
 # What a module's base class calls, or torch calls of a module.
