@@ -32,6 +32,7 @@ from trainlint.meaning.purposes import (
     name_by_lineage,
     name_of,
     named_evaluations,
+    names_of,
     purpose_of,
 )
 from trainlint.meaning.syntax import Call, Node, names_in
@@ -100,7 +101,8 @@ def _tested(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
         call, given = evaluation.event.node, evaluation.event.inputs
         written = [argument.value for argument in call.arguments] if isinstance(call, Call) else []
         names = [name.id for expression in written for name in names_in(expression)]
-        found = next(filter(says_test, [*names, name_by_lineage(program, given)]), "")
+        names += [name_by_lineage(program, given), *names_of(program, evaluation)]
+        found = next(filter(says_test, names), "")
         if found:
             yield Tested(evaluation, found, origin(given), found)
 
