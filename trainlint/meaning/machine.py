@@ -32,6 +32,9 @@ from trainlint.records import dataclass
 
 # The budget, in evaluated expressions and statements. What goes beyond it is "unknown".
 STEPS_PER_ROOT = 30_000  # of one trace
+STEPS_TO_TRAINING = (
+    60_000  # of one whose own code serves batches: what it makes for them comes before the loop
+)
 STEPS_OF_TRAINING = 100_000  # of one in which something trains, or that is on its way through a training loop
 STEPS_PER_READING = 60_000  # of the traces of one entry in which nothing trains; a zoo of models has hundreds
 STEPS_BEFORE_REPEATS = 10_000  # of them, before functions that only call what was gone through are left out
@@ -117,6 +120,7 @@ class Machine:
     root: Region | None = None  # the trace at hand
     root_limit: int = STEPS_PER_ROOT
     root_most: int = STEPS_PER_ROOT  # its limit once something trains in it
+    root_ahead: int = STEPS_PER_ROOT  # its limit where batches are made, and nothing trains yet
     idle: int = 0  # steps of the traces so far in which nothing trains
     making: int | None = None  # the step at which the outermost constructor of a module began
     making_in: int = 0  # how many calls were under way by then
@@ -160,6 +164,7 @@ class Machine:
         short = self.steps + (STEPS_WHEN_BRIEF if makes else STEPS_WHEN_SPENT)
         most = STEPS_OF_MAKING if makes else STEPS_PER_READING
         self.root_limit = self.limit = self.steps + STEPS_PER_ROOT if self.idle < most else short
+        self.root_ahead = short if makes or self.idle >= most else self.steps + STEPS_TO_TRAINING
         return self.root
 
     def close_root(self, root: Region, began: int) -> None:
@@ -171,11 +176,12 @@ class Machine:
     def overrun(self) -> None:
         """The steps have passed the limit: let a call that brings events go on; stop another, or the whole trace."""
         if self.steps > self.root_limit:
-            if self.steps > self.root_most or not self.is_at_training:
+            most = self.root_most if self.is_at_training else self.root_ahead if self.serves_batches else 0
+            if self.steps > most:
                 for region in self.region.ancestors():
                     region.cut()
                 raise Exhausted(None)
-            self.root_limit = self.root_most
+            self.root_limit = most
         if self.allowances and self.allowances[-1].limit < self.steps:
             allowance = self.allowances[-1]
             if not allowance.is_productive:
@@ -188,15 +194,22 @@ class Machine:
         """Whether the trace at hand trains something, or runs code that speaks of it."""
         if self.root is not None and trains(self.root):
             return True
+        return any(not TRAINING_WORDS.isdisjoint(words) for words in self._words_around())
+
+    @property
+    def serves_batches(self) -> bool:
+        """Whether code on the way to this place makes loaders, so that a loop over their batches is to come."""
+        return any("DataLoader" in words for words in self._words_around())
+
+    def _words_around(self) -> Iterator[frozenset[str]]:
         running = self.stack
         if self.making is not None and self.idle >= STEPS_OF_MAKING:
             running = running[
                 : self.making_in
             ]  # how layers fill their weights under `no_grad` trains nothing
-        bodies = [f.node.body for f in running if not isinstance(f.node, Lambda)]
+        yield from (f.node.body.words for f in running if not isinstance(f.node, Lambda))
         if self.entry is not None and self.entry.state == "running":
-            bodies.append(self.entry.body)
-        return any(not TRAINING_WORDS.isdisjoint(body.words) for body in bodies)
+            yield self.entry.body.words
 
     def renew(self) -> None:
         innermost = self.allowances[-1].limit if self.allowances else self.root_limit
