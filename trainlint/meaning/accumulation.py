@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from trainlint.diagnostic import Certainty
 from trainlint.meaning.attachment import is_of_unknown_criterion
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.dataflow import operands, operation, walk
+from trainlint.meaning.dataflow import operands, operation, same, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import contrary, required
 from trainlint.meaning.micro_batches import is_written_in, loop_of_parts, times, written_times
 from trainlint.meaning.optimizers import number
 from trainlint.meaning.place import Change, replace, text_of
-from trainlint.meaning.rhythm import periods
+from trainlint.meaning.rhythm import is_behind, leaves_between, periods
 from trainlint.meaning.roles import role
 from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.syntax import (
@@ -27,9 +27,10 @@ from trainlint.meaning.syntax import (
     Literal,
     Name,
     Node,
+    Unary,
     nodes_in,
 )
-from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.updates import Update
 from trainlint.meaning.values import (
     Constant,
@@ -102,6 +103,11 @@ class Accumulation:
             match test:
                 case Comparison(left=Binary(operator="%", right=period)):
                     return period
+                case (
+                    Unary(operator="not", operand=Binary(operator="%", right=period))
+                    | Binary(operator="%", right=period)
+                ):
+                    return period
         return None
 
 
@@ -128,10 +134,11 @@ def unscaled_accumulations(program: Program) -> list[Accumulation]:
     for update in program.updates:
         if "grad" in update.node.unit.code_words:
             continue  # the gradients may be divided by hand
-        for arm, every, under in rhythm(update):
-            backward = _piled_up(update, arm)
+        for turn in turns_of_step(update):
+            backward = _piled_up(update, turn)
             if backward is not None and not is_in_unit_test(update.event) and is_plain_mean(update, backward):
-                found.setdefault(id(update.node), Accumulation(update, backward, arm, every, under))
+                made = Accumulation(update, backward, turn.arm, turn.every, turn.under)
+                found.setdefault(id(update.node), made)
         looped = _in_a_loop_of_parts(program, update)
         if looped is not None:
             found.setdefault(id(update.node), looped)
@@ -163,23 +170,44 @@ def is_counted_by_an_engine(program: Program) -> bool:
     )
 
 
-def rhythm(update: Update) -> Iterator[tuple[Region, float | None, str | None]]:
-    """The arms around a step that hold in one turn of several, and in one of how many."""
-    for arm in update.event.guards(update.loop):
-        for period in (periods(arm.truth) or ()) if arm.truth is not None and arm.holds else ():
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """The one turn in several in which an optimizer steps: an arm around it, or one in which the others are left."""
+
+    arm: Region
+    leave: Leave | None
+    loop: Region
+    every: float | None  # one in how many, None where that is not known
+    under: str | None  # the flag whose default that is
+
+    def holds(self, event: Event) -> bool:
+        """Whether something happens in this turn only."""
+        if self.leave is None:
+            return event.region.inside(self.arm)
+        return is_behind(event, self.leave, self.loop)
+
+
+def turns_of_step(update: Update) -> Iterator[Turn]:
+    before = [b for b in update.feeding if b in update.before()]
+    arms: list[tuple[Region, Leave | None]] = [(arm, None) for arm in update.event.guards(update.loop)]
+    if before:
+        arms += [(leave.region, leave) for leave in leaves_between(before[0], update.event, update.loop)]
+    for arm, leave in arms:
+        holds = arm.holds if leave is None else not arm.holds
+        for period in (periods(arm.truth, holds) or ()) if arm.truth is not None else ():
             every = number(period)
             if every is None:
-                yield arm, None, None
+                yield Turn(arm, leave, update.loop, None, None)
             elif every[0] > 1 or every[1] is not None:
-                yield arm, every[0], every[1]
+                yield Turn(arm, leave, update.loop, *every)
 
 
-def _piled_up(update: Update, arm: Region) -> Event | None:
+def _piled_up(update: Update, turn: Turn) -> Event | None:
     """The backward pass of every batch, whose gradients the guarded step uses and then clears."""
     feeding = [
         b for b in update.feeding if b in update.before() and not contrary(b, update.event, update.loop)
     ]
-    if len(feeding) != 1 or feeding[0].region.inside(arm) or feeding[0].loop is not update.loop:
+    if len(feeding) != 1 or turn.holds(feeding[0]) or feeding[0].loop is not update.loop:
         return None
     backward = feeding[0]
     if not required(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
@@ -188,7 +216,7 @@ def _piled_up(update: Update, arm: Region) -> Event | None:
         return None
     clears = [e for e in update.events if e.kind in ("zero_grad", "grad_write") and update.may_clear(e)]
     after = [e for e in clears if e in update.after()]
-    if any(not e.region.inside(arm) for e in clears) or not after or len(after) < len(clears):
+    if any(not turn.holds(e) for e in clears) or not after or len(after) < len(clears):
         return None
     return backward
 
@@ -224,7 +252,43 @@ def is_plain_mean(update: Update, backward: Event) -> bool:
     if _is_plain_term(backward.value):
         return True
     terms = _terms(backward.value)  # what is weighted is added to what is not: `loss + 0.1 * penalty`
+    weighed = [_weighed(term) for term in terms]
+    if _are_parts_of_one([weight for weight, _ in weighed]):
+        terms = [term for _, term in weighed]  # `a * hard + (1 - a) * soft` is a mean too
     return any(map(_is_plain_term, terms)) and not any(map(_divides, terms))
+
+
+def _weighed(term: Value) -> tuple[Value | None, Value]:
+    """The plain number that a term is multiplied by, and what is multiplied."""
+    if isinstance(term, Result) and operation(term) == "operator.*" and len(operands(term)) == 2:
+        first, second = operands(term)
+        for weight, rest in ((first, second), (second, first)):
+            if _is_plain_number(weight):
+                return one(weight), rest
+    return None, term
+
+
+def _are_parts_of_one(weights: list[Value | None]) -> bool:
+    """Whether weights add up to one: 0.3 and 0.7, or `a` and `1 - a`."""
+    known = [number(weight) for weight in weights]
+    if all(known):
+        return abs(sum(found[0] for found in known if found) - 1) < _NEARLY
+    match weights:
+        case [Result() as first, Result() as second]:
+            return _is_rest(first, second) or _is_rest(second, first)
+        case [other, Result() as rest] | [Result() as rest, other] if other is not None:
+            return _is_rest(rest, other)
+    return False
+
+
+def _is_rest(rest: Result, weight: Value) -> bool:
+    if operation(rest) != "operator.-" or len(operands(rest)) != 2:
+        return False
+    whole, taken = operands(rest)
+    return constant(whole) == 1 and same(taken, weight) is True
+
+
+_NEARLY = 1e-6
 
 
 def _terms(value: Value) -> list[Value]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.accumulation import Accumulation, is_counted_by_an_engine, is_plain_mean, rhythm
+from trainlint.meaning.accumulation import (
+    Accumulation,
+    Turn,
+    is_counted_by_an_engine,
+    is_plain_mean,
+    turns_of_step,
+)
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.flow import contrary, required
 from trainlint.meaning.place import Change, insert_after, remove_statement, text_of
 from trainlint.meaning.roles import role
-from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.trace import Event
 from trainlint.meaning.updates import Update
 from trainlint.records import dataclass
 
@@ -51,20 +57,20 @@ def lost_batches(program: Program) -> list[LostBatches]:
     for update in program.updates:
         if "grad" in update.node.unit.code_words or is_in_unit_test(update.event):
             continue  # the gradients may be kept by hand
-        for arm, every, under in rhythm(update):
-            pair = _lost(update, arm)
+        for turn in turns_of_step(update):
+            pair = _lost(update, turn)
             if pair is not None:
-                sums = Accumulation(update, pair[0], arm, every, under)
+                sums = Accumulation(update, pair[0], turn.arm, turn.every, turn.under)
                 found.setdefault(id(update.node), LostBatches(pair[1], sums))
     return list(found.values())
 
 
-def _lost(update: Update, arm: Region) -> tuple[Event, Event] | None:
+def _lost(update: Update, turn: Turn) -> tuple[Event, Event] | None:
     """The backward pass of every batch, and the clear of every batch around it."""
     feeding = [
         b for b in update.feeding if b in update.before() and not contrary(b, update.event, update.loop)
     ]
-    if len(feeding) != 1 or feeding[0].region.inside(arm) or feeding[0].loop is not update.loop:
+    if len(feeding) != 1 or turn.holds(feeding[0]) or feeding[0].loop is not update.loop:
         return None
     backward = feeding[0]
     if not required(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
@@ -74,7 +80,7 @@ def _lost(update: Update, arm: Region) -> tuple[Event, Event] | None:
     ):
         return None
     around = [e for e in update.events if e not in update.between(backward, update.event)]
-    clears = [e for e in around if e.kind == "zero_grad" and _is_of_every_batch(update, e, backward, arm)]
+    clears = [e for e in around if e.kind == "zero_grad" and _is_of_every_batch(update, e, backward, turn)]
     return (backward, clears[0]) if clears else None
 
 
@@ -83,10 +89,10 @@ def _others(update: Update) -> list[Event]:
     return [e for e in update.events if e.kind == "step" and e is not update.event]
 
 
-def _is_of_every_batch(update: Update, clear: Event, backward: Event, arm: Region) -> bool:
+def _is_of_every_batch(update: Update, clear: Event, backward: Event, turn: Turn) -> bool:
     return (
         clear.loop is update.loop
-        and not clear.region.inside(arm)
+        and not turn.holds(clear)
         and update.owns(clear.target) is True
         and required(clear, backward, update.loop)
     )

@@ -20,13 +20,33 @@ def is_seldom(event: Event, after: Event, loop: Region) -> bool:
 
 def _left_between(first: Event, last: Event, loop: Region) -> list[Region]:
     """The arms between two events whose `continue` goes past the second."""
+    return [leave.region for leave in leaves_between(first, last, loop) if leave.kind == "continue"]
+
+
+def leaves_between(first: Event, last: Event, loop: Region) -> list[Leave]:
+    """Each `continue` and `return` in an arm between two events that goes past the second."""
     order = list(_in_order(loop))
     places = [i for i, item in enumerate(order) if item is first or item is last]
     if len(places) < 2 or order[places[0]] is not first:
         return []
     between = order[places[0] : places[1]]
-    leaves = [item for item in between if type(item) is Leave and item.kind == "continue"]
-    return [leave.region for leave in leaves if leave.region.kind == "arm" and leave.region.loop is loop]
+    return [item for item in between if type(item) is Leave and _goes_past(item, last, loop)]
+
+
+def _goes_past(leave: Leave, last: Event, loop: Region) -> bool:
+    if leave.region.kind != "arm" or leave.region.loop is not loop:
+        return False
+    if leave.kind == "return":
+        left = next((r for r in leave.region.ancestors() if r.kind == "call"), None)
+        return left is not None and left.inside(loop) and left is not loop and last.region.inside(left)
+    return leave.kind == "continue"
+
+
+def is_behind(event: Event, leave: Leave, loop: Region) -> bool:
+    """Whether something comes later in its turn than what leaves, and is left by it."""
+    order = list(_in_order(loop))
+    place = next(i for i, item in enumerate(order) if item is leave)
+    return any(item is event for item in order[place:]) and _goes_past(leave, event, loop)
 
 
 def _in_order(region: Region) -> Iterator[Event | Leave]:
@@ -55,28 +75,50 @@ def _is_one_of_several(test: Value, holds: bool) -> bool:
     return is_index(left)
 
 
-def periods(test: Value) -> list[Value] | None:
-    """After how many turns a test holds each time, None where it holds in others too but for the last one."""
+def periods(test: Value, holds: bool = True) -> list[Value] | None:
+    """After how many turns a test holds (or fails) each time, None where it does in others too but for the last one."""
     found = []
-    for each in options(test):
-        period = _period(each)
+    for each, wanted in _ways(test, holds):
+        period = _period(each, wanted)
         if period is not None:
             found.append(period)
-        elif not is_the_end(each, True):
+        elif not is_the_end(each, wanted):
             return None
     return found or None
 
 
-def _period(test: Value) -> Value | None:
-    """The `k` of `i % k == 0`, `i % k == k - 1`, and of a count that goes back to nothing at `count == k`."""
+def _ways(test: Value, holds: bool) -> Iterator[tuple[Value, bool]]:
+    """The conditions of which any one is enough: the parts of an `or` that holds, of an `and` that does not."""
+    for each in options(test) if holds or not isinstance(test, Choice) else [test]:
+        match each:
+            case Result(callee=External(name="operator.unarynot"), arguments=[inner]):
+                yield from _ways(inner, not holds)
+            case Result(callee=External(name="operator.and"), arguments=parts) if not holds:
+                for part in parts:
+                    yield from _ways(part, holds)
+            case _:
+                yield each, holds
+
+
+def _period(test: Value, holds: bool) -> Value | None:
+    """The `k` of `i % k == 0`, `i % k == k - 1`, `not i % k`, and of a count that goes back to nothing at `count == k`."""
     match test:
-        case Result(callee=External(name="operator.=="), arguments=(left, at)) if _is_remainder(one(left)):
+        case Result(callee=External(name="operator.==" | "operator.!=" as sign), arguments=(left, at)) if (
+            _is_remainder(one(left))
+        ):
             index, period = one(left).arguments  # type: ignore[union-attr]
+            if (sign == "operator.==") is not holds or not is_index(index):
+                return None
             fixed = isinstance(at, Constant) and at.under is None
-            return period if is_index(index) and (fixed or _is_last(at, period)) else None
-        case Result(callee=External(name="operator.==" | "operator.>="), arguments=(count, period)):
+            return period if fixed or _is_last(at, period) else None
+        case Result(callee=External(name="operator.%"), arguments=(index, period)) if not holds:
+            return period if is_index(index) else None
+        case Result(callee=External(name=sign), arguments=(count, period)) if sign in _REACHED[holds]:
             return period if _is_count(one(count)) else None
     return None
+
+
+_REACHED = {True: ("operator.==", "operator.>="), False: ("operator.!=", "operator.<")}
 
 
 def _is_last(remainder: Value, period: Value) -> bool:
