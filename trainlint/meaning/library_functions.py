@@ -48,6 +48,7 @@ from trainlint.meaning.values import (
     External,
     Function,
     Instance,
+    Item,
     Mapping,
     Member,
     Module,
@@ -185,12 +186,36 @@ def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
                     mapping.items[key] = pair.items[1]
             mapping.open = mapping.open or inner.open
             mapping.element = _second(inner.element) or mapping.element
+        elif (pairs := _side_by_side(inner, node)) is not None:
+            mapping.items.update(pairs)
         else:
             weaken(machine, mapping)
     if "**" in keywords:
         weaken(machine, mapping)
     mapping.items.update((key, value) for key, value in keywords.items() if key != "**")
     return mapping
+
+
+def _side_by_side(pairs: Value, node: Node | None) -> dict[Any, Value] | None:
+    """The entries of `zip(("train", "val"), random_split(whole, sizes))`: names, and what is by them."""
+    match pairs:
+        case Result(callee=External(name="builtins.zip"), arguments=(first, second)):
+            names, values = one(first), one(second)
+        case _:
+            return None
+    if not isinstance(names, Sequence) or names.open or names.element is not None:
+        return None
+    keys = [constant(item) for item in names.items]
+    if not keys or not all(isinstance(key, (str, int)) for key in keys):
+        return None
+    if isinstance(values, Sequence):
+        whole = not values.open and values.element is None and len(values.items) == len(keys)
+        return dict(zip(keys, values.items, strict=True)) if whole else None
+    if not isinstance(values, Result) or not isinstance(values.callee, External):
+        return None
+    if values.callee.name.startswith("builtins."):
+        return None
+    return {key: Item(values, Constant(place), node) for place, key in enumerate(keys)}
 
 
 def _second(pair: Value | None) -> Value | None:
