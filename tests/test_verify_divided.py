@@ -110,3 +110,59 @@ def test_a_fit_to_what_trains_is_none_of_the_leak_that_another_rule_would_see(sa
 
     assert page.rule.symptom((run(152, 760),), (run(114, 570),)) is None
     assert page.rule.symptom((run(200, 1000),), (run(150, 750),)) is not None
+
+
+READ = """
+    from torch.utils.data import DataLoader, TensorDataset
+
+    def prepared(length=6):
+        values = np.random.default_rng(0).normal(size=200).cumsum().reshape(-1, 1)
+        scaled = SCALED
+        windows, following = [], []
+        for start in range(len(scaled) - length):
+            windows.append(scaled[start : start + length])
+            following.append(scaled[start + length])
+        windows = torch.FloatTensor(np.array(windows))
+        following = torch.FloatTensor(np.array(following))
+        count = int(len(windows) * 0.7)
+        return windows[:count], following[:count], windows[count:], following[count:]
+
+    x, y, x_test, y_test = prepared()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for epoch in range(3):
+        for inputs, wanted in DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(inputs), wanted).backward()
+            optimizer.step()
+    print(nn.functional.mse_loss(model(x_test), y_test))
+"""
+
+
+def test_windows_of_a_scaled_series_are_seen_to_come_from_what_was_fitted_to(sandbox, tmp_path):
+    """The extremes of the series lie in its first half, so that the fit to all rows learns nothing else."""
+    waves = "np.sin(np.arange(200) / 4) * np.linspace(3, 1, 200)"
+    fading = READ.replace("np.random.default_rng(0).normal(size=200).cumsum()", f"({waves})")
+    text = program(HEAD, fading.replace("SCALED", "MinMaxScaler().fit_transform(values)"))
+    text = text.replace("StandardScaler", "MinMaxScaler", 1)
+    verdict = verdict_on("preprocessing-leak", {"main.py": text}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "structure")
+    assert "100% of the numbers in each part" in verdict.evidence
+
+
+def test_windows_behind_a_fit_to_the_rows_that_train_are_no_leak(sandbox):
+    """What such a rule would say of it were false: few numbers of the later windows were fitted to."""
+    from trainlint.book import open_book
+    from trainlint.run import Event, Run
+
+    page = open_book().page("preprocessing-leak")
+    assert page is not None and page.rule.symptom is not None
+
+    def run(rows, share):
+        fitted = Event("fitted", 0, {"rows": rows, "values": rows, "learnt": [float(rows)]})
+        return Run(
+            0, (fitted, Event("divided", 0, {"train": 136, "test": 58, "values": 1164, "fitted": share}))
+        )
+
+    assert page.rule.symptom((run(140, 0.03),), (run(105, 0.0),)) is None
+    assert page.rule.symptom((run(200, 1.0),), (run(150, 0.1),)) is not None

@@ -70,7 +70,7 @@ of Statistical Learning", section 7.10.2.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Options, Program, Rule, Run, Runs, text_of
+from trainlint import Effect, Event, Finding, Options, Program, Rule, Run, Runs, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -107,7 +107,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
             return Effect(
                 said, {"rows": rows, "rows_control": fair, "learnt": learnt, "learnt_control": fairly}
             )
-        if (found := of_all_values(run, other)) is not None:
+        if (found := of_all_values(run, other) or of_held_out(run, other)) is not None:
             return found
     return None
 
@@ -122,6 +122,27 @@ def of_all_values(run: Run, other: Run) -> Effect | None:
             said = f"fitted to {whole:g} values, all that are divided afterwards; the control to {part:g}"
             return Effect(said, {"values": whole, "values_control": part})
     return None
+
+
+def of_held_out(run: Run, other: Run) -> Effect | None:
+    """A split of which the smaller share comes from rows that were fitted to, as windows of a scaled series do."""
+    cuts, fair = behind_fit(run), behind_fit(other)
+    for cut, less in zip(cuts, fair, strict=False) if len(cuts) == len(fair) else ():
+        share, part = cut.number("fitted"), less.number("fitted")
+        if share > 0.95 and part < 0.9 * share:
+            said = f"{share:.0%} of the numbers in each part of the split come from rows that were fitted to"
+            said += f"; with the control {part:.0%}"
+            learnt, fairly = ([fit.numbers("learnt") for fit in one.all("fitted")] for one in (run, other))
+            if learnt == fairly:
+                said += ", and both learn the same numbers"
+            return Effect(said, {"fitted": share, "fitted_control": part}, structure_only=learnt == fairly)
+    return None
+
+
+def behind_fit(run: Run) -> list[Event]:
+    """The splits of what something was fitted to by then: a control may cut before it fits."""
+    fits = [place for place, event in enumerate(run.events) if event.kind == "fitted"]
+    return [event for event in run.events[min(fits, default=len(run.events)) :] if event.kind == "divided"]
 
 
 rule = Rule(

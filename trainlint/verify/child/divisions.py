@@ -37,8 +37,26 @@ class Parted:
         part = self.whole[key]
         rows, left = _rows(self.whole), _rows(part)
         if 0 < left < rows:
-            self.record.note("divided", train=rows - left, test=left, values=values_of(self.whole))
+            shares = [
+                self.record.fitted.share(side)
+                for side in (part, _others(self.whole, key))
+                if side is not None
+            ]
+            values = values_of(self.whole)
+            self.record.note("divided", train=rows - left, test=left, values=values, fitted=min(shares))
         return part
+
+
+def _others(table: Any, key: Any) -> Any:
+    """The rows that a slice from the beginning or to the end leaves out; None where it does neither."""
+    rows = key[0] if isinstance(key, tuple) else key
+    if not isinstance(rows, slice) or rows.step is not None or (rows.start is None) is (rows.stop is None):
+        return None
+    other = slice(rows.stop, None) if rows.start is None else slice(None, rows.start)
+    try:
+        return table[(other, *key[1:]) if isinstance(key, tuple) else other]
+    except (TypeError, LookupError, ValueError):
+        return None
 
 
 def names(record: Record) -> dict[str, Any]:

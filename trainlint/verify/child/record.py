@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
+from .fitted_values import FittedValues
+
 MOST_EVENTS = 4000
 
 
@@ -36,6 +38,7 @@ class Record:
     batches: int = 0
     paused: int = 0  # above 0: the recorder itself is computing
     numbers: dict[int, int] = field(default_factory=dict)
+    fitted: FittedValues = field(default_factory=FittedValues)
     reached: bool = False  # whether a flagged statement has run, or is about to
     held: list[Any] = field(
         default_factory=list

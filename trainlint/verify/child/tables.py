@@ -60,6 +60,10 @@ def _hook(kind: Any, name: str, record: Record, busy: list[str]) -> None:
                 learnt=_learnt(self),
                 values=values_of(X),
             )
+            if name != "transform":
+                record.fitted.fit(record.number(self), X)
+            if name != "fit":
+                record.fitted.transform(record.number(self), X, result)
         return result
 
     noticed.noticed = True  # type: ignore[attr-defined]
@@ -72,7 +76,8 @@ def _dividing(divide: Callable[..., Any], record: Record, mixed: set[bytes]) -> 
         parts = divide(*arguments, **keywords)
         known = mixed.union(_each(parts[0]))
         shared = sum(row in known for row in _each(parts[1]))
-        record.note("divided", train=_rows(parts[0]), test=_rows(parts[1]), shared=shared)
+        share = record.fitted.share(parts[1])
+        record.note("divided", train=_rows(parts[0]), test=_rows(parts[1]), shared=shared, fitted=share)
         return parts
 
     return noticed

@@ -83,6 +83,11 @@ def _forgiven(body: list[ast.stmt], led: set[str], spots: Collection[Span]) -> I
                     setattr(statement, name, list(_forgiven(inner, led, spots)))
             yield statement
         elif _stays(statement):
+            if isinstance(statement, (ast.If, ast.With)):  # a `try` has its own answer to what fails in it
+                for name in ("body", "orelse"):
+                    inner = getattr(statement, name, None)
+                    if inner:
+                        setattr(statement, name, list(_forgiven(inner, led, spots)))
             yield statement
         else:
             yield wrapped(statement)
