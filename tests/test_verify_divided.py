@@ -166,3 +166,53 @@ def test_windows_behind_a_fit_to_the_rows_that_train_are_no_leak(sandbox):
 
     assert page.rule.symptom((run(140, 0.03),), (run(105, 0.0),)) is None
     assert page.rule.symptom((run(200, 1.0),), (run(150, 0.1),)) is not None
+
+
+BY_HAND = """
+    table = np.random.default_rng(0).normal(size=(200, 5)).cumsum(0)
+    centre = np.mean(table, axis=0, keepdims=True)
+    spread = table.std(axis=0, keepdims=True)
+    table = (table - centre) / spread
+    count = int(len(table) * 0.75)
+    train, test = table[:count], table[count:]
+"""
+
+
+def test_a_mean_by_hand_is_compared_with_one_of_fewer_rows(sandbox, tmp_path):
+    verdict = verdict_on(
+        "preprocessing-leak", {"main.py": program(HEAD, BY_HAND, TRAINED)}, tmp_path, sandbox
+    )
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "fitted to 200 rows" in verdict.evidence
+
+
+LOST = """
+    import pandas as pd
+    from torch.utils.data import Dataset, random_split
+
+    class Weeks(Dataset):
+        def __init__(self, table):
+            self.weeks = [week for week in table["sales"].values.reshape(-1, 3)]
+
+        def __len__(self):
+            return len(self.weeks)
+
+        def __getitem__(self, index):
+            return torch.tensor(self.weeks[index]).float(), torch.tensor(1.0)
+
+    table = pd.read_csv("sales.csv")
+    table["sales"] = (table["sales"] - table["sales"].mean()) / table["sales"].std()
+    weeks = Weeks(table)
+    train, test = random_split(weeks, [0.75, 0.25])
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for x, y in torch.utils.data.DataLoader(train, shuffle=True, batch_size=8):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x)[:, 0], y).backward()
+        optimizer.step()
+"""
+
+
+def test_the_split_of_stand_in_samples_says_nothing_of_what_was_fitted(sandbox, tmp_path):
+    verdict = verdict_on("preprocessing-leak", {"main.py": program(HEAD, LOST)}, tmp_path, sandbox)
+    assert verdict.state == "inconclusive"

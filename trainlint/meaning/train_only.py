@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.facts.tables import STATISTICS
 from trainlint.meaning.place import Change, insert_after, insert_before, remove_statement, replace, text_of
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.shaped import Fit
 
 _FEWER = '(lambda rows: rows[: (rows.shape[0] if hasattr(rows, "shape") else len(rows)) * 3 // 4])'
+_MODULES = frozenset("np numpy torch statistics".split())
 _NAMES = {
     "scaler": "scaler",
     "imputer": "imputer",
@@ -45,10 +47,12 @@ def fitted_to_training_part(leak: Leak) -> list[Change]:
 
 
 def fitted_to_fewer(fit: Fit) -> list[Change]:
-    """Edits that fit to the first three quarters of the rows, to compare with; none where it is done by hand."""
+    """Edits that fit to the first three quarters of the rows, to compare with."""
     call = fit.node
-    if fit.by_hand or not isinstance(call, s.Call) or not isinstance(call.function, s.Attribute):
+    if not isinstance(call, s.Call) or not isinstance(call.function, s.Attribute):
         return []
+    if fit.by_hand:
+        return _computed_of_fewer(call, call.function)
     given = [argument for argument in call.arguments if argument.keyword is None]
     if not given or any(argument.star for argument in call.arguments):
         return []
@@ -60,6 +64,15 @@ def fitted_to_fewer(fit: Fit) -> list[Change]:
     named = [f"{a.keyword}={text_of(a.value)}" for a in call.arguments if a.keyword is not None]
     learnt = f"{text_of(call.function.value)}.fit({', '.join([*rows, *named])})"
     return [replace(call, f"{learnt}.transform({text_of(given[0].value)})")]
+
+
+def _computed_of_fewer(call: s.Call, function: s.Attribute) -> list[Change]:
+    """`np.mean(x, axis=0)` and `x.mean(0)` of fewer rows."""
+    if function.name not in STATISTICS:
+        return []
+    of_module = isinstance(function.value, s.Name) and function.value.id in _MODULES
+    table = call.arguments[0].value if of_module and call.arguments else function.value
+    return [replace(table, f"{_FEWER}({text_of(table)})")] if not of_module or call.arguments else []
 
 
 def assignment_of(call: s.Node) -> s.Assign | None:

@@ -97,6 +97,7 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
         elif request.get("root"):
             tree = tolerate(tree, untouched)
         divisions.announce(tree, record.focus[len(record.spots) :])
+        divisions.announce_statistics(tree, record.spots)
         code = compile(instrument(tree, {first for first, _ in record.spots}), record.path, "exec")
         rig.globals = names = vars(_module(request))
         names.update(loops.names(), **divisions.names(record), **Failures(rig, untouched, lost).names())

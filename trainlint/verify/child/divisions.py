@@ -1,14 +1,22 @@
-"""Data that is divided by hand: of slices that a finding rests on it is told how many rows and values they leave out."""
+"""Data that is divided, or learnt from, by hand.
+
+Of slices that a finding rests on it is told how many rows and values they leave out, of statistics in the flagged
+statement how many rows they are of.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+import types
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 
 from .record import Record
 
-PARTED = "_trainlint_parted"
+PARTED, COMPUTED = "_trainlint_parted", "_trainlint_computed"
+STATISTICS = frozenset("mean std var median min max nanmean nanstd nanmedian nanvar".split())
+MOST_NUMBERS = 12
 Span = tuple[int, int]
 
 
@@ -20,6 +28,17 @@ def announce(tree: ast.Module, lines: Collection[Span]) -> None:
         if any(first <= node.lineno <= last for first, last in lines) and _cuts(node.slice):
             named = ast.copy_location(ast.Name(id=PARTED, ctx=ast.Load()), node.value)
             node.value = ast.copy_location(ast.Call(named, [node.value], []), node.value)
+
+
+def announce_statistics(tree: ast.Module, lines: Collection[Span]) -> None:
+    """Have statistics in these lines told, `x.mean()` and `np.mean(x)`; what they give stays."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if node.func.attr in STATISTICS and any(first <= node.lineno <= last for first, last in lines):
+            said = [node.func.value, ast.Constant(value=node.func.attr)]
+            node.args = [ast.copy_location(part, node) for part in said] + node.args
+            node.func = ast.copy_location(ast.Name(id=COMPUTED, ctx=ast.Load()), node.func)
 
 
 def _cuts(key: ast.expr) -> bool:
@@ -60,7 +79,29 @@ def _others(table: Any, key: Any) -> Any:
 
 
 def names(record: Record) -> dict[str, Any]:
-    return {PARTED: lambda whole: Parted(record, whole)}
+    def computed(owner: Any, name: str, /, *arguments: Any, **keywords: Any) -> Any:
+        found = getattr(owner, name)(*arguments, **keywords)
+        table = arguments[0] if isinstance(owner, types.ModuleType) and arguments else owner
+        if _rows(table) > 1:
+            learnt = [*islice(_numbers(found), MOST_NUMBERS)]
+            record.note("fitted", transformer=-1, rows=_rows(table), learnt=learnt, values=values_of(table))
+        return found
+
+    return {PARTED: lambda whole: Parted(record, whole), COMPUTED: computed}
+
+
+def _numbers(found: Any) -> Iterator[float]:
+    """What a statistic gives, one by one."""
+    try:
+        found = found.detach() if hasattr(found, "detach") else found
+        flat = (
+            found.reshape(-1).tolist()
+            if hasattr(found, "reshape")
+            else list(getattr(found, "values", [found]))
+        )
+        yield from (float(number) for number in flat)
+    except (TypeError, ValueError, RuntimeError):
+        return
 
 
 def values_of(table: Any) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .divisions import values_of
 from .record import Record
+from .rig.lost import is_made_up
 
 HOMES = ("preprocessing", "impute", "decomposition", "feature_selection", "feature_extraction.text")
 LEARNT = "mean_ data_min_ data_max_ center_ max_abs_ statistics_ scores_ components_ idf_ vocabulary_ categories_ bin_edges_ singular_values_"
@@ -119,7 +120,7 @@ def _hook_random_split(record: Record) -> None:
     @functools.wraps(original)
     def noticed(*arguments: Any, **keywords: Any) -> Any:
         parts = original(*arguments, **keywords)
-        if len(parts) > 1:
+        if len(parts) > 1 and not is_made_up(parts[0].dataset):
             record.note("divided", train=len(parts[0]), test=sum(len(part) for part in parts[1:]))
         return parts
 

@@ -179,3 +179,10 @@ def absent_in(sample: Any) -> Missing | None:
 
 def is_lost(data: Any) -> bool:
     return bool(getattr(data, "__dict__", {}).get(MARK))
+
+
+def is_made_up(data: Any) -> bool:
+    """Whether what is served has nothing to do with what the program has read or computed."""
+    while isinstance(data, Subset):
+        data = data.dataset
+    return is_lost(data) or isinstance(data, (Samples, Pictures))
