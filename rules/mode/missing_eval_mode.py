@@ -102,7 +102,11 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         dependent = evaluation.mode_dependent
         if dependent is False or evaluation.as_asked or evaluation.of_training:
             continue
-        model, uncalled = evaluation.model_text, []  # what is named and not called is seen by its harm
+        model, item, uncalled = (
+            evaluation.model_text,
+            evaluation.item_text,
+            [],
+        )  # what is not called is seen by its harm
         yield Finding(
             evaluation.node,
             f"`{text_of(evaluation.node)}` evaluates in train mode: any dropout stays on, any BatchNorm learns from this data",
@@ -110,6 +114,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 (m.event.node, "last switched the mode") for m in evaluation.modes if m.event is not None
             ][:2],
             fix=evaluation.switched(model) if model else (),
+            control=evaluation.switched(item) if item else (),
             plant=evaluation.in_training,
             title=f"Call `{model}.eval()` before the evaluation loop",
             level=None if dependent else "warning",

@@ -105,6 +105,7 @@ He et al., "Delving Deep into Rectifiers" (2015); Glorot and Bengio (2010); PyTo
 """
 
 from collections.abc import Iterator
+from math import log
 from statistics import mean
 
 from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, text_of
@@ -141,13 +142,29 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
             return Effect("the program ends before it trains: " + run.raised)
     grown, usual = growth(written), growth(control)
     if grown is None or LEAST < grown < MOST:
-        return None
+        return beside(written, control)
     said = f"the spread behind the last hidden layer is {grown:.2g} times that behind the first"
     said += f", with the control {usual:.2g} times" if usual is not None else ""
     return Effect(said, {"growth": grown, "growth_control": usual})
 
 
 LEAST, MOST = 0.05, 20.0
+
+
+def beside(written: Runs, control: Runs) -> Effect | None:
+    """Where each layer grows by little: how much wider or narrower than the control's the last hidden one is."""
+    here, there = last_hidden(written), last_hidden(control)
+    if here is None or there is None or abs(log(here)) <= abs(log(there)) or LEAST < here / there < MOST:
+        return None
+    said = f"the spread behind the last hidden layer is {here:.3g}, {here / there:.2g} times the {there:.2g} of the control"
+    return Effect(said, {"spread": here, "spread_control": there})
+
+
+def last_hidden(runs: Runs) -> float | None:
+    """Spread of the last hidden layer at first, over the seeds."""
+    first = [run.all("layers")[0].numbers("spreads") for run in runs if run.all("layers")]
+    found = [spreads[-2] for spreads in first if len(spreads) > 2 and spreads[-2]]
+    return mean(found) if found else None
 
 
 def growth(runs: Runs) -> float | None:

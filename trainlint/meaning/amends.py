@@ -10,7 +10,7 @@ from trainlint.meaning.datasets import Part, is_same_data, part
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.loaders import Loader, loader, loaders_behind
 from trainlint.meaning.objects import is_module
-from trainlint.meaning.place import Change, qualified_name, replace
+from trainlint.meaning.place import Change, qualified_name, replace, text_of
 from trainlint.meaning.syntax import Call, Expression, Node
 from trainlint.meaning.values import Argument, Instance, Item, Value, one
 
@@ -30,6 +30,23 @@ def served_otherwise(program: Program, loader: Loader, judged: Part) -> list[Cha
             if not is_same_data(part(found).data, judged.data) or part(found).taken:
                 return [replace(given, name)]
     return []
+
+
+def served_apart(training: Loader, judged: Loader) -> list[Change]:
+    """For experiments: every other sample trains, and the others are evaluated."""
+    nodes = [made.node for made in (training, judged)]
+    calls = [node for node in nodes if isinstance(node, Call)]
+    given = [_given_dataset(call) for call in calls]
+    if len(calls) < 2 or calls[0].cst is calls[1].cst or None in given:
+        return []
+    return [
+        replace(data, _OTHERS.format(first, text_of(data)))
+        for first, data in enumerate(given)
+        if data is not None
+    ]
+
+
+_OTHERS = "(lambda data: [data[place] for place in range({}, len(data), 2)])({})"
 
 
 def _given_dataset(call: Call) -> Expression | None:

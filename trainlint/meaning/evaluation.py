@@ -21,7 +21,19 @@ from trainlint.meaning.modules import (
     starts_in_eval_mode,
 )
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
-from trainlint.meaning.syntax import Attribute, Call, Define, For, If, Literal, Name, Node, While, nodes_in
+from trainlint.meaning.syntax import (
+    Attribute,
+    Call,
+    Define,
+    For,
+    If,
+    Literal,
+    Name,
+    Node,
+    Subscript,
+    While,
+    nodes_in,
+)
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     NONE,
@@ -102,6 +114,13 @@ class Evaluation:
         if isinstance(function, Attribute) and (method or function.name == "forward"):
             function = function.value
         return text_of(function) if isinstance(function, (Name, Attribute)) else ""
+
+    @property
+    def item_text(self) -> str:
+        """The same of a model that is one of several: `models[0]`."""
+        function = self.node.function if isinstance(self.node, Call) else None
+        of_names = isinstance(function, Subscript) and isinstance(function.value, (Name, Attribute))
+        return text_of(function) if of_names and function is not None else ""
 
     @property
     def known(self) -> Certainty:

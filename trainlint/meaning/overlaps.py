@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.amends import served_otherwise, unserved_loaders
+from trainlint.meaning.amends import served_apart, served_otherwise, unserved_loaders
 from trainlint.meaning.asked import Asked, asked, unshown
 from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.claims import (
@@ -63,6 +63,9 @@ class Overlap:
     chosen_node: Node | None = None  # what says which samples are served
     mended: tuple[Change, ...] = ()
     of_one_loader: bool = False  # the loader that trains serves the evaluation
+    apart: tuple[
+        Change, ...
+    ] = ()  # for experiments: what serves others to the evaluation, where nothing is held out
 
     @property
     def by_loader(self) -> bool:
@@ -164,7 +167,9 @@ def _own_loader(program: Program, evaluation: Evaluation | Asked, served: Loader
         if _is_trained_by(training, evaluation) and _has_trained(training, evaluation):
             mended = tuple(served_otherwise(program, served, judged))
             chosen = getattr(one(served.argument("sampler") or served.value), "node", None)
-            return Overlap(served.node, claim, _node(training), evaluation.loop_node, chosen, mended)
+            apart = () if mended else tuple(served_apart(training.loader, served))
+            node = served.node
+            return Overlap(node, claim, _node(training), evaluation.loop_node, chosen, mended, apart=apart)
     return None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trainlint.diagnostic import Edit, Location
 from trainlint.meaning import syntax as s
+from trainlint.meaning.long_strings import rows_in_strings
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -297,9 +298,13 @@ def _wrapped(change: Change) -> Edit | None:
     line = source.text.rfind("\n", 0, start) + 1
     indent = source.text[line:start]
     text = source.text[start:end]
-    if indent.strip() or '"""' in text or "'''" in text:
+    if indent.strip():
         return None
-    body = "".join(f"    {row}" if row.strip() else row for row in (indent + text).splitlines(keepends=True))
+    rows = (indent + text).splitlines(keepends=True)
+    kept = rows_in_strings(indent + text) if '"""' in text or "'''" in text else frozenset[int]()
+    body = "".join(
+        f"    {row}" if row.strip() and number not in kept else row for number, row in enumerate(rows, 1)
+    )
     return _edit(source, line, end, f"{indent}{change.text}\n{body}")
 
 

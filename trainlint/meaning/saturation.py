@@ -104,8 +104,8 @@ def _count(chain: Chain, hidden: tuple[Step, ...]) -> float:
 def _as_relu(node: Node) -> Change | None:
     """`nn.Sigmoid()` as `nn.ReLU()`, `torch.sigmoid(x)` as `torch.relu(x)`."""
     match node:
-        case Call(function=Attribute(value=Name(), name="Sigmoid") as function):
-            return replace(function, f"{_home(function)}.ReLU")
+        case Call(function=Attribute(value=Name() | Attribute() as home, name="Sigmoid") as function):
+            return replace(function, f"{text_of(home)}.ReLU")
         case Call(function=Attribute(value=Name(), name="sigmoid") as function) if _is_library(function):
             return replace(function, f"{_home(function)}.relu")
         case Call(function=Attribute(name="sigmoid") as function, arguments=()):

@@ -47,23 +47,35 @@ def batch_form(tree: ast.Module, spots: Sequence[tuple[int, int]] = ()) -> Mappi
         form = _form(target, scope)
         if form:
             return form
-    return {"form": "tuple", "names": ["x", "y"]}
+    return {"form": "tuple", "names": ["x", "y"], "supposed": True}
 
 
 def _served(tree: ast.Module, spots: Sequence[tuple[int, int]]) -> Iterator[tuple[ast.expr, ast.AST]]:
     """Targets that batches are bound to, flagged loops first, then those that train, with the code that uses them."""
     loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
     for loop in sorted(loops, key=lambda node: (not _is_flagged(node, spots), not _trains(node))):
-        counted, source = _source(loop.iter)
-        if LOADING.fullmatch(source):
-            target = loop.target
-            if counted and isinstance(target, ast.Tuple) and len(target.elts) == 2:
-                target = target.elts[1]
-            yield target, loop
+        for target, items in _side_by_side(loop.target, loop.iter):
+            counted, source = _source(items)
+            if LOADING.fullmatch(source):
+                both = counted and isinstance(target, ast.Tuple) and len(target.elts) == 2
+                yield (target.elts[1] if both and isinstance(target, ast.Tuple) else target), loop
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=[target], value=ast.Call(func=ast.Name(id="next"))):
                 yield target, tree
+
+
+def _side_by_side(target: ast.expr, items: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What is bound and what it runs over: each by each of `for i, (x, y) in zip(bar, loader)`, also where that is counted."""
+    match items:
+        case ast.Call(func=ast.Name(id="enumerate"), args=[ast.Call(func=ast.Name(id="zip")) as inner, *_]):
+            if isinstance(target, ast.Tuple) and len(target.elts) == 2:
+                yield from _side_by_side(target.elts[1], inner)
+        case ast.Call(func=ast.Name(id="zip"), args=given):
+            if isinstance(target, ast.Tuple) and len(target.elts) == len(given):
+                yield from zip(target.elts, given, strict=True)
+        case _:
+            yield target, items
 
 
 def _is_flagged(loop: ast.For, spots: Sequence[tuple[int, int]]) -> bool:

@@ -142,7 +142,9 @@ def _classes(rig: Any) -> Iterator[Any]:
     ]
     owned = [kind for kind in reversed(found) if rig.project.owns(kind)]
     for file, name in rig.request.get("owners") or ():
-        yield from (kind for kind in (_named(rig, str(file), str(name)),) if isinstance(kind, type))
+        kind = _named(rig, str(file), str(name))
+        if isinstance(kind, type) and issubclass(kind, nn.Module):  # what only holds one is none
+            yield kind
     yield from (kind for kind in owned if not LOSS.fullmatch(kind.__name__))
 
 

@@ -190,7 +190,8 @@ class Failures:
 
     def kept(self, value: Any, name: str, line: int) -> Any:
         """The value itself; where it is missing a stand-in, if its role is known."""
-        if isinstance(value, Missing) and (name in self.losses or self.rig.role(name) in MADE_UP - {"inert"}):
+        made_up = MADE_UP | DATA if self.rig.request.get("bare") else MADE_UP
+        if isinstance(value, Missing) and (name in self.losses or self.rig.role(name) in made_up - {"inert"}):
             self.why[line] = value._why
             return self.instead(name, line)
         return value

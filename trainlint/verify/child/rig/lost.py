@@ -10,6 +10,7 @@ import torch
 from torch.utils import data as utils_data
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
+from .handed import form_of
 from .inert import Inert
 from .missing import Missing
 from .pictures import Pictures
@@ -63,6 +64,8 @@ class Lost:
                 given = (torch.zeros(len(self.samples)),)
             tensors(data, *given)
 
+        for name in ("from_numpy", "tensor", "as_tensor", "asarray"):
+            setattr(torch, name, _passing(getattr(torch, name)))
         utils_data.random_split = functools.wraps(divide)(split)
         utils_data.TensorDataset.__init__ = functools.wraps(tensors)(hold)
         self._watch(utils_data.TensorDataset, sized=False)
@@ -143,6 +146,10 @@ class Lost:
     def _lose(self, data: Any, why: object) -> int:
         """From now on the data set is a stand-in; its length."""
         setattr(data, MARK, True)
+        world = self.rig.world
+        if world.form.get("supposed") and "input" not in world.choices:
+            texts = [world.text, *self.rig.project.texts]
+            world.choices["form"] = world.form = form_of(type(data).__name__, texts) or world.form
         said = (str(why).splitlines() or [""])[0][:120]
         self.rig.record.substitute(
             f"{type(data).__name__}: stand-in samples, for its data is not here ({said})"
@@ -163,6 +170,20 @@ class Lost:
             return data
         self.rig.record.substitute("data: stand-in samples, for the program's are not here")
         return self.samples
+
+
+def _passing(make: Callable[..., Any]) -> Callable[..., Any]:
+    """What makes a tensor, and passes on what is not here: a data set of such tensors serves stand-ins."""
+
+    @functools.wraps(make)
+    def passing(data: Any = None, *arguments: Any, **keywords: Any) -> Any:
+        if isinstance(data, Missing):
+            return data._of(data._name)
+        if make.__name__ == "from_numpy" and isinstance(data, torch.Tensor):
+            return data  # a stand-in for an array
+        return make(data, *arguments, **keywords)
+
+    return passing
 
 
 def absent_in(sample: Any) -> Missing | None:

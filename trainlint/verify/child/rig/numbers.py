@@ -6,7 +6,8 @@ import re
 
 LIKELY = (
     (r"vocab|num_embeddings|n_?(tokens|words|chars)|(num|[nm])_?(tokens|words|chars|users|items)", 100),
-    (r"layers?|depth|blocks|heads?|groups|stages|levels|n_?dims?$", 2),
+    (r"layers?|depth|blocks|stages|levels", 3),  # the first, the last, and what is between them
+    (r"heads?|groups|n_?dims?$", 2),
     (r"kernel|ksize", 3),
     (r"stride|dilation|padding|workers", 1),
     (r"batch|bs$", 8),

@@ -6,6 +6,7 @@ import builtins
 import functools
 import importlib
 import os
+import subprocess
 import time
 from typing import Any
 
@@ -22,11 +23,31 @@ def install(record: Record, reads_settings: bool) -> None:
         _older_calls()
     _keep_environment()
     time.sleep = lambda seconds: None
+    _no_programs(record)
     builtins.input = lambda prompt="": ""
     if hasattr(torch, "compile"):
         torch.compile = _not_compiled(record)
     torch.hub.load = _refused("torch.hub.load")
     torch.hub.load_state_dict_from_url = _random_weights(record)
+
+
+def _no_programs(record: Record) -> None:
+    """Other programs, those that fetch data for one, are said to have run and to have written nothing."""
+
+    def done(command: Any = "", *arguments: Any, **keywords: Any) -> Any:
+        record.substitute("other programs: none is run")
+        empty = "" if keywords.get("text") or keywords.get("universal_newlines") else b""
+        return subprocess.CompletedProcess(command, 0, empty, empty)
+
+    def code(command: Any = "", *arguments: Any, **keywords: Any) -> int:
+        return int(done(command).returncode)
+
+    def output(*arguments: Any, **keywords: Any) -> Any:
+        return done(*arguments, **keywords).stdout
+
+    os.system = code
+    for name, instead in (("call", code), ("check_call", code), ("run", done), ("check_output", output)):
+        setattr(subprocess, name, instead)
 
 
 def _older_names() -> None:

@@ -49,6 +49,9 @@ class World:
     choices: dict[str, Any] = field(default_factory=dict)
     provisional: bool = False
 
+    def __post_init__(self) -> None:
+        self.form = self.choices.get("form") or self.form
+
     @property
     def samples(self) -> int:
         """Few, unless the program insists on large batches."""
