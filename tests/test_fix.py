@@ -342,3 +342,18 @@ def test_adoption_of_a_notebook(tmp_path: Path) -> None:
         "worse()  # trainlint: ignore[no-worse]\n",
     ]
     assert said(report_on(tmp_path, BOTH)) == []
+
+
+def test_a_loop_is_indented_around_a_text_of_several_lines(tmp_path: Path) -> None:
+    """The text keeps what it holds; one that is only a remark moves along."""
+    text = (
+        "import torch\nfrom torch import nn\n\nmodel = nn.Linear(8, 3)\nmodel.eval()\nright = 0\n"
+        'for x, y in test_loader:\n    """\n    a remark\n    """\n    scores = model(x)\n'
+        "    right += (scores.argmax(1) == y).sum().item()\n    print('''so far\nright:''', right)\n"
+    )
+    write(tmp_path, main=text)
+    config = Config(root=tmp_path, select=("missing-no-grad",))
+    apply(tmp_path, fixed(tmp_path, open_book(), unsafe=True, config=config))
+    new = (tmp_path / "main.py").read_text()
+    assert '        """\n        a remark\n        """\n' in new
+    assert "        print('''so far\nright:''', right)\n" in new

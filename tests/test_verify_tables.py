@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import textwrap
 
 import pytest
 
 from tests.programs import needs_torch
 from tests.test_verify_projects import verdict_on
+from trainlint.verify.case import extents_of
 from trainlint.verify.sandbox import Sandbox
 
 pytestmark = [
@@ -164,3 +166,76 @@ def test_labels_of_handwritten_digits_are_a_tensor(sandbox, tmp_path):
     verdict = verdict_on("train-loader-not-shuffled", {"main.py": script}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "TensorDataset" not in verdict.evidence
+
+
+BY_PLACE = """
+    import pandas as pd
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, Dataset
+
+    class Reviews(Dataset):
+        def __init__(self, path):
+            self.table = pd.read_csv(path, sep="\\t")
+
+        def __len__(self):
+            return len(self.table)
+
+        def __getitem__(self, index):
+            words = self.table.iloc[index, 0].lower().split()
+            codes = torch.tensor([hash(word) % 50 for word in (words * 4)[:4]])
+            return {"codes": codes, "label": torch.tensor(self.table.iloc[index, 1], dtype=torch.long)}
+
+    class Bag(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.out = nn.Embedding(50, 8), nn.Linear(8, 2)
+
+        def forward(self, codes):
+            return self.out(self.embedding(codes).mean(1))
+
+    loader = DataLoader(Reviews("data/train.tsv"), batch_size=8)
+    model = Bag()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for epoch in range(3):
+        for batch in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(batch["codes"]), batch["label"]).backward()
+            optimizer.step()
+"""
+
+
+def test_columns_read_by_place_are_what_the_program_makes_of_them(sandbox, tmp_path):
+    verdict = verdict_on("train-loader-not-shuffled", {"main.py": BY_PLACE}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "come in the same order" in verdict.evidence
+
+
+RENTS = """
+    import pandas as pd
+    import torch
+    from torch import nn
+
+    table = pd.read_csv("data/flats.csv")
+    x = torch.tensor(table[["size_sqft", "bedrooms", "age"]].values, dtype=torch.float32)
+    y = torch.tensor(table["rent"].values, dtype=torch.float32).view(-1, 1)
+    model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+    for epoch in range(500):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), y).backward()
+        optimizer.step()
+"""
+
+
+def test_columns_are_as_wide_as_their_names_say_where_that_is_asked(sandbox, tmp_path):
+    """What the run shows is that nothing on the way to the network evens them out."""
+    verdict = verdict_on("inputs-not-normalised", {"main.py": RENTS}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "structure")
+    assert "times the narrowest" in verdict.evidence
+
+
+def test_names_of_columns_say_nothing_of_a_file_that_is_scaled_by_its_own_name():
+    said = {"age": [0.0, 80.0], "bedrooms": [0.0, 10.0], "size_sqft": [0.0, 5000.0]}
+    assert extents_of(textwrap.dedent(RENTS)) == said
+    assert extents_of(textwrap.dedent(RENTS).replace("flats.csv", "flats_scaled.csv")) == {}

@@ -65,7 +65,9 @@ class Needs:
     device: Literal["any", "cuda"] = "any"
     ranks: int = 1
     targets: Literal["any", "both-signs", "classes", "one-hot", "non-negative"] = "any"
-    data: Literal["any", "class-ordered"] = "any"
+    data: Literal["any", "class-ordered", "as-named"] = (
+        "any"  # "as-named": made-up columns as wide as names say
+    )
     checkpoints: Literal["any", "cuda"] = "any"
     weights: Literal["any", "own"] = "any"
     batches: Literal["any", "own"] = "any"  # "own": as large as the program says, not cut down

@@ -143,13 +143,16 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     here, there = [rates(run) for run in written], [rates(run) for run in control]
     if not here or not all(here) or not all(there) or len(here) != len(there):
         return None
-    if any(a[-1] >= 0.2 * b[-1] for a, b in zip(here, there, strict=True)):
+    if any(a[-1] >= LESS * b[-1] for a, b in zip(here, there, strict=True)):
         return None
     said = (
         f"in {len(here[0]) - 1} epochs the rate falls from {here[0][0]:.3g} to {here[0][-1]:.3g}; with the control to "
         f"{there[0][-1]:.3g}"
     )
     return Effect(said, {"rates": here[0], "rates_control": there[0]})
+
+
+LESS = 0.6  # the rate that is left, as a share of the control's: one fall of a half, at the least
 
 
 def rates(run: Run) -> list[float]:

@@ -124,6 +124,19 @@ def quantity(table: Value, key: Value) -> str | None:
     return name if known else None
 
 
+def extent_by_name(name: str, texts: frozenset[str]) -> tuple[float, float] | None:
+    """Between which numbers a column lies that a program names, by what its texts say is read; None where nothing tells."""
+    files = [text.lower().rpartition("/")[2] for text in texts if "." in text]
+    if any(word in file for word in NOT_RAW for file in files):
+        return None
+    for word, columns in NAMED.items():
+        found = next(((low, high) for column, low, high in columns if column == name), None)
+        if found is not None and any(word in file for file in files):
+            return float(found[0]), float(found[1])
+    high = _largest(name)
+    return (0.0, high) if high is not None else None
+
+
 def _largest(name: str) -> float | None:
     words = frozenset(re.split(r"[^a-z]+", name.lower()))
     return next(

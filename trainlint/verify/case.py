@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trainlint.diagnostic import Diagnostic, Edit, Fix
 from trainlint.edits import apply_edits, without_overlaps
+from trainlint.meaning.raw_tables import extent_by_name
 from trainlint.rule import Needs
 from trainlint.verify.batches import batch_form
 from trainlint.verify.cut import Cut, Extent, NotCut, cut
@@ -18,6 +19,7 @@ from trainlint.verify.place import NOWHERE, Home, home_of
 from trainlint.verify.roles import find_roles, patterns, unpacked, words_of
 from trainlint.verify.starts import Start
 
+LONGEST_NAME = 60  # of a column
 Read = Callable[[str], tuple[str, str]]  # a diagnostic's path: the file's full path and text
 
 
@@ -58,6 +60,7 @@ class Case:
             "unpacked": dict(self.unpacked),
             "owners": [list(owner) for owner in self.owners],
             "order": needs.order,
+            "extents": extents_of(self.program) if needs.data == "as-named" else {},
             "bare": ("loop" if needs.order else "flow") if self.bare else "",
             "overlay": dict(self.overlay),
             **self.home.request(),
@@ -112,6 +115,17 @@ def make_started(diagnostic: Diagnostic, start: Start, home: Home, read: Read) -
     calls = [_moved(span, own, start.text) for span in start.calls]
     changed = cut(apply_edits(start.text, own), calls, [_grown(edit, own) for edit in own])
     return written, replace(make_case(changed, start.file, place), overlay=overlay, owners=tuple(owners))
+
+
+def extents_of(program: str) -> dict[str, list[float]]:
+    """Between which numbers the columns lie that a program names, as far as their names tell."""
+    said = frozenset(
+        node.value
+        for node in ast.walk(ast.parse(program))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    found = {name: extent_by_name(name, said) for name in said if len(name) < LONGEST_NAME}
+    return {name: list(extent) for name, extent in sorted(found.items()) if extent is not None}
 
 
 def is_changed_elsewhere(diagnostic: Diagnostic) -> bool:

@@ -5,7 +5,6 @@ A column comes into being when it is first asked for; those that the program's t
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib.util
 import os
@@ -14,10 +13,10 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from .columns import READERS, columns_in, kind_of_name, kinds_by_place
 from .inert import Inert
 from .missing import Missing
 
-READERS = "read_csv read_table read_excel read_json read_parquet read_pickle read_feather read_hdf".split()
 ASKING = "drop set_index groupby sort_values dropna drop_duplicates merge pop pivot_table melt".split()
 ASKED = (
     "columns",
@@ -32,28 +31,8 @@ ASKED = (
     "index",
     "values",
 )
-OF_FRAMES = {
-    "iloc",
-    "loc",
-    "columns",
-    "drop",
-    "groupby",
-    "dropna",
-    "head",
-    "reset_index",
-    "iterrows",
-    "to_csv",
-    "merge",
-}
 TALL = 512  # rows of a table that nobody reads, which may be cut into windows
 FEATURES, MOST = 8, 2000  # columns where nothing is named, and of what a program may ask for
-KINDS = (
-    ("file", r"path|file|image|img|url|photo|picture|audio"),
-    ("date", r"date|timestamp|datetime"),
-    ("text", r"text|sentence|comment|review|smiles|title|question|answer|content|tweet|caption|descr|word|utter|abstract|prompt|essay|summary"),
-    ("class", r"label|class|target|categor|species|gender|sex$|sentiment|churn|surviv|outcome|diagnos|quality|(^|_)y$|is_"),
-    ("whole", r"(^|_)?id(x|s)?$|index|fold|year|month|day|hour|week|age$|num|count"),
-)  # fmt: skip
 
 
 def install(rig: Any) -> None:
@@ -103,6 +82,23 @@ class Frames:
         made_up.made_up = True  # type: ignore[attr-defined]
         return made_up
 
+    def _meant(self, name: str) -> str:
+        """Of which kind the numbers of a column are: by how it is read as a text, by its place, else by its name."""
+        if name in self._texts:
+            return "text"
+        placed = self.placed.get(self._places.get(name, -1), "")
+        return placed or kind_of_name(name)
+
+    @functools.cached_property
+    def placed(self) -> dict[int, str]:
+        texts = [self.rig.world.text, *self.rig.project.texts]
+        return {place: kind for text in texts for place, kind in kinds_by_place(text)}
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        """Columns that are made up without names: what stands in which place says what they hold."""
+        return {} if self.columns else {name: place for place, name in enumerate(self._plain())}
+
     def _shaped(self, said: dict[str, Any]) -> Any:
         """A table with the columns that the reader is told of, else those that the program names."""
         wanted = said.get("names") or said.get("usecols")
@@ -137,8 +133,7 @@ class Frames:
         """A column: the same value for the same row, whichever part of the table asks."""
         import numpy
 
-        kind = next((kind for kind, pattern in KINDS if re.search(pattern, name.lower())), "number")
-        kind = "text" if name in self._texts else kind
+        kind = self._meant(name)
         places = [int(row) for row in rows] if all(isinstance(row, int) for row in rows) else range(len(rows))
         if kind == "date":
             return [str(self.pandas.Timestamp("2020-01-01") + self.pandas.Timedelta(hours=i)) for i in places]
@@ -153,7 +148,9 @@ class Frames:
             ordered = self.rig.world.order == "class-ordered"
             return [2 * i // int(self.rig.world.samples) % 2 if ordered else i % 2 for i in places]
         drawn = numpy.random.default_rng(zlib.crc32(name.encode()) + self.rig.world.seed).normal(size=4096)
-        return [float(drawn[i % 4096]) for i in places]
+        low, high = self.rig.request.get("extents", {}).get(name, (0.0, 1.0))
+        middle, unit = (low, 1.0) if (low, high) == (0.0, 1.0) else ((low + high) / 2, (high - low) / 4)
+        return [float(middle + unit * drawn[i % 4096]) for i in places]
 
     @functools.cached_property
     def _texts(self) -> set[str]:
@@ -204,36 +201,3 @@ def _names(values: Iterable[Any]) -> Iterator[str]:
             yield value
         elif isinstance(value, (list, tuple)):
             yield from _names(value)
-
-
-def columns_in(text: str) -> Iterator[str]:
-    """The columns that a program names before it makes them: of what it reads, or asks what only tables have."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return
-    frames = set(_frames_in(tree))
-    made: set[str] = set()
-    for node in sorted(
-        (node for node in ast.walk(tree) if isinstance(node, ast.Subscript)), key=lambda node: node.lineno
-    ):
-        owner = node.value.value if isinstance(node.value, ast.Attribute) else node.value
-        if not isinstance(owner, ast.Name) or owner.id not in frames:
-            continue
-        said = {part.value for part in ast.walk(node.slice) if isinstance(part, ast.Constant)}
-        named = {name for name in said if isinstance(name, str)}
-        if isinstance(node.ctx, ast.Store):
-            made |= named
-        else:
-            yield from sorted(named - made)
-
-
-def _frames_in(tree: ast.Module) -> Iterator[str]:
-    """Names of what readers give, and of what is asked for members that only tables have."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in OF_FRAMES:
-            yield node.value.id
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            made = node.value.func if isinstance(node.value, ast.Call) else None
-            if isinstance(made, ast.Attribute) and made.attr in READERS:
-                yield node.targets[0].id
