@@ -75,6 +75,9 @@ class Needs:
     criterion: str = (
         ""  # the loss of torch.nn that the finding speaks of, where the program's own is not at hand
     )
+    network: bool = (
+        False  # its layers show it: a network that the program only builds is trained on made-up batches
+    )
     order: bool = False  # which calls a loop makes in which order shows it, whatever the loss is made of
 
 

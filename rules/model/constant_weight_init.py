@@ -129,6 +129,6 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, seeds=1, weights="own"),
+    needs=Needs(steps=8, seeds=1, weights="own", network=True),
     words=("init", "fill_", "zero_", "Parameter", "copy_", "ones_like", "full_like"),
 )

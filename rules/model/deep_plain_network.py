@@ -118,7 +118,7 @@ rule = Rule(
     level="advice",
     since="0.1",
     gain=3,
-    needs=Needs(steps=2, seeds=3, weights="own"),
+    needs=Needs(steps=2, seeds=3, weights="own", network=True),
     options={
         "max-layers": Option(
             8,

@@ -175,7 +175,7 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=8, seeds=1),
+    needs=Needs(steps=8, seeds=1, network=True),
     options={
         "max-rate": Option(
             0.75,

@@ -148,13 +148,13 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     return Effect(said, {"growth": grown, "growth_control": usual})
 
 
-LEAST, MOST = 0.05, 20.0
+LEAST, MOST, WIDER = 0.05, 20.0, 5.0
 
 
 def beside(written: Runs, control: Runs) -> Effect | None:
     """Where each layer grows by little: how much wider or narrower than the control's the last hidden one is."""
     here, there = last_hidden(written), last_hidden(control)
-    if here is None or there is None or abs(log(here)) <= abs(log(there)) or LEAST < here / there < MOST:
+    if here is None or there is None or abs(log(here)) <= abs(log(there)) or 1 / WIDER < here / there < WIDER:
         return None
     said = f"the spread behind the last hidden layer is {here:.3g}, {here / there:.2g} times the {there:.2g} of the control"
     return Effect(said, {"spread": here, "spread_control": there})
@@ -181,7 +181,7 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     gain=3,
-    needs=Needs(steps=1, seeds=2, weights="own"),
+    needs=Needs(steps=1, seeds=2, weights="own", network=True),
     options={
         "max-growth": Option(30, "smaller factors are not reported", "bench/depth.py; He et al. 2015"),
         "min-growth": Option(0.02, "larger factors are not reported", "bench/depth.py; He et al. 2015"),

@@ -130,6 +130,6 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     gain=1,
-    needs=Needs(steps=2, seeds=1, weights="own"),
+    needs=Needs(steps=2, seeds=1, weights="own", network=True),
     words=("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
 )

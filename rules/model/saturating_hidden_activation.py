@@ -127,7 +127,7 @@ rule = Rule(
     level="warning",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=2, seeds=3, weights="own"),
+    needs=Needs(steps=2, seeds=3, weights="own", network=True),
     options={
         "min-layers": Option(
             3,

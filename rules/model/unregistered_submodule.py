@@ -121,6 +121,6 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    needs=Needs(steps=2),
+    needs=Needs(steps=2, network=True),
     words=("Module", "LightningModule", "nn", "forward"),
 )

@@ -60,6 +60,7 @@ class Case:
             "unpacked": dict(self.unpacked),
             "owners": [list(owner) for owner in self.owners],
             "order": needs.order,
+            "network": needs.network,
             "extents": extents_of(self.program) if needs.data == "as-named" else {},
             "bare": ("loop" if needs.order else "flow") if self.bare else "",
             "overlay": dict(self.overlay),

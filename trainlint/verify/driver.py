@@ -13,6 +13,9 @@ from trainlint.verify.statements import Statement
 
 SERVE = "_trainlint_serve"  # as well: trains on the batches that an object serves
 BUILT = "_trainlint_built"  # as well: makes an object of a network class, with values by trial
+TRAINED = (
+    "_trainlint_trained"  # as well: trains a network that the program only builds, where a rule asks for it
+)
 HOLDER = "_trainlint_holder"  # what several methods are called of
 UNBUILT = "_trainlint_unbuilt"  # the sandbox knows it: makes an object of a class without calling `__init__`
 SERVING = "train_dataloader"  # the method that a trainer asks for them
@@ -92,7 +95,7 @@ def _call_method(owner: ast.ClassDef, spots: Sequence[tuple[int, int]], built: s
     flagged = [method for method in methods if any(_holds(method, spot) for spot in spots)]
     built = built or f"{owner.name}({_arguments(_constructor(owner), bound=True)})"
     if not flagged or flagged[0].name == "__init__":
-        return built + "\n"
+        return f"{TRAINED}({built})\n" if _is_network(owner) else built + "\n"
     if flagged[0].name == SERVING:
         return f"{SERVE}({built})\n"
     if flagged[0].name == "forward":

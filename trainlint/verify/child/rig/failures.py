@@ -16,11 +16,13 @@ from .inert import Inert
 from .missing import Missing, decides
 from .roles import ENTRIES, Settings, loss, plain, stand_in
 from .trainer import Trainer, serve
+from .training import train
 
-UNBUILT, BUILT, SERVE = (
+UNBUILT, BUILT, SERVE, TRAINED = (
     "_trainlint_unbuilt",
     "_trainlint_built",
     "_trainlint_serve",
+    "_trainlint_trained",
 )  # as `driver` writes them
 MADE_UP = {
     "scaler",
@@ -57,6 +59,7 @@ class Failures:
             UNBUILT: self.unbuilt,
             SERVE: self.serve,
             BUILT: self.built,
+            TRAINED: self.trained,
             FAILED: self.failed,
             INSTEAD: self.instead,
             KEPT: self.kept,
@@ -187,6 +190,10 @@ class Failures:
         trainer = Trainer()
         trainer.loops = self.rig.project.loops
         serve(trainer, source, self.record.substitute)
+
+    def trained(self, network: Any) -> Any:
+        """A network that nothing in the program trains."""
+        return train(self.rig, network)
 
     def kept(self, value: Any, name: str, line: int) -> Any:
         """The value itself; where it is missing a stand-in, if its role is known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +37,11 @@ def _all(root: str) -> Iterator[tuple[str, Any]]:
         try:
             with open(path, encoding="utf-8") as stream:
                 text = stream.read(LARGEST)
-            yield from _defaults(text) if path.endswith(".py") else _entries(path, text)
+            if path.endswith(".py"):
+                yield from _defaults(text)
+                yield from _bags(text)
+            else:
+                yield from _entries(path, text)
         except Exception:  # a file that cannot be read says nothing
             continue
 
@@ -67,6 +72,36 @@ def _defaults(text: str) -> Iterator[tuple[str, Any]]:
                 yield name.replace("-", "_"), ast.literal_eval(given)
             elif name and isinstance(said.get("choices"), (ast.List, ast.Tuple)):
                 yield name.replace("-", "_"), ast.literal_eval(said["choices"])[0]
+
+
+BAG = re.compile(
+    r"(?i)(\w*_)?(args?|arguments|opts?|options|cfg|config(uration)?|conf|h?params|hyper_?\w*|settings)"
+)
+
+
+def _bags(text: str) -> Iterator[tuple[str, Any]]:
+    """The entries of `args = {"dropout": 0.5}` and of `class Config: dropout = 0.5`."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            if BAG.fullmatch(getattr(node.targets[0], "id", "")):
+                for key, value in zip(node.value.keys, node.value.values):
+                    yield from _said(getattr(key, "value", None), value)
+        elif isinstance(node, ast.ClassDef) and re.fullmatch(
+            r"\w*(Config|CFG|Args|Arguments|Settings|Params)", node.name
+        ):
+            for part in node.body:
+                if isinstance(part, ast.Assign):
+                    yield from _said(getattr(part.targets[0], "id", None), part.value)
+                elif isinstance(part, ast.AnnAssign) and part.value is not None:
+                    yield from _said(getattr(part.target, "id", None), part.value)
+
+
+def _said(name: Any, value: ast.expr) -> Iterator[tuple[str, Any]]:
+    if isinstance(name, str):
+        try:
+            yield name, ast.literal_eval(value)
+        except ValueError:  # computed
+            return
 
 
 def _entries(path: str, text: str) -> Iterator[tuple[str, Any]]:
