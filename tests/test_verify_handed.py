@@ -251,3 +251,60 @@ SEVERAL = """
 def test_one_network_of_several_is_compared_with_itself_in_eval_mode(sandbox, tmp_path):
     verdict = verdict_on("missing-eval-mode", {"main.py": SEVERAL}, tmp_path, sandbox)
     assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+
+
+LETTERS = """
+    import argparse
+    import torch
+    from torch import nn
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--file", default="plays.txt")
+    arguments = parser.parse_args()
+    text = open(arguments.file).read()
+    letters = sorted(set(text))
+    codes = {letter: place for place, letter in enumerate(letters)}
+    data = torch.tensor([codes[letter] for letter in text])
+
+    class Letters(nn.Module):
+        def __init__(self, count, width=24):
+            super().__init__()
+            self.embed, self.rnn = nn.Embedding(count, width), nn.GRU(width, width, batch_first=True)
+            self.out = nn.Linear(width, count)
+
+        def forward(self, x, state):
+            given, state = self.rnn(self.embed(x), state)
+            return self.out(given), state
+
+    net = Letters(len(letters))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.002)
+    losses = []
+    for step in range(3000):
+        starts = torch.randint(0, len(data) - 33, (8,))
+        x = torch.stack([data[start : start + 32] for start in starts])
+        y = torch.stack([data[start + 1 : start + 33] for start in starts])
+        scores, _ = net(x, None)
+        loss = nn.functional.cross_entropy(scores.reshape(-1, len(letters)), y.reshape(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss)
+"""
+
+
+def test_a_text_that_is_read_as_a_whole_is_made_up(sandbox, tmp_path):
+    verdict = verdict_on("loss-retains-graph", {"main.py": LETTERS}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "stand-ins: data" in verdict.evidence
+
+
+def test_lists_of_files_are_not(sandbox, tmp_path):
+    """Lines of a made-up text would be taken for names of pictures: such data is a stand-in as a whole."""
+    rooms = ROOMS.replace("import pickle", "import json").replace(
+        'open(path, "rb") as stream', 'open("list.txt") as stream'
+    )
+    rooms = rooms.replace("pickle.load(stream)", "zip(*[json.load(open(line.strip())) for line in stream])")
+    files = {"train.py": BESIDE_A_BAR, "rooms.py": rooms}
+    verdict = verdict_on("missing-no-grad", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert any(said.startswith("Rooms: stand-in samples") for said in verdict.measurements["substituted"])

@@ -195,3 +195,53 @@ def test_tensors_that_are_not_here_are_stand_in_samples(sandbox, tmp_path):
     verdict = verdict_on("train-loader-not-shuffled", {"train.py": ABSENT}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert any("its tensors are not here" in what for what in verdict.measurements["substituted"])
+
+
+COMPOSER = """
+    import pytorch_lightning as pl
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, Dataset
+
+    class Notes(Dataset):
+        def __init__(self, path, length=32):
+            self.codes = [int(code) for line in open(path) for code in line.split()]
+            self.length = length
+
+        def __len__(self):
+            return len(self.codes) - self.length
+
+        def __getitem__(self, index):
+            part = torch.tensor(self.codes[index : index + self.length + 1])
+            return part[:-1], part[1:]
+
+    class Composer(pl.LightningModule):
+        def __init__(self, vocab=64, hidden=32):
+            super().__init__()
+            self.embed, self.rnn = nn.Embedding(vocab, hidden), nn.LSTM(hidden, hidden, batch_first=True)
+            self.drop, self.out = nn.Dropout(0.9), nn.Linear(hidden, vocab)
+
+        def forward(self, x):
+            return self.out(self.drop(self.rnn(self.embed(x))[0]))
+
+        def training_step(self, batch, batch_idx):
+            x, y = batch
+            return nn.functional.cross_entropy(self(x).transpose(1, 2), y)
+
+        def configure_optimizers(self):
+            return torch.optim.Adam(self.parameters(), lr=0.001)
+
+    if __name__ == "__main__":
+        loader = DataLoader(Notes("train.txt"), batch_size=32)
+        pl.Trainer(max_epochs=20).fit(Composer(), loader)
+"""
+
+
+@pytest.mark.parametrize("rule", ["dropout-extreme", "train-loader-not-shuffled"])
+def test_a_module_that_is_built_where_it_is_handed_over_says_what_its_data_looks_like(
+    rule, sandbox, tmp_path
+):
+    """Whole numbers for its embedding, and a class for each of the words, not for each row."""
+    verdict = verdict_on(rule, {"main.py": COMPOSER}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "raise" not in verdict.evidence

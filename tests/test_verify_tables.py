@@ -239,3 +239,28 @@ def test_names_of_columns_say_nothing_of_a_file_that_is_scaled_by_its_own_name()
     said = {"age": [0.0, 80.0], "bedrooms": [0.0, 10.0], "size_sqft": [0.0, 5000.0]}
     assert extents_of(textwrap.dedent(RENTS)) == said
     assert extents_of(textwrap.dedent(RENTS).replace("flats.csv", "flats_scaled.csv")) == {}
+
+
+LEAVING = """
+    import pandas as pd
+    import torch
+    from torch import nn
+
+    table = pd.read_csv("staff.csv")
+    x = torch.tensor(table[["pay", "tenure", "hours"]].values, dtype=torch.float32)
+    y = torch.tensor(table["left"].values, dtype=torch.float32).unsqueeze(1)
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    total = 0
+    for step in range(200):
+        optimizer.zero_grad()
+        loss = nn.BCELoss()(model(x), y)
+        loss.backward()
+        optimizer.step()
+        total += loss
+"""
+
+
+def test_a_column_that_is_the_target_of_classes_holds_classes(sandbox, tmp_path):
+    verdict = verdict_on("loss-retains-graph", {"main.py": LEAVING}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from types import FrameType
 from typing import Any
 
 from torch import nn
@@ -23,6 +25,7 @@ from . import (
     project,
     quiet,
     ranks,
+    trainer,
 )
 from .fitting import size_of
 from .missing import Missing
@@ -157,11 +160,21 @@ class Rig:
         yield from (thing for _, thing in self._named())
 
     def _named(self) -> Iterator[tuple[str, Any]]:
-        for scope in [*(frame.f_locals for frame in self.record.frames()), self.globals]:
+        for scope in [*self._scopes(), self.globals]:
             for name, value in list(scope.items()):
                 yield name, value
                 if self.project.owns(type(value)) and hasattr(value, "__dict__"):
                     yield from list(vars(value).items())
+
+    def _scopes(self) -> Iterator[Mapping[str, Any]]:
+        """What functions of the program hold that run by now, those of the project's other files and trainers behind them."""
+        yield from (frame.f_locals for frame in self.record.frames())
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if file != self.record.path and (file in self.project.guarded or file == trainer.__file__):
+                yield frame.f_locals
+            frame = frame.f_back
 
     def named(self, name: str) -> Iterator[Any]:
         """What the program holds by now under a name."""

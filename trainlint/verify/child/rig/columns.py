@@ -106,3 +106,24 @@ def _frames_in(tree: ast.Module) -> Iterator[str]:
             made = node.value.func if isinstance(node.value, ast.Call) else None
             if isinstance(made, ast.Attribute) and made.attr in READERS:
                 yield node.targets[0].id
+
+
+def targets_in(text: str) -> Iterator[str]:
+    """The columns that a program calls its targets: `y = table["left"]`."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    for node in ast.walk(tree):
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        name = getattr(target, "id", getattr(target, "attr", ""))
+        if isinstance(node, ast.Assign) and TARGETS.fullmatch(name):
+            said = {
+                part.slice.value
+                for part in ast.walk(node.value)
+                if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant)
+            }
+            yield from (column for column in said if isinstance(column, str) and len(said) == 1)
+
+
+TARGETS = re.compile(r"(?i)y(_\w+)?|(\w+_)?(labels?|targets?)")

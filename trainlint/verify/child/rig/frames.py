@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .columns import READERS, columns_in, kind_of_name, kinds_by_place
+from .columns import READERS, columns_in, kind_of_name, kinds_by_place, targets_in
 from .inert import Inert
 from .missing import Missing
 
@@ -86,8 +86,17 @@ class Frames:
         """Of which kind the numbers of a column are: by how it is read as a text, by its place, else by its name."""
         if name in self._texts:
             return "text"
+        if name in self._targets:
+            return "class"
         placed = self.placed.get(self._places.get(name, -1), "")
         return placed or kind_of_name(name)
+
+    @functools.cached_property
+    def _targets(self) -> set[str]:
+        """Columns that are targets, where what is learnt are classes."""
+        if self.rig.world.criterion not in ("classes", "binary"):
+            return set()
+        return {name for text in (self.rig.world.text, *self.rig.project.texts) for name in targets_in(text)}
 
     @functools.cached_property
     def placed(self) -> dict[int, str]:

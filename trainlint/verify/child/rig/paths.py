@@ -54,6 +54,45 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, (str, bytes, os.PathLike)) and not isinstance(value, Missing)
 
 
+class Unread:
+    """A text file that is not here: read as a whole it is made up, all else needs the file."""
+
+    def __init__(self, why: FileNotFoundError, note: Callable[[], None]) -> None:
+        self.why, self.note = why, note
+
+    def read(self, size: int = -1) -> str:
+        if size >= 0 or sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] in ("json", "yaml"):
+            raise self.why
+        self.note()
+        return TEXT
+
+    def __enter__(self) -> Unread:
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+    def _refuse(self, *arguments: Any) -> Any:
+        raise self.why
+
+    __iter__ = __next__ = readline = readlines = _refuse
+
+    def __getattr__(self, name: str) -> Any:
+        raise self.why
+
+
+TEXT = "".join(
+    f"The {who} of the {place} {does} {count} times, and then it {does} no more.\n"
+    for count in range(2, 10)
+    for who in ("keeper", "river", "old clock", "horse")
+    for place in ("north", "harbour", "mill", "quiet valley")
+    for does in ("sings", "turns", "waits")
+)
+
+
 def install(record: Record, folder: str, home: str, bare: bool = False) -> Paths:
     """Redirect opening, making folders and saving; `bare` programs find a file in folders that are not here."""
     lists, opens, make_one, make_all, save = os.listdir, builtins.open, os.mkdir, os.makedirs, torch.save
@@ -61,7 +100,12 @@ def install(record: Record, folder: str, home: str, bare: bool = False) -> Paths
 
     def open_redirected(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
         place = paths.to_write(file) if WRITING & set(mode) else paths.to_read(file)
-        return opens(place, mode, *arguments, **keywords)
+        try:
+            return opens(place, mode, *arguments, **keywords)
+        except FileNotFoundError as error:
+            if not _is_path(file) or "b" in mode or not os.fsdecode(file).endswith(".txt"):
+                raise
+            return Unread(error, lambda: record.substitute("data: stand-in text, for its file is not here"))
 
     def make_folders(name: Any, mode: int = 0o777, exist_ok: bool = False) -> None:
         make_all(paths.to_write(name), mode, exist_ok=True)

@@ -24,6 +24,10 @@ SIZED = re.compile(
     r"(?i)(?:size|shape|crop|im(?:g|age)|resol)\w*[^\n\[(]{0,20}[(\[]+\s*(\d{2,4}),\s*(\d{2,4})\s*[)\],]"
 )
 SAID = re.compile(r"\b(?:one_hot\([^()]*?,\s*(?:num_classes\s*=\s*)?|num_classes\s*=\s*)(\d+)\b")
+BY_WORD = re.compile(  # scores that are laid out for the loss
+    r"transpose\(1, ?2\)|transpose\(-?[12], ?-[12]\)|permute\(0, ?2, ?1\)|swapaxes\(1, ?2\)|(view|reshape)\(-1, ?(?!1\))\S"
+    r"|flatten\(0, ?1\)|(view|reshape)\(\w+ ?\* ?\w+, ?\w+\)"
+)
 LARGEST_PICTURE, MOST_SIDES = 400_000, 4  # of those that a program's text speaks of
 CRITERIA = {
     "CrossEntropyLoss": "classes", "cross_entropy": "classes", "NLLLoss": "classes", "nll_loss": "classes",
@@ -105,7 +109,8 @@ class World:
         )
         likely = [squeezed, number] if flattens else [number, squeezed]
         if kind == "classes" or (kind == "unknown" and width > 1 and self.targets != "both-signs"):
-            yield from (whole, *likely)
+            words = [*_words(output)]
+            yield from (*words, whole, *likely) if BY_WORD.search(self.text) else (whole, *likely, *words)
         else:
             yield from (*likely, whole)
 
@@ -191,6 +196,12 @@ def first_tensor(output: Any) -> Any:
         output = list(output.values())
     parts = output if isinstance(output, (tuple, list)) else ()
     return next((found for found in map(first_tensor, parts) if found is not None), None)
+
+
+def _words(output: Any) -> Iterator[Shape]:
+    """A class for each word, where the scores of a text come as words by classes."""
+    if output is not None and output.dim() == 3 and int(output.shape[2]) > 1:
+        yield {"kind": "classes", "high": int(output.shape[2]), "shape": [int(output.shape[1])]}
 
 
 def _places(output: Any) -> list[int]:
