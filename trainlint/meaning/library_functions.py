@@ -197,7 +197,7 @@ def _dict(machine: Machine, arguments: Arguments, keywords: Keywords, node: Node
 
 
 def _side_by_side(pairs: Value, node: Node | None) -> dict[Any, Value] | None:
-    """The entries of `zip(("train", "val"), random_split(whole, sizes))`: names, and what is by them."""
+    """The entries of `zip(names, random_split(whole, sizes))`: names, and what is by them."""
     match pairs:
         case Result(callee=External(name="builtins.zip"), arguments=(first, second)):
             names, values = one(first), one(second)
