@@ -159,12 +159,12 @@ def read_once() -> Iterator[None]:
     """Programs are read once for all rules that forgot something: what is forgotten changes no reading."""
     read: Any = trainlint.meaning.reading.read_entry
     forget: Any = trainlint.meaning.forgetting.forget
-    seen: dict[Path, Any] = {}
+    seen: dict[tuple[Path, frozenset[str]], Any] = {}
 
-    def read_again(project: Any, entry: Path) -> Any:
-        if entry not in seen:
-            seen[entry] = read(project, entry)
-        return seen[entry]
+    def read_again(project: Any, entry: Path, unseen: frozenset[str] = frozenset()) -> Any:
+        if (entry, unseen) not in seen:
+            seen[entry, unseen] = read(project, entry, unseen)
+        return seen[entry, unseen]
 
     trainlint.meaning.reading.read_entry = read_again  # type: ignore[assignment]
     trainlint.meaning.forgetting.forget = lambda program: None
