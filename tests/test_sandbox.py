@@ -181,7 +181,8 @@ def test_other_programs_cannot_be_started(sandbox, tmp_path):
             def __reduce__(self): return os.system, ("touch {marker}",)
         pickle.loads(pickle.dumps(Payload()))
     """
-    assert raised(run(sandbox, program))["type"] == "PermissionError"
+    said = raised(run(sandbox, program))["type"]
+    assert said in ("PermissionError", "AttributeError")  # what stands in for `os.system` is in no module
     assert not marker.exists()
     wall(sandbox, "system call filter")
     assert raised(run(sandbox, LIBC + "assert libc.system(b'true') != 0")) == {}
