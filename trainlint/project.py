@@ -102,6 +102,7 @@ class Project:
     _tests: dict[Path, bool] = field(default_factory=dict, repr=False)
     _imports: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
     _named: dict[Path, frozenset[Path]] = field(default_factory=dict, repr=False)
+    _together: dict[frozenset[str], bool] = field(default_factory=dict, repr=False)
     units: dict[Path, Any] = field(
         default_factory=dict, repr=False
     )  # what `meaning` has lowered of each file
@@ -163,6 +164,7 @@ class Project:
         self._sources[file] = source
         for remembered in (self._words, self._calls, self._imports, self._named):
             remembered.pop(file, None)
+        self._together.clear()
         for derived in _DERIVED:
             self.__dict__.pop(derived, None)
 
@@ -227,6 +229,12 @@ class Project:
             pending += fresh
         return frozenset[str]().union(*map(self.words, near))
 
+    def has_together(self, words: frozenset[str]) -> bool:
+        """Whether one file of the project has all of these words; asked again and again, looked for once."""
+        if words not in self._together:
+            self._together[words] = any(self.words(file) >= words for file in self.files)
+        return self._together[words]
+
     def runs(self, file: Path) -> frozenset[Path]:
         """The files that this one imports, and those that enter themselves into its tables."""
         return self.imports(file).union(self.unseen.get(file, ()))
@@ -239,7 +247,7 @@ class Project:
 
     def _configured(self, file: Path) -> Iterator[Path]:
         words = self.words(file)
-        if not words.isdisjoint(("import_module", "__import__")):
+        if not self.calls(file).isdisjoint(("import_module", "__import__")):  # not where it is only spoken of
             for name in words & self._stems.keys():
                 text, found = self.text(file) or "", self.named(name)
                 if found is not None and (f"'{name}'" in text or f'"{name}"' in text):

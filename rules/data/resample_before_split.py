@@ -73,7 +73,7 @@ which were mixed of others, against the same program without over-sampling.
 
 1,000 rows of ten columns of noise and a class of 10 % drawn at random, repeated with `resample` until both classes are of
 one size, a decision tree, 20 seeds, CPU: balanced accuracy on held-out rows 0.93 when over-sampled before the split and 0.49 when
-after it. With classes that can be told apart (`make_classification`): 0.98 against 0.83.
+after it. With classes that can be told apart (`make_classification`): 0.98 against 0.83 (`python bench/oversampling.py`).
 
 ## Sources
 

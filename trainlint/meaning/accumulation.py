@@ -202,8 +202,8 @@ def turns_of_step(update: Update) -> Iterator[Turn]:
                 yield Turn(arm, leave, update.loop, *every)
 
 
-def _piled_up(update: Update, turn: Turn) -> Event | None:
-    """The backward pass of every batch, whose gradients the guarded step uses and then clears."""
+def of_every_batch(update: Update, turn: Turn) -> Event | None:
+    """The one backward pass of every batch before a step of one batch in several."""
     feeding = [
         b for b in update.feeding if b in update.before() and not contrary(b, update.event, update.loop)
     ]
@@ -212,7 +212,13 @@ def _piled_up(update: Update, turn: Turn) -> Event | None:
     backward = feeding[0]
     if not required(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
         return None
-    if role(backward.detail[0]) == "engine" or not all(map(_is_one, _gradients(backward))):
+    return backward if role(backward.detail[0]) != "engine" else None
+
+
+def _piled_up(update: Update, turn: Turn) -> Event | None:
+    """The backward pass of every batch, whose gradients the guarded step uses and then clears."""
+    backward = of_every_batch(update, turn)
+    if backward is None or not all(map(_is_one, _gradients(backward))):
         return None
     clears = [e for e in update.events if e.kind in ("zero_grad", "grad_write") and update.may_clear(e)]
     after = [e for e in clears if e in update.after()]

@@ -9,12 +9,12 @@ from trainlint.meaning.accumulation import (
     Turn,
     is_counted_by_an_engine,
     is_plain_mean,
+    of_every_batch,
     turns_of_step,
 )
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.flow import contrary, required
+from trainlint.meaning.flow import required
 from trainlint.meaning.place import Change, insert_after, remove_statement, text_of
-from trainlint.meaning.roles import role
 from trainlint.meaning.trace import Event
 from trainlint.meaning.updates import Update
 from trainlint.records import dataclass
@@ -67,17 +67,8 @@ def lost_batches(program: Program) -> list[LostBatches]:
 
 def _lost(update: Update, turn: Turn) -> tuple[Event, Event] | None:
     """The backward pass of every batch, and the clear of every batch around it."""
-    feeding = [
-        b for b in update.feeding if b in update.before() and not contrary(b, update.event, update.loop)
-    ]
-    if len(feeding) != 1 or turn.holds(feeding[0]) or feeding[0].loop is not update.loop:
-        return None
-    backward = feeding[0]
-    if not required(backward, update.event, update.loop) or not isinstance(backward.detail, tuple):
-        return None
-    if role(backward.detail[0]) == "engine" or not all(
-        required(update.event, e, update.loop) for e in _others(update)
-    ):
+    backward = of_every_batch(update, turn)
+    if backward is None or not all(required(update.event, e, update.loop) for e in _others(update)):
         return None
     around = [e for e in update.events if e not in update.between(backward, update.event)]
     clears = [e for e in around if e.kind == "zero_grad" and _is_of_every_batch(update, e, backward, turn)]

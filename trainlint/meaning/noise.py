@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.dataflow import walk
+from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.targets import origins
 from trainlint.meaning.trace import Region
@@ -50,7 +50,7 @@ def is_noise(dataset: Value) -> bool:
 def foretells_noise(program: Program) -> bool:
     """Whether a network learns to tell the noise that was added in the step, as those of diffusion do."""
     return any(
-        objective.criterion.kind in _DISTANCES
+        objective.criterion.kind == "regression"
         and sum(_is_normal(side) for side in (objective.prediction, objective.target)) == 1
         for objective in program.objectives
     )
@@ -60,23 +60,13 @@ def _is_normal(value: Value) -> bool:
     """Whether a value is drawn from a normal distribution, in a loop or a function that one calls."""
     return any(
         isinstance(v, Result)
-        and _name_of(v) in _NORMAL
+        and operation(v) in _NORMAL
         and v.region is not None
         and enclosing_loops(v.region)
         for v in origins(value)
     )
 
 
-def _name_of(value: Result) -> str:
-    match value.callee:
-        case External(name=name) if name.startswith("torch."):
-            return name.rpartition(".")[2]
-        case Member(name=name):
-            return name
-    return ""
-
-
-_DISTANCES = frozenset(("regression",))
 _NORMAL = frozenset(("randn", "randn_like", "normal", "normal_"))
 
 

@@ -151,7 +151,7 @@ def read_entry(project: Project, file: Path, unseen: frozenset[str] = frozenset(
         registered=lambda: project.registered,
         configurations=lambda: project.configurations,
         spoken=project.spoken,
-        saves_in_eval_mode=lambda: any(project.words(f) >= _SAVED_FOR_EVALUATION for f in project.files),
+        saves_in_eval_mode=lambda: project.has_together(_SAVED_FOR_EVALUATION),
         evaluate=evaluate,
         execute=execute,
         call=call,
