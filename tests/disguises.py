@@ -8,7 +8,7 @@ import io
 import keyword
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import libcst
 from libcst.metadata import (
@@ -126,3 +126,39 @@ class _Inline(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.stmt]:
         return list(self.function.body) if node is self.call else node
+
+
+def without_arguments(text: str) -> str:
+    """The program with all its calls empty, as somebody leaves them who is still writing."""
+    return _rewritten(text, lambda call: ([], []))
+
+
+def by_keyword(text: str) -> str:
+    """The program with what its calls are given by place given by name."""
+    return _rewritten(text, _by_keyword)
+
+
+def starred(text: str) -> str:
+    """The program with what its calls are given by place handed over as one tuple."""
+    return _rewritten(
+        text, lambda call: ([ast.Starred(ast.Tuple(call.args, ast.Load()), ast.Load())], call.keywords)
+    )
+
+
+def _by_keyword(call: ast.Call) -> tuple[list[ast.expr], list[ast.keyword]]:
+    taken = {keyword.arg for keyword in call.keywords}
+    free = [name for name in ("input", "target", "other", "weight", "dim") if name not in taken]
+    if len(call.args) > len(free) or any(isinstance(given, ast.Starred) for given in call.args):
+        return call.args, call.keywords
+    named = [ast.keyword(name, given) for name, given in zip(free, call.args, strict=False)]
+    return [], [*named, *call.keywords]
+
+
+def _rewritten(text: str, arguments: Callable[[ast.Call], tuple[list[ast.expr], list[ast.keyword]]]) -> str:
+    class Rewriting(ast.NodeTransformer):
+        def visit_Call(self, node: ast.Call) -> ast.Call:
+            self.generic_visit(node)
+            given, keywords = arguments(node)
+            return ast.Call(node.func, given, keywords)
+
+    return ast.unparse(ast.fix_missing_locations(Rewriting().visit(ast.parse(text))))

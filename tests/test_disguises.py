@@ -10,7 +10,7 @@ from pathlib import Path
 import libcst
 import pytest
 
-from tests.disguises import reformatted, renamed, unwrapped
+from tests.disguises import by_keyword, reformatted, renamed, starred, unwrapped, without_arguments
 from tests.examples import Case, complaints, lint_folder
 from tests.test_rules import BOOK, CASES, accept, by_origin
 from trainlint.config import Config
@@ -70,3 +70,13 @@ def test_a_file_alone_is_read_as_within_its_project(case: Case, tmp_path: Path) 
 
     alone = [said(folder / name) for name, _ in case.files if name.endswith((".py", ".ipynb"))]
     assert set().union(*alone) == set(said(folder))
+
+
+@pytest.mark.parametrize("disguise", (without_arguments, by_keyword, starred))
+@pytest.mark.parametrize("name", sorted({case.rule for case in CASES}))
+def test_no_way_to_call_makes_a_rule_fail(name: str, disguise: Callable[[str], str], tmp_path: Path) -> None:
+    """A page's own examples, with the calls of all of them written in another, even a wrong way."""
+    for case in [case for case in CASES if case.rule == name][:4]:
+        other = disguised(case, disguise)
+        if other is not None:
+            assert lint_folder(other.write(tmp_path), BOOK, "ALL").failures == ()

@@ -30,6 +30,7 @@ from trainlint.meaning.values import (
     constant,
     one,
     options,
+    passed,
 )
 from trainlint.records import dataclass
 
@@ -146,8 +147,9 @@ def _kept(program: Program, backward: Event, loop: Region) -> Iterator[CarriedSt
     for value in walk(backward.value, lambda v: attached(v) is not False):
         if isinstance(value, Result) and value.region is not None and value.region.loop is loop:
             attribute = kept_attribute(program, value, backward)
-            if attribute is not None:
-                yield CarriedState(value, backward, value.arguments[1], 1, attribute)
+            state = passed(value, 1, "hx") if attribute is not None else None
+            if state is not None:
+                yield CarriedState(value, backward, state, 1, attribute)
 
 
 def _computed(backward: Event, loop: Region) -> Iterator[CarriedState]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from trainlint.meaning.dataflow import operation, peel
+from trainlint.meaning.dataflow import operands, operation, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.judged import is_judged_by_argmax
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.targets import class_count, classes_of_one_hot, eye_rows, hot_at, one_hot_of, whole
-from trainlint.meaning.values import External, Instance, Member, Result, Value, constant, one, passed
+from trainlint.meaning.values import External, Instance, Result, Value, constant, one, passed
 from trainlint.records import dataclass
 
 
@@ -72,12 +72,10 @@ def output_width(value: Value) -> int | None:
                         return None
                     current = next(iter(peel(current.arguments[0])), current)
                 case Result() if operation(current) in ("sigmoid", "softmax", "relu", "tanh", "dropout"):
-                    source = (
-                        current.callee.receiver
-                        if isinstance(current.callee, Member)
-                        else current.arguments[0]
-                    )
-                    current = next(iter(peel(source)), current)
+                    given = operands(current)
+                    if not given:
+                        return None
+                    current = next(iter(peel(given[0])), current)
                 case _:
                     return None
     return None
