@@ -20,6 +20,7 @@ from trainlint.meaning.phases import is_setting_for_training, is_told_not_to_eva
 from trainlint.meaning.saves import is_published, is_written, saves_from_the_cpu
 from trainlint.meaning.syntax import Block, Call, Define, Literal, Node, Try
 from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.unmoved import is_saved_unmoved
 from trainlint.meaning.values import (
     NONE,
     Argument,
@@ -130,6 +131,7 @@ class Load:
             or (given is not None and self._is_beside_the_code(given))
             or saves_from_the_cpu(project, self.event, given, self._keys())
             or (given is not None and is_published(project, self.event, given))
+            or (given is not None and is_saved_unmoved(self.program, given))
         )
 
     def _is_beside_the_code(self, given: Value) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -37,6 +38,7 @@ from trainlint.records import dataclass
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
+_DRAWS = re.compile(r"\.(?:Weighted|Subset)?RandomSampler$")
 _POSITIONS = (
     "dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "num_workers", "collate_fn", "pin_memory",
     "drop_last",
@@ -94,6 +96,17 @@ class Loader:
             if given is not None and isinstance(one(given), Instance):
                 answers[-1] = not _is_sequential(one(given))
         return True if True in answers else (None if None in answers else False)
+
+    @property
+    def draws_at_random(self) -> bool:
+        """Whether a sampler draws the samples by lot, in one process."""
+        given = self.argument("sampler")
+        made = one(given) if given is not None else None
+        return (
+            isinstance(made, Instance)
+            and isinstance(made.cls, External)
+            and _DRAWS.search(made.cls.name) is not None
+        )
 
     @property
     def is_sequential(self) -> bool:

@@ -112,6 +112,11 @@ def registered(module: Value) -> Iterator[Instance]:
                         yield inner
 
 
+def decides_its_mode_alone(module: Value) -> bool:
+    """Whether no layer that a module holds depends on the mode, so that its own `training` is all that counts."""
+    return isinstance(module, Instance) and all(mode_dependent(m) is False for m in registered(module))
+
+
 def _is_plain(name: str) -> bool:
     return name.startswith("*") and name not in ("*layers", "*registered")
 

@@ -16,6 +16,7 @@ from trainlint.meaning.lightning import RETURNED
 from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
 from trainlint.meaning.objects import external_bases, find_member, has_unknown_base
 from trainlint.meaning.place import Change, insert_before, text_of
+from trainlint.meaning.populations import samples_of
 from trainlint.meaning.resampled import is_resampled
 from trainlint.meaning.schedules import iterations
 from trainlint.meaning.series import is_made_within, may_be_series
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 _FOLDERS = ("torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFolder")
 _QUEUES = ("torchio.Queue", "torchio.data.Queue", "torchio.data.queue.Queue")
+_HANDFUL = 4  # samples
 _DRAWN_INDEX = frozenset(
     "randint randrange integers choice choices randperm permutation shuffle sample default_rng".split()
 )
@@ -68,9 +70,9 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         or _is_held_out_beside(program, loader)
     ):
         return False
-    if any(other.shuffles for other in training.alternatives):
+    if any(other.shuffles or other.draws_at_random for other in training.alternatives):
         return False  # somebody chose between the two
-    if _serves_itself(loader.dataset) or _is_whole(loader) or _stops_at_once(training):
+    if _serves_itself(loader.dataset) or _is_whole(program, loader) or _stops_at_once(training):
         return False
     if training.backward.kind == "fit" and _may_stream(program, loader):
         return False
@@ -177,10 +179,13 @@ def _shuffles_itself(cls: Class) -> bool:
     return False
 
 
-def _is_whole(loader: Loader) -> bool:
-    """One batch that holds the whole data set."""
+def _is_whole(program: Program, loader: Loader) -> bool:
+    """One batch that holds the whole data set, or a handful of samples: there is hardly another order."""
     size = loader.argument("batch_size")
     found = one(size) if size is not None else None
+    count, most = samples_of(program, loader.dataset), constant(found) if found is not None else 1
+    if count is not None and count <= max(_HANDFUL, most if type(most) is int else 0):
+        return True
     return (
         isinstance(found, Result)
         and isinstance(found.callee, External)

@@ -13,6 +13,7 @@ from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.hot import note_hot
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
+from trainlint.meaning.modules import decides_its_mode_alone
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module, key_of
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.places import by_places
@@ -213,10 +214,9 @@ def _store_attribute(
         machine.record("requires_grad", node, holder, value)
         note_frozen(holder, value)
         return
-    if target.name == "training" and isinstance(one(holder), Item):
-        machine.record(
-            "mode", node, holder, detail=truth(value)
-        )  # `for m in model.modules(): m.training = True`
+    if target.name == "training" and (isinstance(one(holder), Item) or decides_its_mode_alone(one(holder))):
+        # `for m in model.modules(): m.training = True`; of a network's layers nothing else hears of it
+        machine.record("mode", node, holder, detail=truth(value))
     if isinstance(holder, Free) and holder.name == "self":
         say(frame, target.name, value)
     elif isinstance(holder, Free):
