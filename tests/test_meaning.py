@@ -6,6 +6,7 @@ Work is counted in steps of the interpreter, never in seconds.
 from __future__ import annotations
 
 import io
+import json
 import tokenize
 from collections import Counter
 from pathlib import Path
@@ -460,3 +461,53 @@ def test_a_key_that_a_loop_computes_from_itself_is_what_it_began_as(first: objec
     key = Choice(started, loop=True)
     key.options.append(Result(Member(key, "strip"), (), {}, None))
     assert names_columns(key) is columns
+
+
+# What only a name says, in a notebook
+
+STOPPED_BY_TEST = """\
+import torch
+from torch import nn
+
+def fit(model, train_loader, test_loader, optimizer, patience=5):
+    best, bad = float("inf"), 0
+    for epoch in range(50):
+        model.train()
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        model.eval()
+        total, hits, seen = 0.0, 0, 0
+        with torch.no_grad():
+            for x, y in test_loader:
+                scores = model(x)
+                total += nn.functional.cross_entropy(scores, y).item()
+                hits += (scores.argmax(1) == y).sum().item()
+                seen += len(y)
+        print(total, hits / seen)
+        if total < best:
+            best, bad = total, 0
+        else:
+            bad += 1
+        if bad >= patience:
+            break
+"""
+
+
+def test_a_parameters_name_says_nothing_in_a_notebook_that_never_calls_the_function() -> None:
+    def found(text: str, name: str) -> int:
+        return rules(lint_text(text, name))["test-set-selection"]
+
+    cells = [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": STOPPED_BY_TEST,
+        }
+    ]
+    notebook = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    assert found(STOPPED_BY_TEST, "train.py") == 1  # another file may call it
+    assert found(notebook, "train.ipynb") == 0

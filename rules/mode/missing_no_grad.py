@@ -7,7 +7,8 @@ about dropout and BatchNorm only.
 
 A single prediction does the same for one input: a label for a picture, the next move of an agent, samples to look at.
 It is reported where nothing but numbers, labels or arrays goes on from the output, and as advice where the script
-comes to it once, so that one small graph is all it costs.
+comes to it once, so that one small graph is all it costs. A loop over a few single samples, for pictures to look at, is
+advice as well.
 
 ```python bad
 import torch
@@ -131,6 +132,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             plant=evaluation.with_grad,
             title="Run the evaluation under `torch.no_grad()`",
             known=evaluation.known,
+            level="advice" if evaluation.is_of_few_samples else None,
         )
     for prediction in program.predictions:
         evaluation = prediction.evaluation

@@ -8,6 +8,7 @@ from trainlint.diagnostic import Certainty
 from trainlint.meaning.attachment import attached
 from trainlint.meaning.callers import enclosing_function
 from trainlint.meaning.dataflow import certainty, walk
+from trainlint.meaning.few_samples import is_of_few_samples
 from trainlint.meaning.flow import enclosing_call, of_kind
 from trainlint.meaning.fragments import FRESH
 from trainlint.meaning.iteration import underlying
@@ -147,6 +148,11 @@ class Evaluation:
         call = self.event.node
         given = [a.value for a in call.arguments if a.keyword == "training"] if isinstance(call, Call) else []
         return any(isinstance(value, Literal) and value.value is False for value in given)
+
+    @property
+    def is_of_few_samples(self) -> bool:
+        """Whether it goes through a few single samples, one after the other."""
+        return is_of_few_samples(self.event, self.loop)
 
     @property
     def switched_here(self) -> bool:

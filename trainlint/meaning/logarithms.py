@@ -125,7 +125,7 @@ def _is_within(clamp: Result) -> bool:
 
 
 def _is_bounded(scores: Value) -> bool:
-    """Whether scores are cosines, or what a tanh gives, also a few times as large: never far apart."""
+    """Whether scores are cosines, probabilities, or what a tanh gives, also a few times as large: never far apart."""
     found = [_reach(part) for part in peel(scores)]
     return bool(found) and all(reach is not None and reach < _FAR for reach in found)
 
@@ -171,7 +171,7 @@ def _without_sign(value: Value) -> Value:
     return value
 
 
-_WITHIN_ONE = frozenset("cosine_similarity CosineSimilarity tanh Tanh cos sin".split())
+_WITHIN_ONE = frozenset("cosine_similarity CosineSimilarity tanh Tanh cos sin softmax sigmoid".split())
 
 
 def _single(value: Value) -> tuple[str, Result | None, bool]:

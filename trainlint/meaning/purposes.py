@@ -156,6 +156,8 @@ def loader_keys(program: Program) -> dict[int, str]:
 
 def _named(source: Value) -> Iterator[str]:
     match source:
+        case Argument(function=function) if function.unit.source.notebook:
+            return  # no cell calls it, and nothing else can
         case Argument(name=name) | Free(name=name) | Member(name=name):
             yield name
         case Item(key=Constant(value=str(name))):
