@@ -499,7 +499,7 @@ def test_a_parameters_name_says_nothing_in_a_notebook_that_never_calls_the_funct
     def found(text: str, name: str) -> int:
         return rules(lint_text(text, name))["test-set-selection"]
 
-    cells = [
+    cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "metadata": {},

@@ -9,10 +9,11 @@ from trainlint.meaning.dataflow import walk
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modules import parts
 from trainlint.meaning.objects import is_module
+from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.paths import same_file, same_name
 from trainlint.meaning.roles import role
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Argument, Instance, Value, options
+from trainlint.meaning.values import Argument, Instance, Member, Result, Value, called, options
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -32,17 +33,21 @@ def is_saved_unmoved(program: Program, path: Value) -> bool:
 
 
 def _is_unmoved(save: Event) -> bool:
-    saved = [part for network in _networks(save.target) for part in parts(network)]
-    if not saved or any(isinstance(part, Instance) and "device" in part.keywords for part in saved):
+    saved = list(_networks(save.target))
+    mine = [part for network in saved for part in parts(network)]
+    if not saved or not all(isinstance(n, Instance) and is_module(n) for n in saved):
         return False
-    mine = set(map(id, saved))
+    if any(isinstance(part, Instance) and "device" in part.keywords for part in mine):
+        return False
+    ids = set(map(id, mine))
     moved = [o for event in of_kind(save.region.root, "device") for o in options(event.target)]
-    networks = [target for target in moved if role(target) == "module"]
-    return all(isinstance(n, Instance) and mine.isdisjoint(map(id, parts(n))) for n in networks)
+    return all(ids.isdisjoint(map(id, parts(n))) for n in moved if isinstance(n, Instance))
 
 
-def _networks(state: Value) -> Iterator[Instance]:
-    """The networks whose weights are in what is saved."""
-    for value in walk(state):
-        if isinstance(value, Instance) and is_module(value):
-            yield value
+def _networks(state: Value) -> Iterator[Value]:
+    """The networks whose weights are in what is saved, beside the optimizers that follow them."""
+    yield from (option for option in options(state) if isinstance(option, Instance))
+    for value in walk(state, lambda v: called(v) != "state_dict"):
+        match value:
+            case Result(callee=Member(name="state_dict", receiver=holder)):
+                yield from (o for o in options(holder) if role(o) != "optimizer" and not is_schedule(o))
