@@ -602,7 +602,7 @@ def _only_computes(region: Region, inner: list[Value]) -> bool:
     )
 
 
-_COMPUTING = frozenset("criterion keep reset sync requires_grad initialise".split())
+_COMPUTING = frozenset("criterion keep reset sync requires_grad initialise put".split())
 
 
 def _forget_forwards(region: Region) -> None:

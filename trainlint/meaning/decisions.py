@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from trainlint.meaning.dataflow import inputs_of, operation, walk
 from trainlint.meaning.flow import enclosing_loops, key
+from trainlint.meaning.gathered import NOTHING, Gathered, put_into
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.picked import ALL_AT_ONCE
@@ -45,11 +46,26 @@ class Decision:
     node: Node
     region: Region
     tests: tuple[Value, ...]  # what decides: conditions, or the number that is handed over
+    gathered: Gathered
+
+    @property
+    def behind(self) -> dict[int, Value]:
+        """All that has a say in it."""
+        return behind(self.tests, self.gathered)
+
+    @property
+    def comparisons(self) -> list[Result]:
+        """The comparisons that it rests on."""
+        return [v for v in behind(self.tests).values() if type(v) is Result and operation(v) in _COMPARING]
 
     @property
     def is_handed(self) -> bool:
         """Whether a number is handed to something that compares it by itself."""
-        return not any(operation(test) in _COMPARING for test in comparisons(self.tests))
+        return not self.comparisons
+
+    def is_by_progress(self, sources: set[int]) -> bool:
+        """Whether a number that comes from these is compared with what it was before."""
+        return any(_is_progress(test, sources, self.gathered) for test in self.comparisons)
 
 
 def place_of(decision: Decision, sources: set[int]) -> Node:
@@ -58,28 +74,30 @@ def place_of(decision: Decision, sources: set[int]) -> Node:
     place, compared = decision.node, decision.is_handed
     for region in decision.region.ancestors():
         if region.kind == "arm" and region.truth is not None and not compared:
-            compared = not sources.isdisjoint(behind((region.truth,)))
+            compared = not sources.isdisjoint(behind((region.truth,), decision.gathered))
         if region.kind != "call":
             continue
-        if not isinstance(region.node, Call) or (compared and not _is_handed_in(region, sources)):
+        if not isinstance(region.node, Call) or (
+            compared and not _is_handed_in(region, sources, decision.gathered)
+        ):
             break
         place = region.node
     return place
 
 
-def _is_handed_in(call: Region, sources: set[int]) -> bool:
+def _is_handed_in(call: Region, sources: set[int], gathered: Gathered) -> bool:
     """Whether an argument of a call was computed from one of some values."""
     function = call.function
     if function is None or call.names is None:
         return False
     given = [call.names.get(parameter.name) for parameter in function.node.parameters]
     numbers = [value for value in given if value is not None and not isinstance(one(value), Instance)]
-    return any(not sources.isdisjoint(behind((value,))) for value in numbers)
+    return any(not sources.isdisjoint(behind((value,), gathered)) for value in numbers)
 
 
 def decisions(program: Program) -> list[Decision]:
     """Every decision in a loop that a number may have a say in, in order."""
-    return [made for root in program.roots for made in _in(root, root)]
+    return [made for root in program.roots for made in _in(root, root, program.gathered)]
 
 
 def searches(program: Program) -> list[Decision]:
@@ -89,9 +107,13 @@ def searches(program: Program) -> list[Decision]:
     for event in program.events("choose"):
         loop = event.loop
         if event.detail == ALL_AT_ONCE:
-            found += [Decision("pick", event.node, event.region, (event.target,))] if made else []
+            found += (
+                [Decision("pick", event.node, event.region, (event.target,), program.gathered)]
+                if made
+                else []
+            )
         elif loop is not None and any(inner.inside(loop) for inner in made) and not _is_saved(event):
-            found.append(Decision("choose", event.node, event.region, (event.target,)))
+            found.append(Decision("choose", event.node, event.region, (event.target,), program.gathered))
     return found
 
 
@@ -99,27 +121,29 @@ def _is_saved(choice: Event) -> bool:
     return any(e.kind in ("save", "remember") for e in _beside(choice))
 
 
-def _in(region: Region, root: Region) -> Iterator[Decision]:
+def _in(region: Region, root: Region, gathered: Gathered) -> Iterator[Decision]:
     for item in region.items:
         if type(item) is Region:
-            yield from _in(item, root)
+            yield from _in(item, root, gathered)
         elif type(item) is Leave:
-            yield from _stop(item)
+            yield from _stop(item, gathered)
         elif type(item) is Event:
-            yield from _by_event(item, root)
+            yield from _by_event(item, root, gathered)
 
 
-def _by_event(event: Event, root: Region) -> Iterator[Decision]:
+def _by_event(event: Event, root: Region, gathered: Gathered) -> Iterator[Decision]:
     if event.kind == "schedule" and event.inputs:
-        yield Decision("lower", event.node, event.region, event.inputs[:1])
+        yield Decision("lower", event.node, event.region, event.inputs[:1], gathered)
     elif event.kind in ("save", "remember") and event.loop is not None:
         if event.kind == "remember" and any(e.kind == "save" for e in _beside(event)):
             return  # it is said where it is saved
         tests = tuple(arm.truth for arm in event.guards(root) if arm.truth is not None)
         if tests and _may_change(event):
-            yield Decision("keep", event.node, event.region, tests)
+            yield Decision("keep", event.node, event.region, tests, gathered)
+    elif event.kind == "watch" and event.loop is not None and _trains(enclosing_loops(event.region)[-1]):
+        yield Decision(event.detail, event.node, event.region, event.inputs, gathered)
     elif event.kind in ("forward", "unresolved", "step") and event.inputs and _is_stopper(event.target):
-        yield Decision("stop", event.node, event.region, event.inputs[:1])
+        yield Decision("stop", event.node, event.region, event.inputs[:1], gathered)
 
 
 def _may_change(event: Event) -> bool:
@@ -157,7 +181,7 @@ def _is_stopper(target: Value) -> bool:
     return False
 
 
-def _stop(leave: Leave) -> Iterator[Decision]:
+def _stop(leave: Leave, gathered: Gathered) -> Iterator[Decision]:
     """A `break`, or a `return`, that ends the loop around the batches."""
     loop = leave.region.loop
     if loop is None or leave.kind not in ("break", "return") or not _trains(loop):
@@ -171,21 +195,23 @@ def _stop(leave: Leave) -> Iterator[Decision]:
         if region.kind == "arm" and region.truth is not None:
             arms.append(region.truth)
     if arms:
-        yield Decision("stop", leave.node, leave.region, tuple(arms))
+        yield Decision("stop", leave.node, leave.region, tuple(arms), gathered)
 
 
 def _trains(loop: Region) -> bool:
     return loop.has("backward", "step")
 
 
-def behind(values: Iterable[Value]) -> dict[int, Value]:
-    """All that values were computed from, by identity, and the conditions that chose between them."""
+def behind(values: Iterable[Value], gathered: Gathered = NOTHING) -> dict[int, Value]:
+    """All that values were computed from, by identity, the conditions that chose between them, and what was put into them."""
     pending, seen = [*values], dict[int, Value]()
     while pending and len(seen) < _FAR:
         current = pending.pop()
         if id(current) in seen:
             continue
         seen[id(current)] = current
+        if gathered:
+            pending += put_into(current, gathered, seen)
         pending += inputs_of(current)
         if type(current) is Choice and current.under:
             pending += [test for given in current.under.values() for test, _ in given]
@@ -200,14 +226,9 @@ def given_by(event: Event) -> set[int]:
     return {id(event.value)} | {id(v) for v in outputs if isinstance(v, Result)}
 
 
-def comparisons(tests: Iterable[Value]) -> list[Result]:
-    """The comparisons that a decision rests on."""
-    return [v for v in behind(tests).values() if type(v) is Result and operation(v) in _COMPARING]
-
-
-def is_progress(test: Result, sources: set[int]) -> bool:
+def _is_progress(test: Result, sources: set[int], gathered: Gathered) -> bool:
     """Whether a number is compared with what it was before: no look for NaN, no fixed bound."""
-    sides = [not sources.isdisjoint(behind((side,))) for side in test.arguments]
+    sides = [not sources.isdisjoint(behind((side,), gathered)) for side in test.arguments]
     return len(sides) == 2 and (all(sides) or (any(sides) and _becomes_bound(test)))
 
 

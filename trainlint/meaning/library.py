@@ -11,6 +11,7 @@ from trainlint.meaning.facts.operations import ACTIVATIONS, MODULE_OPERATIONS
 from trainlint.meaning.facts.optimizers import SCHEDULE_FACTORIES
 from trainlint.meaning.facts.settings import NAMESPACES
 from trainlint.meaning.facts.transforms import FACTORIES
+from trainlint.meaning.gathering import note_call
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_matrix
 from trainlint.meaning.samples import note_sample
@@ -154,6 +155,7 @@ def call_library_object(
         result = _segmented(machine, instance, result, node)
     if node is not None and machine.forwarding == 0:
         known = is_model_like(instance)
+        note_call(machine, instance, result, (*arguments, *keywords.values()), node)
         if known or not name.startswith(_NO_MODELS):
             given = (*arguments, *keywords.values())
             machine.record("forward", node, instance, result, given, detail=None if known else "unknown")

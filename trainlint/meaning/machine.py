@@ -153,6 +153,7 @@ class Machine:
     tables: Tables = field(default_factory=Tables)  # what is done to data in tables
     filled: dict[int, tuple[Value, dict[str, Value]]] = field(default_factory=dict)  # see `entries`
     saved: list[tuple[Value, Value]] = field(default_factory=list)  # what was saved so far, and where
+    meters: dict[int, tuple[Value, tuple[Value, ...], bool]] = field(default_factory=dict)  # see `gathering`
 
     def open_root(self, makes: bool = False) -> Region:
         """Start a new trace with a budget of its own; `makes`: it can do no more than put networks together."""
@@ -244,7 +245,7 @@ class Machine:
         inputs: tuple[Value, ...] = (),
         detail: Any = None,
     ) -> None:
-        if self.silent == 0 and not (kind in ("keep", "reset") and self.forwarding):
+        if self.silent == 0 and not (kind in ("keep", "reset", "put") and self.forwarding):
             event = Event(kind, node, self.region, target, value, inputs, detail, self.grad)
             if kind in ("criterion", "initialise"):
                 event.given = self.conditions()

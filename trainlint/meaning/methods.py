@@ -20,6 +20,7 @@ from trainlint.meaning.contexts import stacked
 from trainlint.meaning.dataflow import is_gradient
 from trainlint.meaning.entries import entry, note_entry
 from trainlint.meaning.fields import copied_model, parsed_into_fields, validated
+from trainlint.meaning.gathering import note_call
 from trainlint.meaning.hydra import store_settings
 from trainlint.meaning.hyperparameters import save_hyperparameters
 from trainlint.meaning.items import keep_in
@@ -110,6 +111,8 @@ def call_method(
     machine.tables.note_call(result, name, machine.steps)
     if name == "apply" and machine.tables.wanted:
         _apply_to_columns(machine, result, receiver, arguments, keywords)
+    if node is not None:
+        note_call(machine, callee, result, (*arguments, *keywords.values()), node)
     if node is not None and _could_do_anything(receiver, name):
         machine.record("unresolved", node, callee, result, (*arguments, *keywords.values()))
     else:

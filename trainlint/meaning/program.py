@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.evaluation import Evaluation
     from trainlint.meaning.fine_tuning import FineTuning
     from trainlint.meaning.fits import Reader
+    from trainlint.meaning.gathered import Gathered
     from trainlint.meaning.hidden import HiddenModules
     from trainlint.meaning.idle_passes import IdlePass
     from trainlint.meaning.initialisation import Filling
@@ -392,6 +393,13 @@ class Program:
         from trainlint.meaning.lineage import trained_data
 
         return trained_data(self)
+
+    @cached_property
+    def gathered(self) -> Gathered:
+        """What is put into arrays and meters."""
+        from trainlint.meaning.gathered import gathered
+
+        return gathered(self)
 
     @cached_property
     def decisions(self) -> list[Decision]:

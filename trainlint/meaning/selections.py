@@ -11,10 +11,7 @@ from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.datasets import part_of
 from trainlint.meaning.decisions import (
     Decision,
-    behind,
-    comparisons,
     given_by,
-    is_progress,
     place_of,
     searches,
 )
@@ -116,7 +113,7 @@ def _in_place(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
 
 
 def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tuple[Selection, Tested] | None:
-    reached = set(behind(decision.tests))
+    reached = set(decision.behind)
     scored = [
         e for e in (*program.evaluations, *program.held_out) if not given_by(e.event).isdisjoint(reached)
     ]
@@ -129,7 +126,7 @@ def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tupl
         by_test = [made for made in by_test if _is_of_a_trial(program, made.evaluation)]
     elif decision.kind != "lower" and not decision.is_handed:
         outputs = set[int]().union(*(given_by(made.evaluation.event) for made in by_test))
-        if not any(is_progress(test, outputs) for test in comparisons(decision.tests)):
+        if not decision.is_by_progress(outputs):
             return None
     judged = by_test[0] if by_test else None
     if judged is None or _serves_as_validation(program, decision, judged.evaluation):
@@ -157,7 +154,7 @@ def _by_rows(outputs: dict[int, Event], decision: Decision) -> Selection | None:
         return None
     items = {id(item) for item in rows.items}
     if decision.kind != "lower" and not decision.is_handed:
-        if not any(is_progress(test, items) for test in comparisons(decision.tests)):
+        if not decision.is_by_progress(items):
             return None
     place = place_of(decision, items)
     return Selection(place, _SAID[decision.kind], rows.name, "", rows.items[0].node or rows.forward.node)

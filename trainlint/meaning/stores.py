@@ -9,6 +9,7 @@ from trainlint.meaning.attachment import attached
 from trainlint.meaning.dataflow import descends, is_gradient
 from trainlint.meaning.entries import note_entry
 from trainlint.meaning.fragments import say, set_once
+from trainlint.meaning.gathering import note_put
 from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.hot import note_hot
 from trainlint.meaning.machine import Machine
@@ -319,6 +320,7 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
     )
     for option in options(holder):
         note_entry(machine, option, key, value)
+        note_put(machine, option, keys, value, node)
         if isinstance(option, (Result, Item)):
             note_hot(machine, option, keys, value)
         elif isinstance(option, Mapping):

@@ -19,7 +19,7 @@ EventKind = Literal[
     "forward", "backward", "zero_grad", "step", "schedule", "mode", "set_epoch", "load", "load_state",
     "criterion", "keep", "grad_write", "lr_write", "unscale", "update", "clip", "unresolved", "sync",
     "grad_mode", "requires_grad", "save", "reset", "device", "fit", "descent", "attach",
-    "initialise", "remember", "log", "rescale", "choose", "asked",
+    "initialise", "remember", "log", "rescale", "choose", "asked", "put", "watch",
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.claims import says_held_out, says_training
-from trainlint.meaning.decisions import Decision, Kind, behind, comparisons, is_progress, place_of
+from trainlint.meaning.decisions import Decision, Kind, place_of
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.monitors import monitors
@@ -43,13 +43,13 @@ def training_choices(program: Program) -> list[TrainingChoice]:
 
 def _is_by_training(program: Program, decision: Decision) -> bool:
     """Whether the training loss decides and nothing else that is measured has a say."""
-    reached = set(behind(decision.tests))
+    reached = set(decision.behind)
     losses = {id(b.value) for b in program.backwards if b.value is not None}
     if losses.isdisjoint(reached) or not _scores(program).isdisjoint(reached) or _speaks_of_others(decision):
         return False
     if decision.is_handed:
         return decision.kind != "keep"
-    return any(is_progress(test, losses) for test in comparisons(decision.tests))
+    return decision.is_by_progress(losses)
 
 
 def _scores(program: Program) -> set[int]:
