@@ -30,6 +30,7 @@ from trainlint.meaning.values import (
     Value,
     one,
 )
+from trainlint.meaning.watching import note_metrics, watch
 
 _ENGINE = "ignite.engine.Engine"
 _ENGINES = (_ENGINE, "ignite.engine.engine.Engine")
@@ -72,6 +73,29 @@ def _made(
     if "**" in given or "model_fn" in given or not given.keys() >= {"model"}:
         return None
     return Instance(External(_ENGINE), node, (), given, {_STEP: Constant(step)})
+
+
+def make_loader(
+    machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value], node: s.Node | None
+) -> Value | None:
+    """`idist.auto_dataloader(data, ...)`: a loader by the same arguments, shared out among processes where there are several."""
+    return machine.call(machine, External("torch.utils.data.DataLoader"), arguments, keywords, node, None)
+
+
+def handed_back(
+    machine: Machine, arguments: tuple[Value, ...], keywords: dict[str, Value], node: s.Node | None
+) -> Value | None:
+    """`idist.auto_model(model)`, `idist.auto_optim(optimizer)`: the same, made ready for several processes."""
+    return arguments[0] if arguments else None
+
+
+def is_launcher(value: Value) -> bool:
+    """`idist.Parallel(backend)`, whose `run(function, ...)` calls the function with a rank before all else."""
+    found = one(value)
+    return isinstance(found, Instance) and isinstance(found.cls, External) and found.cls.name in _LAUNCHERS
+
+
+_LAUNCHERS = ("ignite.distributed.Parallel", "ignite.distributed.launcher.Parallel")
 
 
 def attach(machine: Machine, engine: Value, arguments: tuple[Value, ...]) -> None:
@@ -140,6 +164,7 @@ def _one_pass(machine: Machine, engine: Instance, state: Instance, data: Value |
             output = _own_step(machine, engine, batch)
         state.attributes["output"] = output
         _fire(machine, engine, "ITERATION_COMPLETED")
+    note_metrics(state, output)
 
 
 def _own_step(machine: Machine, engine: Instance, batch: Value) -> Value:
@@ -177,7 +202,10 @@ def _fire(machine: Machine, engine: Instance, event: str) -> None:
         assert isinstance(entry, Sequence)
         when, handler, *others = entry.items
         found = one(handler)
-        if _is_own(found) and any(name == event for name in _events(when)):
+        if not any(name == event for name in _events(when)):
+            continue
+        watch(machine, engine, found)
+        if _is_own(found):
             given = (engine, *others) if _takes_engine(found, len(others)) else tuple(others)
             machine.call(machine, found, given, {}, None, None)
 

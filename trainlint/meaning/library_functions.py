@@ -493,6 +493,9 @@ def _itself(machine: Machine, arguments: Arguments, keywords: Keywords, node: No
 _HANDLERS: dict[str, Callable[[Machine, Arguments, Keywords, Node | None], Value | None]] = {
     "ignite.engine.create_supervised_trainer": ignite.make_trainer,
     "ignite.engine.create_supervised_evaluator": ignite.make_evaluator,
+    "ignite.distributed.auto_dataloader": ignite.make_loader,
+    "ignite.distributed.auto_model": ignite.handed_back,
+    "ignite.distributed.auto_optim": ignite.handed_back,
     "builtins.range": _range,
     "dataclasses.asdict": _asdict,
     "attr.asdict": _asdict,

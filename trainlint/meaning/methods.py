@@ -584,6 +584,9 @@ def _dumped(
 def _run_engine(
     machine: Machine, callee: Member, arguments: Arguments, keywords: Keywords, node: Node | None
 ) -> Value | None:
+    if ignite.is_launcher(callee.receiver) and arguments:
+        rank = Unknown("rank", node)
+        return machine.call(machine, arguments[0], (rank, *arguments[1:]), keywords, node, None)
     if node is None or not ignite.is_engine(callee.receiver):
         return None
     return ignite.run(machine, callee.receiver, arguments, keywords, node)
