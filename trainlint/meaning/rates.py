@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import same
 from trainlint.meaning.flow import enclosing_loops
+from trainlint.meaning.iteration import underlying
 from trainlint.meaning.lightning import Fitted
+from trainlint.meaning.loaders import loader
 from trainlint.meaning.noise import foretells_noise
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, text_of
+from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount, is_reinforcement, iterations
 from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update, stepped_node
-from trainlint.meaning.values import External, Instance, Value, one
+from trainlint.meaning.values import Choice, External, Instance, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
+_HANDFUL = 16
 DEFAULT_RATES = {
     "Adam": 1e-3,
     "AdamW": 1e-3,
@@ -123,6 +127,8 @@ def _constant_rate(program: Program, update: Update) -> ConstantRate | None:
     rate, count = _first_rate(update.optimizer), iterations(loops[1])
     if rate is None or count is None or loops[1].node is None or _is_remade(made, loops[1]):
         return None
+    if loops[0].iterable is not None and _is_toy(program, loops[0].iterable):
+        return None
     return ConstantRate(update.optimizer, update.event, rate, count[0], count[1], loops[1].node)
 
 
@@ -132,8 +138,17 @@ def _constant_in(program: Program, event: Event) -> ConstantRate | None:
     driven, count = optimizer(event.detail.optimizer), number(event.detail.epochs)
     if driven is None or driven.known != "constructed" or count is None or event.detail.schedules:
         return None
+    if any(_is_toy(program, given) for given in event.inputs):
+        return None
     rate = None if _is_scheduled(program, driven.value) else _first_rate(driven)
     return ConstantRate(driven, event, rate, count[0], count[1], event.node) if rate is not None else None
+
+
+def _is_toy(program: Program, served: Value) -> bool:
+    """Whether a run goes through a handful of samples, which show how something is written: it may learn them by heart."""
+    made = loader(served)
+    count = samples_of(program, made.dataset if made is not None else underlying(served))
+    return count is not None and count <= _HANDFUL
 
 
 def _first_rate(driven: Optimizer) -> float | None:
@@ -145,6 +160,8 @@ def _first_rate(driven: Optimizer) -> float | None:
         return None
     if driven.rate is None:
         return DEFAULT_RATES.get(driven.kind)
+    if isinstance(driven.rate, Choice) and driven.rate.each is not None:
+        return None  # rates are compared, each as it is
     rate = amount(driven.rate)
     return rate[0] if rate is not None else None
 
