@@ -11,8 +11,8 @@ import libcst
 import pytest
 
 from tests.disguises import by_keyword, reformatted, renamed, starred, unwrapped, without_arguments
-from tests.examples import Case, complaints, lint_folder
-from tests.test_rules import BOOK, CASES, accept, by_origin
+from tests.examples import Case, lint_folder
+from tests.test_rules import BOOK, CASES, by_origin
 from trainlint.config import Config
 from trainlint.lint import Effort, lint
 
@@ -29,26 +29,22 @@ def disguised(case: Case, disguise: Callable[[str], str | None]) -> Case | None:
     return None if tuple(files) == case.files else replace(case, files=tuple(files))
 
 
-# Renaming takes a minute for all of them: done in the tests, as every run of a few would wait for it when they are collected.
-WITH_FUNCTIONS = [
-    case for case in CASES if any("def " in text for name, text in case.files if name.endswith(".py"))
-]
-REFORMATTED = [other for case in CASES if (other := disguised(case, reformatted)) is not None]
 UNWRAPPED = [other for case in CASES if (other := disguised(case, unwrapped)) is not None]
 OF_SEVERAL_FILES = [case for case in CASES if sum(name.endswith(".py") for name, _ in case.files) > 1]
 
 
-@pytest.mark.parametrize("case", WITH_FUNCTIONS, ids=by_origin)
-def test_names_of_local_variables_do_not_count(case: Case, tmp_path: Path) -> None:
-    case = disguised(case, renamed) or case
-    anywhere = replace(case, marks=tuple(replace(mark, words=()) for mark in case.marks))
-    accept(case, complaints(anywhere, lint_folder(case.write(tmp_path), BOOK, case.rule)))
+def named_and_laid_out_otherwise(text: str) -> str:
+    """Both at once, as each costs a run of the linter for every example."""
+    other = renamed(text)
+    return reformatted(other) or other
 
 
-@pytest.mark.parametrize("case", REFORMATTED, ids=by_origin)
-def test_layout_does_not_count(case: Case, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=by_origin)
+def test_neither_names_of_local_variables_nor_layout_count(case: Case, tmp_path: Path) -> None:
+    # In the test: it takes a minute for all of them, for which every run of a few would wait when they are collected.
+    other = disguised(case, named_and_laid_out_otherwise) or case
     known_misses = any(mark.known_miss for mark in case.marks)
-    found = lint_folder(case.write(tmp_path), BOOK, case.rule).diagnostics
+    found = lint_folder(other.write(tmp_path), BOOK, case.rule).diagnostics
     assert known_misses or len(found) == len(case.marks)
     assert case.level is None or {finding.level for finding in found} <= {case.level}
 
