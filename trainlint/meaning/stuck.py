@@ -74,8 +74,14 @@ class StuckForward:
 
     @property
     def model_node(self) -> Node:
+        """The model's expression: what a method of it is called of, where that is the forward pass."""
         call = self.forward.node
-        return call.function if isinstance(call, Call) else call
+        function = call.function if isinstance(call, Call) else call
+        if isinstance(function, Attribute) and (
+            self.forward.detail == "method" or function.name == "forward"
+        ):
+            return function.value
+        return function
 
     @property
     def fixable(self) -> bool:
