@@ -196,6 +196,29 @@ def test_how_a_batch_is_taken_apart(use, form):
     assert batch_form(tree)["form"] == form
 
 
+@pytest.mark.parametrize(
+    "loop, names",
+    [
+        ("for i, (a, b, c) in enumerate(tqdm_notebook(loader)):", ["a", "b", "c"]),
+        ("for a, b, c in shown(loader, desc='train'):", ["a", "b", "c"]),
+        ("for a, b, c in DataLoader(kept, batch_size=4):", ["a", "b", "c"]),
+        ("for i, (a, b, c) in bar:", ["a", "b", "c"]),
+        ("for a, b, c in grouped(data):", ["x", "y"]),  # any function may make anything of data
+        ("for a, b, c in range(loader):", ["x", "y"]),
+    ],
+)
+def test_what_shows_progress_passes_batches_through(loop, names):
+    tree = ast.parse(f"bar = tqdm(enumerate(loader), total=len(loader))\n{loop}\n    model(a)\n")
+    assert batch_form(tree)["names"] == names
+
+
+def test_batches_behind_a_bar_that_was_made_before_have_the_entries_that_are_asked_for():
+    text = (
+        "steps = tqdm(enumerate(loader))\nfor i, batch in steps:\n    model(batch['words'], batch['label'])\n"
+    )
+    assert batch_form(ast.parse(text)) == {"form": "dict", "names": ["label", "words"]}
+
+
 @needs_torch
 def test_a_network_of_two_inputs_gets_two_that_fit(sandbox, tmp_path):
     net = """

@@ -6,7 +6,9 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-OF_TENSORS = {"size", "shape", "view", "reshape", "unsqueeze", "permute", "float", "dim", "ndim", "numel"}
+OF_TENSORS = set(
+    "size shape view reshape unsqueeze permute float dim ndim numel long transpose contiguous squeeze".split()
+)
 OF_CONTAINERS = {
     "to",
     "cuda",
@@ -36,9 +38,10 @@ OF_OBJECTS = {
 }
 OF_TEXTS = ("input_ids", "attention_mask")  # what a dictionary of which nothing is said holds
 WRAPPERS = {"enumerate", "tqdm", "islice", "cycle", "iter", "trange"}
-LOADING = re.compile(
-    r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter)s?\d?|dl|train_data|\w*data"
-)
+NO_WRAPPERS = {"range", "len", "zip", "next", "sorted", "list", "sum", "min", "max", "set", "DataLoader"}
+LOADERS = r"\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter)s?\d?|dl"
+ONLY_LOADERS = re.compile(rf"(?i){LOADERS}")
+LOADING = re.compile(rf"(?i){LOADERS}|train_data|\w*data")
 
 
 def batch_form(tree: ast.Module, spots: Sequence[tuple[int, int]] = ()) -> Mapping[str, object]:
@@ -53,8 +56,10 @@ def batch_form(tree: ast.Module, spots: Sequence[tuple[int, int]] = ()) -> Mappi
 def _served(tree: ast.Module, spots: Sequence[tuple[int, int]]) -> Iterator[tuple[ast.expr, ast.AST]]:
     """Targets that batches are bound to, flagged loops first, then those that train, with the code that uses them."""
     loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
+    kept = _kept_calls(tree)
     for loop in sorted(loops, key=lambda node: (not _is_flagged(node, spots), not _trains(node))):
-        for target, items in _side_by_side(loop.target, loop.iter):
+        over = kept.get(loop.iter.id, loop.iter) if isinstance(loop.iter, ast.Name) else loop.iter
+        for target, items in _side_by_side(loop.target, over):
             counted, source = _source(items)
             if LOADING.fullmatch(source):
                 both = counted and isinstance(target, ast.Tuple) and len(target.elts) == 2
@@ -63,6 +68,18 @@ def _served(tree: ast.Module, spots: Sequence[tuple[int, int]]) -> Iterator[tupl
         match node:
             case ast.Assign(targets=[target], value=ast.Call(func=ast.Name(id="next"))):
                 yield target, tree
+
+
+def _kept_calls(tree: ast.Module) -> dict[str, ast.expr]:
+    """Names of what is wrapped before a loop runs over it: `bar = tqdm(enumerate(loader))`."""
+    made = (
+        node for node in ast.walk(tree) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+    )
+    return {
+        node.targets[0].id: node.value
+        for node in made
+        if isinstance(node.targets[0], ast.Name) and LOADING.fullmatch(_source(node.value)[1])
+    }
 
 
 def _side_by_side(target: ast.expr, items: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -83,17 +100,22 @@ def _is_flagged(loop: ast.For, spots: Sequence[tuple[int, int]]) -> bool:
 
 
 def _source(items: ast.expr) -> tuple[bool, str]:
-    """Whether the loop counts, and the last name of what it runs over."""
-    counted = False
+    """Whether the loop counts, and the last name of what it runs over, whatever shows the progress on the way."""
+    counted, strange = False, False
     while isinstance(items, ast.Call) and items.args:
         name = items.func.id if isinstance(items.func, ast.Name) else getattr(items.func, "attr", "")
-        if name not in WRAPPERS:
+        if name in NO_WRAPPERS:
             break
         counted = counted or name == "enumerate"
+        strange = strange or name not in WRAPPERS
         items = items.args[0]
+    if isinstance(items, ast.Call):
+        made = items.func.id if isinstance(items.func, ast.Name) else getattr(items.func, "attr", "")
+        return counted, "loader" if made == "DataLoader" else ""
     if isinstance(items, ast.Subscript):
         items = items.value
-    return counted, items.id if isinstance(items, ast.Name) else getattr(items, "attr", "")
+    source = items.id if isinstance(items, ast.Name) else getattr(items, "attr", "")
+    return counted, "" if strange and not ONLY_LOADERS.fullmatch(source) else source
 
 
 def _trains(loop: ast.For) -> bool:
