@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from trainlint.verify.uses import BAGS, STRONG, roles_by_use
+from trainlint.verify.uses import BAGS, STRONG, fed, roles_by_use, sections, texts_of
 
 MEMBERS = {
     "torch.utils.data": "DataLoader Dataset IterableDataset TensorDataset Subset ConcatDataset random_split RandomSampler "
@@ -42,6 +42,7 @@ WORDS: Mapping[str, str] = {
     "rate": r"(?i)(\w*_)?(lr|learning_rate|momentum|weight_decay|wd|alpha|gamma|lambda_?\w*|beta|eps|dropout|decay)|drop(out)?_(rate|prob\w*|p)",
     "count": r"(?i)(?!(\w+_|data)?(train|val|valid|test|dev|eval|data)_?iter)((\w*_)?(epoch(e?s)?|steps|iters?|iterations|batch_?size|bs|workers?|size|dim|hidden|layers|seed|interval|freq"
     r"|every|patience|rank|world_size|accum\w*|n|k)|(num|n|max|nb|start|total)_\w+)",
+    "vocabulary": r"(?i)(\w+_)?(vocab(ulary)?|[a-z]+(2|_to_|to)(ix|idx|ids?|index|int|i)|stoi)(_(?!size|len|num|dim|file|path|dir)\w+)?",
     "path": r"(?i)(\w*_)?(path|dir|directory|file|filename|root|folder|ckpt|checkpoint)",
     "criterion": r"(?i)(\w*_)?(criterion|criteria|loss_?fn|loss_?func(tion)?|lossfn|crit|objective|loss_?f)\w*",
     "optimizer": r"(?i)(\w*_)?(optimi[sz]er|optim|opt)(_?\w{1,2})?",
@@ -74,11 +75,23 @@ THINGS = {
 }  # made of a class, and none
 
 
+NAMED = {
+    "optimizer",
+    "criterion",
+    "scheduler",
+    "model",
+    "dataset",
+    "false",
+    "zero",
+}  # what a text may say the kind of
+
+
 def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
     """A role for each free name that has one; `args.lr` for attributes of settings."""
     uses = dict(_uses(tree, free))
     wider = roles_by_use(tree)
     stepped, built = _stepped(tree), _built(tree)
+    given, kept, said = fed(tree), sections(tree), texts_of(tree)
     found: dict[str, str] = {}
     for name in sorted(free):
         if BAGS.fullmatch(name) and uses.get(name, "attribute") in ("attribute", "dict"):
@@ -88,6 +101,12 @@ def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
         imported = conventional_import(name) if name not in stepped else ""
         role = imported or uses.get(name, "")
         role = role if role not in ("", "attribute") else _role_of(name, wider.get(name, ""))
+        if role in ("dataset", "loader") and name in given:
+            role = "inputs"  # `train_data`, all of which a network takes at once
+        elif name in said and (role in NAMED or not role) and wider.get(name, "") not in STRONG:
+            role = f"value:{said[name]!r}"
+        elif not role and name in kept:
+            role = "settings"
         if role and not (role in THINGS and name in built):
             found[name] = role
     return found
@@ -156,7 +175,7 @@ def _role_of(name: str, use: str) -> str:
     called = "settings" if BAGS.fullmatch(name) else role_of_word(name)
     if use == "section":
         return "settings"
-    if use == "text" or (use == "counts" and called in ("", "count", "features", "classes")):
+    if use in ("text", "array") or (use == "counts" and called in ("", "count", "features", "classes")):
         return use
     return (
         use

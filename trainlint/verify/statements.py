@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trainlint.verify.free import outside_names
 
+CONSTANT = re.compile(r"[A-Z][A-Z\d_]+")  # what is written like one: `SHAPE = (ROWS, COLUMNS)`
 WATCHING = frozenset(
     "print pprint plt sns wandb display logging logger log writer tqdm fig ax axes pylab".split()
 )
@@ -39,7 +41,9 @@ class Statement:
             ):
                 return True
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-                return not any(isinstance(part, (ast.Call, ast.Name)) for part in ast.walk(value))
+                named = [part.id for part in ast.walk(value) if isinstance(part, ast.Name)]
+                called = any(isinstance(part, ast.Call) for part in ast.walk(value))
+                return not called and all(map(CONSTANT.fullmatch, named))
         return False
 
     @property

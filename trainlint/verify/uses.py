@@ -41,6 +41,7 @@ BAGS = re.compile(
     r"(?i)(args|arg|cfgs?|configs?|configuration|conf|opts?|options|hparams?|hyp|hyper_?params|params|flags|settings|hp|_{1,2}c)"
 )
 PLAYERS = re.compile(r"[GD](_[A-Z]\w{0,2}|\d|_?[AB]2[AB])?")  # networks that papers call by a letter
+NETWORK = re.compile(r"(\w*_)?(model|net|network|classifier)")
 STRONG = (
     "model",
     "optimizer",
@@ -69,7 +70,7 @@ def roles_by_use(tree: ast.Module) -> dict[str, str]:
 
 
 def _strongest(roles: set[str]) -> str:
-    order = (*STRONG, "criterion", "device", "text", "rate", "counts", "count", "inputs", "false")
+    order = (*STRONG, "array", "criterion", "device", "text", "rate", "counts", "count", "inputs", "false")
     return next(role for role in order if role in roles)
 
 
@@ -169,5 +170,84 @@ def _told_by_call(call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
         yield call.func, "criterion"
     elif PLAYERS.fullmatch(called) and owner in ("self", "") and call.args:
         yield call.func, "model"
+    elif called in ("from_numpy", "as_tensor") and owner == "torch" and call.args:
+        yield call.args[0], "array"
     elif called == "to" and len(call.args) == 1:
         yield call.args[0], "device"
+
+
+def texts_of(tree: ast.Module) -> dict[str, str]:
+    """Names that are compared with texts or looked up by them, and the first such text: that one the program knows."""
+    tables: dict[str, list[object]] = {
+        node.targets[0].id: [key.value for key in node.value.keys if isinstance(key, ast.Constant)]
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Dict)
+    }
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        for name, said in _known_as(node, tables):
+            if isinstance(said, str) and said:
+                found.setdefault(name, said)
+    return found
+
+
+def _known_as(node: ast.AST, tables: dict[str, list[object]]) -> Iterator[tuple[str, object]]:
+    match node:
+        case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq()], comparators=[ast.Constant(value=said)]):
+            yield name, said
+        case ast.Compare(
+            left=ast.Name(id=name),
+            ops=[ast.In() | ast.NotIn()],
+            comparators=[
+                ast.List(elts=[ast.Constant(value=said), *_]) | ast.Tuple(elts=[ast.Constant(value=said), *_])
+            ],
+        ):
+            yield name, said
+        case (
+            ast.Compare(
+                left=ast.Name(id=name), ops=[ast.In() | ast.NotIn()], comparators=[ast.Name(id=table)]
+            )
+            | ast.Subscript(value=ast.Name(id=table), slice=ast.Name(id=name))
+        ):
+            yield from ((name, said) for said in tables.get(table, [])[:1])
+
+
+def fed(tree: ast.Module) -> set[str]:
+    """Names that a network is called with as they are, and that nothing goes through: `model(test_data)`."""
+    given: set[str] = set()
+    passed: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            names = {
+                part.id
+                for part in (*node.args, *(k.value for k in node.keywords))
+                if isinstance(part, ast.Name)
+            }
+            if NETWORK.fullmatch(name_of(node.func)):
+                given |= names
+            elif name_of(node.func) in ("len", "iter", "enumerate", "tqdm", "zip", "DataLoader", "fit"):
+                passed |= names
+        elif isinstance(node, (ast.For, ast.comprehension)) and isinstance(node.iter, ast.Name):
+            passed.add(node.iter.id)
+    return given - passed
+
+
+def sections(tree: ast.Module) -> set[str]:
+    """Names of which nothing is asked but entries by texts, as of settings: `info["words"]`."""
+    asked = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.ctx, ast.Load)
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
+    }
+    handed = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Call) for part in node.args}
+    names = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in handed
+    ]
+    return {node.id for node in names} - {node.id for node in names if id(node) not in asked}

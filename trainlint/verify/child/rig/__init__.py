@@ -65,6 +65,7 @@ class Rig:
             order=str(request.get("data", "any")),
             form=request.get("batch") or {},
             choices=dict(request.get("choices") or {}),
+            asked=str(request.get("criterion") or ""),
         )
 
     @functools.cached_property

@@ -28,7 +28,7 @@ WATCHERS = {
 
 
 HOMES = {"lightning", "pytorch_lightning"}
-DOUBLES = {"torchvision", "transformers", "accelerate", "hydra", "einops", *HOMES}
+DOUBLES = {"torchvision", "transformers", "accelerate", "hydra", "einops", "optuna", *HOMES}
 DOUBLED = WATCHERS | DOUBLES
 
 
@@ -88,6 +88,10 @@ class Finder:
             from . import rearranging
 
             return rearranging.module(spec.name)
+        if top == "optuna":
+            from . import searching
+
+            return searching.module(spec.name)
         if top == "hydra":
             return self._configuring(spec.name)
         return InertModule(spec.name)

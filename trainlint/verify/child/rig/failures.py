@@ -39,10 +39,16 @@ MADE_UP = {
     "settings",
     "inert",
     "tokenizer",
+    "vocabulary",
 }
 DATA = {"inputs", "targets", "batch"}  # made up only where everything may be
 CLASS = re.compile(r"[A-Z][a-z]\w*|[A-Z]{2,}\w*[a-z]\w*")  # of such a name things are made
-PLAIN = ENTRIES - {"device", "dtype", "zero"}  # a number called `train` or `best` may have been anything
+PLAIN = ENTRIES - {
+    "device",
+    "dtype",
+    "zero",
+    "array",
+}  # a number called `train` or `best` may have been anything
 
 
 class Failures:

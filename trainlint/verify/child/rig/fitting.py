@@ -27,6 +27,8 @@ TOO_SMALL = re.compile(
 SHORT = re.compile(r"input size per channel: \(([\dx ]+)\)\. Kernel size: \(([\dx ]+)\)")
 LARGEST_SIDE = 1024
 DEFAULT: Shape = {"kind": "float", "shape": [16]}
+LENGTHS = re.compile(r"(^|_)(len|lens|lengths?)(_|$)")  # of sequences
+ONE_EACH: Shape = {"kind": "whole", "shape": [], "high": 2}
 ROWS = 4
 PATIENCE = 4.0  # seconds for one model
 LONGEST = 2.0  # for one shape
@@ -41,13 +43,15 @@ def fit_input(model: Any, sides: Collection[Sides] = ()) -> tuple[Shape, Any] | 
     began = time.process_time()  # which other programs on the machine do not shorten
     tried: list[Shape] = []
     waiting = list(candidates(model, sides))
-    twin, count = _twin(model), _taken(model)
+    twin, names = _twin(model), _taken(model)
     while waiting and len(tried) < 40 and time.process_time() - began < PATIENCE:
         shape = waiting.pop(0)
         if shape in tried:
             continue
         tried.append(shape)
-        output, complaint = _attempt(twin, [_rows_for(model, shape)] * count, {})
+        slots = [ONE_EACH if LENGTHS.search(name) else shape for name in names]
+        rows = _rows_of(shape)
+        output, complaint = _attempt(twin, [_rows_for(model, slot, rows) for slot in slots], {})
         if not complaint:
             return shape, output
         waiting = [*adapted(shape, complaint), *waiting]
@@ -89,21 +93,21 @@ def _slot(name: str, place: int, shape: Shape) -> Shape:
     """What an argument is likely to be, if the first one has this shape."""
     if re.search(r"mask", name):
         return {"kind": "whole", "shape": shape["shape"], "high": 2}
-    if re.search(r"(^|_)(len|lens|lengths?)(_|$)", name):
-        return {"kind": "whole", "shape": [], "high": 2}
+    if LENGTHS.search(name):
+        return ONE_EACH
     if place and re.search(r"^(t|time|timesteps?|step|labels?|class_?labels?|y)$", name):
         return {"kind": "whole", "shape": [], "high": 2}
     return shape
 
 
-def _taken(model: Any) -> int:
-    """How many inputs the model cannot do without; all of one shape, as pictures of two cameras are."""
+def _taken(model: Any) -> list[str]:
+    """What inputs the model cannot do without; all of one shape, as pictures of two cameras are, unless they say else."""
     try:
         taken = inspect.signature(model.forward).parameters.values()
     except (TypeError, ValueError):
-        return 1
-    needed = [p for p in taken if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-    return max(1, len(needed))
+        return ["input"]
+    needed = [p.name for p in taken if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    return needed or ["input"]
 
 
 def _twin(model: Any) -> Any:
@@ -146,8 +150,8 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def _rows_for(model: Any, shape: Shape) -> Any:
-    return sample(shape, _rows_of(shape), 0).to(device_of(model))
+def _rows_for(model: Any, shape: Shape, rows: int = 0) -> Any:
+    return sample(shape, rows or _rows_of(shape), 0).to(device_of(model))
 
 
 def _rows_of(shape: Shape) -> int:
@@ -245,6 +249,7 @@ def adapted(shape: Shape, complaint: str) -> Iterator[Shape]:
         if len(shape["shape"]) == 3:
             yield from _scaled_image(shape, wanted / given)
         else:
+            yield from _longer(shape, given, wanted)
             yield {**shape, "shape": [*shape["shape"][:-1], wanted]}
     if match := re.search(r"expected input\[.*\] to have (\d+) channels", complaint):
         yield {**shape, "shape": [int(match[1]), *shape["shape"][1:]]}
@@ -272,6 +277,12 @@ def adapted(shape: Shape, complaint: str) -> Iterator[Shape]:
     if match := re.search(r"Expected (\d)D .*or (\d)D|[Ee]xpected ((\d))D", complaint):
         sides = int(match[2] or match[4]) - 1
         yield {**shape, "shape": [*([3] if sides == 3 else []), *[32] * (sides - (sides == 3))]}
+
+
+def _longer(shape: Shape, given: int, wanted: int) -> Iterator[Shape]:
+    """Sequences of another length, where all of their steps go into a layer together."""
+    if len(shape["shape"]) == 2 and given > shape["shape"][0] and shape["shape"][0] * wanted % given == 0:
+        yield {**shape, "shape": [shape["shape"][0] * wanted // given, shape["shape"][1]]}
 
 
 def _resized(shape: Shape, complaint: str) -> Iterator[Shape]:

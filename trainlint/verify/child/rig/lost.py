@@ -49,6 +49,8 @@ class Lost:
         build = DataLoader.__init__
 
         def load(loader: Any, dataset: Any, *arguments: Any, **keywords: Any) -> None:
+            if isinstance(keywords.get("collate_fn"), Missing):
+                del keywords["collate_fn"]  # samples that stand in for others need none
             build(loader, self._served(dataset), *arguments, **keywords)
 
         DataLoader.__init__ = functools.wraps(build)(load)

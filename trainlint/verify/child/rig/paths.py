@@ -114,8 +114,8 @@ def install(record: Record, folder: str, home: str, bare: bool = False) -> Paths
         if not os.path.isdir(paths.to_write(path)):
             make_one(paths.to_write(path), mode)
 
-    def save_redirected(thing: Any, file: Any, *arguments: Any, **keywords: Any) -> None:
-        save(thing, paths.to_write(file), *arguments, **keywords)
+    def save_redirected(obj: Any, f: Any, *arguments: Any, **keywords: Any) -> None:
+        save(obj, paths.to_write(f), *arguments, **keywords)
 
     def list_folder(path: Any = ".") -> list[Any]:
         try:

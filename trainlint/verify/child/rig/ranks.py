@@ -32,11 +32,16 @@ def install(record: Record) -> None:
     def nothing(*arguments: Any, **keywords: Any) -> None:
         record.substitute("distributed set-up: one process that counts as rank 0 of 2")
 
+    def spawn(function: Any, args: Any = (), *rest: Any, **keywords: Any) -> None:
+        nothing()
+        function(RANK, *args)  # what the first of the processes would do
+
     for name in "init_process_group destroy_process_group barrier all_reduce broadcast reduce".split():
         setattr(distributed, name, nothing)
     distributed.get_world_size = lambda group=None: WORLD
     distributed.get_rank = lambda group=None: RANK
     distributed.is_initialized = lambda: True
     os.environ.update(RANK="0", WORLD_SIZE="2", LOCAL_RANK="0", MASTER_ADDR="localhost", MASTER_PORT="29500")
+    torch.multiprocessing.spawn = spawn
     nn.parallel.DistributedDataParallel = Wrapped
     nn.DataParallel = nn.parallel.DataParallel = Wrapped

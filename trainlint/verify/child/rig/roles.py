@@ -5,20 +5,20 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..skeleton import losses
 from .building import own_model
 from .bundles import Bundle, bundled
 from .frames import made_table
 from .inert import Inert
 from .missing import Missing
 from .numbers import likely
-from .tokens import Tokenizer
+from .outputs import entries_of, losses_of
+from .tokens import Tokenizer, Vocabulary
 from .world import ROWS, stand_in_model
 
 DESCRIBED = {
@@ -34,7 +34,9 @@ DESCRIBED = {
     "inputs",
     "targets",
     "batch",
+    "array",
     "tokenizer",
+    "vocabulary",
 }
 ENTRIES = {
     "count",
@@ -49,9 +51,11 @@ ENTRIES = {
     "share",
     "text",
     "counts",
+    "array",
 }  # that settings hold
 NUMBERS = {"count", "rate", "share", "classes", "features"}
-SHAPED = {"criterion", "inputs", "targets", "batch", "classes", "features"}
+PART = re.compile(r"(?i)(train|val|valid|validation|dev|test|eval)\w*")  # of a data set that is divided
+SHAPED = {"array", "criterion", "inputs", "targets", "batch", "classes", "features"}
 
 
 class Samples:
@@ -64,12 +68,23 @@ class Samples:
     def __len__(self) -> int:
         return int(self.world.samples)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, str) and PART.fullmatch(index):
+            return self  # each part of the data is as good as the whole
+        if isinstance(index, slice):
+            return self._between(*index.indices(len(self)))
         if not 0 <= int(index) < len(self):
             raise IndexError(index)
         self.rig.settle()  # not before: by now the program has its model
         batch = self.world.batch(1, int(index))
         return _first(batch)
+
+    def _between(self, first: int, last: int, step: int) -> Any:
+        """The samples of a slice as one batch."""
+        if step != 1 or last <= first:
+            raise IndexError(slice(first, last, step))
+        self.rig.settle()
+        return self.world.batch(last - first, first)
 
     def __getattr__(self, name: str) -> Any:
         """A number that data sets are asked for by name: of users, of words, of classes."""
@@ -151,9 +166,12 @@ class Settings:
                 f"{self._name}.{name}: {str(value)[:40]!r}, as the project has it elsewhere"
             )
             return value
+        if role == "vocabulary":
+            return stand_in(self._rig, f"{self._name}.{name}", role)
         if role in ENTRIES:
             value = plain(self._rig, role, name)
-            self._rig.record.substitute(f"{self._name}.{name}: {value!r}")
+            said = "stand-in data" if role == "array" else repr(value)
+            self._rig.record.substitute(f"{self._name}.{name}: {said}")
             return value
         return Setting(f"{self._name}.{name}", Settings(self._rig, f"{self._name}.{name}"))
 
@@ -189,6 +207,8 @@ def plain(rig: Any, role: str, name: str = "") -> Any:
         return likely(name)
     if role in SHAPED:
         rig.settle()
+    if role == "array":
+        return rig.world.value(name, 0, 1, int(rig.world.samples))
     return BUILDERS[role](rig)
 
 
@@ -200,6 +220,10 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
         return getattr(loaded, member) if member else loaded
     if role == "settings":
         return Settings(rig, name)
+    if role.startswith("value:"):
+        said = ast.literal_eval(role[len("value:") :])
+        rig.record.substitute(f"{name}: {said!r}, as the program asks for it")
+        return said
     if role in DESCRIBED:
         rig.record.substitute(f"{name}: stand-in {role}")
     return _model(rig, name) if role == "model" else plain(rig, role, name)
@@ -212,19 +236,8 @@ def _model(rig: Any, name: str = "") -> Any:
         return built
     rig.record.substitute("model: stand-in")
     pieces = int((rig.request.get("unpacked") or {}).get(name, 1))
-    return stand_in_model(rig.world, pieces, set(_losses_of(rig.world.text, name)))
-
-
-def _losses_of(text: str, name: str) -> Iterator[int]:
-    """The places at which what a network gives is a loss: `loss, scores = model(x, y)`, and `loss.backward()`."""
-    tree = ast.parse(text)
-    started = losses(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            func, target = node.value.func, node.targets[0]
-            if name and name in (getattr(func, "id", ""), getattr(func, "attr", "")):
-                parts = target.elts if isinstance(target, ast.Tuple) else [target]
-                yield from (place for place, part in enumerate(parts) if getattr(part, "id", "") in started)
+    entries = dict.fromkeys(entries_of(rig.world.text, name))
+    return stand_in_model(rig.world, pieces, set(losses_of(rig.world.text, name)), tuple(entries))
 
 
 def _criterion(rig: Any) -> Any:
@@ -301,6 +314,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "classes": lambda rig: int(rig.world.choices["target"].get("high", 2)),
     "features": lambda rig: int((rig.world.choices["input"]["shape"] or [1])[0]),
     "tokenizer": lambda rig: Tokenizer(),
+    "vocabulary": lambda rig: Vocabulary(),
     "scaler": lambda rig: torch.amp.GradScaler("cpu"),
     "inert": lambda rig: Inert(),
     "false": lambda rig: False,

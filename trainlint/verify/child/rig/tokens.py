@@ -191,3 +191,27 @@ def names() -> Iterator[tuple[str, Any]]:
     yield r"DataCollatorForLanguageModeling", LanguageCollator
     yield r"DataCollator\w+", Collator
     yield r"BatchEncoding", Encoding
+
+
+class Vocabulary(dict):  # type: ignore[type-arg]
+    """Numbers for words, and words for numbers, made when they are asked for."""
+
+    def __missing__(self, word: Any) -> Any:
+        if isinstance(word, int):
+            return f"word{word}"
+        return zlib.crc32(str(word).encode()) % KNOWN
+
+    def __len__(self) -> int:
+        return KNOWN
+
+    def __contains__(self, word: Any) -> bool:
+        return True
+
+    def get(self, word: Any, default: Any = None) -> Any:
+        return self[word]
+
+    def __call__(self, words: Any) -> Any:
+        return [self[word] for word in words]
+
+
+KNOWN = 100  # words that a vocabulary which is not here has

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from ..record import Record
-from .fitting import DEFAULT, Shape, fit_input, likely_shape, sample
+from .encoders import Output
+from .fitting import DEFAULT, LENGTHS, Shape, fit_input, likely_shape, sample
 
 CLASSES = 10
 ROWS = 8
@@ -52,6 +53,7 @@ class World:
     form: dict[str, Any]  # how the program takes batches apart
     choices: dict[str, Any] = field(default_factory=dict)
     provisional: bool = False
+    asked: str = ""  # the loss function that the finding speaks of
 
     def __post_init__(self) -> None:
         self.form = self.choices.get("form") or self.form
@@ -68,7 +70,7 @@ class World:
         kinds = [CRITERIA[word] for word in found if word in CRITERIA]
         if "one_hot" in found and "binary" in kinds:
             return "classes"
-        return kinds[0] if kinds else "unknown"
+        return kinds[0] if kinds else CRITERIA.get(self.asked, "unknown")
 
     def settle(self, models: Collection[Any], texts: Iterable[str] = ()) -> None:
         """Choose shapes, if that has not been done, by the first model that can be fitted.
@@ -175,6 +177,9 @@ class World:
             last and not any(LABELS.search(str(other)) for other in self.form.get("names", ()))
         ):
             return self.target_values(rows, first)
+        if place and LENGTHS.search(name):
+            shape = self.choices["input"]["shape"]
+            return torch.full((rows,), int(shape[0]) if shape else 1)
         if re.search(r"mask", name):
             return torch.ones(rows, *self.choices["input"]["shape"], dtype=torch.long)
         if re.search(r"(^|_)(idx|index|ids?)$", name) and place:
@@ -217,13 +222,20 @@ class StandIn(nn.Module):  # type: ignore[misc,unused-ignore]
     """A network that takes whatever it is called with: the first tensor is its input.
 
     `pieces` is how many values the program takes its output apart into: the first is the output, the others have one
-    row of 8 numbers for each sample. Those at the places of `losses` are what the program goes back from.
+    row of 8 numbers for each sample. Those at the places of `losses` are what the program goes back from. `entries` are
+    the names under which it asks for parts of the output, where it does: `logits` of `model(x).logits`.
     """
 
     def __init__(
-        self, shape: Shape, body: list[nn.Module], pieces: int = 1, losses: Collection[int] = ()
+        self,
+        shape: Shape,
+        body: list[nn.Module],
+        pieces: int = 1,
+        losses: Collection[int] = (),
+        entries: Collection[str] = (),
     ) -> None:
         super().__init__()
+        self.entries = entries
         self.shape, self.features = shape, math.prod(shape["shape"])
         self.pieces, self.losses = pieces, losses
         self.body = nn.Sequential(*body)
@@ -237,6 +249,8 @@ class StandIn(nn.Module):  # type: ignore[misc,unused-ignore]
             rows = nn.functional.adaptive_avg_pool1d(rows[:, None], self.features)[:, 0]
         output = self.body(rows)
         loss, given = output.square().mean(), [output]
+        if self.entries:
+            return Output({name: loss if name.endswith("loss") else output for name in self.entries})
         if self.losses and self.pieces == 1:
             return loss
         further = nn.functional.adaptive_avg_pool1d(rows[:, None], 8)[:, 0]
@@ -247,7 +261,9 @@ class StandIn(nn.Module):  # type: ignore[misc,unused-ignore]
         return made if self.pieces > 1 else output
 
 
-def stand_in_model(world: World, pieces: int = 1, losses: Collection[int] = ()) -> Any:
+def stand_in_model(
+    world: World, pieces: int = 1, losses: Collection[int] = (), entries: Collection[str] = ()
+) -> Any:
     """A small network with dropout and batch normalisation that takes and gives what the data wants."""
     world.settle(())
     shape: Shape = world.choices["input"]
@@ -268,4 +284,4 @@ def stand_in_model(world: World, pieces: int = 1, losses: Collection[int] = ()) 
         body.append(nn.LogSoftmax(dim=1))
     if re.search(r"\bBCELoss\b|\bbinary_cross_entropy\b", world.text):
         body.append(nn.Sigmoid())
-    return StandIn(shape, body, pieces, losses)
+    return StandIn(shape, body, pieces, losses, entries)
