@@ -32,11 +32,13 @@ from trainlint.meaning.syntax import (
     Binary,
     Call,
     Comprehension,
+    Conditional,
     Define,
     Expression,
     Name,
     Node,
     Subscript,
+    nodes_in,
 )
 from trainlint.meaning.terms import is_measurement, is_trained, scaled_from, shaped_from, trained_by
 from trainlint.meaning.trace import Event, Region
@@ -164,15 +166,26 @@ def _stored(store: Node) -> Expression | None:
     match store:
         case Augment(value=value):
             return value
-        case Assign(
-            targets=(Name() | Attribute() as target,), value=Binary(operator="+", left=left, right=right)
-        ):
-            known = key(target)
-            return right if key(left) == known else left if key(right) == known else None
+        case Assign(targets=(Name() | Attribute() as target,), value=value) if value is not None:
+            return _added(value, key(target))
         case Comprehension(element=element):
             return element
         case Call(arguments=arguments) if arguments:
             return arguments[0].value if len(arguments) < 3 else None
+    return None
+
+
+def _added(value: Expression, to: str | None) -> Expression | None:
+    """What an expression adds to a name, also to a share of it: `0.9 * smooth + 0.1 * loss`."""
+    match value:
+        case Binary(operator="+", left=left, right=right):
+            held = [
+                any(isinstance(n, (Name, Attribute)) and key(n) == to for n in nodes_in(part))
+                for part in (left, right)
+            ]
+            return right if held == [True, False] else left if held == [False, True] else None
+        case Conditional(then=then, otherwise=otherwise):
+            return _added(then, to) or _added(otherwise, to)
     return None
 
 

@@ -74,8 +74,10 @@ def _note_running_sum(machine: Machine, name: str, value: Value, frame: Frame, n
             index = 1
         case s.Binary(operator="+", left=_, right=s.Name(id=right)) if right == name:
             index = 0
-        case s.Binary(operator="+" | "-") | s.Call() if _mentions(node.value, name):
-            _note_chain(machine, name, value, frame, node)
+        case s.Binary(operator="+" | "-") | s.Call() | s.Conditional() if _mentions(node.value, name):
+            old = frame.names.get(name)
+            if isinstance(old, Choice):
+                _note_chain(machine, old, value, node)
             return
         case _:
             return
@@ -84,10 +86,14 @@ def _note_running_sum(machine: Machine, name: str, value: Value, frame: Frame, n
 
 
 def _mentions(node: s.Expression, name: str) -> bool:
-    """Whether an arithmetic expression, or a `cat` of a list, has the name among its operands."""
+    """Whether an arithmetic expression, or a `cat` of a list, has the name (`.name` of an attribute) among its operands."""
     match node:
         case s.Name(id=found):
             return found == name
+        case s.Attribute(value=s.Name(), name=found):
+            return f".{found}" == name
+        case s.Conditional(then=then, otherwise=otherwise):
+            return any(not isinstance(arm, s.Name) and _mentions(arm, name) for arm in (then, otherwise))
         case s.Binary(left=left, right=right):
             return _mentions(left, name) or _mentions(right, name)
         case s.Call(function=s.Attribute(name="cat" | "hstack" | "concat" | "stack"), arguments=(first, *_)):
@@ -95,26 +101,27 @@ def _mentions(node: s.Expression, name: str) -> bool:
     return False
 
 
-def _note_chain(machine: Machine, name: str, value: Value, frame: Frame, node: s.Assign) -> None:
+def _note_chain(machine: Machine, old: Value, value: Value, node: s.Assign) -> None:
     """`smooth = 0.9 * smooth + 0.1 * loss` and `history = cat([history, loss])` keep what is put in."""
-    old = frame.names.get(name)
-    if old is None or not isinstance(value, Result) or not isinstance(old, Choice):
-        return
-    parts = value.arguments
-    if len(parts) == 1 and isinstance(one(parts[0]), Sequence):
-        inner = one(parts[0])
-        parts = inner.items if isinstance(inner, Sequence) else parts
-    for part_ in parts:
-        if part_ is not old and not _reaches(part_, old):
-            machine.record("keep", node, old, part_, detail="+")
+    for grown in options(value):
+        if not isinstance(grown, Result) or not _reaches(grown, old):
+            continue  # the start: `loss if smooth is None else 0.9 * smooth + 0.1 * loss`
+        parts = grown.arguments
+        if len(parts) == 1 and isinstance(one(parts[0]), Sequence):
+            inner = one(parts[0])
+            parts = inner.items if isinstance(inner, Sequence) else parts
+        for part_ in parts:
+            if part_ is not old and not _reaches(part_, old):
+                machine.record("keep", node, old, part_, detail="+")
 
 
 def _reaches(value: Value, old: Value, depth: int = 0) -> bool:
-    if value is old:
-        return True
-    return (
-        depth < 5 and isinstance(value, Result) and any(_reaches(a, old, depth + 1) for a in value.arguments)
+    if value is old or depth > 4:
+        return value is old
+    inner = (
+        value.arguments if isinstance(value, Result) else value.items if isinstance(value, Sequence) else ()
     )
+    return any(_reaches(part_, old, depth + 1) for part_ in inner)
 
 
 def note_frozen(holder: Value, value: Value) -> None:
@@ -247,7 +254,7 @@ def _store_attribute(
             if _is_set_by_property(machine, option, target.name, value, node):
                 continue
             if isinstance(node, s.Assign):
-                _note_attribute_sum(machine, target, value, node)
+                _note_attribute_sum(machine, target, option.attributes.get(target.name), value, node)
                 _note_reset(machine, f".{target.name}", value, node)
                 option.places[target.name] = node
             value = in_place_of(machine, option.attributes.get(target.name), value, target, node)
@@ -294,12 +301,16 @@ def _counted(holder: Instance, name: str, value: Value, node: s.Statement) -> Va
     return value
 
 
-def _note_attribute_sum(machine: Machine, target: s.Attribute, value: Value, node: s.Assign) -> None:
+def _note_attribute_sum(
+    machine: Machine, target: s.Attribute, old: Value | None, value: Value, node: s.Assign
+) -> None:
     match node.value:
         case s.Binary(operator="+", left=s.Attribute(name=name, value=owner)) if name == target.name:
             if isinstance(owner, s.Name) and isinstance(target.value, s.Name) and owner.id == target.value.id:
                 if isinstance(value, Result) and len(value.arguments) == 2:
                     machine.record("keep", node, value.arguments[0], value.arguments[1], detail="+")
+        case s.Binary() | s.Conditional() if old is not None and _mentions(node.value, f".{target.name}"):
+            _note_chain(machine, old, value, node)
 
 
 def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Frame, node: s.Statement) -> None:
