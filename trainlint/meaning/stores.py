@@ -103,13 +103,14 @@ def _mentions(node: s.Expression, name: str) -> bool:
 
 def _note_chain(machine: Machine, old: Value, value: Value, node: s.Assign) -> None:
     """`smooth = 0.9 * smooth + 0.1 * loss` and `history = cat([history, loss])` keep what is put in."""
-    for grown in options(value):
-        if not isinstance(grown, Result) or not _reaches(grown, old):
+    whole = options(value)
+    for grown in whole:
+        if not isinstance(grown, Result) or (len(whole) > 1 and not _reaches(grown, old)):
             continue  # the start: `loss if smooth is None else 0.9 * smooth + 0.1 * loss`
         parts = grown.arguments
-        if len(parts) == 1 and isinstance(one(parts[0]), Sequence):
-            inner = one(parts[0])
-            parts = inner.items if isinstance(inner, Sequence) else parts
+        listed = one(parts[0]) if parts else None
+        if isinstance(listed, Sequence):
+            parts = listed.items
         for part_ in parts:
             if part_ is not old and not _reaches(part_, old):
                 machine.record("keep", node, old, part_, detail="+")
