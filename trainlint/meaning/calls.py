@@ -386,6 +386,11 @@ def standalone_arguments(machine: Machine, function: Function) -> Keywords:
         if parameter.star:
             found["**"] = Unpacked(Unknown("caller"))
             continue
+        if isinstance(default, Instance) and isinstance(default.cls, External):
+            found[parameter.name] = (
+                default  # `criterion=nn.CrossEntropyLoss()`: the code's own way to call it
+            )
+            continue
         annotation = None
         if parameter.annotation is not None and isinstance(function.scope, Frame):
             with machine.unrecorded():
