@@ -92,16 +92,20 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         why = (
             f"{ordered}, so whole batches hold one class" if ordered else "every epoch sees the same batches"
         )
+        shared = training.is_ordered_when_shared
         where = " in a run without the distributed sampler" if alone else ""
+        where = " in a run with its distributed sampler" if shared else where
         said = f" (by the default of `{loader.settings[0]}`)" if loader.settings else ""
         yield Finding(
             loader.node,
             f"`{text_of(loader.callee)}` serves the training batches unshuffled{where}: {why}{said}",
             because=[(training.backward.node, "trains on its batches")],
-            fix=[] if loader.is_sequential or alone else [set_argument(loader.node, "shuffle", "True")],
+            fix=[]
+            if loader.is_sequential or alone or shared
+            else [set_argument(loader.node, "shuffle", "True")],
             plant=loader.unshuffled,
             title="Shuffle the training loader",
-            level="warning" if alone or loader.settings or not ordered else None,
+            level="warning" if alone or shared or loader.settings or not ordered else None,
         )
 
 

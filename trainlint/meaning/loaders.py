@@ -94,7 +94,7 @@ class Loader:
                 False if given is None or is_none(given) else (None if is_none(given) is None else True)
             )
             if given is not None and isinstance(one(given), Instance):
-                answers[-1] = not _is_sequential(one(given))
+                answers[-1] = not is_sequential(one(given))
         return True if True in answers else (None if None in answers else False)
 
     @property
@@ -112,7 +112,7 @@ class Loader:
     def is_sequential(self) -> bool:
         """Whether a sampler fixes the order."""
         given = self.argument("sampler")
-        return given is not None and _is_sequential(one(given))
+        return given is not None and is_sequential(one(given))
 
     @property
     def shuffles(self) -> bool | None:
@@ -131,7 +131,7 @@ class Loader:
         return tuple(v.under for v in said if isinstance(v, Constant) and v.under is not None)
 
 
-def _is_sequential(value: Value) -> bool:
+def is_sequential(value: Value) -> bool:
     """A sampler that goes by the order that is stored; one for several processes does where it is told not to shuffle."""
     if not isinstance(value, Instance) or not isinstance(value.cls, External):
         return False
@@ -199,6 +199,12 @@ class TrainingLoader:
         return is_unsampled_alone(self.loader)
 
     @property
+    def is_ordered_when_shared(self) -> bool:
+        from trainlint.meaning.order import is_ordered_when_shared
+
+        return is_ordered_when_shared(self.loader)
+
+    @property
     def class_ordered(self) -> str:
         """Why the data is evidently ordered by class, "" where it is not."""
         from trainlint.meaning.order import class_ordered
@@ -223,10 +229,10 @@ def training_loaders(program: Program, roots: list[Region]) -> list[TrainingLoad
                 continue
             if needs_train_mode(backward, loop) and _is_in_eval_mode(program, root, loop):
                 continue  # the same code evaluates, and goes no further than the loss
-            for made in _drawn_from(backward):
-                if (id(made.value), id(loop)) not in seen:
-                    seen.add((id(made.value), id(loop)))
-                    found.append(TrainingLoader(made, loop, backward, tuple(of_kind(loop, "step")), program))
+            for made, home in _drawn_from(program, backward):
+                if (id(made.value), id(home)) not in seen:
+                    seen.add((id(made.value), id(home)))
+                    found.append(TrainingLoader(made, home, backward, tuple(of_kind(home, "step")), program))
             for region in enclosing_loops(backward.region):
                 for made in _feeding(region, backward):
                     if (id(made.value), id(region)) not in seen:
@@ -317,15 +323,19 @@ def _fits_tensors(loop: Region) -> bool:
     return bool(owners) and all(owner is not None and owner.of_tensors for owner in owners)
 
 
-def _drawn_from(backward: Event) -> list[Loader]:
-    """Loaders whose batches a loss takes by `next`, not by a loop over the loader."""
+def _drawn_from(program: Program, backward: Event) -> list[tuple[Loader, Region]]:
+    """Loaders whose batches a loss takes by `next`, not by a loop over the loader, each with the loop that draws them."""
     assert backward.value is not None
     loops = enclosing_loops(backward.region)
-    node = loops[0].node
-    if not isinstance(node, (For, While)) or _NEXT.isdisjoint(node.body.words):
-        return []  # one batch taken before the loop is trained on on purpose
+    drawing = [
+        loop
+        for loop in loops
+        if isinstance(loop.node, (For, While)) and not _NEXT.isdisjoint(loop.node.body.words)
+    ]
+    if not drawing or (drawing[0] is not loops[0] and _is_begun_in(program, drawing[0])):
+        return []  # one batch taken before the loop, or once for each network, is trained on on purpose
     looped = {id(f.value) for r in loops if r.iterable is not None for f in _served_by(r.iterable)}
-    found: dict[int, Loader] = {}
+    found: dict[int, tuple[Loader, Region]] = {}
     for value in walk(backward.value, lambda v: not isinstance(v, Instance)):
         if (
             isinstance(value, Item)
@@ -333,9 +343,21 @@ def _drawn_from(backward: Event) -> list[Loader]:
             and is_loader(value.source)
             and id(value.source) not in looped
             and not _is_of_loop(value)
+            and (drawing[0] is loops[0] or _is_written_in(value, drawing[0]))
         ):
-            found.setdefault(id(value.source), Loader(value.source))
+            found.setdefault(id(value.source), (Loader(value.source), drawing[0]))
     return list(found.values())
+
+
+def _is_begun_in(program: Program, loop: Region) -> bool:
+    """Whether each turn of a loop makes an optimizer: it is one of trials, not of steps."""
+    return any(made.loop is not None and made.loop.inside(loop) for made in program.optimizers)
+
+
+def _is_written_in(batch: Item, loop: Region) -> bool:
+    """Whether the text of a loop's body draws a batch."""
+    assert isinstance(loop.node, (For, While))
+    return any(node is batch.node for node in nodes_in(loop.node.body))
 
 
 def _is_of_loop(batch: Item) -> bool:

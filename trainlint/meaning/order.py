@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from trainlint.meaning.facts.layers import RECURRENT, layer_name
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.lightning import RETURNED
-from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
+from trainlint.meaning.loaders import Loader, TrainingLoader, is_sequential, loaders_behind
 from trainlint.meaning.objects import external_bases, find_member, has_unknown_base
 from trainlint.meaning.place import Change, insert_before, text_of
 from trainlint.meaning.populations import samples_of
@@ -61,8 +62,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     """Whether every epoch gets the same batches in the same order, and nobody evidently wants that."""
     loader = training.loader
     if (
-        loader.shuffles is not False
-        or (loader.samples_elsewhere is not False and not is_unsampled_alone(loader))
+        not (_is_in_order(loader) or is_ordered_when_shared(loader))
         or not (training.steps or training.backward.detail == RETURNED)
         or loader.open
         or (_is_of_test(training.backward) and _is_in_test_file(program, loader))
@@ -81,6 +81,11 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     return not (
         may_be_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, loader)
     )
+
+
+def _is_in_order(loader: Loader) -> bool:
+    """Whether the loader, or what stands in for a sampler that is not there in every run, goes by the order stored."""
+    return loader.shuffles is False and (loader.samples_elsewhere is False or is_unsampled_alone(loader))
 
 
 def _is_held_out_beside(program: Program, loader: Loader) -> bool:
@@ -446,6 +451,20 @@ def is_unsampled_alone(loader: Loader) -> bool:
     found = options(given)
     missing = [option for option in found if is_none(option)]
     return bool(missing) and all(is_none(option) or _is_distributed(option) for option in found)
+
+
+def is_ordered_when_shared(loader: Loader) -> bool:
+    """Whether several processes share a sampler that is told not to shuffle, while one alone has none."""
+    given = loader.argument("sampler")
+    chosen = one(given) if given is not None else None
+    if not isinstance(chosen, Choice) or chosen.test is None or _PURPOSE.search(text_of(chosen.test)):
+        return False
+    found = options(chosen)
+    shared = [option for option in found if _is_distributed(option) and is_sequential(option)]
+    return bool(shared) and all(is_none(o) or any(o is s for s in shared) for o in found)
+
+
+_PURPOSE = re.compile("(?i)train|val|test|shuffle|split|phase|mode|stage")
 
 
 def _is_distributed(value: Value) -> bool:
