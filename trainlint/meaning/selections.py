@@ -34,6 +34,7 @@ from trainlint.meaning.purposes import (
 )
 from trainlint.meaning.syntax import Call, Node, names_in
 from trainlint.meaning.trace import Event
+from trainlint.meaning.trained_losses import trained_losses
 from trainlint.meaning.values import Constant, External, Instance, Item, Result, constant, one
 from trainlint.records import dataclass
 
@@ -265,7 +266,7 @@ def _is_called_validation(decision: Decision, forward: Event) -> bool:
 
 def _is_trained_through(program: Program, reached: set[int]) -> bool:
     """Whether the value that decides is (also) the training loss."""
-    return any(b.value is not None and id(b.value) in reached for b in program.backwards)
+    return not reached.isdisjoint(trained_losses(program))
 
 
 def _kind(loader: Loader) -> str:

@@ -12,6 +12,7 @@ from trainlint.meaning.monitors import monitors
 from trainlint.meaning.purposes import VALIDATION, named_evaluations
 from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.syntax import Node, names_in
+from trainlint.meaning.trained_losses import trained_losses
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def training_choices(program: Program) -> list[TrainingChoice]:
     for decision in program.decisions if measured else ():
         beside = [e for e in measured if _is_beside(decision, e)]
         if beside and _is_by_training(program, decision):
-            place = place_of(decision, {id(b.value) for b in program.backwards if b.value is not None})
+            place = place_of(decision, trained_losses(program))
             found.setdefault(id(place), TrainingChoice(decision.kind, place, beside[0].loop_node))
     kept = [c for c in found.values() if c.kind != "stop"] or list(found.values())
     return [*kept, *_by_monitors(program)]
@@ -44,7 +45,7 @@ def training_choices(program: Program) -> list[TrainingChoice]:
 def _is_by_training(program: Program, decision: Decision) -> bool:
     """Whether the training loss decides and nothing else that is measured has a say."""
     reached = set(decision.behind)
-    losses = {id(b.value) for b in program.backwards if b.value is not None}
+    losses = trained_losses(program)
     if losses.isdisjoint(reached) or not _scores(program).isdisjoint(reached) or _speaks_of_others(decision):
         return False
     if decision.is_handed:
