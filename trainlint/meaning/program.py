@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainlint.imports import imports_in
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.modes import Modes, behind, identity, modes_of, switched_in
 from trainlint.meaning.roles import role
@@ -135,6 +136,17 @@ class Program:
         if words not in self._uses:
             self._uses[words] = any(not unit.code_words.isdisjoint(words) for unit in self.units)
         return self._uses[words]
+
+    def uses_or_imports(self, *words: str) -> bool:
+        """Whether the code of any file uses one of these names or imports from a module of that name; no texts, no comments."""
+        return self.uses(*words) or (self.mentions(*words) and not self._imported.isdisjoint(words))
+
+    @cached_property
+    def _imported(self) -> frozenset[str]:
+        """The parts of the dotted names that files import."""
+        texts = (self.reading.project.text(unit.file) or "" for unit in self.units if unit.file is not None)
+        found = (name for text in texts for each in imports_in(text) for name in each.modules())
+        return frozenset(part for name in found for part in name.split("."))
 
     def modes_of(self, root: Region) -> Modes:
         if id(root) not in self._modes:

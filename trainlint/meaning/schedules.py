@@ -364,7 +364,7 @@ def _schedule_name(value: Value) -> str:
 def is_reinforcement(program: Program) -> bool:
     """Whether an environment is stepped with actions, or the field has practices of its own."""
     steps = program.events("step")
-    return program.mentions(*_OTHER_FIELDS) or any(
+    return program.uses_or_imports(*_OTHER_FIELDS) or any(
         e.inputs
         and isinstance(e.detail, tuple)
         and e.detail[0] in ("plain", "argument")
