@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import textwrap
 import tokenize
 from collections import Counter
 from pathlib import Path
@@ -32,7 +33,7 @@ from trainlint.meaning.machine import (
 )
 from trainlint.meaning.parted import names_columns
 from trainlint.meaning.reading import Reading, read_entry
-from trainlint.meaning.values import Choice, Class, Constant, Member, Result, Value
+from trainlint.meaning.values import Choice, Class, Constant, Member, Result, Value, constant
 from trainlint.project import Project
 
 BOOK = open_book()
@@ -310,6 +311,26 @@ def test_factories_that_call_themselves_end(tmp_path: Path, text: str) -> None:
     reading = read_files(tmp_path, train=HEAD + text + TRAINING)
     assert reading.steps < STEPS_PER_ROOT / 4
     assert rules(lint_text(HEAD + text + TRAINING))["missing-zero-grad"] == 1
+
+
+def test_what_a_file_runs_alone_is_not_run_by_who_imports_it(tmp_path: Path) -> None:
+    net = """\
+        from torch import nn
+
+
+        class Net(nn.Module):
+            def __init__(self, size=1):
+                super().__init__()
+                self.size = size
+
+
+        if __name__ == "__main__":
+            tried = Net(7)
+        """
+    train = "from net import Net\nmodel = Net(3)\n"
+    reading = read_files(tmp_path, train=train, net=textwrap.dedent(net))
+    sizes = [constant(made.attributes["size"]) for made in reading.instances if "size" in made.attributes]
+    assert sizes == [3]
 
 
 def test_files_that_import_each_other_are_each_read_once(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from trainlint.meaning.facts.names import canonical, is_exported
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.trace import Region
 from trainlint.meaning.unit import Frame, Unit
-from trainlint.meaning.values import Deferred, External, Instance, Module, Sequence, Unknown, Value
+from trainlint.meaning.values import Constant, Deferred, External, Instance, Module, Sequence, Unknown, Value
 
 
 def import_module(machine: Machine, node: s.Import, frame: Frame) -> bool:
@@ -184,7 +184,9 @@ def _run(machine: Machine, file: Path) -> Module | None:
 def run_module(machine: Machine, unit: Unit) -> None:
     """Run an imported file's module body: definitions count, what it does is nobody's training loop."""
     unit.state = "running"
-    unit.scope = Frame(unit, {"__name__": External(f"module {unit.path}")})
+    unit.scope = Frame(
+        unit, {"__name__": Constant(Path(unit.path).stem)}
+    )  # what a script runs alone stays out
     region, grad, stack, forwarding = machine.region, machine.grad, machine.stack, machine.forwarding
     machine.region, machine.stack, machine.grad, machine.forwarding = (
         Region("import", None, None),
