@@ -106,7 +106,7 @@ from trainlint import Finding, Option, Options, Program, Rule
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for chosen in program.selections:
-        if chosen.data in options.words("two-part"):
+        if any(kind in options.words("two-part") for kind in chosen.data):
             continue
         yield Finding(
             chosen.node,

@@ -57,7 +57,7 @@ class Selection:
     node: Node  # of the choice
     what: str
     name: str  # of what is evaluated
-    data: str  # the class of the data set, "" where it is not seen
+    data: tuple[str, ...]  # the class of each data set that it may be, "" where one is not seen
     evaluated: Node
     begun: Node | None = None  # the call in the script that leads to a choice in another file
 
@@ -87,14 +87,15 @@ class Tested:
 
     evaluation: Evaluation
     name: str
-    data: str  # the class of the data set, "" where it is not seen
+    data: tuple[str, ...]  # the class of each data set that it may be, "" where one is not seen
     key: object  # one for each set of data
 
 
 def _tested(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
     served = served_to(evaluation.event)
-    if len(served) == 1 and says_test(name := name_of(program, served[0])):
-        yield Tested(evaluation, name, _kind(served[0]), id(served[0].value))
+    named = [name_of(program, loader) for loader in served]
+    if served and all(map(says_test, named)):  # several: one for each choice of data
+        yield Tested(evaluation, named[0], tuple(map(_kind, served)), id(served[0].value))
     elif not served:
         call, given = evaluation.event.node, evaluation.event.inputs
         written = [argument.value for argument in call.arguments] if isinstance(call, Call) else []
@@ -102,7 +103,7 @@ def _tested(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
         names += [name_by_lineage(program, given), *names_of(program, evaluation)]
         found = next(filter(says_test, names), "")
         if found:
-            yield Tested(evaluation, found, origin(given), found)
+            yield Tested(evaluation, found, (origin(given),), found)
 
 
 def _in_place(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
@@ -110,7 +111,7 @@ def _in_place(program: Program, evaluation: Evaluation) -> Iterator[Tested]:
     for loader in served_to(evaluation.event):
         name = name_by_lineage(program, [loader.dataset]) if loader.dataset is not None else ""
         if says_test(name):
-            yield Tested(evaluation, name, _kind(loader), id(loader.value))
+            yield Tested(evaluation, name, (_kind(loader),), id(loader.value))
 
 
 def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tuple[Selection, Tested] | None:
@@ -158,7 +159,7 @@ def _by_rows(outputs: dict[int, Event], decision: Decision) -> Selection | None:
         if not decision.is_by_progress(items):
             return None
     place = place_of(decision, items)
-    return Selection(place, _SAID[decision.kind], rows.name, "", rows.items[0].node or rows.forward.node)
+    return Selection(place, _SAID[decision.kind], rows.name, (), rows.items[0].node or rows.forward.node)
 
 
 def _trains_around(decision: Decision) -> bool:
@@ -219,7 +220,7 @@ def _by_trainers(program: Program) -> Iterator[Selection]:
             written,
             "keeps the weights that do best on",
             key,
-            data if isinstance(data, str) else "",
+            (data,) if isinstance(data, str) else (),
             best[0].node or call,
         )
 
