@@ -263,15 +263,20 @@ def _parts(settings: Value) -> Iterator[Mapping]:
 
 
 def _is_left_open(function: Function) -> bool:
-    """A method that only raises: what a subclass gives in its place is not known."""
+    """A method that only raises, or is abstract and does nothing: what a subclass gives in its place is not known."""
     if function.owner is None or not isinstance(function.node, s.Define):
         return False
+    if any(isinstance(d, External) and d.name in _ABSTRACT for d in function.decorators):
+        return all(isinstance(statement, s.Evaluate) for statement in function.node.body.statements)
     *before, last = function.node.body.statements or (None,)
     return (
         isinstance(last, s.Jump)
         and last.kind == "raise"
         and all(isinstance(statement, s.Evaluate) for statement in before)
     )
+
+
+_ABSTRACT = frozenset(("abc.abstractmethod", "abc.abstractproperty"))
 
 
 def decorated(machine: Machine, function: Function) -> Function:

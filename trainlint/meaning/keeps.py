@@ -56,6 +56,7 @@ from trainlint.meaning.values import (
     Result,
     Sequence,
     Value,
+    constant,
     one,
     options,
 )
@@ -107,6 +108,8 @@ class Keep:
             return ""  # what is in there has to be cut one by one
         if any(r.unrolled for r in self.event.region.ancestors() if r.kind == "loop" and r.inside(self.loop)):
             return ""  # what else the same statement keeps may be plain numbers
+        if self._is_taken_apart:
+            return ""  # no tensor: the loss is one of its parts
         if self._is_prediction:
             return ".detach()"
         if self._is_asked_as_tensor:
@@ -128,6 +131,17 @@ class Keep:
             case _:
                 return False
         return re.search(asked, self.store.unit.source.text) is not None
+
+    @property
+    def _is_taken_apart(self) -> bool:
+        """Whether the backward pass goes through a part that a name takes out of what is kept: `output["loss"]`."""
+        passed = (
+            walk(self.backward.value) if self.backward is not None and self.backward.value is not None else ()
+        )
+        kept = {id(option) for option in options(self.value)}
+        return any(id(one(v.source)) in kept for v in passed if isinstance(v, Item) and _is_named(v)) or any(
+            id(one(v.receiver)) in kept for v in passed if isinstance(v, Member)
+        )
 
     @property
     def _is_prediction(self) -> bool:
@@ -160,6 +174,10 @@ class Keep:
         if isinstance(self.store, Assign) and isinstance(self.store.targets[0], Subscript):
             expression = self.store.value
         return text_of(expression if expression is not None else self.place)
+
+
+def _is_named(part: Item) -> bool:
+    return part.key is not None and isinstance(constant(part.key), str)
 
 
 def _stored(store: Node) -> Expression | None:
