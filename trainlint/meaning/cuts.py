@@ -13,7 +13,7 @@ from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.facts.operations import COMPARISONS, CUTTING, CUTTING_FUNCTIONS, CUTTING_HOMES
 from trainlint.meaning.modules import parts
-from trainlint.meaning.new_leaves import is_leaf, new_leaves
+from trainlint.meaning.new_leaves import is_leaf, is_told_to_learn, new_leaves
 from trainlint.meaning.objects import has_unknown_base, is_module
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.syntax import Attribute, Call, Name, Node
@@ -101,7 +101,7 @@ class CutLoss:
         if self.cut.grad is False or not isinstance(node, Call):
             return []
         if isinstance(self.cut.callee, Member) and isinstance(node.function, Attribute):
-            if self.cut.callee.name in ("item", "detach"):
+            if self.cut.callee.name in ("item", "detach") and not self._leaves_torch:
                 return [replace(self._rewrapped or node, text_of(node.function.value))]
             return []
         if _makes_tensor(self.cut) and node.arguments:
@@ -127,10 +127,29 @@ class CutLoss:
         return [replace(node, written.replace("argmax(", "amax("))] if node and "argmax(" in written else []
 
     @property
+    def _leaves_torch(self) -> bool:
+        """Whether NumPy goes on with what was cut, `x.detach().numpy()`: with a graph it would only raise."""
+        behind = walk(self.backward.value) if self.backward.value is not None else ()
+        return any(isinstance(v, Result) and _is_array_of(v, self.cut) for v in behind)
+
+    @property
     def _rewrapped(self) -> Node | None:
         """`torch.tensor(...)` straight around the cut: it would cut the graph again."""
         around = [v for v in walk(self.backward.value) if _makes_tensor(v)] if self.backward.value else []
         return next((v.node for v in around if v.arguments and one(v.arguments[0]) is self.cut), None)
+
+
+def _is_array_of(value: Result, cut: Value) -> bool:
+    inner: Value = value
+    for _ in range(3):  # `.cpu().numpy()`
+        if not isinstance(inner, Result) or not isinstance(inner.callee, Member):
+            return False
+        if inner is value and inner.callee.name != "numpy":
+            return False
+        inner = one(inner.callee.receiver)
+        if inner is cut:
+            return True
+    return False
 
 
 def _makes_tensor(value: Value) -> TypeGuard[Result]:
@@ -267,6 +286,8 @@ def _term(program: Program, backward: Event) -> CutLoss | None:
             continue  # the factor that is left out may have a graph
         meant = _is_loss_term(term) or _is_list_of_graphs(cut) or is_cut_by_criterion(term, cut)
         meant = meant or is_of_weights(term, cut) or (is_leaf(term) and _is_measure_of(_uncut(term)))
+        if not meant and is_told_to_learn(term, cut):
+            meant = not program.uses("grad") and not _has_own_leaf(program, term)
         if meant or _is_added_detached(value, term):
             return CutLoss(backward, cut, "one of its terms is only a number")
     return None

@@ -105,6 +105,15 @@ def is_leaf(value: Result) -> bool:
     return name in _WRAPPING and told is True and len(value.arguments) == 1
 
 
+def is_told_to_learn(term: Value, cut: Value) -> bool:
+    """Whether a term is computed of a new leaf of what was cut: `torch.tensor(scores_of_numpy, requires_grad=True)`.
+
+    Who adds that to a loss expects gradients of it, unlike who adds a number.
+    """
+    leaves = [v for v in walk(term, lambda v: v is not cut) if isinstance(v, Result) and is_leaf(v)]
+    return any(v is cut for leaf in leaves for v in walk(leaf.arguments[0]))
+
+
 def _summands(value: Value, depth: int = 0) -> list[Value]:
     """What a loss is summed up of."""
     match one(value):
