@@ -222,6 +222,81 @@ def test_a_study_runs_what_it_is_to_improve(sandbox, tmp_path):
 
 
 @needs_torch
+def test_settings_have_what_their_classes_declare(sandbox, tmp_path):
+    files = {
+        "net.py": NET,
+        "settings.py": """
+            from pathlib import Path
+            from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+            class Course(BaseModel):
+                model_config = ConfigDict(frozen=True)
+                lr: float = Field(0.1, gt=0)
+                epochs: int = 3
+                sizes: list[int] = [8, 16]
+
+                @field_validator("lr")
+                @classmethod
+                def positive(cls, value):
+                    assert value > 0
+                    return value
+
+            class Settings(BaseModel):
+                course: Course = Field(default_factory=Course)
+                folder: Path
+                name: str | None = None
+
+            SETTINGS = Settings(folder="runs", course={"lr": 0.05})
+            """,
+        "train.py": """
+            import torch
+            from torch import nn
+            from torch.utils.data import DataLoader, TensorDataset
+            from net import Net
+            from settings import SETTINGS
+
+            assert SETTINGS.name is None and SETTINGS.folder.name == "runs" and SETTINGS.model_dump()["course"]["lr"] == 0.05
+            data = TensorDataset(torch.randn(64, 16), torch.arange(64) // 16)
+            loader = DataLoader(data, batch_size=SETTINGS.course.sizes[0])
+            model = Net()
+            optimizer = torch.optim.SGD(model.parameters(), lr=SETTINGS.course.lr)
+            for epoch in range(SETTINGS.course.epochs):
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    nn.functional.cross_entropy(model(x), y).backward()
+                    optimizer.step()
+            """,
+    }
+    verdict = verdict_on("train-loader-not-shuffled", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed" and "raise" not in verdict.evidence
+    assert not any("left out" in said for said in verdict.measurements["substituted"])
+
+
+@needs_torch
+def test_a_schedule_of_small_steps_that_never_falls_is_compared_with_one_that_does(sandbox, tmp_path):
+    script = """
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+        from net import Net
+
+        loader = DataLoader(TensorDataset(torch.randn(64, 16), torch.arange(64) % 4), batch_size=16, shuffle=True)
+        model = Net()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 10, gamma=0.95)
+        for epoch in range(10):
+            for x, y in loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+            schedule.step()
+    """
+    verdict = verdict_on("schedule-length-mismatch", {"net.py": NET, "train.py": script}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "from 0.001 over 0.001 to 0.001" in verdict.evidence
+
+
+@needs_torch
 def test_a_network_by_itself_has_the_sizes_that_constants_say(sandbox, tmp_path):
     script = """
         import math

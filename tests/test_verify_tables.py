@@ -235,6 +235,23 @@ def test_columns_are_as_wide_as_their_names_say_where_that_is_asked(sandbox, tmp
     assert "times the narrowest" in verdict.evidence
 
 
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("HasPhoneNumbers", "class"),
+        ("is_paid", "class"),
+        ("IsOpen", "class"),
+        ("phone_number", "whole"),
+        ("island", "number"),
+        ("hash", "number"),
+    ],
+)
+def test_what_is_so_or_not_is_one_of_two(name, kind):
+    from trainlint.verify.child.rig.columns import kind_of_name
+
+    assert kind_of_name(name) == kind
+
+
 def test_names_of_columns_say_nothing_of_a_file_that_is_scaled_by_its_own_name():
     said = {"age": [0.0, 80.0], "bedrooms": [0.0, 10.0], "size_sqft": [0.0, 5000.0]}
     assert extents_of(textwrap.dedent(RENTS)) == said

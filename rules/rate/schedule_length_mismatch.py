@@ -145,6 +145,9 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+LESS = 0.05  # of the highest rate, by which the control ends lower at least
+
+
 def symptom(written: Runs, control: Runs) -> Effect | None:
     for run in written:
         if run.raised and "total steps" in run.raised:
@@ -153,7 +156,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if len(rates) < 3 or not better or not max(rates):
         return None
     idle, share = len(list(takewhile(lambda rate: rate == 0, reversed(rates)))), rates[-1] / max(rates)
-    if idle < 2 and share <= 0.25:
+    if idle < 2 and (share <= 0.25 or share <= better[-1] / (max(better) or 1.0) + LESS):
         return None
     said = (
         f"the rate goes from {rates[0]:.3g} over {min(rates):.3g} to {rates[-1]:.3g} in {len(rates)} steps, "

@@ -28,7 +28,17 @@ WATCHERS = {
 
 
 HOMES = {"lightning", "pytorch_lightning"}
-DOUBLES = {"torchvision", "transformers", "accelerate", "hydra", "einops", "optuna", *HOMES}
+DOUBLES = {
+    "torchvision",
+    "transformers",
+    "accelerate",
+    "hydra",
+    "einops",
+    "optuna",
+    "pydantic",
+    "pydantic_settings",
+    *HOMES,
+}
 DOUBLED = WATCHERS | DOUBLES
 
 
@@ -92,6 +102,10 @@ class Finder:
             from . import searching
 
             return searching.module(spec.name)
+        if top.startswith("pydantic"):
+            from . import declared
+
+            return declared.module(spec.name)
         if top == "hydra":
             return self._configuring(spec.name)
         return InertModule(spec.name)

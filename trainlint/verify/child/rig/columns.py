@@ -27,11 +27,14 @@ KINDS = (
     ("class", r"label|class|target|categor|species|gender|sex$|sentiment|churn|surviv|outcome|diagnos|quality|(^|_)y$|is_"),
     ("whole", r"(^|_)?id(x|s)?$|index|fold|year|month|day|hour|week|age$|num|count"),
 )  # fmt: skip
+FLAG = re.compile(r"([Ii]s|[Hh]as|[Ww]as)(_|[A-Z])")  # what is so or not: `HasPhoneNumbers`
 OF_TEXTS = "lower upper strip split replace encode startswith endswith title".split()
 TAKING_TEXTS = re.compile(r"(?i)(\w*_)?(tokenizer?|encode_plus|encode|clean(ed)?(_\w+)?|preprocess\w*)")
 
 
 def kind_of_name(name: str) -> str:
+    if FLAG.match(name):
+        return "class"
     return next((kind for kind, pattern in KINDS if re.search(pattern, name.lower())), "number")
 
 
