@@ -25,6 +25,7 @@ from trainlint.meaning.transforms import (
     is_switched_off,
     pipelines,
     pipelines_each,
+    pipelines_of_all,
     steps,
 )
 from trainlint.meaning.values import Class, External, Function, Instance, Item, Result, Value, constant, one
@@ -93,6 +94,9 @@ def _said_of(
         through = next((given for given in each if _drawing(given)), [])
         random = _drawing(through)
     if not random:
+        through = [p for p in pipelines_of_all(served) if not is_switched_off(p)]
+        random = _drawing(through)
+    if not random:
         return None
     shared = _shared(served, through, training)
     node = random[0].node if not shared else served.node if shared == "data" else _node_of(served)
@@ -119,7 +123,7 @@ def _shared(served: Loader, through: list[Value], training: list[Loader]) -> str
         trained = part_of(other)
         if judged is not None and trained is not None and one(judged.data) is one(trained.data):
             return "data"
-    used = {id(one(p)) for other in training for p in pipelines(other) or ()}
+    used = {id(one(p)) for other in training for p in pipelines(other) or pipelines_of_all(other)}
     if any(id(one(p)) in used for p in through):
         return "pipeline"
     made = one(judged.data) if judged is not None else None

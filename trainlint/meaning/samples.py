@@ -43,12 +43,18 @@ def note_sample(machine: Machine, loader: Instance) -> None:
 def _note_own_sample(machine: Machine, loader: Instance, given: Value | None) -> None:
     dataset = whole_data(given)
     if isinstance(dataset, Choice):
-        each = [_sample_of(machine, option, loader) for option in options(dataset)[:_MOST]]
+        each = [_sample_of(machine, option, loader) for option in alternatives(dataset)[:_MOST]]
         loader.attributes[SAMPLES] = Sequence("tuple", tuple(sample for sample in each if sample is not None))
         return
     sample = _sample_of(machine, dataset, loader) if dataset is not None else None
     if sample is not None:
         loader.attributes[SAMPLE] = sample
+
+
+def alternatives(dataset: Choice) -> list[Value]:
+    """The data sets among which a setting chooses, whole ones where it may be a part of them."""
+    whole = [v for option in options(dataset) for v in options(whole_data(option) or option)]
+    return list({id(value): value for value in whole}.values())
 
 
 def _sample_of(machine: Machine, dataset: Value, loader: Instance) -> Value | None:

@@ -15,7 +15,7 @@ from trainlint.meaning.facts.transforms import (
     is_transform,
 )
 from trainlint.meaning.loaders import Loader
-from trainlint.meaning.samples import SAMPLE, SAMPLES
+from trainlint.meaning.samples import SAMPLE, SAMPLES, alternatives
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
     Choice,
@@ -88,8 +88,21 @@ def pipelines_each(loader: Loader) -> list[list[Value]]:
     """The same for each of the data sets that it may be, where a setting chooses between them."""
     each = loader.value.attributes.get(SAMPLES)
     samples = each.items if isinstance(each, Sequence) else ()
-    made = options(part(loader.dataset).data) if loader.dataset is not None else []
+    given = one(part(loader.dataset).data) if loader.dataset is not None else None
+    made = alternatives(given) if isinstance(given, Choice) else [given] if given is not None else []
     return [*map(_applied, samples), *(_given_to(data) or [] for data in made)]
+
+
+def pipelines_of_all(loader: Loader) -> list[Value]:
+    """The transforms that all of the data sets have in common among which a setting chooses; nothing where one is not seen."""
+    chosen = one(part(loader.dataset).data) if loader.dataset is not None else None
+    if not isinstance(chosen, Choice):
+        return []
+    each = [through for through in pipelines_each(loader) if through]
+    if not each or len(each) != len(alternatives(chosen)):
+        return []
+    common = set[int].intersection(*({id(one(p)) for p in through} for through in each))
+    return [p for p in each[0] if id(one(p)) in common]
 
 
 def _given_to(data: Value) -> list[Value] | None:
