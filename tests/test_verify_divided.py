@@ -216,3 +216,33 @@ LOST = """
 def test_the_split_of_stand_in_samples_says_nothing_of_what_was_fitted(sandbox, tmp_path):
     verdict = verdict_on("preprocessing-leak", {"main.py": program(HEAD, LOST)}, tmp_path, sandbox)
     assert verdict.state == "inconclusive"
+
+
+def test_another_transformer_of_all_rows_is_no_part_of_what_is_compared(sandbox, tmp_path):
+    script = """
+        import numpy as np
+        import torch
+        from sklearn.model_selection import train_test_split
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+        from torch import nn
+
+        numbers, kinds = np.random.randn(200, 3), np.random.randint(0, 3, (200, 2))
+        target = (numbers[:, 0] > 0).astype("float32")
+        scaler = StandardScaler()
+        scaled = scaler.fit_transform(numbers)
+        encoded = OneHotEncoder().fit_transform(kinds).toarray()
+        rows = np.hstack((scaled, encoded)).astype("float32")
+        x_train, x_test, y_train, y_test = train_test_split(rows, target, test_size=0.25)
+        model = nn.Sequential(nn.Linear(rows.shape[1], 8), nn.ReLU(), nn.Linear(8, 1))
+        optimizer = torch.optim.Adam(model.parameters())
+        for epoch in range(20):
+            optimizer.zero_grad()
+            scores = model(torch.from_numpy(x_train))[:, 0]
+            nn.functional.binary_cross_entropy_with_logits(scores, torch.from_numpy(y_train)).backward()
+            optimizer.step()
+        with torch.no_grad():
+            print(((model(torch.from_numpy(x_test))[:, 0] > 0) == torch.from_numpy(y_test)).float().mean())
+    """
+    verdict = verdict_on("preprocessing-leak", {"train.py": script}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "fitted to 200 rows" in verdict.evidence and "the 150 that train" in verdict.evidence

@@ -96,8 +96,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 def symptom(written: Runs, control: Runs) -> Effect | None:
     for run, other in zip(written, control, strict=False):
         total = max((e.number("train") + e.number("test") for e in run.all("divided")), default=0.0)
-        whole = [fit for fit in run.all("fitted") if total and fit.number("rows") >= total]
-        part = [fit for fit in other.all("fitted") if 0 < fit.number("rows") < total]
+        whole = [fit for fit in run.near("fitted") if total and fit.number("rows") >= total]
+        part = [fit for fit in other.near("fitted") if 0 < fit.number("rows") < total]
         if whole and part and whole[0].numbers("learnt") != part[0].numbers("learnt"):
             rows, fair = whole[0].number("rows"), part[0].number("rows")
             learnt, fairly = whole[0].numbers("learnt")[:1], part[0].numbers("learnt")[:1]
