@@ -183,6 +183,7 @@ def test_arrays_by_their_names_are_made_up(sandbox, tmp_path):
     """
     verdict = verdict_on("no-lr-scheduler", {"net.py": NET, "train.py": script}, tmp_path, sandbox)
     assert verdict.state == "confirmed" and "raise" not in verdict.evidence
+    assert not any("left out" in said for said in verdict.measurements["substituted"])
 
 
 @needs_torch

@@ -208,7 +208,7 @@ def plain(rig: Any, role: str, name: str = "") -> Any:
     if role in SHAPED:
         rig.settle()
     if role == "array":
-        return rig.world.value(name, 0, 1, int(rig.world.samples))
+        return rig.world.value(name, 0, 1, int(rig.world.samples), 0)
     return BUILDERS[role](rig)
 
 
