@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -410,23 +411,23 @@ def reaches(value: Value, used: set[int]) -> bool:
     return any(id(v) in used for v in walk(value, lambda v: isinstance(v, (Choice, Mapping, Sequence))))
 
 
-def used_by_backwards(program: Program) -> set[int]:
-    """The values that some backward pass goes through."""
+def used_by_backwards(program: Program, enter: Callable[[Value], bool] | None = None) -> set[int]:
+    """The values that some backward pass goes through; `enter` says whether to go on behind one."""
     used: set[int] = set()
     inner = [e for e in program.events("grad_write") if e.detail == "autograd.grad"]
     for backward in [*program.backwards, *inner]:
         given = backward.target if backward.kind == "grad_write" else backward.value
         if given is not None:
-            used |= _passed(given)
+            used |= _passed(given, enter)
     written = [e for e in program.events("keep") if e.detail in ("item", "item of one key")]
     for write in written:  # `values[chosen] = network(rows)`, where the loss is computed of `values`
         if write.value is not None and any(id(option) in used for option in options(write.target)):
-            used |= _passed(write.value)
+            used |= _passed(write.value, enter)
     return used
 
 
-def _passed(value: Value) -> set[int]:
-    return {id(v) for v in walk(value, limit=_BEHIND) if isinstance(v, (Result, Sequence)) or _is_of_list(v)}
+def _passed(value: Value, enter: Callable[[Value], bool] | None = None) -> set[int]:
+    return {id(v) for v in walk(value, enter, _BEHIND) if isinstance(v, (Result, Sequence)) or _is_of_list(v)}
 
 
 def _is_of_list(value: Value) -> bool:

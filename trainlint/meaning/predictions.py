@@ -9,7 +9,7 @@ from trainlint.meaning.callers import is_unit_test
 from trainlint.meaning.consumers import is_of_framework
 from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.evaluation import Evaluation
-from trainlint.meaning.evaluations import reaches
+from trainlint.meaning.evaluations import reaches, used_by_backwards
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.graphs import has_no_use_for_no_grad
@@ -18,9 +18,10 @@ from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import CLOSED
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.outcomes import Outcome, outcome_of
+from trainlint.meaning.roles import role
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.values import External, Instance, Value, one, options
+from trainlint.meaning.values import External, Instance, Member, Result, Value, one, options
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -83,14 +84,24 @@ class _Seen:
     passed: set[int]  # the calls that are layers, networks and criteria
     loops: set[int]  # that evaluate as a whole, and measure or collect what comes out
     outputs: dict[int, Event]  # by the identity of the value
+    used: set[int] | None = None  # the values whose graphs some backward pass goes through; asked for seldom
 
     def is_said(self, event: Event) -> bool:
         return any(r.node is not None and id(r.node) in self.loops for r in event.region.ancestors())
 
     def goes_on(self, event: Event) -> bool:
         """Whether a forward gets what another one gave: a criterion, a metric, a further module of the same pass."""
-        others = (self.outputs.get(id(v)) for given in event.inputs for v in walk(given))
+        others = (self.outputs.get(id(v)) for given in event.inputs for v in walk(given, _goes_through))
         return any(other is not None and other.node.cst is not event.node.cst for other in others)
+
+
+def _is_learnt(program: Program, value: Value, seen: _Seen) -> bool:
+    """Whether a backward pass goes through the graph of a value, and not only on from numbers that it gave."""
+    if not reaches(value, program.used_by_backwards):
+        return False
+    if seen.used is None:
+        seen.used = used_by_backwards(program, _goes_through)
+    return reaches(value, seen.used)
 
 
 def _seen(program: Program) -> _Seen:
@@ -101,7 +112,7 @@ def _seen(program: Program) -> _Seen:
         outputs={
             id(event.value): event
             for event in reversed(applied)
-            if event.kind == "forward" and event.value is not None
+            if event.kind == "forward" and event.value is not None and _may_be_evaluation(program, event)
         },
     )
 
@@ -124,7 +135,7 @@ def _may_predict(program: Program, event: Event, seen: _Seen) -> bool:
     if event.detail == "method" or event.value is None or not event.inputs or is_unit_test(event):
         return False
     return (
-        not reaches(event.value, program.used_by_backwards)
+        not _is_learnt(program, event.value, seen)
         and not seen.is_said(event)
         and not seen.goes_on(event)
         and not is_part_of_network(program, event.region)
@@ -134,12 +145,22 @@ def _may_predict(program: Program, event: Event, seen: _Seen) -> bool:
     )
 
 
+def _goes_through(value: Value) -> bool:
+    """Whether a graph may go on through a value: an action that has become a number ends it, whatever comes of that."""
+    match value:
+        case Result(callee=Member(name="item" | "tolist" | "numpy")):
+            return False
+        case Result(callee=External(name="builtins.int" | "builtins.float")):
+            return False
+    return True
+
+
 def _is_forgotten_training(event: Event) -> bool:
     """Whether weights are updated behind a forward with no backward pass between: the training itself is broken."""
     around = enclosing_loops(event.region)
     if not around:
         return False
-    kinds = {e.kind for e in around[0].events()}
+    kinds = {e.kind for e in around[0].events() if e.kind != "step" or _may_update(e)}
     if "backward" not in kinds and not kinds.isdisjoint(("step", "zero_grad")):
         return True
     events = list(event.region.events())  # what always follows in the same arm
@@ -149,6 +170,12 @@ def _is_forgotten_training(event: Event) -> bool:
         if later.kind == "step" and _is_stepped(event, later):
             return True
     return False
+
+
+def _may_update(step: Event) -> bool:
+    """Whether a step may be an optimizer's: the one of an environment is told what to do, `env.step(action)`."""
+    told = isinstance(step.node, Call) and len(step.node.arguments) > 0
+    return not told or role(step.target) != ""
 
 
 def _is_stepped(event: Event, step: Event) -> bool:
@@ -211,8 +238,15 @@ _BESIDE = frozenset("Sequential Embedding EmbeddingBag Flatten Softmax LogSoftma
 
 
 def _is_trained(program: Program, event: Event) -> bool:
+    """Whether the network, or one that it is a part of, is trained: `model.encoder(text)`."""
+    part = one(event.target)
     return any(
-        other is not event and same(other.target, event.target) is True for other in program.trained_by
+        other is not event
+        and (
+            same(other.target, event.target) is True
+            or (isinstance(part, Instance) and any(v is part for v in parts(one(other.target))))
+        )
+        for other in program.trained_by
     )
 
 
