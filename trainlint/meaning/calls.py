@@ -113,6 +113,10 @@ def call(
             return call(machine, function, (*first, *arguments), {**given, **keywords}, node, frame)
         case Member(receiver=Super() as sup):
             return _call_base(machine, sup, callee, arguments, keywords, node)
+        case Member(receiver=Class() as cls, name="load_from_checkpoint"):
+            return _restored(machine, cls, arguments, keywords, node)
+        case Member(receiver=Instance(cls=Class() as cls), name="load_from_checkpoint"):
+            return _restored(machine, cls, arguments, keywords, node)
         case Member():
             return call_method(machine, callee, arguments, keywords, node)
         case Choice():
@@ -489,6 +493,28 @@ def make(
         fill_fields(machine, cls, instance, arguments, keywords, node)
         note_loader(machine, instance, arguments, keywords, node)
     return instance
+
+
+# What Lightning's `load_from_checkpoint` takes itself; all else goes to the constructor.
+_OF_THE_FILE = frozenset("checkpoint_path map_location hparams_file strict weights_only".split())
+
+
+def _restored(
+    machine: Machine, cls: Class, arguments: Arguments, keywords: Keywords, node: s.Node | None
+) -> Value:
+    """`Classifier.load_from_checkpoint(path, classes=10)`: an object as trained; what else its constructor got, the file says."""
+    found = find_member(cls, "__init__")
+    given: Keywords = {}
+    if found is not None and isinstance(found[0], Function):
+        given = standalone_arguments(machine, found[0])
+        for parameter in found[0].node.parameters[:1]:
+            given.pop(parameter.name, None)
+    given.update((name, value) for name, value in keywords.items() if name not in _OF_THE_FILE)
+    made = make(machine, cls, (), given, node)
+    if node is not None:
+        path = arguments[0] if arguments else keywords.get("checkpoint_path")
+        machine.record("load_state", node, made, path, detail={})
+    return made
 
 
 def _initialise(

@@ -25,6 +25,7 @@ from trainlint.meaning.modesets import Mode
 from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.provenance import comes_trained
+from trainlint.meaning.restored import is_of_a_checkpoint, is_of_a_file
 from trainlint.meaning.roles import role
 from trainlint.meaning.syntax import (
     Call,
@@ -59,6 +60,10 @@ if TYPE_CHECKING:
 _JUDGING = frozenset(
     "argmax max topk eq correct accuracy acc item append extend numpy tolist criterion loss loss_fn auc f1_score"
     " update metric metrics mse psnr ssim confusion_matrix score dice iou preds predictions".split()
+)
+
+_SHOWING = frozenset(
+    "plot imshow scatter contourf pcolormesh savefig save_image make_grid imsave imwrite".split()
 )
 
 
@@ -126,9 +131,17 @@ def _is_treated_as_network(program: Program, root: Region, event: Event) -> bool
     """Whether something shows that what is called is a network: its training, or a switch of its mode."""
     if _is_trained(program, event):
         return not _only_prepares(program, root, event)
+    if is_of_a_checkpoint(event.target) or (is_of_a_file(event.target) and _is_over_loaders(event)):
+        return True
     if is_called_a_network(event) and _is_said_to_be_held_out(event):
         return True
     return program.may_be_switched(event) and any(mode.event for mode in program.modes_of(root).at(event))
+
+
+def _is_over_loaders(event: Event) -> bool:
+    """Whether a loop around it takes its batches from loaders: what a file holds may be a vocabulary as well."""
+    loops = [r.iterable for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None]
+    return any(map(loaders_behind, loops))
 
 
 def _is_said_to_be_held_out(event: Event) -> bool:
@@ -555,7 +568,16 @@ def _is_judged(event: Event, loop: Region) -> bool:
         return True  # what the step of an engine or framework gives goes to metrics, logs and handlers
     if not isinstance(node, (For, While)):
         return False
-    return not _JUDGING.isdisjoint(node.body.words) or not _JUDGING.isdisjoint(_words_around(event, loop))
+    words = node.body.words | _words_around(event, loop)
+    return not _JUDGING.isdisjoint(words) or not _SHOWING.isdisjoint(words | _words_behind(loop, outputs))
+
+
+def _words_behind(loop: Region, outputs: set[int]) -> frozenset[str]:
+    """The words of the functions that a loop hands the output to, as it is."""
+    given = (call for call in loop.calls() if call.function is not None and call.names is not None)
+    taking = (c.function for c in given if any(id(v) in outputs for v in (c.names or {}).values()))
+    bodies = (f.node.body for f in taking if f is not None and isinstance(f.node, Define))
+    return frozenset[str]().union(*(body.words for body in bodies))
 
 
 def _words_around(event: Event, loop: Region) -> frozenset[str]:

@@ -24,6 +24,7 @@ from trainlint.meaning.values import (
     External,
     Function,
     Instance,
+    Mapping,
     Sequence,
     Value,
     choice,
@@ -73,8 +74,13 @@ class Allowance:
 
 @dataclass(slots=True, eq=False)
 class Writes:
-    """What one branch wrote to shared objects: (holder, key) -> value before."""
+    """What one branch wrote to shared objects: (holder, key) -> value before.
 
+    `region`, `made`: where it began, and how many objects there were by then.
+    """
+
+    region: Region
+    made: int
     before: dict[tuple[int, Any], tuple[Any, Any, Any]] = field(default_factory=dict)
 
 
@@ -367,11 +373,11 @@ class Within:
 @dataclass(slots=True, eq=False)
 class Branch:
     machine: Machine
-    writes: Writes = field(default_factory=Writes)
 
     def __enter__(self) -> Writes:
-        self.machine.writes.append(self.writes)
-        return self.writes
+        writes = Writes(self.machine.region, len(self.machine.instances))
+        self.machine.writes.append(writes)
+        return writes
 
     def __exit__(self, *failure: object) -> None:
         self.machine.writes.pop()
@@ -381,13 +387,37 @@ def trains(root: Region) -> bool:
     return any(event.kind in _TRAINING for event in root.events())
 
 
-def collect(writes: Writes) -> dict[tuple[int, Any], Any]:
-    """The values that a branch left, each place put back to what it was before."""
+def collect(machine: Machine, writes: Writes) -> dict[tuple[int, Any], Any]:
+    """The values that a branch left, each place put back to what it was before.
+
+    What the branch has made itself, no other path has: it stays as it is, also where it is returned.
+    """
     after = {}
-    for key, (holder, name, before) in writes.before.items():
+    made = _holders_made(machine, writes) if writes.before else frozenset()
+    for key, (holder, name, before) in list(writes.before.items()):
+        if key[0] in made:
+            del writes.before[key]
+            continue
         after[key] = holder.items if type(holder) is Sequence else holder.get(name, MISSING)
         put(holder, name, before)
     return after
+
+
+def _holders_made(machine: Machine, writes: Writes) -> frozenset[int]:
+    """The identities of the attributes, and of the lists and dictionaries in them, of what a branch has made."""
+    found = set()
+    for instance in machine.instances[writes.made :]:
+        found.add(id(instance.attributes))
+        for name, value in instance.attributes.items():
+            if type(value) is Sequence and (name == "*layers" or _is_made_within(value, writes.region)):
+                found.add(id(value))
+            elif type(value) is Mapping and _is_made_within(value, writes.region):
+                found.add(id(value.items))
+    return frozenset(found)
+
+
+def _is_made_within(display: Sequence | Mapping, region: Region) -> bool:
+    return isinstance(display.region, Region) and display.region.inside(region)
 
 
 def put(holder: Any, name: Any, value: Any) -> None:

@@ -201,7 +201,9 @@ def _is_evaluation(program: Program, evaluation: Evaluation, outcome: Outcome) -
         return False  # its graph holds no more than the input
     if switched:
         return not _is_made_up(event) or _is_trained(program, event)
-    if event.detail == "unknown" or _is_before_a_backward(event):
+    if event.detail == "unknown":
+        return False
+    if _is_before_a_backward(event) and not (outcome.decides and outcome.leaves):
         return False
     if _is_trained(program, event):
         return outcome.leaves or not _trains_elsewhere(program, event)
@@ -209,7 +211,8 @@ def _is_evaluation(program: Program, evaluation: Evaluation, outcome: Outcome) -
 
 
 def _is_before_a_backward(event: Event) -> bool:
-    """Whether the same function goes backward later: what has no graph here may be a target there."""
+    """Whether the same function goes backward later: what has no graph here may be a target there, unless it is the
+    place of the largest entry."""
     home = _home(event)
     events = list(home.events())
     return any(other.kind == "backward" for other in events[events.index(event) :])

@@ -123,6 +123,30 @@ def _from_file(value: Value) -> tuple[Result, bool | None] | None:
 _MOVES = frozenset("to cuda cpu float double half".split())
 
 
+def is_of_a_file(value: Value) -> bool:
+    """Whether what is called came out of a file as it is: `torch.load(path).to(device)`."""
+    return all(_from_file(option) is not None for option in options(value))
+
+
+def is_of_a_checkpoint(value: Value) -> bool:
+    """Whether Lightning has made it of a checkpoint, and of a class that is not at hand: `Net.load_from_checkpoint(path)`."""
+    return all(map(_is_of_a_checkpoint, options(value)))
+
+
+def _is_of_a_checkpoint(value: Value) -> bool:
+    for _ in range(6):
+        match one(value):
+            case Result(callee=External(name=name)):
+                return name.endswith(".load_from_checkpoint")
+            case Result(callee=Member(name="load_from_checkpoint")):
+                return True
+            case Result(callee=Member(receiver=receiver, name=name)) if name in (*_MOVES, "eval", "train"):
+                value = receiver
+            case _:
+                return False
+    return False
+
+
 def _is_read_as_dictionary(body: s.Block, target: s.Expression) -> bool:
     """Whether the file reads entries of the same name, or hands it on as the state of a network."""
     for node in s.nodes_in(body):

@@ -179,7 +179,7 @@ def branch(
                 if holds and type(node) is s.If and keeps_the_better(node):
                     machine.record("choose", node.test, truth_of or Unknown("test", node))
                 alive = execute(machine, block, frame)
-                after = collect(writes)
+                after = collect(machine, writes)
             written.append((writes, after if alive else None))
             del machine.assumed[assumed:]
             if alive:
@@ -402,7 +402,7 @@ def _tried(machine: Machine, node: s.Try, frame: Frame) -> bool:
             machine.branch() as writes,
         ):
             survives = execute(machine, block, frame)
-            after = collect(writes)
+            after = collect(machine, writes)
         machine.join(
             [(writes, after if survives else None), (writes, {k: b[2] for k, b in writes.before.items()})]
         )
