@@ -58,18 +58,30 @@ def saves_from_the_cpu(project: Project, load: Event, path: Value | None, keys: 
     )
     if not parts:
         written = _of_the_folder(written, paths) or written
-    return bool(written) and all(
-        save.is_from_the_cpu(keys) or _knows_no_gpu(project, save) for save in written
+    of_the_folder = _of_a_folder(written, paths)  # `networks/3.pth` and `optimizers/3.pth` have one name
+    return any(
+        bool(saves) and all(save.is_from_the_cpu(keys) or _knows_no_gpu(project, save) for save in saves)
+        for saves in (written, of_the_folder)
     )
 
 
 def _of_the_folder(saves: list[Save], paths: Collection[str]) -> list[Save]:
     """Those of some saves whose function writes out the same folders, of files that only a folder tells apart."""
+    asked = _folders(paths)
+    return [save for save in saves if asked and all(folder.search(save.around) for folder in asked)]
+
+
+def _of_a_folder(saves: list[Save], paths: Collection[str]) -> list[Save]:
+    """The same where the function of some save writes out the last folders, and settings hold the ones above."""
+    asked = [f for f in _folders(paths) if any(f.search(save.around) for save in saves)]
+    return [save for save in saves if asked and all(folder.search(save.around) for folder in asked)]
+
+
+def _folders(paths: Collection[str]) -> list[re.Pattern[str]]:
     folders = {
         part for path in paths for part in path.split("/")[:-1] if part and "{" not in part and part != "."
     }
-    asked = [re.compile(rf"""['"/]{re.escape(folder)}['"/]""") for folder in folders]
-    return [save for save in saves if asked and all(folder.search(save.around) for folder in asked)]
+    return [re.compile(rf"""['"/]{re.escape(folder)}['"/]""") for folder in folders]
 
 
 def _saves(project: Project) -> Iterator[Save]:
