@@ -45,7 +45,7 @@ def ends_at(kind: str, name: str, rate: float, steps: int, annealed: bool, seed:
         criterion(model(x), y).backward()
         optimizer.step()
         scheduler.step()
-    return criterion(model(x), y).item()
+    return float(criterion(model(x), y).item())
 
 
 def main() -> None:
