@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -186,3 +187,18 @@ def test_workers_change_nothing(jobs: int, texts: list[str]) -> None:
         paths = write_six(where, [PROGRAM, *texts[1:]])
         expected = lint(paths, config, BOOK, cwd=where, effort=HERE)
         assert lint(paths, config, BOOK, cwd=where, effort=Effort(jobs=jobs)) == expected
+
+
+@pytest.mark.parametrize("letters", ["w", ".", "%{", "'%a", "a.b", "torch.save(", "a, ", "    "])
+def test_long_lines_are_gone_through_once(letters: str, tmp_path: Path) -> None:
+    """Pictures in notebooks and packed data are lines of a megabyte; what goes back for each letter gives up on them."""
+    text = PROGRAM + (
+        "        loss = criterion(out, y)\n        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n"
+        "torch.save(model.state_dict(), 'm.pt')\nmodel.load_state_dict(torch.load('m.pt'))\n"
+    )
+    line = f"# {letters * (400_000 // len(letters))}\n"
+    write(tmp_path, train=text + line, score=f"import train\nscore = 1\n{line}")
+    config = Config(root=tmp_path, select=EVERYTHING)
+    report = lint([tmp_path], config, BOOK, cwd=tmp_path, effort=Effort(jobs=0, limit=30.0))
+    assert report.failures == ()
+    assert report.diagnostics
