@@ -449,6 +449,7 @@ def test_standard_input_has_no_place_for_ignore_comments() -> None:
         (["--ignore", "objectiv"], "--ignore: unknown rule `objectiv`; did you mean `objective`?"),
         (["--select", "all"], "did you mean `ALL`?"),
         (["--select", ","], "--select needs a name"),
+        (["--extend-exclude", "old,[3-0]"], "--extend-exclude: `[3-0]` is no pattern of paths"),
         (["--fail-on", "fatal"], "argument --fail-on: invalid choice"),
         (["--output-format", "xml"], "argument --output-format: invalid choice"),
         (["--jobs", "0"], "must be a number from 1"),

@@ -122,6 +122,11 @@ def test_a_pyproject_of_others_is_none_of_our_business(tmp_path: Path) -> None:
             "[options.x]\ny = 2020-01-01",
             "key `options.x.y` must be a number, a string, true, false or a list of strings",
         ),
+        ("exclude = ['old', '[3-0].py']", "key `exclude` has `[3-0].py`, which is no pattern of paths"),
+        (
+            "per-file-ignores = {'!' = ['ALL']}",
+            "key `per-file-ignores` has `!`, which is no pattern of paths",
+        ),
         (
             "per-file-ignores = {x = 'ALL'}",
             "key `per-file-ignores.x` must be a list of strings, not a string",

@@ -101,6 +101,14 @@ def test_gitignore_agrees_with_git(tmp_path):
     assert sorted(found(tmp_path)) == sorted(listed.split())
 
 
+def test_lines_of_gitignore_that_are_no_patterns_leave_the_others_alone(tmp_path, recwarn):
+    tree(tmp_path, "train.py", "runs/a.py", "[13_57_33]_0.py")
+    tmp_path.joinpath(".git").mkdir()
+    tmp_path.joinpath(".gitignore").write_text("[2023-06-16-13_57_33]_0.py\n!\n[[a]\nback\\\nruns\n")
+    assert found(tmp_path) == ["[13_57_33]_0.py", "train.py"]
+    assert not recwarn.list
+
+
 def test_a_later_pattern_takes_back_what_another_excludes(tmp_path):
     runs = ("**/runs/run-*",)
     kept, other = tmp_path / "runs" / "run-kept", tmp_path / "runs" / "log"

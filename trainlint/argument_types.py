@@ -7,6 +7,8 @@ import re
 import sys
 from typing import NoReturn
 
+from trainlint.patterns import is_pattern
+
 
 class Parser(argparse.ArgumentParser):
     """argparse has no other door to one-line errors."""
@@ -30,6 +32,22 @@ class Names(argparse.Action):
         if not names:
             parser.error(f"{option_string} needs a name")
         setattr(namespace, self.dest, (*(getattr(namespace, self.dest) or ()), *names))
+
+
+class Patterns(Names):
+    """The same, of patterns of paths."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        super().__call__(parser, namespace, values, option_string)
+        unfit = next((name for name in getattr(namespace, self.dest) if not is_pattern(name)), None)
+        if unfit is not None:
+            parser.error(f"{option_string}: `{unfit}` is no pattern of paths")
 
 
 def count(text: str) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from trainlint.diagnostic import LEVELS, Level
+from trainlint.patterns import is_pattern
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -198,6 +199,20 @@ def _strings(value: object) -> tuple[str, ...]:
     raise _UnfitError(f"must be a list of strings, not {_kind(value)}")
 
 
+def _patterns(value: object) -> tuple[str, ...]:
+    return tuple(map(_pattern, _strings(value)))
+
+
+def _by_pattern(value: object) -> Mapping[str, object]:
+    return {_pattern(text): said for text, said in _table(_strings)(value).items()}
+
+
+def _pattern(text: str) -> str:
+    if is_pattern(text):
+        return text
+    raise _UnfitError(f"has `{text}`, which is no pattern of paths")
+
+
 def _string(value: object) -> str:
     if isinstance(value, str):
         return value
@@ -267,12 +282,12 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "select": _strings,
     "extend-select": _strings,
     "ignore": _strings,
-    "per-file-ignores": _table(_strings),
+    "per-file-ignores": _by_pattern,
     "levels": _table(_choice(*LEVELS, "off")),
     "fail-on": _choice(*LEVELS),
     "max-advice": _count,
-    "exclude": _strings,
-    "extend-exclude": _strings,
+    "exclude": _patterns,
+    "extend-exclude": _patterns,
     "force-exclude": _switch,
     "options": _table(_table(_option)),
     "required-version": _string,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from trainlint.config import DEFAULT_EXCLUDE
 from trainlint.diagnostic import Failure
 from trainlint.ignoring import ignored, ignores_above, with_ignores_in
+from trainlint.patterns import compiled
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ class Excludes:
         shaped = [pattern for pattern in self.patterns if not _is_plain(pattern)]
         if self._beginnings:
             shaped = [pattern for pattern in shaped if _IN_FOLDER.fullmatch(pattern) is None]
-        if not shaped:
-            return None
-        from pathspec import GitIgnoreSpec  # as long to load as a small file takes to lint
-
-        return GitIgnoreSpec.from_lines(shaped)
+        return compiled(shaped) if shaped else None
 
     @cached_property
     def _beginnings(self) -> tuple[tuple[str, str], ...]:

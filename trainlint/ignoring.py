@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainlint.patterns import compiled
 from trainlint.small_files import read_small
 
 if TYPE_CHECKING:
@@ -68,6 +69,4 @@ def _spec(file: Path) -> GitIgnoreSpec | None:
     content = read_small(file, MOST_PATTERNS)
     if content is None:
         return None
-    from pathspec import GitIgnoreSpec  # as long to load as a small file takes to lint
-
-    return GitIgnoreSpec.from_lines(content.decode("utf-8", "replace").splitlines())
+    return compiled(content.decode("utf-8", "replace").splitlines())

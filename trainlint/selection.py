@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from trainlint.patterns import compiled
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -75,9 +77,7 @@ def _from_specific_to_general(page: Page, config: Config) -> Iterator[set[str]]:
 
 @lru_cache(maxsize=256)
 def _matcher(pattern: str) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec
-
-    return GitIgnoreSpec.from_lines([pattern])
+    return compiled([pattern])
 
 
 def _relative(file: Path, root: Path) -> str:

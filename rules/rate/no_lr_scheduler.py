@@ -48,9 +48,9 @@ for epoch in range(30):
 
 Runs shorter than `min-epochs`, and runs whose length the script does not tell. Rates set by hand
 through `param_groups`. Optimizers that tune or shrink their own rate (`self-tuning`). Full-batch
-training, which has no batch noise: a cosine schedule ends lower in 4 of 40 such runs of
-`python bench/full_batch_rates.py`; rates that are compared; a handful of samples; averaged weights; GANs and reinforcement learning, where the target
-moves.
+training, which has no batch noise: a cosine schedule ends lower in 4 of 40 such runs
+(`python bench/full_batch_rates.py`). Rates that are compared, a handful of samples, averaged weights,
+GANs and reinforcement learning, where the target moves.
 
 ## Fix
 

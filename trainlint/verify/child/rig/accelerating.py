@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from . import doubles
 from .inert import Inert
 from .missing import Missing
 
@@ -66,16 +67,10 @@ class Accelerator:
 
 def module(name: str) -> types.ModuleType:
     """The double of `accelerate` or of a module in it."""
-    made: Any = types.ModuleType(name)
-    made.__path__ = []
-    made.Accelerator, made.set_seed = Accelerator, _seed
-    made.__getattr__ = lambda asked: _named(asked, name)
-    return made  # type: ignore[no-any-return]
+    return doubles.module(name, lambda asked: _named(asked, name), Accelerator=Accelerator, set_seed=_seed)
 
 
 def _named(name: str, owner: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
     if name in SAYS or name in ("get_logger", "logging"):
         return Inert(name)
     return Missing(f"{owner}.{name}", "accelerate is not installed")

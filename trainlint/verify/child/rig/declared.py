@@ -8,6 +8,7 @@ import types
 import typing
 from typing import Any
 
+from . import doubles
 from .inert import Inert
 
 NOTHING: Any = object()
@@ -108,13 +109,8 @@ KNOWN: dict[str, Any] = {
 
 def module(name: str) -> types.ModuleType:
     """The double of `pydantic`, of what reads settings with it, or of a module in these."""
-    made: Any = types.ModuleType(name)
-    made.__path__ = []
+    return doubles.module(name, lambda asked: _named(name, asked))
 
-    def ask(asked: str) -> Any:
-        if asked.startswith("__"):
-            raise AttributeError(asked)
-        return module(f"{name}.{asked}") if asked == "dataclasses" else KNOWN.get(asked, Inert(asked))
 
-    made.__getattr__ = ask
-    return made  # type: ignore[no-any-return]
+def _named(owner: str, name: str) -> Any:
+    return module(f"{owner}.{name}") if name == "dataclasses" else KNOWN.get(name, Inert(name))

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from . import doubles
 from .inert import Inert, Watching
 from .trainer import Trainer, alone
 
@@ -136,23 +137,17 @@ def seed_everything(seed: Any = 0, *arguments: Any, **keywords: Any) -> Any:
 
 def module(name: str, loops: Any) -> types.ModuleType:
     """The double of a module of Lightning; what it has no double for is a class that does nothing."""
-    made = types.ModuleType(name)
-    made.__path__ = []
     trainer = type("Trainer", (Trainer,), {"loops": property(lambda self: loops())})
     known = {
         "LightningModule": LightningModule, "LightningDataModule": LightningDataModule, "Trainer": trainer,
         "seed_everything": seed_everything, "Callback": Watching, "__version__": "2.0.0",
     }  # fmt: skip
-    vars(made).update(known)
 
     def ask(asked: str) -> Any:
-        if asked.startswith("__"):
-            raise AttributeError(asked)
         if asked[:1].isupper():
             return type(asked, (Watching,), {})
         if asked.endswith(("_only", "_zero_only")):
             return lambda function: function
         return module(f"{name}.{asked}", loops) if asked in PARTS else Inert(asked)
 
-    made.__getattr__ = ask  # type: ignore[method-assign]
-    return made
+    return doubles.module(name, ask, **known)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from . import doubles
 from .encoders import TASKS, Body, Config, Pretrained, Task
 from .inert import Inert
 from .missing import Missing
@@ -72,16 +73,10 @@ SCHEDULES: dict[str, Any] = {
 
 def module(name: str, substitute: Callable[[str], None]) -> types.ModuleType:
     """The double of `transformers` or of a module in it."""
-    made: Any = types.ModuleType(name)
-    made.__path__ = []
-    made.__version__ = "4.40.0"
-    made.__getattr__ = lambda asked: _named(asked, name, substitute)
-    return made  # type: ignore[no-any-return]
+    return doubles.module(name, lambda asked: _named(asked, name, substitute), __version__="4.40.0")
 
 
 def _named(name: str, owner: str, substitute: Callable[[str], None]) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
     if name in SCHEDULES:
         return SCHEDULES[name]
     if name == "set_seed":

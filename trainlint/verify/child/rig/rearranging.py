@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from . import doubles
 from .missing import Missing
 
 Groups = list[list[str]]  # the axes of a side of a pattern, by the dimension that they make up
@@ -21,20 +22,11 @@ ANY, ALONE = "...", "... by itself"
 
 def module(name: str) -> types.ModuleType:
     """The double of `einops` or of a module in it."""
-    made = types.ModuleType(name)
-    vars(made).update(
-        __path__=[], rearrange=rearrange, reduce=reduce, repeat=repeat, einsum=einsum,
-        __getattr__=lambda member: _absent(name, member),
-    )  # fmt: skip
-    if ".layers" in name:
-        vars(made).update(Rearrange=Rearrange, Reduce=Reduce)
-    return made
-
-
-def _absent(owner: str, name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return Missing(f"{owner}.{name}", "einops is not installed")
+    known = {"rearrange": rearrange, "reduce": reduce, "repeat": repeat, "einsum": einsum}
+    layers = {"Rearrange": Rearrange, "Reduce": Reduce} if ".layers" in name else {}
+    return doubles.module(
+        name, lambda asked: Missing(f"{name}.{asked}", "einops is not installed"), **known, **layers
+    )
 
 
 def rearrange(tensor: Any, pattern: str, **sizes: int) -> Any:

@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import doubles
 from .inert import Inert
 
 
@@ -85,15 +86,9 @@ KNOWN: dict[str, Any] = {
 
 def module(name: str) -> types.ModuleType:
     """The double of `optuna` or of a module in it."""
-    made: Any = types.ModuleType(name)
-    made.__path__ = []
+    return doubles.module(name, lambda asked: _named(name, asked))
 
-    def ask(asked: str) -> Any:
-        if asked.startswith("__"):
-            raise AttributeError(asked)
-        if asked in ("trial", "exceptions", "study"):
-            return module(f"{name}.{asked}")
-        return KNOWN.get(asked, Inert(asked))
 
-    made.__getattr__ = ask
-    return made  # type: ignore[no-any-return]
+def _named(owner: str, name: str) -> Any:
+    inner = name in ("trial", "exceptions", "study")
+    return module(f"{owner}.{name}") if inner else KNOWN.get(name, Inert(name))
