@@ -34,20 +34,12 @@ class Names(argparse.Action):
         setattr(namespace, self.dest, (*(getattr(namespace, self.dest) or ()), *names))
 
 
-class Patterns(Names):
-    """The same, of patterns of paths."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        super().__call__(parser, namespace, values, option_string)
-        unfit = next((name for name in getattr(namespace, self.dest) if not is_pattern(name)), None)
-        if unfit is not None:
-            parser.error(f"{option_string}: `{unfit}` is no pattern of paths")
+def patterns(text: str) -> str:
+    """Patterns of paths, with commas between them."""
+    for name in filter(None, map(str.strip, text.split(","))):
+        if not is_pattern(name):
+            raise argparse.ArgumentTypeError(f"`{name}` is no pattern of paths")
+    return text
 
 
 def count(text: str) -> int:

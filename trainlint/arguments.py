@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainlint import __version__
-from trainlint.argument_types import Names, Parser, Patterns, count
+from trainlint.argument_types import Names, Parser, count, patterns
 from trainlint.config import suggest
 from trainlint.diagnostic import LEVELS
 from trainlint.terminal import columns
@@ -238,9 +238,15 @@ def _add_files(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "which files are read", "PATTERNS are those of .gitignore, with commas between them"
     )
     group.add_argument(
-        "--exclude", action=Patterns, metavar="PATTERNS", help="leave these out, not the default ones"
+        "--exclude",
+        action=Names,
+        type=patterns,
+        metavar="PATTERNS",
+        help="leave these out, not the default ones",
     )
-    group.add_argument("--extend-exclude", action=Patterns, metavar="PATTERNS", help="leave these out too")
+    group.add_argument(
+        "--extend-exclude", action=Names, type=patterns, metavar="PATTERNS", help="leave these out too"
+    )
     group.add_argument(
         "--force-exclude", action="store_true", help="also where a file is named on the command line"
     )
