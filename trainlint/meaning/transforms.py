@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trainlint.meaning.arithmetic import numbers
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.datasets import part
 from trainlint.meaning.facts.transforms import (
+    CERTAIN,
     CHOOSING,
     COMPOSING,
     FACTORIES,
@@ -17,6 +19,7 @@ from trainlint.meaning.facts.transforms import (
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.samples import SAMPLE, SAMPLES, alternatives
 from trainlint.meaning.syntax import Node
+from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
     Choice,
     Class,
@@ -69,12 +72,25 @@ class Step:
             return training is not None and constant(training) is True
         if not draws_at_random(self.library):
             return False
-        chance = self.value.keywords.get("p") or (
-            self.argument(0, "p") if self.name.endswith("Flip") else None
-        )
+        place = CERTAIN.get(self.name, 0 if self.name.endswith("Flip") else None)
+        chance = self.value.keywords.get("p") or (self.argument(place, "p") if place is not None else None)
         if chance is not None and constant(chance) == 0:
             return False
-        return not (self.name.endswith("Flip") and chance is not None and constant(chance) == 1)
+        return (
+            not (place is not None and chance is not None and constant(chance) == 1) and not self._turns_alike
+        )
+
+    @property
+    def _turns_alike(self) -> bool:
+        """Whether the angles that it may draw are a single one: `RandomRotation((90, 90))` turns each picture the same way."""
+        if self.name not in ("RandomRotation", "RandomAffine"):
+            return False
+        given = self.argument(0, "degrees")
+        angles = numbers(given) if given is not None else None
+        others = [self.argument(i, name) for i, name in enumerate(("translate", "scale", "shear"), 1)]
+        if self.name == "RandomAffine" and any(o is not None and not is_none(o) for o in others):
+            return False
+        return angles is not None and (angles == (0.0,) or (len(angles) == 2 and angles[0] == angles[1]))
 
 
 def pipelines(loader: Loader) -> list[Value] | None:

@@ -35,6 +35,13 @@ MILD = frozenset(
     "RandomHorizontalFlip RandomVerticalFlip HorizontalFlip VerticalFlip Flip RandFlip RandFlipd".split()
 )
 
+# torchvision's transforms that do the same each time when they are certain to be applied: where `p` stands.
+CERTAIN = {
+    **dict.fromkeys("RandomHorizontalFlip RandomVerticalFlip RandomGrayscale RandomInvert".split(), 0),
+    **dict.fromkeys("RandomAutocontrast RandomEqualize".split(), 0),
+    **dict.fromkeys("RandomPosterize RandomSolarize RandomAdjustSharpness".split(), 1),
+}
+
 
 # Functions that make a whole pipeline, at random or not by `is_training`, and normalise as the model wants it.
 FACTORIES = frozenset(("timm.data.create_transform", "timm.data.transforms_factory.create_transform"))
