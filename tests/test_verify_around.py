@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 
 import pytest
 
 from tests.programs import needs_torch
 from tests.test_verify_projects import verdict_on
+from trainlint.verify.batches import batch_form
 from trainlint.verify.sandbox import Sandbox
 
 pytestmark = needs_torch
@@ -335,3 +337,45 @@ def test_a_network_stands_in_only_for_what_is_called_as_it_can_be(sandbox, tmp_p
     verdict = verdict_on("missing-no-grad", {"captions.py": PAIR}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "model: the program's own Encoder" in verdict.measurements["substituted"]
+
+
+PAGES = """
+    import torch
+    from torch import nn
+
+    class Reader:
+        def __init__(self, model, device):
+            self.model, self.device = model, device
+            self.criterion = nn.CrossEntropyLoss()
+            self.optimizer = torch.optim.Adam(model.parameters())
+
+        def _move(self, page):
+            page.cells = page.cells.to(self.device)
+            page.kinds = page.kinds.to(self.device)
+
+        def train(self, dataset):
+            self.model.train()
+            total = 0
+            for number, page in enumerate(dataset):
+                self._move(page)
+                loss = self.criterion(self.model(page.cells), page.kinds.long())
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+                total += loss
+                print(number, page.path)
+            return total
+"""
+
+
+def test_batches_are_objects_whatever_their_attributes_are_called(sandbox, tmp_path):
+    verdict = verdict_on("loss-retains-graph", {"pages.py": PAGES}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "with the control by 0 nodes" in verdict.evidence
+
+
+def test_a_batch_of_which_only_methods_are_called_is_no_object():
+    tree = ast.parse(
+        "for rows in dataset:\n    rows = rows.numpy().copy()\n    total = rows.data + rows.mean()"
+    )
+    assert batch_form(tree)["form"] != "object"

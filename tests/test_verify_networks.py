@@ -173,4 +173,43 @@ def test_a_cube_grows_where_kernels_are_larger_than_it_is_and_until_its_features
     verdict = verdict_on("missing-no-grad", {"volumes.py": VOLUMES}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     shown = next(what for what in verdict.measurements["substituted"] if "stand-in inputs of" in what)
-    assert shown.startswith("data: stand-in inputs of 1x16x")
+    assert shown != "data: stand-in inputs of 1x16x16x16, targets: classes"  # what its first layer would take
+
+
+GRAPHS = """
+    import torch
+    from torch import nn
+
+    class Layers(nn.Module):
+        def __init__(self, width, depth):
+            super().__init__()
+            self.first = nn.Linear(width, width)
+            self.layers = []
+            for _ in range(depth):
+                self.layers.append(nn.Linear(width, width))
+
+        def forward(self, graph):
+            h = self.first(graph.nodes)
+            for layer in self.layers:
+                h = layer(graph.spread(h)).relu()
+            return h
+"""
+
+
+def test_weights_that_a_list_hides_show_in_a_network_that_nothing_here_can_feed(sandbox, tmp_path):
+    verdict = verdict_on("unregistered-submodule", {"layers.py": GRAPHS}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "structure")
+    assert "that the network keeps are in no `parameters()`" in verdict.evidence
+
+
+def test_weights_that_a_network_keeps_twice_or_frozen_are_not_hidden():
+    from torch import nn
+
+    from trainlint.verify.child.rig.training import held
+
+    network = nn.Sequential(nn.Linear(3, 4))
+    network.again = [network[0], nn.ReLU()]
+    network.teachers = {"old": nn.Linear(2, 2).requires_grad_(False)}
+    assert held(network) == {"hidden": 0, "hidden_elements": 0, "elements": 16}
+    network.more = {"by name": [(nn.Linear(1, 2), 7)]}
+    assert held(network) == {"hidden": 2, "hidden_elements": 4, "elements": 20}

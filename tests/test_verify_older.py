@@ -64,3 +64,25 @@ def test_a_schedule_of_ones_own_tells_its_base_whether_to_talk(sandbox, tmp_path
     verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "raise" not in verdict.evidence
+
+
+FEATURES = """
+    import torch
+    from torch import nn
+
+    # %%
+    from __future__ import annotations, print_function
+
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    kept: list[Losses] = []
+    for step in range(30):
+        loss = nn.functional.cross_entropy(net(torch.randn(16, 4)), torch.randint(2, (16,)))
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_a_cell_may_begin_with_what_python_wants_at_the_top_of_a_file(sandbox, tmp_path):
+    verdict = verdict_on("missing-zero-grad", {"cells.py": FEATURES}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"

@@ -107,12 +107,22 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
             return Effect("the optimizer finds no parameters at all: " + run.raised)
     passes = [event for run in written for event in run.all("backward") if event.flag("hidden")]
     if not passes or not any(run.all("step") for run in written):
-        return None  # without an optimizer nobody knows what one would be given
+        return _kept(written)  # without an optimizer nobody knows what one would be given
     hidden, used = passes[0].number("hidden_elements"), passes[0].number("elements")
     said = f"{hidden:.0f} of the {used:.0f} weights in the loss are in no `parameters()` and no optimizer: they never change"
     return Effect(
         said, {"hidden_weights": hidden, "weights": used, "hidden_tensors": passes[0].number("hidden")}
     )
+
+
+def _kept(written: Runs) -> Effect | None:
+    """What a network keeps that nobody else builds or trains here, and does not list as its own."""
+    networks = [event for run in written for event in run.all("held") if event.flag("hidden")]
+    if not networks:
+        return None
+    hidden, every = networks[0].number("hidden_elements"), networks[0].number("elements")
+    said = f"{hidden:.0f} of the {every:.0f} weights that the network keeps are in no `parameters()`"
+    return Effect(said, {"hidden_weights": hidden, "weights": every}, structure_only=True)
 
 
 rule = Rule(

@@ -23,25 +23,13 @@ OF_CONTAINERS = {
     "copy",
     "__class__",
 }
-OF_OBJECTS = {
-    "x",
-    "y",
-    "text",
-    "label",
-    "edge_index",
-    "edge_attr",
-    "batch",
-    "num_graphs",
-    "src",
-    "trg",
-    "pos",
-}
+OF_EACH_TENSOR = set("T data grad device dtype is_cuda requires_grad mT real".split())  # and are no calls
 OF_TEXTS = ("input_ids", "attention_mask")  # what a dictionary of which nothing is said holds
 WRAPPERS = {"enumerate", "tqdm", "islice", "cycle", "iter", "trange"}
 NO_WRAPPERS = {"range", "len", "zip", "next", "sorted", "list", "sum", "min", "max", "set", "DataLoader"}
 LOADERS = r"\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter)s?\d?|dl"
 ONLY_LOADERS = re.compile(rf"(?i){LOADERS}")
-LOADING = re.compile(rf"(?i){LOADERS}|train_data|\w*data")
+LOADING = re.compile(rf"(?i){LOADERS}|train_data|\w*data(_?sets?)?")
 
 
 def batch_form(tree: ast.Module, spots: Sequence[tuple[int, int]] = ()) -> Mapping[str, object]:
@@ -161,10 +149,23 @@ def _parts(name: str, scope: ast.AST) -> set[str]:
     }
 
 
+def _called_of(name: str, scope: ast.AST) -> set[str]:
+    """The methods of a name that are called."""
+    functions = [node.func for node in ast.walk(scope) if isinstance(node, ast.Call)]
+    return {
+        function.attr
+        for function in functions
+        if isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and function.value.id == name
+    }
+
+
 def _form_of_uses(name: str, scope: ast.AST) -> Mapping[str, object] | None:
     parts = _parts(name, scope)
-    if parts & OF_OBJECTS and len(parts - OF_CONTAINERS) > 1 and not parts & OF_TENSORS:
-        return {"form": "object", "names": sorted(parts - OF_CONTAINERS)}
+    fields = parts - OF_CONTAINERS - OF_EACH_TENSOR - _called_of(name, scope)
+    if len(fields) > 1 and not parts & OF_TENSORS:
+        return {"form": "object", "names": sorted(fields)}
     keys: list[str] = []
     places: set[int] = set()
     whole = bool(parts & OF_TENSORS)

@@ -32,6 +32,7 @@ from .loops import Loop, Loops, instrument
 from .record import Record
 from .rig import Rig
 from .rig.failures import Failures
+from .rig.project import features, is_feature
 from .skeleton import lay_bare, losses
 from .tolerance import sacred, tolerate
 
@@ -98,7 +99,10 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
             tree = tolerate(tree, untouched)
         divisions.announce(tree, record.focus[len(record.spots) :])
         divisions.announce_statistics(tree, record.spots)
-        code = compile(instrument(tree, {first for first, _ in record.spots}), record.path, "exec")
+        instrumented = instrument(tree, {first for first, _ in record.spots})
+        flags = features(instrumented)
+        instrumented.body = [node for node in instrumented.body if not is_feature(node)]
+        code = compile(instrumented, record.path, "exec", flags, dont_inherit=True)
         rig.globals = names = vars(_module(request))
         names.update(loops.names(), **divisions.names(record), **Failures(rig, untouched, lost).names())
         names.update(__file__=record.path, __builtins__=rig.builtins(vars(builtins)))

@@ -15,24 +15,17 @@ from typing import Any
 import torch
 from torch import nn
 
-Shape = dict[
-    str, Any
-]  # {"kind": "float" or "whole", "shape": [...], "high": n}; shapes are those of one sample
+from .complaints import Shape, adapted, rows_of
+
 Sides = tuple[int, int]
 USUAL = 4  # of the following, before those that the program speaks of
 IMAGE_SIDES = (28, 32, 64, 224, 96, 48, 16, 128, 299, 8)
-TOO_SMALL = re.compile(
-    r"Output size is too small|Invalid computed output size|[Kk]ernel size can't be greater than actual input size"
-)
-SHORT = re.compile(r"input size per channel: \(([\dx ]+)\)\. Kernel size: \(([\dx ]+)\)")
-LARGEST_SIDE = 1024
 DEFAULT: Shape = {"kind": "float", "shape": [16]}
 LENGTHS = re.compile(r"(^|_)(len|lens|lengths?)(_|$)")  # of sequences
 ONE_EACH: Shape = {"kind": "whole", "shape": [], "high": 2}
-ROWS = 4
 PATIENCE = 4.0  # seconds for one model
+MOST_TRIED, MOST_CHANGES = 100, 14  # shapes in all, and changes of one after what was complained about
 LONGEST = 2.0  # for one shape
-LARGE = 200_000  # numbers in one sample
 
 
 def fit_input(model: Any, sides: Collection[Sides] = ()) -> tuple[Shape, Any] | None:
@@ -42,19 +35,19 @@ def fit_input(model: Any, sides: Collection[Sides] = ()) -> tuple[Shape, Any] | 
     """
     began = time.process_time()  # which other programs on the machine do not shorten
     tried: list[Shape] = []
-    waiting = list(candidates(model, sides))
+    waiting = [(0, shape) for shape in candidates(model, sides)]
     twin, names = _twin(model), _taken(model)
-    while waiting and len(tried) < 40 and time.process_time() - began < PATIENCE:
-        shape = waiting.pop(0)
-        if shape in tried:
+    while waiting and len(tried) < MOST_TRIED and time.process_time() - began < PATIENCE:
+        changes, shape = waiting.pop(0)
+        if shape in tried or changes > MOST_CHANGES:
             continue
         tried.append(shape)
         slots = [ONE_EACH if LENGTHS.search(name) else shape for name in names]
-        rows = _rows_of(shape)
+        rows = rows_of(shape)
         output, complaint = _attempt(twin, [_rows_for(model, slot, rows) for slot in slots], {})
         if not complaint:
             return shape, output
-        waiting = [*adapted(shape, complaint), *waiting]
+        waiting = [*((changes + 1, other) for other in adapted(shape, complaint)), *waiting]
     return None
 
 
@@ -68,13 +61,15 @@ def fit_call(
     model: Any, slots: list[str], positional: int, names: list[str], others: dict[str, Any], seconds: float
 ) -> list[Shape] | None:
     """A shape for each argument that is to be made up, so that the model takes them all; None if none were found."""
-    began = time.monotonic()
-    waiting = [[_slot(name, place, shape) for place, name in enumerate(slots)] for shape in candidates(model)]
+    began = time.process_time()
+    waiting = [
+        (0, [_slot(name, place, shape) for place, name in enumerate(slots)]) for shape in candidates(model)
+    ]
     tried: list[list[Shape]] = []
     twin = _twin(model)
-    while waiting and len(tried) < 60 and time.monotonic() - began < seconds:
-        shapes = waiting.pop(0)
-        if shapes in tried:
+    while waiting and len(tried) < MOST_TRIED and time.process_time() - began < seconds:
+        changes, shapes = waiting.pop(0)
+        if shapes in tried or changes > MOST_CHANGES:
             continue
         tried.append(shapes)
         values = {**others, **{name: _rows_for(model, shape) for name, shape in zip(slots, shapes)}}
@@ -82,11 +77,18 @@ def fit_call(
         _, complaint = _attempt(twin, [values[name] for name in names], keywords)
         if not complaint:
             return shapes
-        changed = [
-            (place, other) for place, shape in enumerate(shapes) for other in adapted(shape, complaint)
-        ]
-        waiting = [[*shapes[:place], other, *shapes[place + 1 :]] for place, other in changed] + waiting
+        waiting = [*((changes + 1, other) for other in _changed(shapes, complaint)), *waiting]
     return None
+
+
+def _changed(shapes: list[Shape], complaint: str) -> Iterator[list[Shape]]:
+    """The shapes of several arguments with those that are alike changed alike, then with one of them changed."""
+    for shape in [shape for place, shape in enumerate(shapes) if shape not in shapes[:place]]:
+        for other in adapted(shape, complaint):
+            yield [other if one == shape else one for one in shapes]
+    for place, shape in enumerate(shapes):
+        if shapes.count(shape) > 1:
+            yield from ([*shapes[:place], other, *shapes[place + 1 :]] for other in adapted(shape, complaint))
 
 
 def _slot(name: str, place: int, shape: Shape) -> Shape:
@@ -151,11 +153,7 @@ def _limited(seconds: float) -> Iterator[None]:
 
 
 def _rows_for(model: Any, shape: Shape, rows: int = 0) -> Any:
-    return sample(shape, rows or _rows_of(shape), 0).to(device_of(model))
-
-
-def _rows_of(shape: Shape) -> int:
-    return ROWS if math.prod(shape["shape"]) < LARGE else 2
+    return sample(shape, rows or rows_of(shape), 0).to(device_of(model))
 
 
 def size_of(model: Any) -> int:
@@ -238,78 +236,3 @@ def _images_of(size: int) -> Iterator[Shape]:
         side = math.isqrt(size // channels)
         if side > 3 and side * side * channels == size:
             yield {"kind": "float", "shape": [channels, side, side]}
-
-
-def adapted(shape: Shape, complaint: str) -> Iterator[Shape]:
-    """Other shapes that an error message points to."""
-    if match := re.search(
-        r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)", complaint
-    ):
-        given, wanted = int(match[2]), int(match[3])
-        if len(shape["shape"]) == 3:
-            yield from _scaled_image(shape, wanted / given)
-        else:
-            yield from _longer(shape, given, wanted)
-            yield {**shape, "shape": [*shape["shape"][:-1], wanted]}
-    if match := re.search(r"expected input\[.*\] to have (\d+) channels", complaint):
-        yield {**shape, "shape": [int(match[1]), *shape["shape"][1:]]}
-    if match := re.search(r"expected input with shape \[\*((?:, \d+)+)\]", complaint):
-        sizes = [int(size) for size in match[1].split(",") if size.strip()]
-        yield {**shape, "shape": [*([7] if len(sizes) == 1 else []), *sizes]}
-        yield {**shape, "shape": sizes}
-    if match := re.search(r"running_mean should contain (\d+) elements not (\d+)", complaint):
-        yield {
-            **shape,
-            "shape": [int(match[2]) if size == int(match[1]) else size for size in shape["shape"]],
-        }
-    if match := re.search(r"input\.size\(-1\) must be equal to input_size\. Expected (\d+)", complaint):
-        yield {**shape, "shape": [*(shape["shape"][:-1] or [7]), int(match[1])]}
-    if match := re.search(r"not enough values to unpack \(expected (\d), got (\d)\)", complaint):
-        sides = int(match[1]) - 1
-        taken: list[int] = list(shape["shape"])
-        yield {**shape, "shape": [3, 32, 32][:sides] if sides != 2 else [7, *(taken[-1:] or [16])]}
-        yield {**shape, "shape": ([1] * sides + taken)[-sides:]}
-    if match := re.search(r"must match the (?:existing )?size (?:of tensor b )?\((\d+)\)", complaint):
-        yield {**shape, "shape": [*shape["shape"][:-1], int(match[1])]}
-    yield from _resized(shape, complaint)
-    if "Expected tensor for argument #1 'indices'" in complaint or "must be Long" in complaint:
-        yield {"kind": "whole", "shape": [12], "high": 100}
-    if match := re.search(r"Expected (\d)D .*or (\d)D|[Ee]xpected ((\d))D", complaint):
-        sides = int(match[2] or match[4]) - 1
-        yield {**shape, "shape": [*([3] if sides == 3 else []), *[32] * (sides - (sides == 3))]}
-
-
-def _longer(shape: Shape, given: int, wanted: int) -> Iterator[Shape]:
-    """Sequences of another length, where all of their steps go into a layer together."""
-    if len(shape["shape"]) == 2 and given > shape["shape"][0] and shape["shape"][0] * wanted % given == 0:
-        yield {**shape, "shape": [shape["shape"][0] * wanted // given, shape["shape"][1]]}
-
-
-def _resized(shape: Shape, complaint: str) -> Iterator[Shape]:
-    """Sides that grow where kernels are larger than they are, or until features flatten to as many as are wanted."""
-    if (match := SHORT.search(complaint)) and len(shape["shape"]) == 4:
-        got, kernel = ([int(side) for side in match[part].split("x")] for part in (1, 2))
-        grown = [side + max(0, k - g) for side, g, k in zip(shape["shape"][1:], got, kernel)]
-        yield {**shape, "shape": [shape["shape"][0], *grown]}
-    elif match := re.search(r"shape '\[-1, (\d+)\]' is invalid for input of size (\d+)", complaint):
-        yield from _flattened(shape, int(match[1]), int(match[2]))
-    elif TOO_SMALL.search(complaint) and len(shape["shape"]) > 1 and max(shape["shape"][1:]) < LARGEST_SIDE:
-        yield {**shape, "shape": [shape["shape"][0], *(2 * side for side in shape["shape"][1:])]}
-
-
-def _flattened(shape: Shape, wanted: int, size: int) -> Iterator[Shape]:
-    """An image, or a cube as small as its network takes it, whose features flatten to as many as are wanted."""
-    factor = wanted * _rows_of(shape) / size
-    if len(shape["shape"]) == 3:
-        yield from _scaled_image(shape, factor)
-    elif len(shape["shape"]) == 4 and factor > 1 and factor == int(factor):
-        yield {**shape, "shape": [*shape["shape"][:3], shape["shape"][3] + int(factor) - 1]}
-
-
-def _scaled_image(shape: Shape, area: float) -> Iterator[Shape]:
-    """An image whose sides grow so that its flattened features grow by `area`."""
-    channels, side = shape["shape"][0], shape["shape"][1]
-    guess = round(side * math.sqrt(area))
-    for near in (guess, guess + 1, guess - 1, guess + 2, guess - 2):
-        if near > 0:
-            yield {**shape, "shape": [channels, near, near]}

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .fitting import Shape, device_of, fit_call, sample
+from .complaints import Shape
+from .fitting import device_of, fit_call, sample
 from .inert import Inert
 from .missing import Missing
 from .replaced import answering, may_be_replaced

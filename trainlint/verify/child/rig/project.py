@@ -89,7 +89,7 @@ class Loader(importlib.machinery.SourceFileLoader):
         if project.entering is not None:
             project.entering(text)
         names = vars(module)
-        flags = _features(tree)
+        flags = features(tree)
         if project.loops is not None:
             names.update(project.loops.names())
             tree = instrument(tree, offset=FAR * len(project.texts))
@@ -124,12 +124,17 @@ def install(record: Record, root: str, search: Sequence[str], overlay: Mapping[s
     return project
 
 
-def _features(tree: ast.Module) -> int:
+def is_feature(node: ast.stmt) -> bool:
+    """Whether it is `from __future__ import`, which any cell of a notebook may begin with."""
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def features(tree: ast.Module) -> int:
     """What `from __future__ import` switches on, which has to hold for every statement of the file."""
     named = [
         alias.name
         for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        if isinstance(node, ast.ImportFrom) and is_feature(node)
         for alias in node.names
     ]
     flags = 0

@@ -6,6 +6,7 @@ Its inputs are ones that it takes, and its loss is a random share of what it giv
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from .fitting import device_of, fit_call, sample
 from .world import first_tensor
 
 ROWS, PATIENCE, RATE = 16, 4.0, 0.01
+CONTAINERS = (list, tuple, set, dict)
+DEEPEST = 5  # containers in containers
 
 
 def train(rig: Any, network: Any) -> Any:
@@ -22,6 +25,7 @@ def train(rig: Any, network: Any) -> Any:
     if not rig.request.get("network") or not isinstance(network, nn.Module) or rig.record.backwards:
         return network
     names = _taken(network)
+    rig.record.note("held", **held(network))
     with rig.record.pause():
         shapes = fit_call(network, names, len(names), names, {}, PATIENCE)
     if shapes is None:
@@ -46,3 +50,40 @@ def _taken(network: Any) -> list[str]:
     taken = inspect.signature(network.forward).parameters.values()
     needed = [p.name for p in taken if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     return needed or ["x"]
+
+
+def held(network: Any) -> dict[str, int]:
+    """How many weights a network has, and how many more lie in lists and tables that it keeps."""
+    listed = {id(p): p for p in network.parameters()}
+    found = {id(p): p for module in _kept(network, 0) for p in module.parameters()}
+    hidden = [p for key, p in found.items() if key not in listed and p.requires_grad]
+    return {
+        "hidden": len(hidden),
+        "hidden_elements": sum(_size(p) for p in hidden),
+        "elements": sum(_size(p) for p in (*listed.values(), *hidden)),
+    }
+
+
+def _size(parameter: Any) -> int:
+    return 0 if nn.parameter.is_lazy(parameter) else int(parameter.numel())
+
+
+def _kept(thing: Any, depth: int) -> Iterator[nn.Module]:
+    """The modules that a network or a container keeps in lists, tuples, sets and dictionaries."""
+    if depth > DEEPEST:
+        return
+    if isinstance(thing, nn.Module):
+        yield thing
+        inner = [part for module in thing.modules() for part in _containers(vars(module))]
+    else:
+        inner = list(thing.values() if isinstance(thing, dict) else thing)
+    for part in inner:
+        if isinstance(part, (nn.Module, *CONTAINERS)):
+            yield from _kept(part, depth + 1)
+
+
+def _containers(attributes: dict[str, Any]) -> Iterator[Any]:
+    own = nn.Module().__dict__  # what every module keeps, its registered parts among them
+    yield from (
+        value for name, value in attributes.items() if name not in own and isinstance(value, CONTAINERS)
+    )

@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from ..record import Record
+from .complaints import Shape
 from .encoders import Output
-from .fitting import DEFAULT, LENGTHS, Shape, fit_input, likely_shape, sample
+from .fitting import DEFAULT, LENGTHS, fit_input, likely_shape, sample
 
 CLASSES = 10
 ROWS = 8
