@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from trainlint.meaning import syntax as s
-from trainlint.meaning.attachment import attached
 from trainlint.meaning.definitions import define
 from trainlint.meaning.fragments import meant, stand_in
 from trainlint.meaning.growing import is_growing
@@ -20,6 +19,7 @@ from trainlint.meaning.objects import get_attribute, is_enum_member, key_of
 from trainlint.meaning.overrides import entries, is_dictionary, overwrite, weaken
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
+from trainlint.meaning.tensor_tests import as_number, no_tensor_where
 from trainlint.meaning.trace import Region
 from trainlint.meaning.truth import decided_by, is_none, negated, truth
 from trainlint.meaning.unit import Frame
@@ -296,28 +296,10 @@ def _conditional(machine: Machine, node: s.Conditional, frame: Frame) -> Value:
             given = ((test, holds),)
             with machine.within("arm", node, test=node.test, holds=holds, truth=test, given=given):
                 values.append(evaluate(machine, part, frame))
-    asked = _asked_for_tensor(test)
-    if asked is not None and values[1] is asked:
-        numbers = [option for option in options(asked) if attached(option) is not True]
-        values[1] = choice(numbers, node) if numbers else Unknown("a number", node)
+    for i, holds in enumerate((True, False)):
+        if values[i] is no_tensor_where(test, holds):
+            values[i] = as_number(values[i], node)
     return choice(values, node.test, [((test, True),), ((test, False),)])
-
-
-def _asked_for_tensor(test: Value) -> Value | None:
-    """What a condition holds for if it is a tensor: `torch.is_tensor(x)`, `hasattr(x, "item")`."""
-    match test:
-        case Result(callee=External(name="torch.is_tensor"), arguments=(asked,)):
-            return asked
-        case Result(
-            callee=External(name="builtins.isinstance"), arguments=(asked, External(name="torch.Tensor"))
-        ):
-            return asked
-        case Result(
-            callee=External(name="builtins.hasattr"),
-            arguments=(asked, Constant(value="item" | "detach" | "requires_grad")),
-        ):
-            return asked
-    return None
 
 
 def _subscript(machine: Machine, node: s.Subscript, frame: Frame) -> Value:

@@ -40,6 +40,7 @@ from trainlint.meaning.syntax import (
     Subscript,
     nodes_in,
 )
+from trainlint.meaning.tensor_tests import is_kept_as_number
 from trainlint.meaning.terms import is_measurement, is_trained, scaled_from, shaped_from, trained_by
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
@@ -238,6 +239,7 @@ def keeps(program: Program) -> list[Keep]:
                 or is_volatile(program, loop, (event.value,))
                 or is_served_volatile(program, (event.value,))
                 or is_in_unit_test(event)
+                or is_kept_as_number(event)
             ):
                 continue
             if event.detail == "comprehension" and not _is_the_end_of_it(event, loop):
