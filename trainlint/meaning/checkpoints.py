@@ -9,7 +9,9 @@ from trainlint.meaning.callers import enclosing_function, is_in_unit_test
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.devices import (
     asks_for_a_gpu,
+    chooses_a_device,
     is_told_its_device,
+    is_without_a_gpu,
     needs_the_gpu,
     speaks_of_devices,
 )
@@ -72,10 +74,14 @@ class Load:
 
     @property
     def picks_device(self) -> bool:
-        """Whether this file is told its device, or the program chooses one and the way here speaks of any."""
+        """Whether this file is told its device, or the program chooses one and the way here, or the network, speaks of any."""
         if is_told_its_device(self.program, self.event):
             return True
-        return self.program.picks_device and speaks_of_devices(self.program, self.event)
+        if not self.program.picks_device:
+            return False
+        return speaks_of_devices(self.program, self.event) or any(
+            chooses_a_device(option) for state in self._states() for option in options(state.target)
+        )
 
     @property
     def needs_the_gpu(self) -> bool:
@@ -216,6 +222,8 @@ class Load:
             siblings = arm.parent.items
             others = [s for s in siblings if type(s) is Region and s is not arm]
             loads = [Load(event, self.program) for other in others for event in of_kind(other, "load")]
+            if is_without_a_gpu(arm) and any(self._reads_as(load) for load in loads):
+                return False  # of the two it is this one that cannot read what was saved from a GPU
             if any(load.is_told_where for load in loads):
                 return True
             if any(load.given is not None and is_of_each_process(load.given) for load in loads):

@@ -13,8 +13,10 @@ from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.unit import words_within
 from trainlint.meaning.values import (
     Argument,
+    Class,
     Constant,
     External,
+    Function,
     Instance,
     Item,
     Member,
@@ -75,6 +77,18 @@ def speaks_of_devices(program: Program, load: Event) -> bool:
     return any(part in word for word in said for part in ("device", "cuda", "gpu", "rank"))
 
 
+def chooses_a_device(network: Value) -> bool:
+    """Whether the `__init__` of a network's class asks what the machine has, and puts its layers there."""
+    made = (
+        network.cls.names.get("__init__")
+        if isinstance(network, Instance) and isinstance(network.cls, Class)
+        else None
+    )
+    node = made.node if isinstance(made, Function) else None
+    said = words_within(node.body) if isinstance(node, Define) else frozenset[str]()
+    return "is_available" in said and not said.isdisjoint(("to", "cuda"))
+
+
 def is_told_its_device(program: Program, load: Event) -> bool:
     """Whether the file that loads speaks of a device that is not the name of one, written in the code."""
     unit, call = load.node.unit, enclosing_call(load)
@@ -116,7 +130,7 @@ def _is_given_up_without(load: Event) -> bool:
     for branch in home.items if home is not None else ():
         arms = branch.items if type(branch) is Region and branch.kind == "branch" else ()
         for arm in arms:
-            last = arm.items[-1] if type(arm) is Region and arm.items and _is_without_a_gpu(arm) else None
+            last = arm.items[-1] if type(arm) is Region and arm.items and is_without_a_gpu(arm) else None
             if type(last) is Leave and last.kind == "return" and _gives_nothing(last.node):
                 return True
     return False
@@ -183,7 +197,7 @@ def _outcome_of_branch(branch: Region, around: set[int]) -> str:
     if taken:
         return _outcome(taken[0], around)
     found = [_outcome(arm, around) for arm in arms]
-    if any(end == "stopped" and _is_without_a_gpu(arm) for arm, end in zip(arms, found, strict=True)):
+    if any(end == "stopped" and is_without_a_gpu(arm) for arm, end in zip(arms, found, strict=True)):
         return "gpu"
     if any(_varies(arm) for arm in arms):
         return "gpu" if "gpu" in found else ""  # some turn takes it
@@ -195,7 +209,7 @@ def _outcome_of_branch(branch: Region, around: set[int]) -> str:
     return "stopped" if not alive else alive.pop() if len(alive) == 1 else ""
 
 
-def _is_without_a_gpu(arm: Region) -> bool:
+def is_without_a_gpu(arm: Region) -> bool:
     """Whether an arm is the one for machines without a GPU: `if not torch.cuda.is_available():`."""
     test, holds = arm.truth, arm.holds
     while isinstance(test, Result) and isinstance(test.callee, External):

@@ -137,7 +137,7 @@ def _setting(node: s.If, frame: Frame) -> Constant | None:
             pass
         case _:
             return None
-    if name not in node.then.words and "load" not in node.then.words:
+    if name not in node.then.words and not any(map(_is_about_loading, node.then.words)):
         return None
     if frame is not frame.module and name in frame.names and name not in frame.shared:
         return None
@@ -146,6 +146,11 @@ def _setting(node: s.If, frame: Frame) -> Constant | None:
         case Constant(value=None | False | "", under=None, node=s.Literal()):
             return Constant(False, node.test, name)
     return None
+
+
+def _is_about_loading(word: str) -> bool:
+    """`torch.load(...)`, or a function or method that is called for it: `agent.load_models()`."""
+    return word == "load" or word.startswith("load_")
 
 
 Arm = tuple[s.Block, bool]
