@@ -11,6 +11,7 @@ from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from, reaches
 from trainlint.meaning.flow import enclosing_loops, is_seen_whole, of_kind
 from trainlint.meaning.graphs import has_no_use_for_no_grad
+from trainlint.meaning.inferences import answers_to_itself
 from trainlint.meaning.loaders import loaders_behind
 from trainlint.meaning.modesets import Mode
 from trainlint.meaning.modules import mode_dependent
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 _MADE_UP = frozenset("randn rand randn_like rand_like normal zeros zeros_like ones ones_like empty".split())
+_BLANK = frozenset("zeros zeros_like ones ones_like empty".split())
 _DECIDING = frozenset("argmax topk".split())
 _SCORES = frozenset(
     "accuracy_score f1_score r2_score roc_auc_score confusion_matrix classification_report mean_squared_error"
@@ -100,10 +102,11 @@ def _is_held_out(program: Program, event: Event, training: list[Event]) -> bool:
         return False
     around = enclosing_loops(event.region)
     if around and not (is_seen_whole(around[0]) and any(e.kind == "backward" for e in around[0].events())):
-        return False  # a loop of its own: over batches, or over draws for one batch
+        if not answers_to_itself(program, event):
+            return False  # a loop of its own: over batches, or over draws for one batch
     if reaches(event.value, program.used_by_backwards):
         return False
-    if is_part_of_network(program, event.region) or _is_made_up(event):
+    if is_part_of_network(program, event.region) or _is_made_up(program, event):
         return False
     trained = [e for e in training if same(e.target, event.target) is True]
     if not any(comes_first(e, event) for e in trained):
@@ -152,9 +155,13 @@ def _is_given_the_same(trained: Event, event: Event) -> bool:
     return any(id(v) in ids or any(same(v, w) is True for w in learned) for v in mine)
 
 
-def _is_made_up(event: Event) -> bool:
-    """Whether the network is given noise or an empty example: a generator at work, or a trial of the code."""
-    return any(operation(v) in _MADE_UP for given in event.inputs for v in walk(given))
+def _is_made_up(program: Program, event: Event) -> bool:
+    """Whether the network is given noise or an empty example: a generator at work, or a trial of the code.
+
+    What goes on from its own answers may well begin with a blank: the first token of a text.
+    """
+    made = {operation(v) for given in event.inputs for v in walk(given)} & _MADE_UP
+    return bool(made - _BLANK if answers_to_itself(program, event) else made)
 
 
 def _is_judged(root: Region, event: Event) -> bool:

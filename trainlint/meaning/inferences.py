@@ -1,4 +1,5 @@
-"""Single predictions: a network with loaded weights is applied once, outside of any loop, to decide on something."""
+"""Single predictions: a network with loaded weights is applied once, outside of any loop, to decide on
+something, or word by word to what it has answered so far."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import callers, is_unit_test
 from trainlint.meaning.dataflow import operation, same, walk
+from trainlint.meaning.decisions import behind
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import is_prepared
 from trainlint.meaning.flow import enclosing_loops, of_kind
+from trainlint.meaning.members import entry_of
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.syntax import Define
 from trainlint.meaning.trace import Event, Region
@@ -35,9 +38,14 @@ def inferences(program: Program) -> list[Evaluation]:
     found: dict[int, Evaluation] = {}
     for root in program.roots:
         for event in of_kind(root, "forward"):
-            if event.detail or _is_in_a_pass(event) or is_unit_test(event) or _is_of_noise(event):
+            itself = answers_to_itself(program, event)
+            if (event.detail and not (itself and event.detail == "method")) or is_unit_test(event):
                 continue
-            if mode_dependent(event.target) and _has_trained_weights(program, event, root):
+            if (_is_in_a_pass(event) and not itself) or _is_of_noise(event):
+                continue
+            if mode_dependent(event.target, 0, entry_of(event)) and _has_trained_weights(
+                program, event, root
+            ):
                 home = next(r for r in event.region.ancestors() if r.kind in ("call", "closure", "root"))
                 if event.grad is not False and not _decides(home, event):
                     continue
@@ -52,6 +60,13 @@ def inferences(program: Program) -> list[Evaluation]:
 def _is_in_a_pass(event: Event) -> bool:
     """Whether a loop goes through something; one that asks the user again and again makes single predictions."""
     return any(loop.iterable is not None for loop in enclosing_loops(event.region))
+
+
+def answers_to_itself(program: Program, event: Event) -> bool:
+    """Whether each turn of a loop asks a network about what it has answered before: a text is written word by word."""
+    if not enclosing_loops(event.region) or event.value is None:
+        return False
+    return id(event.value) in behind(event.inputs, program.gathered)
 
 
 def _decides(home: Region, event: Event) -> bool:
