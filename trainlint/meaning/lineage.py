@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.values import Constant, External, Instance, Item, Mapping, Member, Result, Value, one
+from trainlint.meaning.values import (
+    Choice,
+    Constant,
+    External,
+    Instance,
+    Item,
+    Mapping,
+    Member,
+    Result,
+    Value,
+    one,
+    options,
+)
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
@@ -33,6 +45,12 @@ def bound_names(program: Program) -> dict[int, list[str]]:
 
 def _note(found: dict[int, list[str]], name: str, value: Value) -> None:
     inner = one(value)
+    if (
+        isinstance(inner, Choice) and not inner.loop
+    ):  # read from a file if there is one, made anew if there is none
+        for option in options(inner):
+            if isinstance(one(option), _DATA):
+                found.setdefault(id(one(option)), []).append(name)
     if isinstance(inner, _DATA):
         for each in {id(value), id(inner)}:
             found.setdefault(each, []).append(name)

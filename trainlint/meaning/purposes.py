@@ -108,11 +108,19 @@ def _agreed(program: Program, value: Value) -> str:
 def name_by_lineage(program: Program, values: Iterable[Value]) -> str:
     """The name nearest to the network that says what data is for; "" where there is none, or several disagree."""
     for value in values:
-        for names in names_along(program, value):
-            spoken = [name for name in names if said(name)]
-            if spoken:
-                return spoken[0] if len({said(name) for name in spoken}) == 1 else ""
+        found = [_nearest_name(program, option) for option in options(value)]
+        if any(name is not None for name in found):
+            return found[0] or "" if len({said(name or "") for name in found}) == 1 else ""
     return ""
+
+
+def _nearest_name(program: Program, value: Value) -> str | None:
+    """The same of one alternative; None where nothing on its way says so."""
+    for names in names_along(program, value):
+        spoken = [name for name in names if said(name)]
+        if spoken:
+            return spoken[0] if len({said(name) for name in spoken}) == 1 else ""
+    return None
 
 
 def loader_names(program: Program) -> dict[int, list[str]]:
