@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import field
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.attachment import attached
 from trainlint.meaning.facts.operations import CUTTING_FUNCTIONS
 from trainlint.meaning.objects import find_member, is_module
 from trainlint.meaning.trace import Event, Region
@@ -21,7 +22,9 @@ from trainlint.meaning.values import (
     External,
     Function,
     Instance,
+    Sequence,
     Value,
+    one,
     options,
 )
 from trainlint.records import dataclass
@@ -80,7 +83,8 @@ def outcome_of(event: Event, passed: set[int]) -> Outcome:
             found.escapes = True
             break
         found.returned = False
-        _Reading(found, passed, seed, home.names or {}, seed.unit).run(body)
+        given = _several(event.value) if seed is event.node else ()
+        _Reading(found, passed, seed, home.names or {}, seed.unit, outputs=given).run(body)
         if not found.returned or found.escapes:
             break
         if not isinstance(home.node, s.Call):
@@ -89,6 +93,12 @@ def outcome_of(event: Event, passed: set[int]) -> Outcome:
         seed, region = home.node, home.parent
     found.escapes = found.escapes or found.returned
     return found
+
+
+def _several(output: Value | None) -> tuple[Value, ...]:
+    """What a network gives, where it gives several things."""
+    found = one(output) if output is not None else None
+    return found.items if isinstance(found, Sequence) else ()
 
 
 def _home(region: Region | None) -> Region | None:
@@ -116,6 +126,7 @@ class _Reading:
     names: dict[str, Value]
     unit: Unit
     depth: int = 0
+    outputs: tuple[Value, ...] = ()  # of a network that gives several
     held: set[str] = field(default_factory=set)
     ever: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)  # the names that hold what was cut from it
@@ -207,6 +218,8 @@ class _Reading:
                 self.decided(value)
             elif isinstance(value, s.Display) and isinstance(target, s.Display):
                 self.pairs(target, value)
+            elif value is self.seed and self.outputs and isinstance(target, s.Display):
+                self.unpack(target, value)
             elif carried:
                 self.hold(target)
             else:
@@ -225,6 +238,18 @@ class _Reading:
                 self.hold(inner)
             else:
                 self.forget(inner)
+
+    def unpack(self, target: s.Display, value: s.Expression) -> None:
+        """`scores, action = network(state)`: an action that was drawn has no graph, whatever becomes of it."""
+        if len(target.items) != len(self.outputs) or any(isinstance(t, s.Star) for t in target.items):
+            self.hold(target)
+            return
+        for inner, output in zip(target.items, self.outputs, strict=True):
+            if attached(output) is False:
+                self.forget(inner)
+                self.decided(value)
+            else:
+                self.hold(inner)
 
     def hold(self, target: s.Expression) -> None:
         match target:

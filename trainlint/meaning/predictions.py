@@ -91,7 +91,8 @@ class _Seen:
 
     def goes_on(self, event: Event) -> bool:
         """Whether a forward gets what another one gave: a criterion, a metric, a further module of the same pass."""
-        others = (self.outputs.get(id(v)) for given in event.inputs for v in walk(given, _goes_through))
+        behind = (v for given in event.inputs for v in walk(given, _goes_through) if _goes_through(v))
+        others = (self.outputs.get(id(v)) for v in behind)
         return any(other is not None and other.node.cst is not event.node.cst for other in others)
 
 
