@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
+from trainlint.verify.handed_on import handed_on
 from trainlint.verify.uses import BAGS, STRONG, fed, roles_by_use, sections, texts_of
 
 MEMBERS = {
@@ -92,6 +93,8 @@ def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
     wider = roles_by_use(tree)
     stepped, built = _stepped(tree), _built(tree)
     given, kept, said = fed(tree), sections(tree), texts_of(tree)
+    passed = handed_on(tree)
+    taken = dict(_uses(tree, frozenset(name for names in passed.values() for name in names)))
     found: dict[str, str] = {}
     for name in sorted(free):
         if BAGS.fullmatch(name) and uses.get(name, "attribute") in ("attribute", "dict"):
@@ -101,6 +104,8 @@ def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
         imported = conventional_import(name) if name not in stepped else ""
         role = imported or uses.get(name, "")
         role = role if role not in ("", "attribute") else _role_of(name, wider.get(name, ""))
+        if not role and name not in said and name not in kept:
+            role = next((r for other in passed.get(name, ()) if (r := _taken_as(other, taken, wider))), "")
         if role in ("dataset", "loader") and name in given:
             role = "inputs"  # `train_data`, all of which a network takes at once
         elif name in said and (role in NAMED or not role) and wider.get(name, "") not in STRONG:
@@ -110,6 +115,12 @@ def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
         if role and not (role in THINGS and name in built):
             found[name] = role
     return found
+
+
+def _taken_as(name: str, uses: Mapping[str, str], wider: Mapping[str, str]) -> str:
+    """The role of a parameter that something is handed over as."""
+    use = uses.get(name, "")
+    return use if use not in ("", "attribute") else _role_of(name, wider.get(name, ""))
 
 
 def _stepped(tree: ast.Module) -> set[str]:

@@ -5,6 +5,7 @@ Anything else can be imported by the program, and the verdict names it where som
 
 from __future__ import annotations
 
+import importlib
 import importlib.machinery
 import importlib.util
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..record import Record
+from .configuring import PACKAGES
 from .inert import Inert
 from .missing import MissingModule
 from .project import Project
@@ -28,17 +30,17 @@ WATCHERS = {
 
 
 HOMES = {"lightning", "pytorch_lightning"}
-DOUBLES = {
-    "torchvision",
-    "transformers",
-    "accelerate",
-    "hydra",
-    "einops",
-    "optuna",
-    "pydantic",
-    "pydantic_settings",
-    *HOMES,
+ROOMS = {  # where the double of a package is
+    "accelerate": "accelerating",
+    "einops": "rearranging",
+    "optuna": "searching",
+    "pydantic": "declared",
+    "pydantic_settings": "declared",
+    "torchmetrics": "metrics",
+    **dict.fromkeys(PACKAGES, "configuring"),
 }
+NOTED = {"transformers": "pretrained", "timm": "backbones"}  # the same, which note what they stand in for
+DOUBLES = {"torchvision", "hydra", *ROOMS, *NOTED, *HOMES}
 DOUBLED = WATCHERS | DOUBLES
 
 
@@ -86,26 +88,10 @@ class Finder:
             from . import lightning
 
             return lightning.module(spec.name, lambda: self.project.loops)
-        if top == "transformers":
-            from . import pretrained
-
-            return pretrained.module(spec.name, self.record.substitute)
-        if top == "accelerate":
-            from . import accelerating
-
-            return accelerating.module(spec.name)
-        if top == "einops":
-            from . import rearranging
-
-            return rearranging.module(spec.name)
-        if top == "optuna":
-            from . import searching
-
-            return searching.module(spec.name)
-        if top.startswith("pydantic"):
-            from . import declared
-
-            return declared.module(spec.name)
+        if top in NOTED:
+            return _room(NOTED[top]).module(spec.name, self.record.substitute)
+        if top in ROOMS:
+            return _room(ROOMS[top]).module(spec.name)
         if top == "hydra":
             return self._configuring(spec.name)
         return InertModule(spec.name)
@@ -125,6 +111,10 @@ class Finder:
 
     def exec_module(self, module: Any) -> None:
         return None
+
+
+def _room(name: str) -> Any:
+    return importlib.import_module(f"..{name}", __name__)
 
 
 class Progress:

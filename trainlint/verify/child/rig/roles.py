@@ -13,6 +13,7 @@ from torch import nn
 
 from .building import own_model
 from .bundles import Bundle, bundled
+from .configuring import bagged
 from .frames import made_table
 from .inert import Inert
 from .missing import Missing
@@ -142,6 +143,9 @@ class Settings:
         setattr(self, name, value)
         return value
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self)[name] = bagged(value)
+
     def __getitem__(self, name: str) -> Any:
         return getattr(self, str(name))
 
@@ -150,6 +154,16 @@ class Settings:
 
     def __contains__(self, name: str) -> bool:
         return True
+
+    def keys(self) -> list[str]:
+        """What is known by now: handed over by name, nothing more is said."""
+        return [name for name in vars(self) if not name.startswith("_")]
+
+    def items(self) -> list[tuple[str, Any]]:
+        return [(name, vars(self)[name]) for name in self.keys()]
+
+    def values(self) -> list[Any]:
+        return [vars(self)[name] for name in self.keys()]
 
     def get(self, name: str, default: Any = None) -> Any:
         return getattr(self, str(name)) if default is None else default
