@@ -10,6 +10,7 @@ import pytest
 from tests.programs import needs_torch
 from tests.test_verify_projects import verdict_on
 from trainlint.verify.batches import batch_form
+from trainlint.verify.child.skeleton import lay_bare
 from trainlint.verify.sandbox import Sandbox
 
 pytestmark = needs_torch
@@ -379,3 +380,59 @@ def test_a_batch_of_which_only_methods_are_called_is_no_object():
         "for rows in dataset:\n    rows = rows.numpy().copy()\n    total = rows.data + rows.mean()"
     )
     assert batch_form(tree)["form"] != "object"
+
+
+SHARES = """
+    import torch
+    from cluster import backend, wrapped
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+    from torch.utils.data.distributed import DistributedSampler
+
+    data = TensorDataset(torch.randn(64, 4), torch.randint(2, (64,)))
+    if backend("horovod"):
+        sampler = DistributedSampler(data, num_replicas=2, rank=0)
+    else:
+        sampler = None
+    loader = DataLoader(data, batch_size=8, shuffle=not sampler, sampler=sampler)
+    net = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for epoch in range(10):
+        for x, y in loader:
+            loss = nn.functional.cross_entropy(net(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+"""
+CLUSTER = """
+    import os
+
+    def backend(name):
+        return os.environ.get("BACKEND") == name
+
+    def wrapped(*things):
+        return things
+"""
+
+
+def test_a_condition_around_what_a_finding_rests_on_is_taken_as_met(sandbox, tmp_path):
+    files = {"train.py": SHARES, "cluster.py": CLUSTER}
+    verdict = verdict_on("sampler-epoch-not-set", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+def test_a_condition_about_the_mode_or_in_a_loop_is_left_to_the_program():
+    text = """
+if part == "train":
+    net.train()
+for epoch in range(9):
+    if epoch == 5:
+        loader = make()
+if kind:
+    other = make()
+score(net, loader, other)
+"""
+    tree = lay_bare(ast.parse(text), [(9, 9)], rests=[(3, 3), (6, 6), (8, 8)])
+    tests = [ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.If)]
+    assert "True" in tests
+    assert {"epoch == 5", "part == 'train'"} <= set(tests)

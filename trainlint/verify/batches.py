@@ -27,7 +27,10 @@ OF_EACH_TENSOR = set("T data grad device dtype is_cuda requires_grad mT real".sp
 OF_TEXTS = ("input_ids", "attention_mask")  # what a dictionary of which nothing is said holds
 WRAPPERS = {"enumerate", "tqdm", "islice", "cycle", "iter", "trange"}
 NO_WRAPPERS = {"range", "len", "zip", "next", "sorted", "list", "sum", "min", "max", "set", "DataLoader"}
-LOADERS = r"\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter)s?\d?|dl"
+LOADERS = (
+    r"\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter)s?\d?"
+    r"(_(tr|train|trn|val|valid|validation|te|test|tst|dev|eval)(ing)?)?|dl"
+)
 ONLY_LOADERS = re.compile(rf"(?i){LOADERS}")
 LOADING = re.compile(rf"(?i){LOADERS}|train_data|\w*data(_?sets?)?")
 

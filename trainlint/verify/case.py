@@ -32,6 +32,7 @@ class Case:
     focus: tuple[Span, ...]
     spots: tuple[Span, ...] = ()
     guards: tuple[str, ...] = ()
+    rests: tuple[Span, ...] = ()  # what the finding rests on, in the same file
     free: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()  # free names without a role
     batch: Mapping[str, object] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Case:
             "path": self.path,
             "focus": [list(span) for span in self.focus],
             "spots": [list(span) for span in self.spots],
+            "rests": [list(span) for span in self.rests],
             "wanted": list(self.guards),
             "free": dict(self.free),
             "missing": list(self.missing),
@@ -90,7 +92,7 @@ def make_cases(
     also = [(edit.where.start, edit.where.end) for edit in edits]
     control = make_changed(diagnostic, change, text, home, extent, read)
     where, rests = _places(diagnostic)
-    written = make_case(cut(text, [where], [*rests, *also], extent), diagnostic.where.path, home)
+    written = make_case(cut(text, [where], [*rests, *also], extent), diagnostic.where.path, home, len(rests))
     return replace(written, owners=tuple(_owners(diagnostic, text, read))), control
 
 
@@ -155,7 +157,7 @@ def make_changed(
     moved = [_moved(span, edits, text) for span in rests]
     grown = [_grown(edit, edits) for edit in edits]
     changed = cut(apply_edits(text, edits), [_moved(where, edits, text)], [*moved, *grown], extent)
-    case = make_case(changed, path, home)
+    case = make_case(changed, path, home, len(moved))
     overlay = dict(_overlay(elsewhere, read)) if read is not None else {}
     return replace(case, overlay=overlay, owners=tuple(_owners(diagnostic, text, read)))
 
@@ -195,7 +197,8 @@ def _overlay(edits: Sequence[Edit], read: Read) -> Iterator[tuple[str, str]]:
         yield file, apply_edits(text, [edit for edit in edits if edit.where.path == path])
 
 
-def make_case(piece: Cut, path: str, home: Home = NOWHERE) -> Case:
+def make_case(piece: Cut, path: str, home: Home = NOWHERE, rests: int = 0) -> Case:
+    """A case of a program; `rests` of the places after its spots are what the finding rests on."""
     tree = ast.parse(piece.text)
     free = free_names(tree)
     roles = find_roles(tree, free)
@@ -206,6 +209,7 @@ def make_case(piece: Cut, path: str, home: Home = NOWHERE) -> Case:
         piece.focus,
         piece.spots,
         piece.guards,
+        piece.focus[len(piece.spots) : len(piece.spots) + rests],
         roles,
         missing,
         batch_form(tree, piece.spots),

@@ -9,7 +9,9 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from trainlint.verify.methods import calls_for
+from trainlint.verify.roles import role_of_word
 from trainlint.verify.statements import Statement
+from trainlint.verify.uses import name_of
 
 SERVE = "_trainlint_serve"  # as well: trains on the batches that an object serves
 BUILT = "_trainlint_built"  # as well: makes an object of a network class, with values by trial
@@ -93,7 +95,7 @@ def _constructor(owner: ast.ClassDef) -> ast.FunctionDef | None:
 def _call_method(owner: ast.ClassDef, spots: Sequence[tuple[int, int]], built: str = "") -> str:
     methods = [node for node in owner.body if isinstance(node, ast.FunctionDef)]
     flagged = [method for method in methods if any(_holds(method, spot) for spot in spots)]
-    built = built or f"{owner.name}({_arguments(_constructor(owner), bound=True)})"
+    built = built or f"{owner.name}({_arguments(_constructor(owner), True, owner)})"
     if not flagged or flagged[0].name == "__init__":
         return f"{TRAINED}({built})\n" if _is_network(owner) else built + "\n"
     if flagged[0].name == SERVING:
@@ -106,8 +108,8 @@ def _call_method(owner: ast.ClassDef, spots: Sequence[tuple[int, int]], built: s
     return f"{HOLDER} = {built}\n" + "".join(f"{HOLDER}.{call}\n" for call in calls)
 
 
-def _arguments(function: Function | None, bound: bool = False) -> str:
-    """The parameters that have no default, each as a name of its own."""
+def _arguments(function: Function | None, bound: bool = False, owner: ast.AST | None = None) -> str:
+    """The parameters that have no default, each as a name of its own; and loaders by default None that nobody asks about."""
     if function is None:
         return ""
     positional = [*function.args.posonlyargs, *function.args.args]
@@ -118,7 +120,33 @@ def _arguments(function: Function | None, bound: bool = False) -> str:
         for a, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
         if default is None
     ]
+    keywords += _needed(function, owner or function)
     return ", ".join([*names, *(f"{name}={name}" for name in keywords)])
+
+
+def _needed(function: Function, owner: ast.AST) -> list[str]:
+    """Loaders and data sets that are None by default, where nothing in `owner` reckons with None."""
+    positional = function.args.args[-len(function.args.defaults) :] if function.args.defaults else []
+    empty = [
+        argument.arg
+        for argument, default in zip(
+            (*positional, *function.args.kwonlyargs),
+            (*function.args.defaults, *function.args.kw_defaults),
+            strict=True,
+        )
+        if isinstance(default, ast.Constant) and default.value is None
+    ]
+    served = [name for name in empty if role_of_word(name) in ("loader", "loaders", "dataset")]
+    return [name for name in served if name not in _asked_about(owner)]
+
+
+def _asked_about(owner: ast.AST) -> set[str]:
+    """Names in conditions, and on the left of `or`."""
+    tests = [
+        node.test for node in ast.walk(owner) if isinstance(node, (ast.If, ast.IfExp, ast.While, ast.Assert))
+    ]
+    tests += [node for node in ast.walk(owner) if isinstance(node, ast.BoolOp)]
+    return {name_of(part) for test in tests for part in ast.walk(test)}
 
 
 def _reaches(tree: ast.Module, names: Iterable[str], goal: ast.stmt) -> bool:

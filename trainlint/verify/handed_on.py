@@ -21,10 +21,9 @@ def handed_on(tree: ast.Module) -> dict[str, list[str]]:
     }
     found: dict[str, list[str]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            for given, taken in _pairs(node, {**functions, **made}):
-                if given != taken and taken not in found.setdefault(given, []):
-                    found[given].append(taken)
+        for given, taken in _pairs(node, {**functions, **made}):
+            if given != taken and taken not in found.setdefault(given, []):
+                found[given].append(taken)
     for _ in range(FARTHEST):
         for name, onward in found.items():
             further = [more for other in onward for more in found.get(other, ())]
@@ -32,7 +31,23 @@ def handed_on(tree: ast.Module) -> dict[str, list[str]]:
     return found
 
 
-def _pairs(call: ast.Call, functions: dict[str, Function]) -> Iterator[tuple[str, str]]:
+def _pairs(node: ast.AST, functions: dict[str, Function]) -> Iterator[tuple[str, str]]:
+    """What a node hands over, and as what: to a function of the program, or under another name."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=taken)], value=ast.Name(id=given)):
+            yield given, taken
+        case ast.Assign(
+            targets=[ast.Name(id=taken)],
+            value=ast.Call(
+                func=ast.Attribute(value=ast.Name(id=given), attr="copy" | "clone" | "to" | "cuda")
+            ),
+        ):
+            yield given, taken
+        case ast.Call():
+            yield from _arguments(node, functions)
+
+
+def _arguments(call: ast.Call, functions: dict[str, Function]) -> Iterator[tuple[str, str]]:
     called = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
     function = functions.get(called)
     if function is None or any(isinstance(part, ast.Starred) for part in call.args):

@@ -7,7 +7,16 @@ import re
 from collections.abc import Iterator, Mapping
 
 from trainlint.verify.handed_on import handed_on
-from trainlint.verify.uses import BAGS, STRONG, fed, roles_by_use, sections, texts_of
+from trainlint.verify.uses import (
+    BAGS,
+    STRONG,
+    cut_into_batches,
+    fed,
+    looked_up,
+    roles_by_use,
+    sections,
+    texts_of,
+)
 
 MEMBERS = {
     "torch.utils.data": "DataLoader Dataset IterableDataset TensorDataset Subset ConcatDataset random_split RandomSampler "
@@ -49,7 +58,8 @@ WORDS: Mapping[str, str] = {
     "optimizer": r"(?i)(\w*_)?(optimi[sz]er|optim|opt)(_?\w{1,2})?",
     "tokenizer": r"(?i)(\w*_)?tokenizer",
     "scheduler": r"(?i)(\w*_)?(lr_)?(scheduler|sched)",
-    "loader": r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter|prefetcher)\d?|dl",
+    "loader": r"(?i)\w*(loader|dataloader|iterator|batches|_dl|_iter|data_?iter|prefetcher)\d?"
+    r"(_(tr|train|trn|val|valid|validation|te|test|tst|dev|eval)(ing)?)?|dl",
     "loaders": r"(?i)\w*(loader|data_?iter|iterator)s(_dict)?",
     "sizes": r"(?i)(data_?set|data)_?(sizes|lengths?)",
     "dataset": r"(?i)\w*(dataset|data_?set|_ds|trainset|testset|valset|_set)|ds|(train|test|val|valid)(ing)?_data",
@@ -87,13 +97,21 @@ NAMED = {
 }  # what a text may say the kind of
 
 
+SEVERAL = {
+    "loader": "loaders",
+    "model": "models",
+    "optimizer": "optimizers",
+    "criterion": "criteria",
+}  # by their names
+
+
 def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
     """A role for each free name that has one; `args.lr` for attributes of settings."""
     uses = dict(_uses(tree, free))
     wider = roles_by_use(tree)
     stepped, built = _stepped(tree), _built(tree)
     given, kept, said = fed(tree), sections(tree), texts_of(tree)
-    passed = handed_on(tree)
+    passed, several, cut_up = handed_on(tree), looked_up(tree), cut_into_batches(tree)
     taken = dict(_uses(tree, frozenset(name for names in passed.values() for name in names)))
     found: dict[str, str] = {}
     for name in sorted(free):
@@ -103,7 +121,9 @@ def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
             continue
         imported = conventional_import(name) if name not in stepped else ""
         role = imported or uses.get(name, "")
-        role = role if role not in ("", "attribute") else _role_of(name, wider.get(name, ""))
+        names = (name, *passed.get(name, ()))
+        use = next((wider[one] for one in names if wider.get(one, "") in STRONG), wider.get(name, ""))
+        role = role if role not in ("", "attribute") else _role_of(name, use)
         if not role and name not in said and name not in kept:
             role = next((r for other in passed.get(name, ()) if (r := _taken_as(other, taken, wider))), "")
         if role in ("dataset", "loader") and name in given:
@@ -112,6 +132,8 @@ def find_roles(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
             role = f"value:{said[name]!r}"
         elif not role and name in kept:
             role = "settings"
+        role = SEVERAL.get(role, role) if name in several else role
+        role = "array" if role in ("inputs", "targets") and name in cut_up else role  # all of the data
         if role and not (role in THINGS and name in built):
             found[name] = role
     return found
@@ -173,7 +195,9 @@ def words_of(tree: ast.Module) -> dict[str, str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     uses = roles_by_use(tree)
+    several = looked_up(tree)
     roles = {name: _role_of(name, uses.get(name, "")) for name in names if re.fullmatch(r"\w+", name)}
+    roles = {name: SEVERAL.get(role, role) if name in several else role for name, role in roles.items()}
     return {name: role for name, role in roles.items() if role}
 
 

@@ -13,7 +13,7 @@ ASKED = {  # a member that only one kind of thing has
     "model": "parameters named_parameters train eval load_state_dict modules children half",
     "optimizer": "param_groups",
     "scaler": "unscale_",
-    "table": "iloc iterrows itertuples groupby dropna resample reset_index set_index sort_values to_csv nunique to_numpy",
+    "table": "iloc columns fillna iterrows itertuples groupby dropna resample reset_index set_index sort_values to_csv nunique to_numpy",
     "loader": "dataset batch_sampler",
     "inputs": "shape size dim ndim view permute unsqueeze squeeze detach numel long float reshape contiguous flatten",
 }
@@ -251,3 +251,39 @@ def sections(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in handed
     ]
     return {node.id for node in names} - {node.id for node in names if id(node) not in asked}
+
+
+def looked_up(tree: ast.Module) -> set[str]:
+    """Names of which entries are asked for by a text: `loaders["train"]`, `parts[phase]` where the phase is a text."""
+    texts = {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.For, ast.comprehension))
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.iter, (ast.List, ast.Tuple))
+        and any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in node.iter.elts)
+    }
+    return {
+        node.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and (
+            (isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str))
+            or (isinstance(node.slice, ast.Name) and node.slice.id in texts)
+        )
+    }
+
+
+def cut_into_batches(tree: ast.Module) -> set[str]:
+    """Names of which a program takes one part after the other: `x[i * rows : (i + 1) * rows]`, `x[order[start:stop]]`."""
+    return {
+        node.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+        for part in ast.walk(node.slice)
+        if isinstance(part, ast.Slice)
+        and part.lower is not None
+        and part.upper is not None
+        and not isinstance(part.lower, (ast.Constant, ast.UnaryOp))
+    }

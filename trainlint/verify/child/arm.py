@@ -94,7 +94,8 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
         untouched, lost = sacred(tree, record.spots, record.focus), set[str]()
         if request.get("bare"):
             untouched, lost = list(record.spots), losses(tree) if request["bare"] == "loop" else lost
-            tree = lay_bare(tree, untouched, ordered=request["bare"] == "loop")
+            rests = [(int(first), int(last)) for first, last in request.get("rests") or ()]
+            tree = lay_bare(tree, untouched, ordered=request["bare"] == "loop", rests=rests)
         elif request.get("root"):
             tree = tolerate(tree, untouched)
         divisions.announce(tree, record.focus[len(record.spots) :])
@@ -102,7 +103,7 @@ def _execute(request: dict[str, Any], record: Record, rig: Rig) -> dict[str, Any
         instrumented = instrument(tree, {first for first, _ in record.spots})
         flags = features(instrumented)
         instrumented.body = [node for node in instrumented.body if not is_feature(node)]
-        code = compile(instrumented, record.path, "exec", flags, dont_inherit=True)
+        code = compile(instrumented, record.path, "exec", flags)  # annotations are read by nobody
         rig.globals = names = vars(_module(request))
         names.update(loops.names(), **divisions.names(record), **Failures(rig, untouched, lost).names())
         names.update(__file__=record.path, __builtins__=rig.builtins(vars(builtins)))

@@ -29,14 +29,17 @@ DECIDING = re.compile(
 PASSING = {"enumerate", "tqdm", "zip", "iter", "islice"}
 
 
-def lay_bare(tree: ast.Module, spots: Collection[Span], ordered: bool = True) -> ast.Module:
+def lay_bare(
+    tree: ast.Module, spots: Collection[Span], ordered: bool = True, rests: Collection[Span] = ()
+) -> ast.Module:
     """The same program, in which everything may fail but the spots and the mechanics of training; lines stay.
 
-    `ordered`: asked is in which order training does what; else its steps may fail until something flagged runs.
+    `ordered`: asked is in which order training does what; else its steps may fail until something flagged runs. `rests`
+    is what the finding rests on: conditions around it are taken as met as well.
     """
     leads, trains = leading(tree, spots), _mechanical(tree)
     led = leads | trains
-    bare = Bare(led, spots, None if ordered else leads)
+    bare = Bare(led, spots, None if ordered else leads, rests)
     tree.body = list(bare.body(tree.body))
     for node in ast.walk(tree):
         if isinstance(node, Function) and node.name in led and node.name != "forward":
@@ -65,8 +68,15 @@ class Bare:
     `leads` are those that lead to the spots, where the others may fail before they do.
     """
 
-    def __init__(self, led: set[str], spots: Collection[Span], leads: set[str] | None = None) -> None:
-        self.led, self.spots, self.leads = led, spots, leads
+    def __init__(
+        self,
+        led: set[str],
+        spots: Collection[Span],
+        leads: set[str] | None = None,
+        rests: Collection[Span] = (),
+    ) -> None:
+        self.led, self.spots, self.leads, self.rests = led, spots, leads, rests
+        self.loops = 0  # around what is laid bare just now
 
     def body(self, statements: list[ast.stmt]) -> Iterator[ast.stmt]:
         for place, statement in enumerate(statements):
@@ -102,6 +112,8 @@ class Bare:
     def _matters(self, statement: ast.stmt) -> bool:
         if holds(statement, self.spots) or mentions(statement, self.led):
             return True
+        if isinstance(statement, ast.If) and self._makes(statement):
+            return True
         binds = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign))
         return bool(asked(statement) & (BINDING if binds else MECHANICS))
 
@@ -115,10 +127,13 @@ class Bare:
         """A statement that matters: as it is, if it is a simple one; else its blocks, laid bare as well."""
         if not hasattr(statement, "body"):
             return self._given(statement) if holds(statement, self.spots) else statement
+        repeats = isinstance(statement, (ast.For, ast.AsyncFor, ast.While))
+        self.loops += repeats
         for name in ("body", "orelse", "finalbody"):
             inner = getattr(statement, name, None)
             if inner:
                 setattr(statement, name, list(self.body(inner)))
+        self.loops -= repeats
         if isinstance(statement, ast.If):
             statement.test = self._decided(statement)
         elif isinstance(statement, ast.For):
@@ -142,12 +157,28 @@ class Bare:
 
     def _decided(self, statement: ast.If) -> ast.expr:
         """The condition, if the spots lie in neither of its branches or in both; else that it is met, or not."""
-        here, there = (
-            any(holds(part, self.spots) for part in part_of) for part_of in (statement.body, statement.orelse)
-        )
+        met = _branch(statement, self.spots)
+        if met is None and self._makes(statement):
+            met = _branch(statement, self.rests)
+        return statement.test if met is None else ast.copy_location(ast.Constant(value=met), statement.test)
+
+    def _makes(self, statement: ast.If) -> bool:
+        """Whether it decides if something is made that the finding rests on, and nothing else: no modes, no training."""
         return (
-            ast.copy_location(ast.Constant(value=here), statement.test) if here != there else statement.test
+            not self.loops
+            and holds(statement, self.rests)
+            and not holds(statement, self.spots)
+            and not asked(statement) & MECHANICS
+            and not DECIDING.search(ast.unparse(statement.test))
         )
+
+
+def _branch(statement: ast.If, places: Collection[Span]) -> bool | None:
+    """Which branch of a condition some places lie in; None where they lie in neither or in both."""
+    here, there = (
+        any(holds(part, places) for part in part_of) for part_of in (statement.body, statement.orelse)
+    )
+    return here if here != there else None
 
 
 def _computed(value: ast.expr) -> bool:

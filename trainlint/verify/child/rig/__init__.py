@@ -107,6 +107,7 @@ class Rig:
     def _entering(self, text: str) -> None:
         """A text of the project is about to run."""
         older.enter(text)
+        ranks.enter(text)
         if str(self.request["device"]) == "cpu":
             devices.enter(self.record, text)
         if self.request.get("root") and "pandas" in text:

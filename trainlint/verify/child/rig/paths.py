@@ -27,10 +27,12 @@ class Paths:
     make: Callable[..., None]
 
     def to_write(self, path: Any) -> Any:
-        """The path itself if it is in the folder, else a place of its own in there."""
+        """The path itself if it is in the folder, else a place of its own in there; folders on the way are made."""
         if not _is_path(path):
             return path
         full = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+        if full.startswith(self.folder + os.sep):
+            self.make(os.path.dirname(full), exist_ok=True)
         if full.startswith((self.folder + os.sep, os.devnull)):
             return path
         self.record.substitute("files written to a temporary folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from ..record import Record
 
 WORLD, RANK = 2, 0
+STARTING = re.compile(r"\bspawn\(|init_process_group|DistributedSampler")
 
 
 class Wrapped(nn.Module):  # type: ignore[misc,unused-ignore]
@@ -45,3 +47,9 @@ def install(record: Record) -> None:
     torch.multiprocessing.spawn = spawn
     nn.parallel.DistributedDataParallel = Wrapped
     nn.DataParallel = nn.parallel.DataParallel = Wrapped
+
+
+def enter(text: str) -> None:
+    """A text of the program is about to run: one that starts a process for each card counts as many cards as ranks."""
+    if STARTING.search(text) and not torch.cuda.is_available():
+        torch.cuda.device_count = lambda: WORLD

@@ -30,6 +30,9 @@ DESCRIBED = {
     "scheduler",
     "loader",
     "loaders",
+    "models",
+    "optimizers",
+    "criteria",
     "sizes",
     "dataset",
     "inputs",
@@ -121,12 +124,12 @@ def _first(batch: Any) -> Any:
 class Named(dict):  # type: ignore[type-arg]
     """Things of one kind by name, `train` and `val`, say: made when they are asked for."""
 
-    def __init__(self, make: Callable[[Any], Any], rig: Any) -> None:
+    def __init__(self, make: Callable[[Any, str], Any], rig: Any) -> None:
         super().__init__()
         self.make, self.rig = make, rig
 
     def __missing__(self, name: Any) -> Any:
-        self[name] = self.make(self.rig)
+        self[name] = self.make(self.rig, str(name))
         return self[name]
 
 
@@ -312,8 +315,11 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "inputs": lambda rig: rig.world.inputs(ROWS),
     "targets": lambda rig: rig.world.target_values(ROWS),
     "batch": _batch,
-    "loaders": lambda rig: Named(_loader, rig),
-    "sizes": lambda rig: Named(lambda rig: int(rig.world.samples), rig),
+    "loaders": lambda rig: Named(lambda rig, name: _loader(rig), rig),
+    "models": lambda rig: Named(_model, rig),
+    "optimizers": lambda rig: Named(lambda rig, name: _optimizer(rig), rig),
+    "criteria": lambda rig: Named(lambda rig, name: plain(rig, "criterion"), rig),
+    "sizes": lambda rig: Named(lambda rig, name: int(rig.world.samples), rig),
     "device": lambda rig: torch.device(str(rig.request["device"])),
     "rate": lambda rig: 0.05,
     "dtype": lambda rig: torch.float32,
