@@ -31,7 +31,7 @@ class Paths:
         if not _is_path(path):
             return path
         full = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
-        if full.startswith(self.folder + os.sep):
+        if full.startswith(self.folder + os.sep) and not os.path.isdir(os.path.dirname(full)):
             self.make(os.path.dirname(full), exist_ok=True)
         if full.startswith((self.folder + os.sep, os.devnull)):
             return path
