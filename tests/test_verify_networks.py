@@ -213,3 +213,79 @@ def test_weights_that_a_network_keeps_twice_or_frozen_are_not_hidden():
     assert held(network) == {"hidden": 0, "hidden_elements": 0, "elements": 16}
     network.more = {"by name": [(nn.Linear(1, 2), 7)]}
     assert held(network) == {"hidden": 2, "hidden_elements": 4, "elements": 20}
+
+
+HELD = """
+    import torch
+    from torch import nn
+
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(5, 2)
+
+        def forward(self, x):
+            return self.last(x)
+
+    class Coder(nn.Module):
+        def __init__(self, width=12):
+            super().__init__()
+            self.down, self.up = nn.Linear(width, 4), nn.Linear(4, width)
+
+        def forward(self, x):
+            return self.up(self.down(x).tanh())
+
+        def penalty(self):
+            return self.down.weight.square().sum()
+"""
+FITTING = """
+    import torch
+
+    class Trainer:
+        def __init__(self, model, optimizer, loader, schedule):
+            self.model, self.optimizer, self.loader, self.lr_scheduler = model, optimizer, loader, schedule
+
+        def train(self):
+            total = 0
+            for x, _ in self.loader:
+                loss = (self.model(x) - x).square().mean() + 0.01 * self.model.penalty()
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+                total += loss
+            return total
+"""
+
+
+def test_a_network_is_of_the_class_that_has_what_is_asked_of_it(sandbox, tmp_path):
+    files = {"nets.py": HELD, "trainer.py": FITTING}
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "model: the program's own Coder" in verdict.measurements["substituted"]
+
+
+LOADED = """
+    import torch
+
+    def score(path, loader):
+        net = torch.load(path, map_location="cpu").to("cpu")
+        net.eval()
+        found = []
+        for x, y in loader:
+            found.append(net(x).argmax(1).tolist())
+        return found
+"""
+
+
+def test_a_network_that_is_loaded_whole_is_one(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"score.py": LOADED}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+def test_what_is_loaded_and_taken_apart_is_no_network():
+    from trainlint.verify.child.rig.wholes import whole_networks
+
+    apart = "model = torch.load(p)\nnet.load_state_dict(model['net'])\nmodel.eval()"
+    assert whole_networks(apart) == {}
+    assert whole_networks("import torch\nself.net = torch.load(p).cuda()\nself.net(x)") == {2: "net"}
+    assert whole_networks("state = torch.load(p)\nnet.load_state_dict(state)") == {}

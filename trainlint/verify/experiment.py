@@ -212,6 +212,8 @@ def _attempt(
         return Trial(inconclusive("not-cut", str(error)))
     if control is None:
         return Trial(inconclusive("no-control"), {"written": written}, extent=extent)
+    if control.program == written.program and not control.overlay:
+        return Trial(inconclusive("not-cut", "what its control changes lies elsewhere"))
     written, control = replace(written, bare=bare), replace(control, bare=bare)
     planted = None
     if not bare and diagnostic.plant is not None:

@@ -30,6 +30,7 @@ from . import (
 from .fitting import size_of
 from .missing import Missing
 from .roles import Settings, stand_in
+from .wholes import whole_networks
 from .world import World
 from .written import settings_of, texts_of
 
@@ -98,7 +99,9 @@ class Rig:
         if wanted != "any":
             others = texts_of(str(self.request.get("root") or ""))
             wanted = checkpoints.saved_from(program, folder, wanted, others)
-        checkpoints.install(self.record, places, wanted)
+        checkpoints.install(
+            self.record, places, wanted, whole_networks(program), lambda name: stand_in(self, name, "model")
+        )
         ranks.install(self.record)
         quiet.install(self.record, bool(self.request.get("root")) or "yaml" in self.world.text)
         if self.request.get("bare"):

@@ -14,6 +14,7 @@ from torch import nn
 
 from .fitting import size_of
 from .numbers import likely
+from .wanted import having
 
 SHAPED = re.compile(r"(?i)\w*(size|shape|dims|resolution)(_\w+)?|(img|image|input|data)")
 LOSS = re.compile(r"(?i)\w*(loss|criterion|criteria)(_?\w{1,3})?")
@@ -46,7 +47,10 @@ def own_model(rig: Any, name: str = "") -> Any:
     `name` is what it goes by: a network that is called like it comes first, one that takes no such call is none.
     """
     counts = set(_counts(rig.world.text, name))
-    fitting = [kind for kind in dict.fromkeys(_classes(rig)) if all(_takes(kind, n) for n in counts)]
+    asked = having(rig.world.text, name, str(rig.request.get("root") or ""))
+    named = (_named(rig, file, kind) for file, kind in asked)
+    kinds = [*(kind for kind in named if _is_network(kind)), *_classes(rig)]
+    fitting = [kind for kind in dict.fromkeys(kinds) if all(_takes(kind, n) for n in counts)]
     for kind in sorted(fitting, key=lambda kind: not _is_called(kind, name)):
         built = build(rig, kind)
         if built is not None:
@@ -143,9 +147,13 @@ def _classes(rig: Any) -> Iterator[Any]:
     owned = [kind for kind in reversed(found) if rig.project.owns(kind)]
     for file, name in rig.request.get("owners") or ():
         kind = _named(rig, str(file), str(name))
-        if isinstance(kind, type) and issubclass(kind, nn.Module):  # what only holds one is none
+        if _is_network(kind):  # what only holds one is none
             yield kind
     yield from (kind for kind in owned if not LOSS.fullmatch(kind.__name__))
+
+
+def _is_network(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, nn.Module)
 
 
 def _named(rig: Any, file: str, name: str) -> Any:

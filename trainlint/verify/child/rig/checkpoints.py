@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -80,7 +81,10 @@ class State(Inert):
     keys = values = items
 
 
-def install(record: Record, paths: Paths, tag: str) -> None:
+def install(
+    record: Record, paths: Paths, tag: str, wholes: Mapping[int, str], network: Callable[[str], Any]
+) -> None:
+    """`wholes` are lines of the program that load a whole network, with its name; `network` makes one."""
     load, save = torch.load, torch.save
     serialization = torch.serialization
 
@@ -103,7 +107,11 @@ def install(record: Record, paths: Paths, tag: str) -> None:
             data["raised"] = f"{type(error).__name__}: {error}".splitlines()[0][:300]
             raise
         data["device"] = _device_of(loaded)
-        return loaded if here else State("checkpoint")
+        if here:
+            return loaded
+        frame = sys._getframe(1)
+        name = wholes.get(frame.f_lineno) if frame.f_code.co_filename == record.path else None
+        return network(name) if name else State("checkpoint")
 
     torch.load = load_or_stand_in
     _accept(torch.nn.Module)

@@ -24,10 +24,15 @@ def settings_of(root: str) -> dict[str, Any]:
 
 def texts_of(root: str) -> Iterator[str]:
     """The programs of a project."""
+    return (text for _, text in programs_of(root))
+
+
+def programs_of(root: str) -> Iterator[tuple[str, str]]:
+    """The same with their paths."""
     for path in _files(root) if root else ():
         try:
             with open(path, encoding="utf-8") as stream:
-                yield stream.read(LARGEST) if path.endswith(".py") else ""
+                yield path, stream.read(LARGEST) if path.endswith(".py") else ""
         except (OSError, UnicodeDecodeError):
             continue
 
