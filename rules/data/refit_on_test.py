@@ -92,4 +92,6 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     return None
 
 
-rule = Rule(check, symptom, level="error", fix="unsafe", since="0.1", words=("fit_transform", "fit"))
+rule = Rule(
+    check, symptom, level="error", fix="unsafe", since="0.1", words=("fit_transform", "fit", "mean", "min")
+)

@@ -165,7 +165,8 @@ def _statistic(reader: Reader, value: Result, of: Value, name: str, axis: tuple[
     listed = isinstance(one(of), Sequence) and along is None  # of a list of results
     if asked is MISSING or value.node is None or not inner.rows or listed:
         return NOTHING
-    return Table(frozenset(), inner.fits | {Fit(value.node, name, True, inner.rows, value.at)})
+    taken = Fit(value.node, name, True, inner.rows, value.at, value.region)
+    return Table(frozenset(), inner.fits | {taken})
 
 
 def _lists_columns(value: Value) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from trainlint.meaning.rows import Rows
 from trainlint.meaning.syntax import Call, Node
 from trainlint.records import dataclass
@@ -16,6 +18,7 @@ class Fit:
     by_hand: bool
     rows: Rows
     at: int  # the interpreter's step by then
+    region: Any = None  # where in the trace a statistic was taken
 
     @property
     def callee(self) -> Node:
