@@ -147,5 +147,5 @@ rule = Rule(
     fix="unsafe",
     since="0.1",
     needs=Needs(steps=8, epochs=2, seeds=1),
-    words=("create_transform", "transforms", "albumentations", "kornia", "monai"),
+    words=("create_transform", "transforms", "albumentations", "kornia", "monai", "randint", "randrange"),
 )

@@ -10,6 +10,7 @@ from trainlint.meaning.claims import name_given, says_training, speaks_of
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.datasets import covers, part, part_of
 from trainlint.meaning.evaluation import Evaluation
+from trainlint.meaning.excerpts import Excerpt, excerpt_of
 from trainlint.meaning.facts.transforms import MILD, VISION
 from trainlint.meaning.given_twice import shared_at
 from trainlint.meaning.iteration import underlying
@@ -17,6 +18,7 @@ from trainlint.meaning.loaders import Loader
 from trainlint.meaning.objects import lineage
 from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.place import Change, drop_item, qualified_name, replace, set_argument, text_of
+from trainlint.meaning.purposes import TEST, VALIDATION, purpose_of
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.syntax import Call, Define, Node
 from trainlint.meaning.transforms import (
@@ -45,7 +47,7 @@ class Augmented:
     """A random step that evaluation data goes through."""
 
     node: Node
-    step: Step
+    step: Step | Excerpt
     others: tuple[Step, ...]
     shared: str  # "" where the pipeline is the evaluation's own, else how training comes by it: "pipeline", "data" or its "class"
     evaluated: Node
@@ -62,8 +64,8 @@ class Augmented:
 
     @property
     def is_mild(self) -> bool:
-        """Whether all that is drawn is whether to mirror."""
-        return all(step.name in MILD for step in (self.step, *self.others))
+        """Whether all that is drawn is whether to mirror, or which part of a sample is looked at."""
+        return isinstance(self.step, Excerpt) or all(step.name in MILD for step in (self.step, *self.others))
 
 
 def augmented(program: Program) -> list[Augmented]:
@@ -77,6 +79,7 @@ def augmented(program: Program) -> list[Augmented]:
             continue
         for served in served_to(evaluation.event) if not is_in_unit_test(evaluation.event) else ():
             said = _said_of(program, served, training, evaluation)
+            said = said or _cut_at_random(program, served, training, evaluation)
             if said is not None:
                 found.setdefault(id(said.step.node if said.shared == "data" else said.node), said)
     return list(found.values())
@@ -111,6 +114,21 @@ def _said_of(
     return Augmented(
         node, random[0], tuple(random[1:]), shared, evaluation.loop_node, tuple(complete), tuple(steadied)
     )
+
+
+def _cut_at_random(
+    program: Program, served: Loader, training: list[Loader], evaluation: Evaluation
+) -> Augmented | None:
+    """The same of held-out data whose own `__getitem__` cuts an excerpt out of each sample, wherever a draw says."""
+    if served.node is None or _is_for_training(served, training) or _is_seeded(served) or _has_views(served):
+        return None
+    found = excerpt_of(served) if purpose_of(program, evaluation) in (VALIDATION, TEST) else None
+    if found is None or found.node is None or not training:
+        return None
+    shared = _shared(served, [], training) or "class"
+    node = served.node if shared == "data" else _node_of(served)
+    assert node is not None
+    return Augmented(node, found, (), shared, evaluation.loop_node, (), (replace(found.node, "0"),))
 
 
 def _drawing(through: list[Value]) -> list[Step]:
