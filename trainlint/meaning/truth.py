@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from trainlint.meaning.facts.tables import HOMES
 from trainlint.meaning.values import (
     Bound,
     Choice,
@@ -15,6 +16,7 @@ from trainlint.meaning.values import (
     Instance,
     Item,
     Mapping,
+    Member,
     Module,
     Result,
     Sequence,
@@ -112,4 +114,6 @@ def _none(value: Value) -> bool | None:
             return False  # a part of something, perhaps an empty one
         case Result(callee=External(name=name)) if name.startswith("operator."):
             return False if name.removeprefix("operator.") in _ARITHMETIC else None
+        case Result(callee=Member(receiver=Instance(cls=External(name=name)), name="fit" | "set_output")):
+            return False if name.startswith(HOMES) else None  # scikit-learn's estimators give themselves
     return None
