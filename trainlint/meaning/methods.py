@@ -270,6 +270,7 @@ def _requires_grad(
         if constant(value) is False:
             owner.attributes["*frozen"] = Constant(True)
         return callee.receiver
+    note_frozen(owner, value)
     result = Result(callee, arguments, keywords, node, machine.grad)
     result.region = machine.region
     return result
