@@ -256,7 +256,13 @@ def keeps(program: Program) -> list[Keep]:
                 keep = replaced(keep, expression=None)  # beside it there may be plain numbers
             if keep is not None and not _trains_anew(loop):
                 found.append(keep)
-    return [keep for keep in found if id(keep.event.node) not in consumed]
+    kept_there = {id(keep.store) for keep in found if keep.place is keep.store}
+    return [
+        keep
+        for keep in found
+        if id(keep.event.node) not in consumed
+        and (keep.expression is not None or keep.place is keep.store or id(keep.store) not in kept_there)
+    ]
 
 
 def _is_the_end_of_it(event: Event, loop: Region) -> bool:
