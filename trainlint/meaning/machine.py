@@ -395,7 +395,7 @@ def collect(machine: Machine, writes: Writes) -> dict[tuple[int, Any], Any]:
     after = {}
     made = _holders_made(machine, writes) if writes.before else frozenset()
     for key, (holder, name, before) in list(writes.before.items()):
-        if key[0] in made:
+        if key[0] in made or (type(holder) is Sequence and _is_made_within(holder, writes.region)):
             del writes.before[key]
             continue
         after[key] = holder.items if type(holder) is Sequence else holder.get(name, MISSING)
