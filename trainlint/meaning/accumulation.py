@@ -12,6 +12,7 @@ from trainlint.meaning.dataflow import operands, operation, same, walk
 from trainlint.meaning.facts.losses import criterion
 from trainlint.meaning.flow import contrary, required
 from trainlint.meaning.micro_batches import is_written_in, loop_of_parts, times, written_times
+from trainlint.meaning.optimisation import unscaled
 from trainlint.meaning.optimizers import number
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.rhythm import is_behind, leaves_between, periods
@@ -255,13 +256,25 @@ def is_plain_mean(update: Update, backward: Event) -> bool:
     rate = update.optimizer.rate
     if backward.value is None or _is_computed(rate, one(update.optimizer.value)):
         return False
-    if _is_plain_term(backward.value):
+    criteria = options(unscaled(backward.value))
+    if len(criteria) > 1:  # a setting says which one it is
+        return any(map(_is_plain_term, criteria)) and not any(map(_is_scaled, criteria))
+    if _is_plain_term(backward.value) or _is_of_network(update, criteria[0]):
         return True
     terms = _terms(backward.value)  # what is weighted is added to what is not: `loss + 0.1 * penalty`
     weighed = [_weighed(term) for term in terms]
     if _are_parts_of_one([weight for weight, _ in weighed]):
         terms = [term for _, term in weighed]  # `a * hard + (1 - a) * soft` is a mean too
     return any(map(_is_plain_term, terms)) and not any(map(_divides, terms))
+
+
+def _is_of_network(update: Update, loss: Value) -> bool:
+    """Whether a network of a library gives its own loss: `loss = model(tokens, return_type="loss")`."""
+    match loss:
+        case Result(callee=Instance(cls=External(name=name)) as network) if not name.startswith("torch."):
+            forwards = (e for e in update.events if e.kind == "forward")
+            return any(e.target is network and e.value is loss for e in forwards)
+    return False
 
 
 def _weighed(term: Value) -> tuple[Value | None, Value]:
@@ -307,6 +320,10 @@ def _terms(value: Value) -> list[Value]:
 
 def _divides(term: Value) -> bool:
     return any(operation(v) in _DIVISIONS for v in walk(term, lambda v: not _is_loss(v)))
+
+
+def _is_scaled(criterion: Value) -> bool:
+    return any(_scales(v) for v in walk(criterion, lambda v: not _is_loss(v)))
 
 
 def _is_plain_term(term: Value) -> bool:
