@@ -158,7 +158,19 @@ def is_same_data(first: Value, second: Value) -> bool:
         return _is_made_alike(a, b)
     if isinstance(a, Result) and isinstance(b, Result) and _is_asked_alike(a, b):
         return True
+    if isinstance(a, Choice) and isinstance(b, Choice):
+        return _is_same_choice(a, b)
     return not isinstance(a, Choice) and not isinstance(b, Choice) and _is_alike(a, b)
+
+
+def _is_same_choice(first: Choice, second: Choice) -> bool:
+    """Whether two data sets are one of several that one setting decides on, and alike whichever it is."""
+    if first.loop or second.loop or first.test is not second.test:
+        return False
+    pairs = list(zip(options(first), options(second), strict=False))
+    made = all(isinstance(a, Instance) and isinstance(b, Instance) and a is not b for a, b in pairs)
+    whole = len(first.options) == len(second.options) == len(pairs)
+    return made and whole and all(is_same_data(a, b) for a, b in pairs)
 
 
 def _is_one_of_each(made: Value) -> bool:

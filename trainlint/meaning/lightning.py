@@ -13,6 +13,7 @@ from trainlint.meaning.iteration import element_of
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.objects import external_bases, find_member, is_of_project_alone, lineage
 from trainlint.meaning.trace import Region
+from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
     Argument,
     Bound,
@@ -138,7 +139,7 @@ def loader_of(machine: Machine, owner: Value | None, name: str) -> Value | None:
 
 def _served_by(machine: Machine, owner: Value | None, name: str) -> Value | None:
     """What a method of a module or a data module gives; anything else is what it is."""
-    holder = one(owner) if owner is not None else None
+    holder = _there(owner) if owner is not None else None
     if not isinstance(holder, Instance) or isinstance(holder.cls, External):
         return holder
     found = find_member(holder.cls, name)
@@ -193,7 +194,7 @@ def fit(
     node: s.Node,
 ) -> bool:
     """`trainer.fit(module, ...)`; whether there was a module of the project to train."""
-    module = one(arguments[0]) if arguments else one(keywords.get("model", External("")))
+    module = _built(arguments[0] if arguments else keywords.get("model", External("")))
     if not isinstance(module, Instance) or not isinstance(module.cls, Class) or module.cls.lineage is None:
         _fit_unseen(machine, arguments, keywords, node)
         return False
@@ -218,6 +219,22 @@ def fit(
             run_step(machine, module, step, _unknown(found[0]), alone)
     _note_fitted(machine, module, trainer, node)
     return True
+
+
+def _built(module: Value) -> Value:
+    """A module that is built on one path, and on others read from a file or built of the same class."""
+    made = [option for option in options(module) if isinstance(option, Instance)]
+    known = [m for m in made if isinstance(m.cls, Class)]
+    if len(known) < len(made) or len({id(m.cls.node) for m in known if isinstance(m.cls, Class)}) != 1:
+        return one(module)
+    others = [option for option in options(module) if option not in made]
+    return known[0] if all(isinstance(other, Result) for other in others) else one(module)
+
+
+def _there(owner: Value) -> Value:
+    """What is handed over unless it is None: a loader of validation data that a setting may leave out."""
+    left = [option for option in options(owner) if not is_none(option)]
+    return left[0] if len(left) == 1 else one(owner)
 
 
 def _several(listed: Value | None) -> list[Value]:
