@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.lightning import RETURNED
+from trainlint.meaning.own_clips import OWN
 from trainlint.meaning.place import text_of
 from trainlint.meaning.syntax import Call
 from trainlint.meaning.trace import Event
@@ -27,7 +28,7 @@ def clips_before_return(program: Program) -> Iterator[tuple[Event, Event]]:
         if any(e is not backward and e.kind in _BY_HAND for e in around):
             continue  # the step goes backward itself, whatever the framework would do
         for clip in around:
-            if clip.kind == "clip" and clip.detail is None and _bounds(clip):
+            if clip.kind == "clip" and clip.detail in (None, OWN) and _bounds(clip):
                 yield clip, backward
 
 
@@ -37,7 +38,7 @@ def _bounds(clip: Event) -> bool:
     written = next((a.value for n, a in enumerate(given) if a.keyword in _BOUNDS or n == 1), None)
     if written is None or "inf" in text_of(written):
         return False
-    known = constant(clip.inputs[1]) if len(clip.inputs) > 1 else None
+    known = constant(clip.inputs[1]) if len(clip.inputs) > 1 and clip.detail is None else None
     return not isinstance(known, (int, float)) or (math.isfinite(known) and known < _HUGE)
 
 
