@@ -84,16 +84,22 @@ class _Seen:
     passed: set[int]  # the calls that are layers, networks and criteria
     loops: set[int]  # that evaluate as a whole, and measure or collect what comes out
     outputs: dict[int, Event]  # by the identity of the value
+    asked: dict[int, list[Value]]  # the networks that are applied at a place, whichever was chosen
     used: set[int] | None = None  # the values whose graphs some backward pass goes through; asked for seldom
 
     def is_said(self, event: Event) -> bool:
         return any(r.node is not None and id(r.node) in self.loops for r in event.region.ancestors())
 
     def goes_on(self, event: Event) -> bool:
-        """Whether a forward gets what another one gave: a criterion, a metric, a further module of the same pass."""
+        """Whether a forward gets what one of something else gave: a criterion, a metric, a further module of the same pass."""
         behind = (v for given in event.inputs for v in walk(given, _goes_through) if _goes_through(v))
         others = (self.outputs.get(id(v)) for v in behind)
-        return any(other is not None and other.node.cst is not event.node.cst for other in others)
+        return any(
+            other is not None
+            and other.node.cst is not event.node.cst
+            and not any(same(other.target, network) is True for network in self.asked[id(event.node.cst)])
+            for other in others
+        )
 
 
 def _is_learnt(program: Program, value: Value, seen: _Seen) -> bool:
@@ -109,6 +115,7 @@ def _seen(program: Program) -> _Seen:
     applied = program.events("forward", "criterion")
     return _Seen(
         passed={id(event.node) for event in applied if event.detail != "unknown"},
+        asked={id(es[0].node.cst): [e.target for e in es] for es in _by_place(program)},
         loops={id(e.loop.node) for e in (*program.evaluations, *_in_loops(program)) if e.judged},
         outputs={
             id(event.value): event
@@ -247,7 +254,7 @@ def _is_trained(program: Program, event: Event) -> bool:
     return any(
         other is not event
         and (
-            same(other.target, event.target) is True
+            any(same(option, event.target) is True for option in (other.target, *options(other.target)))
             or (isinstance(part, Instance) and any(v is part for v in parts(one(other.target))))
         )
         for other in program.trained_by
