@@ -216,7 +216,13 @@ class Evaluation:
             and attached(event.value) is not False
             and not self.graph_wanted
             and not self._differentiates_inputs
+            and not self._is_switched_without_grad
         )
+
+    @property
+    def _is_switched_without_grad(self) -> bool:
+        """Whether gradients were off already where the network was prepared: what did that may have been for good."""
+        return any(mode.event is not None and mode.event.grad is False for mode in self.modes)
 
     @property
     def _differentiates_inputs(self) -> bool:
