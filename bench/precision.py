@@ -49,6 +49,7 @@ ROUNDS |= {
     **dict.fromkeys(("t101", "t102"), "twenty-sixth"),
     **dict.fromkeys(("t103", "t104"), "twenty-seventh"),
     **dict.fromkeys(("t105", "t106"), "twenty-eighth"),
+    **dict.fromkeys(("t107", "t108"), "twenty-ninth"),
     **dict.fromkeys(
         ("t85", "t86"), "later"
     ),  # the rules that came later, on the repositories of the nineteenth

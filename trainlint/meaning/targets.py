@@ -21,6 +21,7 @@ from trainlint.meaning.values import (
     Value,
     constant,
     one,
+    options,
     passed,
 )
 from trainlint.records import dataclass
@@ -155,12 +156,12 @@ def _columns(source: Value) -> tuple[Value, ...] | None:
 
 
 def evident_range(value: Value) -> Range | None:
-    """The range that a target's origin evidently covers, where all its origins agree; else None."""
+    """The range that a target evidently covers whichever of its origins it has; None where one is not known."""
     found = [_range(origin, 0) for origin in origins(value)]
     if not found or any(r is None for r in found):
         return None
     known = [r for r in found if r is not None]
-    return Range(min(r.low for r in known), max(r.high for r in known), known[0].why, known[0].node)
+    return Range(max(r.low for r in known), min(r.high for r in known), known[0].why, known[0].node)
 
 
 def _range(value: Value, depth: int) -> Range | None:
@@ -174,7 +175,7 @@ def _range(value: Value, depth: int) -> Range | None:
         case Choice():
             return None
         case Item(source=Item(source=loader, key=None), key=Constant(value=0)):
-            return _image_range(one(underlying(loader)))
+            return _image_range([underlying(option) for option in options(loader)])
         case (
             Item(source=Result(callee=External(name=name), node=node))
             | Member(receiver=Result(callee=External(name=name), node=node), name="target")
@@ -246,25 +247,33 @@ def _drawn_range(low: object, high: object, node: Node | None) -> Range | None:
     return Range(low, high - 1, f"the targets run from {low} to {high - 1}", node)
 
 
-def _image_range(loader: Value) -> Range | None:
-    """The range of normalised images: what `Normalize` makes of [0, 1]."""
+def _image_range(loaders: list[Value]) -> Range | None:
+    """The range of normalised images, what `Normalize` makes of [0, 1]; of several loaders that may serve them, what all have."""
+    found = [_served_range(loader) for loader in loaders]
+    known = [each for each in found if each is not None]
+    if not known or len(known) < len(found):
+        return None
+    low, high = max(each.low for each in known), min(each.high for each in known)
+    return Range(low, high, f"the targets are images normalised to {low:.2g} .. {high:.2g}", known[0].node)
+
+
+def _served_range(loader: Value) -> Range | None:
     for inner in walk(loader):
         if not isinstance(inner, Instance) or not isinstance(inner.cls, External):
             continue
         if inner.cls.name.startswith("torchvision.transforms") and inner.cls.name.endswith(".Normalize"):
-            given = [
-                *inner.arguments[:2],
-                *(inner.keywords[k] for k in ("mean", "std") if k in inner.keywords),
-            ]
-            numbers = [_numbers(g) for g in given]
-            if len(numbers) != 2 or not numbers[0] or len(numbers[0]) != len(numbers[1]) or 0 in numbers[1]:
-                return None
-            low = min((0 - m) / d for m, d in zip(*numbers, strict=True))
-            high = max((1 - m) / d for m, d in zip(*numbers, strict=True))
-            return Range(
-                low, high, f"the targets are images normalised to {low:.2g} .. {high:.2g}", inner.node
-            )
+            return _normalised_range(inner)
     return None
+
+
+def _normalised_range(made: Instance) -> Range | None:
+    given = [*made.arguments[:2], *(made.keywords[k] for k in ("mean", "std") if k in made.keywords)]
+    numbers = [_numbers(g) for g in given]
+    if len(numbers) != 2 or not numbers[0] or len(numbers[0]) != len(numbers[1]) or 0 in numbers[1]:
+        return None
+    low = min((0 - m) / d for m, d in zip(*numbers, strict=True))
+    high = max((1 - m) / d for m, d in zip(*numbers, strict=True))
+    return Range(low, high, "", made.node)
 
 
 def _numbers(value: Value) -> list[float]:
