@@ -70,7 +70,7 @@ def name_given(node: Node) -> str:
     several = _SEVERAL.match(line)
     if several is not None:
         return _of_several(several["names"], line[several.end() :])
-    for pattern in (_ENTRY, _KEYWORD, _ASSIGNED):
+    for pattern in (_ENTRY, _KEYWORD, _ASSIGNED, _OR_ELSE):
         found = pattern.search(line)
         if found is not None:
             return found["name"]
@@ -90,6 +90,7 @@ def _of_several(names: str, before: str) -> str:
 _SEVERAL = re.compile(r"^\s*(?P<names>[\w.]+(?:\s*,\s*[\w.]+)+)\s*=(?!=)")
 _ENTRY = re.compile(r"""["'](?P<name>\w+)["']\s*\]?\s*[:=]\s*$""")
 _KEYWORD = re.compile(r"[(,]\s*(?P<name>\w+)\s*=\s*$")
+_OR_ELSE = re.compile(r"^\s*(?P<name>[\w.]+)\s*(?::[^=]*)?=\s*\(?\s*None\s+if\s.*\selse\s*$")
 _ASSIGNED = re.compile(r"^\s*(?P<name>[\w.]+)\s*(?::[^=]*)?=\s*$")
 
 
