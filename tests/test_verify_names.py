@@ -291,3 +291,32 @@ def test_batches_are_taken_apart_as_the_flagged_loop_does():
     tree = ast.parse(textwrap.dedent(text))
     assert batch_form(tree)["names"] == ["x", "y"]
     assert batch_form(tree, [(5, 5)])["names"] == ["names", "x", "y", "lengths"]
+
+
+GROUPS = """
+    import argparse
+    import torch
+    from torch import nn
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--width", type=int, default=6)
+    training = parser.add_argument_group("training")
+    training.add_argument("--rate", type=float, default=0.25)
+    either = training.add_mutually_exclusive_group()
+    either.add_argument("--steps", type=int, default=40)
+    args = parser.parse_args()
+    unused = parser.add_argument_group("later")
+
+    net = nn.Linear(args.width, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=args.rate)
+    for step in range(args.steps):
+        loss = nn.functional.cross_entropy(net(torch.randn(8, args.width)), torch.randint(2, (8,)))
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_what_is_added_to_a_group_of_a_parser_stays_with_the_parser(sandbox, tmp_path):
+    verdict = verdict_on("missing-zero-grad", {"train.py": GROUPS}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert not verdict.measurements.get("substituted")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from trainlint.verify.free import outside_names
@@ -70,12 +70,31 @@ class Statement:
 
 
 def read_statements(tree: ast.Module) -> list[Statement]:
-    return [_read(node) for node in tree.body]
+    parts = dict(_parts(tree))
+    return [_read(node, parts) for node in tree.body]
 
 
-def _read(node: ast.stmt) -> Statement:
+def _read(node: ast.stmt, parts: Mapping[str, str]) -> Statement:
     loads = outside_names(ast.Module([node], []))
-    return Statement(node, lines_of(node), frozenset(_binds(node)), loads, frozenset(_changes(node)))
+    changed = set(_changes(node))
+    waiting = [*changed, *_binds(node)]
+    while waiting:
+        whole = parts.get(waiting.pop(), "")
+        if whole and whole not in changed:
+            changed.add(whole)
+            waiting.append(whole)
+    return Statement(node, lines_of(node), frozenset(_binds(node)), loads, frozenset(changed))
+
+
+def _parts(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """What is a part of what: a group that is added to a parser; who changes the part changes the whole."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=part)],
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=whole), attr=method)),
+            ) if method.startswith("add_") and part != whole:
+                yield part, whole
 
 
 def lines_of(node: ast.stmt) -> tuple[int, int]:
