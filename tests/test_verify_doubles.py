@@ -154,3 +154,42 @@ def test_backbones_are_as_wide_as_the_originals_and_have_their_heads(name, width
     assert net(torch.randn(2, 1, 64, 64)).shape == (2, width)
     maps = timm.create_model(name, features_only=True, out_indices=(1, 3))
     assert [one.shape[1] for one in maps(torch.randn(2, 3, 64, 64))] == maps.feature_info.channels()
+
+
+PARTED = """
+    import torch
+    from torch import nn
+    from torchvision.models.resnet import BasicBlock, ResNet
+    from torchvision.models.vgg import VGG, make_layers
+
+    class Deep(ResNet):
+        def __init__(self, classes):
+            super().__init__(BasicBlock, [1, 1, 1, 1], num_classes=classes)
+
+        def _forward_impl(self, x):
+            x = self.layer2(self.layer1(self.relu(self.bn1(self.conv1(x)))))
+            return self.fc(self.layer4(self.layer3(x)).mean((2, 3)))
+
+    class Old(VGG):
+        def __init__(self):
+            super().__init__(make_layers([64]))
+
+    def train(loader, epochs):
+        net = Deep(4)
+        optimizer = torch.optim.Adam(net.parameters())
+        total = 0
+        for epoch in range(epochs):
+            for x, y in loader:
+                loss = nn.functional.cross_entropy(net(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total += loss
+        return total
+"""
+
+
+def test_networks_are_built_on_the_blocks_of_torchvision(sandbox, tmp_path):
+    verdict = verdict_on("loss-retains-graph", {"deep.py": PARTED}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert not any("left out" in what for what in verdict.measurements["substituted"])

@@ -14,6 +14,7 @@ from torch import nn
 from .inert import Inert
 from .missing import Missing
 from .pictures import KNOWN, double
+from .residual import KNOWN as BLOCKS
 from .world import World
 
 NAMED = (  # transforms that are made when they are asked for
@@ -63,11 +64,13 @@ def _absent(owner: str, name: str) -> Any:
         raise AttributeError(name)
     if name in PARTS:
         return importlib.import_module(f"{owner}.{name}")
+    if name in BLOCKS and "models" in owner:
+        return BLOCKS[name]
     return Inert(f"{owner}.{name}") if owner.endswith("utils") else _missing(f"{owner}.{name}")
 
 
 def _missing(name: str) -> Any:
-    raise AttributeError(f"{name} needs torchvision, which is not installed")
+    return Missing(name, "torchvision is not installed")
 
 
 class Transform:
@@ -199,6 +202,10 @@ def _models(made: Any, world: World) -> None:
 
 
 def _model(name: str, world: World) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if name in BLOCKS:
+        return BLOCKS[name]
     known = next((entry for pattern, entry in FAMILIES.items() if re.match(pattern, name)), None)
     if known is None:
         return Inert(name) if name.endswith("Weights") else _missing(f"torchvision.models.{name}")
