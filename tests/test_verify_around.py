@@ -436,3 +436,35 @@ score(net, loader, other)
     tests = [ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.If)]
     assert "True" in tests
     assert {"epoch == 5", "part == 'train'"} <= set(tests)
+
+
+BROKEN = """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.softly(self.last(x))
+
+    data = TensorDataset(torch.randn(64, 4), torch.arange(64) // 32)
+    loader = DataLoader(data, batch_size=8)
+    net = Net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for epoch in range(10):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+"""
+
+
+def test_a_cut_in_which_nothing_happens_does_not_end_the_search(sandbox, tmp_path):
+    verdict = verdict_on("train-loader-not-shuffled", {"train.py": BROKEN}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "loss: stand-in loss" in verdict.measurements["substituted"]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.programs import needs_torch
 from tests.test_verify_projects import NET, verdict_on
+from trainlint.verify.cut import cut
 from trainlint.verify.free import free_names
 from trainlint.verify.roles import find_roles
 
@@ -88,11 +89,12 @@ def test_a_loop_over_parts_of_the_data_has_some_to_go_through(sandbox, tmp_path)
 
 
 BETWEEN = """
-    def project(loaders, model, layers):
+    def project(loader, model, layers):
         body = model["body"]
         body.train(False)
         found = []
-        for pictures, names, _ in loaders["first"]:
+        first = loader["first"]
+        for pictures, names, _ in first:
             scores = body(pictures.cuda())
             found.append(scores.detach().cpu().numpy())
         return found
@@ -204,3 +206,20 @@ CARDS = """
 def test_who_starts_a_process_for_each_card_has_two_cards(sandbox, tmp_path):
     verdict = verdict_on("sampler-epoch-not-set", {"work.py": CARDS}, tmp_path, sandbox)
     assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+
+
+def test_a_schedule_by_default_none_is_given_where_it_steps_whatever_it_is():
+    text = """
+class Trainer:
+    def __init__(self, model, lr_scheduler=None, optimizer=None, criterion=None, notes=None):
+        self.lr_scheduler, self.optimizer = lr_scheduler, optimizer
+        self.criterion = criterion or make()
+
+    def train(self):
+        self.lr_scheduler.step()
+        if self.optimizer:
+            self.optimizer.step()
+"""
+    start = text.index("self.lr_scheduler.step")
+    called = cut(text, [(start, start + 20)]).text.splitlines()[-1]
+    assert called == "Trainer(model, lr_scheduler=lr_scheduler).train()"

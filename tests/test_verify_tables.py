@@ -281,3 +281,29 @@ LEAVING = """
 def test_a_column_that_is_the_target_of_classes_holds_classes(sandbox, tmp_path):
     verdict = verdict_on("loss-retains-graph", {"main.py": LEAVING}, tmp_path, sandbox)
     assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+
+
+NUMBERS = """
+    import numpy as np
+    import torch
+    from torch import nn
+
+    rows = np.loadtxt("patients.csv.gz", delimiter=",", dtype=np.float32)
+    x, y = torch.from_numpy(rows[:, :-1]), torch.from_numpy(rows[:, [-1]])
+    net = nn.Sequential(nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 1), nn.Sigmoid())
+    criterion = nn.BCELoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    total = 0
+    for epoch in range(60):
+        loss = criterion(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss
+"""
+
+
+def test_files_of_numbers_have_as_many_columns_as_the_first_layer_takes(sandbox, tmp_path):
+    verdict = verdict_on("loss-retains-graph", {"train.py": NUMBERS}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "data: stand-in numbers, for their file is not here" in verdict.measurements["substituted"]

@@ -62,9 +62,11 @@ def _served(tree: ast.Module, spots: Sequence[tuple[int, int]]) -> Iterator[tupl
 
 
 def _kept_calls(tree: ast.Module) -> dict[str, ast.expr]:
-    """Names of what is wrapped before a loop runs over it: `bar = tqdm(enumerate(loader))`."""
+    """Names of what is wrapped or chosen before a loop runs over it: `bar = tqdm(enumerate(loader))`, `one = loaders[0]`."""
     made = (
-        node for node in ast.walk(tree) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Call, ast.Subscript))
     )
     return {
         node.targets[0].id: node.value

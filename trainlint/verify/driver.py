@@ -125,7 +125,7 @@ def _arguments(function: Function | None, bound: bool = False, owner: ast.AST | 
 
 
 def _needed(function: Function, owner: ast.AST) -> list[str]:
-    """Loaders and data sets that are None by default, where nothing in `owner` reckons with None."""
+    """What is None by default and of use only if it is not: nothing in `owner` reckons with None, and loops or calls do not."""
     positional = function.args.args[-len(function.args.defaults) :] if function.args.defaults else []
     empty = [
         argument.arg
@@ -136,8 +136,14 @@ def _needed(function: Function, owner: ast.AST) -> list[str]:
         )
         if isinstance(default, ast.Constant) and default.value is None
     ]
-    served = [name for name in empty if role_of_word(name) in ("loader", "loaders", "dataset")]
-    return [name for name in served if name not in _asked_about(owner)]
+    used = {name_of(node.value) for node in ast.walk(owner) if isinstance(node, ast.Attribute)}
+    roles = {name: role_of_word(name) for name in empty if name not in _asked_about(owner)}
+    return [
+        name
+        for name, role in roles.items()
+        if role in ("loader", "loaders", "dataset")
+        or (role in ("model", "optimizer", "scheduler", "criterion") and name in used)
+    ]
 
 
 def _asked_about(owner: ast.AST) -> set[str]:

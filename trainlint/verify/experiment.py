@@ -58,6 +58,7 @@ class Trial:
     choices: Mapping[str, object] = field(default_factory=dict)
     extent: Extent = "program"
     start: str = ""  # the script that the programs are, where it is another file that is flagged
+    idle: bool = False  # nothing happened in it but that the flagged lines ran
 
     def requests(self, rule: Rule, plan: Plan) -> dict[str, list[Mapping[str, object]]]:
         """What the sandbox was asked to run, by arm, a request for each seed."""
@@ -130,7 +131,7 @@ def _experiment(
     first = trial = _attempt(diagnostic, text, home, rule, plan, ask, "program", read)
     made_up = False  # whether the last attempt let everything fail: seeing nothing then says little
     for extent, bare in smaller_cuts(rule, home):
-        if trial.verdict.reason not in (TRY_SMALLER | {"blind"} if made_up else TRY_SMALLER):
+        if trial.verdict.reason not in (TRY_SMALLER | {"blind"} if made_up or trial.idle else TRY_SMALLER):
             break
         made_up = bare
         trial = _attempt(diagnostic, text, home, rule, plan, ask, extent, read, bare)
@@ -236,9 +237,10 @@ def _compared(
         run_arm(control, rule, plan, ask, choices, settled),
     )
     series = series_of(arms[0].runs[0], arms[1].runs[0]) if arms[0].runs and arms[1].runs else ()
+    idle = all(event.kind == "reached" for arm in arms for run in arm.runs for event in run.events)
     verdict = judge(rule, *arms)
-    if verdict.reason not in SEES_NOTHING or planted is None:
-        return Trial(replace(verdict, series=series), cases, choices)
+    if verdict.reason not in SEES_NOTHING or planted is None or idle:
+        return Trial(replace(verdict, series=series), cases, choices, idle=idle)
     verdict = judge(rule, *arms, run_arm(planted, rule, plan, ask, choices))
     return Trial(replace(verdict, series=series), {**cases, "planted": planted}, choices)
 

@@ -15,6 +15,7 @@ from ..record import Record
 from . import (
     absent,
     arguments,
+    arrays,
     checkpoints,
     devices,
     frames,
@@ -115,6 +116,8 @@ class Rig:
             devices.enter(self.record, text)
         if self.request.get("root") and "pandas" in text:
             frames.install(self)
+        if self.request.get("root") and re.search(r"\b(loadtxt|genfromtxt)\b", text):
+            arrays.install(self)
 
     def builtins(self, builtins: dict[str, Any]) -> Names:
         names = Names(builtins)

@@ -167,11 +167,16 @@ class Lost:
             data is not None
             and not isinstance(data, Missing)
             and not isinstance(whole, Missing)
-            and (whole is data or len(data))
+            and not (_is_empty(data) if whole is data else not len(data))
         ):
             return data
         self.rig.record.substitute("data: stand-in samples, for the program's are not here")
         return self.samples
+
+
+def _is_empty(data: Any) -> bool:
+    """Whether it holds nothing that the program has made itself, as tensors of lists that nobody filled."""
+    return isinstance(data, (list, utils_data.TensorDataset)) and not len(data)
 
 
 def _passing(make: Callable[..., Any]) -> Callable[..., Any]:
