@@ -223,3 +223,39 @@ class Trainer:
     start = text.index("self.lr_scheduler.step")
     called = cut(text, [(start, start + 20)]).text.splitlines()[-1]
     assert called == "Trainer(model, lr_scheduler=lr_scheduler).train()"
+
+
+def test_what_steps_is_no_module_though_it_is_called_like_one():
+    found = roles("""
+        class Trainer:
+            def __init__(self, model, optim):
+                self.optim = optim
+
+            def train(self):
+                self.optim.step()
+
+        Trainer(model, optim).train()
+    """)
+    assert found["optim"] == "optimizer"
+    assert roles("optim.Adam(model.parameters())")["optim"] == "import:torch.optim"
+
+
+SWITCHED = """
+    import torch
+
+    def evaluate(model, loader, use_gpu):
+        if use_gpu:
+            device = torch.device("cuda:0")
+            model = model.to(device)
+        model.eval()
+        found = []
+        for x, y in loader:
+            found.append(model(x.to(device)).argmax(1).tolist())
+        return found
+"""
+
+
+def test_a_switch_is_on_where_the_program_cannot_do_without(sandbox, tmp_path):
+    verdict = verdict_on("missing-no-grad", {"evaluate.py": SWITCHED}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "switches: all on, for the program cannot do without" in verdict.measurements["substituted"]

@@ -263,6 +263,8 @@ def _alternatives(answer: Mapping[str, Any]) -> Iterator[Mapping[str, object]]:
     account = answer.get("answer") or {}
     if any("batches of" in str(what) for what in account.get("substituted") or ()):
         yield OWN_BATCHES
+    if str((account.get("raised") or {}).get("type")) == "UnboundLocalError":
+        yield {"switches": True}
     options = _choices(answer).get("options")
     for variant in range(1, min(options, OPTIONS_TRIED) if isinstance(options, int) else 1):
         yield {"variant": variant}

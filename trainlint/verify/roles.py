@@ -13,6 +13,7 @@ from trainlint.verify.uses import (
     cut_into_batches,
     fed,
     looked_up,
+    name_of,
     roles_by_use,
     sections,
     texts_of,
@@ -146,14 +147,11 @@ def _taken_as(name: str, uses: Mapping[str, str], wider: Mapping[str, str]) -> s
 
 
 def _stepped(tree: ast.Module) -> set[str]:
-    """Names of what makes a step, as no module does."""
+    """Names of what makes a step, as no module does, `optim` of `self.optim.step()` as well."""
     return {
-        node.func.value.id
+        name_of(node.func.value)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.attr == "step"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "step"
     }
 
 

@@ -295,6 +295,14 @@ def loss(rig: Any, name: str) -> Any:
     return sum((p - torch.randn_like(p)).square().mean() for p in weights[:20])
 
 
+def _switch(rig: Any) -> bool:
+    """Off; on where the program then lacks what it makes only where a switch is on."""
+    on = bool(rig.choices.get("switches"))
+    if on:
+        rig.record.substitute("switches: all on, for the program cannot do without")
+    return on
+
+
 def _batch(rig: Any) -> Any:
     batch = rig.world.batch(ROWS)
     return Bundle(ROWS, batch) if rig.world.form.get("form") == "object" else batch
@@ -337,5 +345,5 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "vocabulary": lambda rig: Vocabulary(),
     "scaler": lambda rig: torch.amp.GradScaler("cpu"),
     "inert": lambda rig: Inert(),
-    "false": lambda rig: False,
+    "false": _switch,
 }
