@@ -468,3 +468,30 @@ def test_a_cut_in_which_nothing_happens_does_not_end_the_search(sandbox, tmp_pat
     verdict = verdict_on("train-loader-not-shuffled", {"train.py": BROKEN}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "loss: stand-in loss" in verdict.measurements["substituted"]
+
+
+ONE_EPOCH = """
+    import numpy as np
+    import torch
+    from torch import nn
+
+    def score(model, loader):
+        table = np.zeros((3, 4)) + np.zeros(5)
+        return table.sum()
+
+    def fit(model, loader, held_out, epochs=40):
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.002)
+        for epoch in range(epochs):
+            for x, y in loader:
+                loss = nn.functional.cross_entropy(model(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            print(score(model, held_out))
+"""
+
+
+def test_programs_that_both_end_before_the_control_can_act_are_no_verdict_yet(sandbox, tmp_path):
+    verdict = verdict_on("no-lr-scheduler", {"fit.py": ONE_EPOCH}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert any("ValueError: operands" in what for what in verdict.measurements["substituted"])

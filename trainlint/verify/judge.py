@@ -100,6 +100,10 @@ def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdi
     reached = any(run.all("reached") for run in written.runs)
     if effect and mirrored and not reached:
         return inconclusive("not-reached")
+    if (
+        effect and mirrored and written.raised and control.raised
+    ):  # before the control could show what it is for
+        return inconclusive("raised", written.raised)
     if effect and mirrored:
         return inconclusive("both-arms", mirrored.sentence)
     if mirrored:
