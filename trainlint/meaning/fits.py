@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.derived import derived
 from trainlint.meaning.facts.tables import FITTING_METHODS, LEARNT_ATTRIBUTES, NOT_ROWS, SAME_ROWS
+from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.parted import parted
 from trainlint.meaning.rows import MOST, Rows
 from trainlint.meaning.shaped import NOTHING, Fit, Table, View, own_rows
@@ -187,5 +188,10 @@ def is_made_empty(value: Value) -> bool:
 
 
 def _gathered(table: Table) -> Table:
-    """A list that a loop fills: a mean of each of its elements is that element's own."""
-    return Table(table.rows, frozenset(fit for fit in table.fits if not fit.by_hand), table.stacked)
+    """A list that a loop fills: a mean that is taken in a loop is each element's own, unlike one taken before."""
+    kept = (fit for fit in table.fits if not fit.by_hand or _is_taken_once(fit))
+    return Table(table.rows, frozenset(kept), table.stacked)
+
+
+def _is_taken_once(fit: Fit) -> bool:
+    return fit.region is not None and not enclosing_loops(fit.region)
