@@ -45,8 +45,8 @@ for _ in range(100):
 ## When it is fine
 
 BatchNorm or LayerNorm between, which centre what ReLU gets. Leaky ReLU, GELU, ELU, SiLU, which have a slope
-everywhere. Residual connections. Biases of the output, and of gates. Usual rates. Rates so large that nothing
-learns are the matter of lr-too-large.
+everywhere. Residual connections. Biases of the output, and of gates. Usual rates. Where lr-too-large speaks
+as well, it says that the loss does not fall, and this page what has become of the units.
 
 ## Fix
 
@@ -185,5 +185,4 @@ rule = Rule(
         ),
     },
     words=("relu", "ReLU"),
-    yields_to=("lr-too-large",),
 )
