@@ -1,4 +1,4 @@
-"""A hidden layer is far too narrow for what has to pass through it, or far wider than the problem.
+"""A hidden layer is far too narrow for what has to pass, or the network is far larger than the problem.
 
 All that a network knows about its input has to pass its narrowest layer. Ten classes through two ReLU units
 leave room for a few of them only, whatever the layers around look like. The other way round, a layer a hundred
@@ -37,7 +37,8 @@ for _ in range(300):
 ```
 
 Reported are linear layers, wide ones only in networks on vectors, and networks with thousands of weights for each sample,
-those of recurrent layers and transformers among them. Great depth is the matter of deep-plain-network.
+those of recurrent layers and transformers among them; and networks on vectors that put dozens of linear layers one
+behind the other. That gradients fade in these is the matter of deep-plain-network, which begins at far fewer.
 
 ## When it is fine
 
@@ -48,7 +49,8 @@ another way. Sizes that the code does not tell.
 ## Fix
 
 For the narrow one at least as many units as there are classes, better a few times as many. For the wide one the
-next power of two above the input's size is a good start; double it while the held-out loss falls.
+next power of two above the input's size is a good start; double it while the held-out loss falls. For the deep one
+begin with two or three hidden layers and add one while the held-out loss falls.
 
 ## How to see it
 
@@ -75,12 +77,14 @@ The wide ones did not learn worse: they took their time.
 ## Options
 
 `narrow` (2.5): as many outputs for each unit of the narrowest layer are reported. `wide` (100): a layer that many
-times as wide as input and output. `weights-per-sample` (20,000): networks with more.
+times as wide as input and output. `deep` (20): more linear layers one behind the other. `weights-per-sample` (20,000):
+networks with more.
 
 ## Sources
 
 Goodfellow, Bengio and Courville, "Deep Learning", section 6.4.1; Google, "Deep Learning Tuning Playbook"; Yang et
-al., "Breaking the Softmax Bottleneck" (2018), for the same bottleneck in language models.
+al., "Breaking the Softmax Bottleneck" (2018), for the same bottleneck in language models; Gorishniy et al., "Revisiting
+Deep Learning Models for Tabular Data" (2021), for the depths that are tried.
 """
 
 from collections.abc import Iterator
@@ -117,6 +121,16 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             made,
             f"`{crowd.architecture.name}` has {crowd.weights / 1e6:,.0f} million weights or more for {crowd.samples:,} "
             f"samples: {crowd.share:,.0f} for each, far larger than the data",
+        )
+    for stack in program.depths:
+        if stack.layers <= options.number("deep"):
+            continue
+        made, least = stack.architecture.network.node, "" if stack.exact else "at least "
+        yield Finding(
+            stack.node,
+            f"`{stack.architecture.name}` puts {least}{stack.layers:.0f} linear layers one behind the other: far deeper "
+            "than what is known of vectors asks for",
+            because=[(made, "makes the network")] if made is not None and made is not stack.node else [],
         )
 
 
@@ -173,6 +187,11 @@ rule = Rule(
         ),
         "wide": Option(
             100, "units for each input or output", "bench/width.py: beyond 50 times nothing but time is added"
+        ),
+        "deep": Option(
+            20,
+            "linear layers one behind the other in a network on vectors",
+            "Gorishniy et al. 2021 search among 1 to 16; Simonyan and Zisserman 2015 end at 19 with pictures",
         ),
         "weights-per-sample": Option(
             20_000,

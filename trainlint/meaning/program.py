@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.updates import Update
     from trainlint.meaning.values import Class
     from trainlint.meaning.weights import Fitted
-    from trainlint.meaning.widths import Width
+    from trainlint.meaning.widths import Depth, Width
     from trainlint.project import Project
 
 
@@ -730,6 +730,13 @@ class Program:
         from trainlint.meaning.widths import widths
 
         return list(widths(self))
+
+    @cached_property
+    def depths(self) -> list[Depth]:
+        """The networks of nothing but linear layers, one behind the other."""
+        from trainlint.meaning.widths import depths
+
+        return list(depths(self))
 
     @cached_property
     def saturations(self) -> list[Saturation]:

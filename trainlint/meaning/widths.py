@@ -1,4 +1,4 @@
-"""Hidden layers whose width is out of proportion to what goes into the network and what comes out."""
+"""Hidden layers whose width, or number, is out of proportion to what goes into the network and what comes out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.adversaries import learns_against_another
-from trainlint.meaning.architectures import Architecture, is_other_field
+from trainlint.meaning.architectures import Architecture, is_other_field, takes_derivatives
 from trainlint.meaning.chains import Step
 from trainlint.meaning.given import give
 from trainlint.meaning.place import Change
@@ -90,3 +90,48 @@ def _is_rectified(architecture: Architecture, step: Step) -> bool:
     steps = architecture.chain.steps
     behind = steps[steps.index(step) + 1 :]
     return any(s.activates for s in behind[: next((i for i, s in enumerate(behind) if s.mixes), 0)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Depth:
+    """The linear layers that a network of vectors puts one behind the other, with no path around."""
+
+    architecture: Architecture
+    layers: float
+    exact: bool
+    deepest: Step  # the layer that is most often there
+
+    @property
+    def node(self) -> Node:
+        assert self.deepest.made is not None
+        return self.deepest.made
+
+
+def depths(program: Program) -> Iterator[Depth]:
+    """The trained networks of nothing but linear layers on vectors of two numbers or more, each once."""
+    if is_other_field(program) or takes_derivatives(program):
+        return
+    said: set[int] = set()
+    for architecture in program.architectures:
+        if not architecture.trains or architecture.is_pretrained or learns_against_another(architecture):
+            continue
+        found = _depth_of(architecture)
+        if found is not None and id(found.node.cst) not in said:
+            said.add(id(found.node.cst))
+            yield found
+
+
+def _depth_of(architecture: Architecture) -> Depth | None:
+    chain = architecture.chain
+    mixing = chain.mixing
+    if not mixing or not chain.whole or chain.adds or chain.joins or chain.gates:
+        return None
+    if any(step.kind != "Linear" for step in mixing) or not _is_of_numbers(architecture):
+        return None
+    size, deepest = fans(mixing[0]), max(mixing, key=lambda step: step.times)
+    if (size is not None and size[0] < _VECTOR) or deepest.made is None:
+        return None
+    return Depth(architecture, chain.depth, all(step.exact for step in mixing), deepest)
+
+
+_VECTOR = 2  # inputs; a curve over one number may need as many turns as it likes
