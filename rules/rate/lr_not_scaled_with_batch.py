@@ -2,7 +2,8 @@
 
 A batch that is multiplied by the number of devices has fewer steps per epoch. Its gradient is less noisy, so that each
 step could be larger. At the rate of one device the run on eight takes an eighth of the steps and comes an
-eighth of the way: it ends worse, and worse on each larger machine.
+eighth of the way: it ends worse, and worse on each larger machine. A batch that is made many times as large as the one
+in the settings, beside a rate that is taken from there as it is, fares the same on one device.
 
 ```python bad
 import torch
@@ -43,8 +44,8 @@ for epoch in range(30):
 ## When it is fine
 
 A rate that is computed from the number of devices, a warm-up or schedule of its own, a rate set by hand. A batch of
-fixed size that is shared out among the devices: there nothing changes. Few devices, and rates that were tuned on
-the large machine.
+fixed size that is shared out among the devices: there nothing changes. A batch of each process, unless the program
+itself names what all of them take together. Few devices, and rates that were tuned on the large machine.
 
 ## Fix
 
@@ -61,6 +62,10 @@ experiments on several devices.
 Goyal et al.: ResNet-50 with batches of 8,192 at the rate for 256 ends at 41 % error instead of 24 %. Not measured
 here.
 
+## Options
+
+`min-factor` (4): a batch of the settings that is multiplied by a smaller number is not reported.
+
 ## Sources
 
 Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour" (2017), section 2.1; Krizhevsky, "One weird
@@ -70,23 +75,22 @@ Adaptive Gradient Algorithms" (2022), for the root rule.
 
 from collections.abc import Iterator
 
-from trainlint import Finding, Options, Program, Rule, default_of
+from trainlint import Finding, Option, Options, Program, Rule, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for enlarged in program.enlarged_batches:
-        course = enlarged.course
+        course, factor = enlarged.course, enlarged.factor
         if not (course.kind == "SGD" or course.is_adaptive) or course.rate is None or course.is_ramped:
             continue
-        because = (
-            [(enlarged.loader.node, "its batch is multiplied by the devices")] if enlarged.loader.node else []
-        )
-        yield Finding(
-            course.node,
-            f"{course.kind} keeps lr={course.rate[0]:g}{default_of(course.rate[1])} while the batch grows with the number "
-            "of devices: more devices take fewer steps of the same size",
-            because=because,
-        )
+        if factor is not None and factor < options.number("min-factor"):
+            continue
+        said = f"{course.kind} keeps lr={course.rate[0]:g}{default_of(course.rate[1])} while the batch"
+        if factor is None:
+            said += " grows with the number of devices: more devices take fewer steps of the same size"
+        else:
+            said += f" is {factor:g} times `{enlarged.setting}`: an epoch has as many times fewer steps of the same size"
+        yield Finding(course.node, said, because=enlarged.places)
 
 
 rule = Rule(
@@ -95,5 +99,12 @@ rule = Rule(
     level="advice",
     since="0.1",
     gain=1,
-    words=("device_count", "get_world_size", "num_processes", "world_size"),
+    options={
+        "min-factor": Option(
+            4,
+            "batches that are fewer times as large as the recipe's are not reported",
+            "Krizhevsky 2014: the rate goes at least with the root, which is 2 here",
+        )
+    },
+    words=("device_count", "get_world_size", "num_processes", "world_size", "WORLD_SIZE", "batch_size"),
 )

@@ -50,7 +50,8 @@ Linear models and a single new layer on fixed features. Optimizers that scale th
 (`OneCycleLR`, `LambdaLR`, warm-up), rates set through `param_groups`, rate finders. SGD with clipped
 gradients. Adam at 0.1 on a perceptron of at most 10 hidden units a layer. One full batch in every step,
 unless Adam takes it at more than 0.4 with three layers or more.
-Pixels or latent codes that are optimised instead of weights.
+Pixels or latent codes that are optimised instead of weights. SGD whose rate grew with its batch beyond 256 samples, over
+all devices and turns of a step: 0.8 for 2,048. Such a rate needs a warm-up (no-warmup).
 
 ## Fix
 
@@ -74,14 +75,14 @@ and 0.67 at 0.1, 1.61 and 0.24 at 2.0. With momentum 0.9 all is over at 0.3 alre
 
 `adam` (0.05): largest rate of Adam, AdamW, RMSprop and their relatives. `tiny` (0.1): the same for up to
 three layers of at most 10 hidden units. `full-batch` (0.4): the same where all rows are in each batch.
-`sgd` (1.0): largest rate of SGD. `momentum` (0.5): the same with a momentum of 0.9 or more. `min-layers`
-(2): smaller networks are not reported.
+`sgd` (1.0): largest rate of SGD. `momentum` (0.5): the same with a momentum of 0.9 or more. These two are for batches of
+up to 256 samples and grow with larger ones. `min-layers` (2): smaller networks are not reported.
 
 ## Sources
 
 Goodfellow, Bengio and Courville, "Deep Learning", section 11.4.1; Bengio, "Practical Recommendations
-for Gradient-Based Training of Deep Architectures" (2012); Kingma and Ba, "Adam" (2015), section 2.1;
-`bench/rates.py` of trainlint.
+for Gradient-Based Training of Deep Architectures" (2012); Kingma and Ba, "Adam" (2015), section 2.1; Goyal et
+al., "Accurate, Large Minibatch SGD" (2017), for large batches; `bench/rates.py` of trainlint.
 """
 
 from collections.abc import Iterator
@@ -97,6 +98,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         adaptive = "tiny" if course.is_tiny else "adam"
         largest = adaptive if course.is_adaptive else "momentum" if (course.momentum or 0) >= 0.9 else "sgd"
         if course.rate is None or course.rate[0] <= options.number(largest):
+            continue
+        if course.kind == "SGD" and course.rate[0] <= options.number(largest) * course.batch_growth:
             continue
         if course.depth < options.number("min-layers") or course.is_ramped:
             continue
@@ -170,13 +173,13 @@ rule = Rule(
         ),
         "sgd": Option(
             1.0,
-            "largest rate of SGD",
+            "largest rate of SGD; for batches of more than 256 samples as many times larger as they are (Goyal et al. 2017)",
             "bench/rates.py: at 2.0 the perceptron and the network with BatchNorm stay at chance",
         ),
         "momentum": Option(
             0.5,
-            "largest rate of SGD with a momentum of 0.9 or more",
-            "bench/rates.py: at 0.3 the same two stay at chance; Goyal et al. 2017 reach 3.2, after warm-up",
+            "largest rate of SGD with a momentum of 0.9 or more; for larger batches as with `sgd`",
+            "bench/rates.py: at 0.3 the same two stay at chance; Goyal et al. 2017 reach 3.2 at 8,192, after warm-up",
         ),
         "min-layers": Option(
             2, "smaller networks are not reported", "a linear model has one minimum: Bottou 2012"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.claims import is_trial
 from trainlint.meaning.courses import Course, Known
-from trainlint.meaning.dataflow import walk
 from trainlint.meaning.datasets import part
 from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.loaders import Loader, loader
@@ -16,7 +15,6 @@ from trainlint.meaning.optimizers import number
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.populations import samples_of
 from trainlint.meaning.syntax import Call, For, Node
-from trainlint.meaning.values import Constant, External, Member, Result, Value
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -25,10 +23,6 @@ if TYPE_CHECKING:
 _PHOTOGRAPHS = frozenset(
     "CIFAR10 CIFAR100 STL10 SVHN Flowers102 OxfordIIITPet Food101 Caltech101 Caltech256".split()
 )
-_WORLD = frozenset(
-    "torch.cuda.device_count torch.distributed.get_world_size horovod.torch.size torch.xpu.device_count".split()
-)
-_WORLD_ATTRIBUTES = ("num_processes", "world_size")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,45 +99,3 @@ def training_loader(course: Course) -> Loader | None:
         return next(iter(served.values())) if len(served) == len(course.program.courses) == 1 else None
     source = course.loops[0].iterable if course.loops else None
     return loader(source) if source is not None else None
-
-
-@dataclass(frozen=True, eq=False)
-class Enlarged:
-    """A course whose batch grows with the number of devices."""
-
-    course: Course
-    loader: Loader
-
-
-def enlarged(program: Program) -> list[Enlarged]:
-    """The courses whose batch is multiplied by the number of devices, while the rate is a plain number."""
-    found = []
-    for course in program.courses:
-        served = training_loader(course)
-        size = served.argument("batch_size") if served is not None else None
-        if served is not None and size is not None and course.rate is not None and _grows(size):
-            if not any(map(_is_world, walk(course.optimizer.rate or Constant(0)))):
-                found.append(Enlarged(course, served))
-    return found
-
-
-def _grows(size: Value) -> bool:
-    """`64 * torch.cuda.device_count()`."""
-    for value in walk(size, limit=60):
-        if (
-            isinstance(value, Result)
-            and isinstance(value.callee, External)
-            and value.callee.name == "operator.*"
-        ):
-            if any(map(_is_world, (v for given in value.arguments for v in walk(given, limit=30)))):
-                return True
-    return False
-
-
-def _is_world(value: Value) -> bool:
-    match value:
-        case Result(callee=External(name=name)):
-            return name in _WORLD
-        case Member(name=name):
-            return name in _WORLD_ATTRIBUTES
-    return False

@@ -118,6 +118,13 @@ class Course:
         return [replace(self.rate_node, rate)] if self.rate_node is not None else []
 
     @property
+    def batch_growth(self) -> float:
+        """How many times the batch that usual rates are meant for one of its steps may learn from, at least 1."""
+        from trainlint.meaning.whole_batches import growth
+
+        return growth(self)
+
+    @property
     def is_rate_literal(self) -> bool:
         """Whether the rate is a plain number in the optimizer's call, which nothing else shares."""
         return isinstance(self.rate_node, Literal)

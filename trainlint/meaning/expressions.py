@@ -44,6 +44,7 @@ from trainlint.meaning.values import (
     one,
     options,
 )
+from trainlint.meaning.world import is_of_world
 
 _BUILTINS = frozenset(dir(builtins))
 _OLD_BUILTINS = {
@@ -153,7 +154,16 @@ def _binary(machine: Machine, node: s.Binary, frame: Frame) -> Value:
         if repeated is not None:
             return repeated
         return Sequence(first.kind, (), node, True, choice(list(first.items)))
+    if node.operator == "*":
+        _note_devices(machine, node, first, second)
     return _result(machine, f"operator.{node.operator}", (left, right), node)
+
+
+def _note_devices(machine: Machine, node: s.Binary, first: Value, second: Value) -> None:
+    """Keep in mind what is multiplied by the number of devices: `print(batch_size * dist.get_world_size())`."""
+    for number, devices in ((first, second), (second, first)):
+        if isinstance(number, Constant) and is_of_world(devices):
+            machine.record("multiply", node, number, devices)
 
 
 _MOST_REPEATED = 64

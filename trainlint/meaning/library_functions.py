@@ -390,7 +390,8 @@ def _converted(
     if not isinstance(given, Constant) or not isinstance(given.value, (str, int, float)):
         return None
     try:
-        return Constant(kind(given.value), node, given.under, given.asked if kind is bool else None)
+        asked = given.asked if kind is bool else None
+        return Constant(kind(given.value), node, given.under, asked, given.sides)
     except (ValueError, OverflowError):
         return None
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.architectures import Architecture
     from trainlint.meaning.augmented import Augmented
     from trainlint.meaning.batches import Batches
-    from trainlint.meaning.budgets import Budget, Enlarged
+    from trainlint.meaning.budgets import Budget
     from trainlint.meaning.carried import CarriedState
     from trainlint.meaning.checkpoints import Load
     from trainlint.meaning.clips import MisplacedClip
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.descents import Descent
     from trainlint.meaning.dropouts import ExtremeDropout
     from trainlint.meaning.dying import LowBias, SteepCourse
+    from trainlint.meaning.enlarged import Enlarged
     from trainlint.meaning.evaluation import Evaluation
     from trainlint.meaning.fine_tuning import FineTuning
     from trainlint.meaning.fits import Reader
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.updates import Update
     from trainlint.meaning.values import Class
     from trainlint.meaning.weights import Fitted
+    from trainlint.meaning.whole_batches import WholeBatch
     from trainlint.meaning.widths import Depth, Width
     from trainlint.project import Project
 
@@ -528,9 +530,16 @@ class Program:
         return budgets(self)
 
     @cached_property
+    def whole_batches(self) -> list[WholeBatch]:
+        """What the steps of each course learn from, where its size and the rate are known."""
+        from trainlint.meaning.whole_batches import whole_batches
+
+        return list(whole_batches(self))
+
+    @cached_property
     def enlarged_batches(self) -> list[Enlarged]:
         """The runs whose batch grows with the number of devices, and whose rate does not."""
-        from trainlint.meaning.budgets import enlarged
+        from trainlint.meaning.enlarged import enlarged
 
         return enlarged(self)
 

@@ -536,11 +536,11 @@ def fold(operator: str, left: Constant, right: Constant) -> Value | None:
             case "-" if numbers:
                 return Constant(a - b, None, under)
             case "*" if numbers:
-                return Constant(a * b, None, under)
+                return Constant(a * b, None, under, None, (operator, left, right))
             case "/" if numbers:
-                return Constant(a / b, None, under)
+                return Constant(a / b, None, under, None, (operator, left, right))
             case "//" if numbers:
-                return Constant(a // b, None, under)
+                return Constant(a // b, None, under, None, (operator, left, right))
             case "%" if isinstance(a, str) and isinstance(b, (str, int)) and len(a) < 200:
                 return Constant(a % b, None, under)
             case "%" if numbers:

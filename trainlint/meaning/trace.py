@@ -20,6 +20,7 @@ EventKind = Literal[
     "criterion", "keep", "grad_write", "lr_write", "unscale", "update", "clip", "unresolved", "sync",
     "grad_mode", "requires_grad", "save", "reset", "device", "fit", "descent", "attach",
     "initialise", "remember", "log", "rescale", "choose", "asked", "put", "watch",
+    "multiply",
 ]  # fmt: skip
 
 

@@ -35,6 +35,9 @@ class Constant:
     node: Node | None = None
     under: str | None = None
     asked: tuple[str, Any] | None = None  # of a comparison of that setting: the operator and the other side
+    sides: tuple[str, Constant, Constant] | None = (
+        None  # of a product or quotient: the operator, what stood there
+    )
 
 
 @dataclass(slots=True, eq=False)
