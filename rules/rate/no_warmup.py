@@ -149,9 +149,12 @@ def on_large_batches(program: Program, options: Options) -> Iterator[Finding]:
         large = options.number("large-batch") / (FEW_DEVICES if batch.for_each else 1)
         if batch.size < large or batch.base < 0.99 * options.number("base-rate"):
             continue
-        if course.depth < options.number("min-depth") or course.is_ramped or course.clips:
-            continue
-        if course.is_one_step or course.is_full_batch or course.is_pretrained:
+        if (
+            course.depth < options.number("min-depth")
+            or course.is_ramped
+            or course.is_pretrained
+            or course.clips
+        ):
             continue
         samples, rate = f"{batch.size:,.0f} samples{default_of(batch.under)}", f"the full lr={batch.rate:g}"
         if batch.for_each:
