@@ -20,7 +20,19 @@ from trainlint.meaning.rhythm import periods
 from trainlint.meaning.schedules import amount
 from trainlint.meaning.syntax import Define, Literal, Node
 from trainlint.meaning.truth import is_none
-from trainlint.meaning.values import Class, External, Function, Instance, Result, Value, one
+from trainlint.meaning.values import (
+    Bound,
+    Class,
+    External,
+    Function,
+    Instance,
+    Item,
+    Member,
+    Partial,
+    Result,
+    Value,
+    one,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -30,8 +42,9 @@ _ELSEWHERE = (  # where small batches are the practice, or large ones
     "torch_geometric", "dgl", "edge_index", "adjacency", "DistributedSampler", "deepspeed", "Accelerator", "peft", "accumulate",
     "gradient_accumulation_steps", "accumulate_grad_batches", "accum_iter", "accumulation_steps", "bbox", "bboxes", "boxes", "anchors",
     "discriminator", "Discriminator", "generator_loss", "style_loss", "gram_matrix", "bag", "bags", "NTXentLoss", "SimCLR",
-    "contrastive_loss", "InfoNCE", "prototypes", "support", "episode", "episodes", "gpytorch", "overfit", "volume", "voxel", "mask", "masks",
+    "contrastive_loss", "InfoNCE", "prototypes", "support", "episode", "episodes", "gpytorch", "overfit", "volume", "voxel",
 )  # fmt: skip
+_REGIONS = "mask", "masks"  # of pictures; of a network that embeds words they say which are padding
 _DRAWING = frozenset(  # layers of networks that paint, segment or look at volumes
     "Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Upsample PixelShuffle UpsamplingBilinear2d LazyConv3d".split()
 ) | INSTANCE_NORM  # fmt: skip
@@ -40,6 +53,8 @@ _OF_SAMPLES = (
     "torch.utils.data.dataset.TensorDataset",
     "torchvision.datasets.",
 )
+_EMBEDDING = "Embedding", "EmbeddingBag"
+_PADDING = frozenset("pad_sequence pad padding".split())
 _WITHOUT_BATCHES = ("LBFGS", "Rprop")
 
 
@@ -52,6 +67,7 @@ class Batches:
     size: int
     under: str | None  # the flag whose default that is
     samples: int | None
+    is_near_masks: bool = False
 
     @property
     def node(self) -> Node:
@@ -80,6 +96,8 @@ class Batches:
             return False
         if not _DRAWING.isdisjoint(map(named, every)):
             return False
+        if self.is_near_masks and not all(holds(network, *_EMBEDDING) for network in course.networks):
+            return False
         return all(
             isinstance(layer.cls, External)
             and (layer.cls.name.startswith("torch.nn.") or _is_classifier(layer))
@@ -103,6 +121,8 @@ class Batches:
             return self.loader.argument("batch_size") is not None
         if _collates(self.loader):
             return False
+        if _is_of_hugging_face(data):
+            return self.loader.argument("batch_size") is not None and not self.course.is_recurrent
         if not isinstance(data, Instance):
             return False
         if isinstance(data.cls, Class):
@@ -132,6 +152,7 @@ def batches(program: Program) -> Iterator[Batches]:
         keyword in _ELSEWHERE for keyword in _keywords(program)
     ):
         return
+    near_masks = program.uses(*_REGIONS)
     for training in program.training_loaders:
         course, loader = _course(program, training), training.loader
         if course is None or loader.node is None or loader.open or _batches_otherwise(loader):
@@ -141,7 +162,7 @@ def batches(program: Program) -> Iterator[Batches]:
         samples = samples_of(program, loader.dataset)
         size = _size(program, loader)
         if size is not None and size[0] >= 1:
-            yield Batches(course, loader, round(size[0]), size[1], samples)
+            yield Batches(course, loader, round(size[0]), size[1], samples, near_masks)
 
 
 def _is_classifier(layer: Instance) -> bool:
@@ -193,12 +214,31 @@ def _collates(loader: Loader) -> bool:
 
 
 def _pads(loader: Loader) -> bool:
-    """Whether a function of the project's own pads the samples of a batch to one length: as many as there are."""
+    """Whether a function of the project's own, or a collator of transformers, pads the samples of a batch to one length."""
     given = loader.argument("collate_fn")
     made = one(given) if given is not None else None
-    if not isinstance(made, Function) or not isinstance(made.node, Define):
+    made = one(made.function) if isinstance(made, Partial) else made
+    if isinstance(made, Instance) and isinstance(made.cls, External):
+        return made.cls.name.startswith("transformers.") and made.cls.name.endswith("WithPadding")
+    function = made.function if isinstance(made, Bound) else made
+    if not isinstance(function, Function) or not isinstance(function.node, Define):
         return False
-    return "pad_sequence" in made.node.body.words
+    return not _PADDING.isdisjoint(function.node.body.words)
+
+
+def _is_of_hugging_face(data: Value | None) -> bool:
+    """Whether rows come from `load_dataset`, chosen and changed by methods: each is one sample."""
+    for _ in range(12):
+        match one(data) if data is not None else None:
+            case Result(callee=External(name="datasets.load_dataset")):
+                return True
+            case Result(callee=Member(receiver=inner, name=name)) if name != "batch":
+                data = inner
+            case Item(source=inner):
+                data = inner
+            case _:
+                return False
+    return False
 
 
 def _is_seldom(course: Course) -> bool:

@@ -6,12 +6,12 @@ from trainlint.meaning.classes import output_width
 from trainlint.meaning.dataflow import operands, peel
 from trainlint.meaning.facts.layers import layer_name
 from trainlint.meaning.facts.operations import BOUNDED
-from trainlint.meaning.kept_rows import least, tables_behind
+from trainlint.meaning.kept_rows import least, named_column, tables_behind
 from trainlint.meaning.objectives import Head, Objective
-from trainlint.meaning.raw_tables import quantity
+from trainlint.meaning.raw_tables import back_to_file, quantity
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.targets import evident_range, origins
-from trainlint.meaning.values import NONE, External, Instance, Item, Member, Result, Value, constant, one
+from trainlint.meaning.values import NONE, External, Instance, Item, Member, Result, Value, constant
 from trainlint.records import dataclass
 
 
@@ -45,9 +45,8 @@ def bound(objective: Objective) -> Bound | None:
         return None
     column = _column_of_quantities(objective) if high <= 1 and objective.reaches_backward else None
     if column is not None:
-        return Bound(
-            head, reach, f"the targets are the column `{column.key}` as the file has it", column.node, True
-        )
+        how = "as the file has it" if column.by == 1 else f"divided by {column.by:g}, and still far beyond"
+        return Bound(head, reach, f"the targets are the column `{column.key}` {how}", column.node, True)
     kept = _rows_kept_above(objective, high) if high <= 1 and objective.reaches_backward else None
     if kept is not None:
         return Bound(head, reach, f"no target is below {kept[0]:g}", kept[1], True)
@@ -60,22 +59,46 @@ def bound(objective: Objective) -> Bound | None:
 class _Raw:
     key: str
     node: Node | None
+    by: float = 1.0  # what it is divided by on its way
 
 
 def _column_of_quantities(objective: Objective) -> _Raw | None:
     """The column of a file that the targets are, where nothing was written into it and its name is one of quantities."""
     found = None
     for origin in origins(objective.target):
-        match origin:
-            case Item(source=source, key=key) if key is not None:
-                table = one(source)
-            case _:
-                return None
-        name = quantity(table, key)
-        if name is None or _is_written(objective, table, name):
+        column = _undivided(origin)
+        taken = named_column(column[0]) if column is not None else None
+        if column is None or taken is None:
             return None
-        found = _Raw(name, origin.node)
+        table, key = taken
+        name = quantity(table, key, column[1])
+        if name is None or any(_is_written(objective, rows, name) for rows in back_to_file(table)):
+            return None
+        found = _Raw(name, column[0].node if isinstance(column[0], (Item, Member)) else None, column[1])
     return found
+
+
+def _undivided(origin: Value) -> tuple[Value, float] | None:
+    """A target as it was before numbers of the code divided it, and their product."""
+    by = 1.0
+    for _ in range(4):
+        match origin:
+            case Result(
+                callee=External(name="operator./" | "torch.div" | "numpy.divide"), arguments=[whole, part]
+            ):
+                number = constant(part)
+            case Result(callee=Member(receiver=whole, name="div" | "divide" | "div_"), arguments=[part]):
+                number = constant(part)
+            case Result(callee=External(name="operator.*"), arguments=[whole, part]):
+                number = constant(part)
+                number = 1 / number if type(number) in (int, float) and number else None
+            case _:
+                return origin, by
+        before = origins(whole)
+        if type(number) not in (int, float) or number <= 0 or len(before) != 1:
+            return None
+        origin, by = before[0], by * number
+    return None
 
 
 def _rows_kept_above(objective: Objective, high: float) -> tuple[float, Node | None] | None:

@@ -40,11 +40,21 @@ def least(column: Value) -> float | None:
     return max(found, default=None)
 
 
-def _column(value: Value) -> tuple[Value, str] | None:
+def named_column(value: Value) -> tuple[Value, Value] | None:
+    """The table and the key of `df["load"]`, `df.load` and `df.pop("load")`."""
     match one(value):
-        case Item(source=table, key=Constant(value=str(name))) | Member(receiver=table, name=name):
-            return table, name
+        case Item(source=table, key=Constant(value=str()) as key):
+            return table, key
+        case Member(receiver=table, name=name):
+            return table, Constant(name)
+        case Result(callee=Member(receiver=table, name="pop"), arguments=[Constant(value=str()) as key]):
+            return table, key
     return None
+
+
+def _column(value: Value) -> tuple[Value, str] | None:
+    taken = named_column(value)
+    return (taken[0], str(constant(taken[1]))) if taken is not None else None
 
 
 def _bounds(test: Value, name: str) -> Iterator[float]:

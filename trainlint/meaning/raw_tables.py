@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from trainlint.meaning.extent import Column, Extent
 from trainlint.meaning.facts.columns import BESIDE_QUANTITIES, LOADED, MEANT, NAMED, NOT_RAW, QUANTITIES
@@ -80,27 +81,33 @@ def meant(table: Value, key: Value) -> Extent | None:
 
 def _file(table: Value) -> Value:
     """What was read, of which a table holds some of the rows as they are: through splits, slices and `dropna()`."""
+    return [*back_to_file(table)][-1]
+
+
+def back_to_file(table: Value) -> Iterator[Value]:
+    """A table, and those that its rows were taken of one after another, to the file that was read."""
     found = one(table)
+    yield found
     for _ in range(_FAR):
         match found:
             case Item(source=source, key=key) if key is not None:
                 split, at = one(source), constant(key)
                 if isinstance(split, Result) and isinstance(split.callee, External):
                     if not split.callee.name.endswith(".train_test_split") or not isinstance(at, int):
-                        return found
+                        return
                     if not 0 <= at < 2 * len(split.arguments):
-                        return found
+                        return
                     source = split.arguments[at // 2]
                 elif named_columns(one(key)) is not None:
-                    return found
+                    return
                 found = one(source)
             case Member(receiver=receiver, name="iloc" | "loc"):
                 found = one(receiver)
             case Result(callee=Member(receiver=receiver, name=name)) if name in _SAME_COLUMNS:
                 found = one(receiver)
             case _:
-                return found
-    return found
+                return
+        yield found
 
 
 _FAR = 8
@@ -109,9 +116,9 @@ _SAME_COLUMNS = frozenset(
 )
 
 
-def quantity(table: Value, key: Value) -> str | None:
-    """The column of a file that a key names, where its name tells that its numbers lie far beyond 1."""
-    name, found = constant(key), one(table)
+def quantity(table: Value, key: Value, divided_by: float = 1.0) -> str | None:
+    """The column of a file that a key names, where its name tells that its numbers lie far beyond 1, also when divided."""
+    name, found = constant(key), _file(table)
     match found:
         case Result(callee=External(name="pandas.read_csv" | "pandas.read_excel"), arguments=[given, *_]):
             path = str(constant(given)).lower()
@@ -121,7 +128,12 @@ def quantity(table: Value, key: Value) -> str | None:
         return None
     words = frozenset(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name))
     known = bool(words & QUANTITIES) and words <= QUANTITIES | BESIDE_QUANTITIES
+    if known and divided_by > 1:
+        known = (_largest(name) or 0.0) >= _STILL_FAR * divided_by
     return name if known else None
+
+
+_STILL_FAR = 10.0  # how far a column reaches for sure beyond 1
 
 
 def extent_by_name(name: str, texts: frozenset[str]) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ from trainlint.meaning.hot import HOT, HOT_AT
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.syntax import Node
+from trainlint.meaning.transformers import fitted_object
 from trainlint.meaning.values import (
     NONE,
     Choice,
@@ -207,7 +208,7 @@ def _range(value: Value, depth: int) -> Range | None:
         case Item(source=Result(callee=External(name=name), node=node)) if name in _NORMAL:
             return Range(-3.0, 3.0, f"the targets have both signs (`{name}`)", node)
         case Result(callee=Member(receiver=receiver, name="fit_transform" | "transform"), node=node):
-            return _scaled(one(receiver), node)
+            return _scaled(fitted_object(receiver), node)
         case Result(callee=External(name=name), arguments=[first, *_]) if _wraps(name):
             inner = [_range(o, depth + 1) for o in origins(first)]
             return inner[0] if len(inner) == 1 else None
@@ -316,6 +317,8 @@ def _literal_range(value: Sequence) -> Range | None:
 def _scaled(scaler: Value, node: Node | None) -> Range | None:
     if not isinstance(scaler, Instance) or not isinstance(scaler.cls, External):
         return None
+    if any(constant(scaler.keywords.get(k, NONE)) is False for k in ("with_mean", "with_centering")):
+        return None  # divided by a spread: as many signs as they had
     match scaler.cls.name.rpartition(".")[2]:
         case "StandardScaler" | "RobustScaler" | "PowerTransformer":
             return Range(-3.0, 3.0, "the targets are standardised, so half of them are negative", node)
