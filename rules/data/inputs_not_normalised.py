@@ -204,5 +204,6 @@ rule = Rule(
         "ToTensor", "to_tensor", "ToImage", "PILToTensor", "pil_to_tensor", "ToTensorV2", "imread", "Image", "read_image",
         "default_loader", "datasets", "load_wine", "load_breast_cancer", "fetch_california_housing", "load_diabetes",
         "read_csv", "DataFrame", "uniform", "randint", "integers", "normal", "rand", "randn", "frombuffer", "fromfile", "pickle",
+        "fetch_openml", "load_data",
     ),
 )  # fmt: skip

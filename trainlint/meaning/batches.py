@@ -12,6 +12,7 @@ from trainlint.meaning.courses import Course, Known
 from trainlint.meaning.datasets import part
 from trainlint.meaning.facts.layers import INSTANCE_NORM, NORMALISATION
 from trainlint.meaning.given import give, given_at
+from trainlint.meaning.hub import is_of_hub
 from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.loaders import Loader, TrainingLoader
 from trainlint.meaning.place import Change
@@ -26,8 +27,6 @@ from trainlint.meaning.values import (
     External,
     Function,
     Instance,
-    Item,
-    Member,
     Partial,
     Result,
     Value,
@@ -121,7 +120,7 @@ class Batches:
             return self.loader.argument("batch_size") is not None
         if _collates(self.loader):
             return False
-        if _is_of_hugging_face(data):
+        if is_of_hub(data):
             return self.loader.argument("batch_size") is not None and not self.course.is_recurrent
         if not isinstance(data, Instance):
             return False
@@ -224,21 +223,6 @@ def _pads(loader: Loader) -> bool:
     if not isinstance(function, Function) or not isinstance(function.node, Define):
         return False
     return not _PADDING.isdisjoint(function.node.body.words)
-
-
-def _is_of_hugging_face(data: Value | None) -> bool:
-    """Whether rows come from `load_dataset`, chosen and changed by methods: each is one sample."""
-    for _ in range(12):
-        match one(data) if data is not None else None:
-            case Result(callee=External(name="datasets.load_dataset")):
-                return True
-            case Result(callee=Member(receiver=inner, name=name)) if name != "batch":
-                data = inner
-            case Item(source=inner):
-                data = inner
-            case _:
-                return False
-    return False
 
 
 def _is_seldom(course: Course) -> bool:

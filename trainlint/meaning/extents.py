@@ -29,7 +29,7 @@ from trainlint.meaning.facts.columns import (
 )
 from trainlint.meaning.loaders import Loader, loader
 from trainlint.meaning.pixels import applied, by_function, picture_read, with_mode
-from trainlint.meaning.raw_bytes import is_raw_pictures
+from trainlint.meaning.raw_bytes import fetched_pictures, is_raw_pictures
 from trainlint.meaning.raw_tables import is_by_columns, listed_columns, meant, raw_table, taken
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scaling import is_written_as_float
@@ -156,6 +156,9 @@ class Extents:
                 listed = one(key)
                 made = self._joined(listed.items) if isinstance(listed, Sequence) else None
                 return made.at(value.node) if made is not None else None
+        fetched = fetched_pictures(source, key) if key is not None else None
+        if fetched is not None:
+            return picture(fetched, fetched.node)
         found = self.of(source)
         if found is None and key is not None:
             return meant(source, key)
@@ -197,6 +200,9 @@ class Extents:
 
     def _member(self, receiver: Value, name: str) -> Extent | None:
         made = one(receiver)
+        fetched = fetched_pictures(made, Constant(name))
+        if fetched is not None:
+            return picture(fetched, fetched.node)
         match made:
             case Result(callee=External(name=home)) if home in LOADED:
                 return raw_table(made) if name in ("data", "frame") else None

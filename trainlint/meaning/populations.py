@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.hub import before_methods, is_of_hub, rows_asked_for
 from trainlint.meaning.objects import find_member
 from trainlint.meaning.raw_tables import named_columns
 from trainlint.meaning.sizes import rows_of
@@ -77,6 +78,14 @@ def samples_of(program: Program, data: Value | None, depth: int = 0) -> int | No
             return _of_split(program, split, name.rpartition(".")[2], index, depth)
         case Item(key=key) if key is not None and (count := _counted(one(key))):
             return count
+        case Result(callee=Member(name="select"), arguments=[indices]):  # of Hugging Face's datasets
+            return _listed(program, indices, depth + 1)
+        case Result(callee=Member(name="head" | "sample"), arguments=[count]):
+            return _whole(program, count, depth + 1)
+        case Result(callee=External(name="datasets.load_dataset")) as loaded:
+            return rows_asked_for(loaded)
+        case Result() as changed if is_of_hub(changed) and (before := before_methods(changed)) is not changed:
+            return samples_of(program, before, depth + 1)
         case Result(callee=External(name=name), arguments=[first, *_]) if name in KEEPING:
             return samples_of(program, first, depth + 1)
         case Result(callee=Member(receiver=inner, name=name)) if name in SAME_ROWS:

@@ -16,6 +16,10 @@ from trainlint.meaning.values import (
     passed,
 )
 
+_OPENML = frozenset(
+    "mnist_784 fashion-mnist kuzushiji-mnist cifar_10 cifar_10_small cifar-10 svhn devnagari-script".split()
+)
+_KERAS = frozenset("mnist fashion_mnist cifar10 cifar100".split())
 _WORDS = ("uint8", "u1", "ubyte", "B")
 _PICKLED = frozenset("pickle.load _pickle.load dill.load joblib.load".split())
 _DATA = ("data", b"data")
@@ -42,6 +46,27 @@ def is_raw_pictures(receiver: Value, reshaped: Result) -> bool:
         case Item(source=inner, key=Constant(value=key)) if key in _DATA:
             return _is_pickled(one(inner)) and [constant(side) for side in shape][-3:] == [3, 32, 32]
     return False
+
+
+def fetched_pictures(source: Value, key: Value) -> Result | None:
+    """The call that fetched bytes of pictures, of which a key takes the pictures, and not what they show.
+
+    `fetch_openml("mnist_784").data`, `mnist["data"]`, `mnist.load_data()[0][0]` of Keras.
+    """
+    match one(source):
+        case Result(callee=External(name="sklearn.datasets.fetch_openml")) as fetched:
+            named = passed(fetched, 0, "name")
+            name = constant(named) if named is not None else None
+            if not isinstance(name, str) or name.lower() not in _OPENML:
+                return None
+            in_pair = constant(fetched.keywords.get("return_X_y", Constant(False)))
+            return fetched if constant(key) == (0 if in_pair is True else "data") else None
+        case Item(source=inner, key=Constant(value=0 | 1)) if constant(key) == 0:
+            match one(inner):
+                case Result(callee=External(name=name)) as loaded if name.endswith(".load_data"):
+                    home, _, kind = name.removesuffix(".load_data").rpartition(".")
+                    return loaded if home.endswith("keras.datasets") and kind in _KERAS else None
+    return None
 
 
 def _is_pickled(value: Value) -> bool:

@@ -10,17 +10,18 @@ from trainlint.meaning.architecture import is_pretrained
 from trainlint.meaning.architectures import is_other_field, takes_derivatives
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.claims import speaks_of
-from trainlint.meaning.dataflow import walk
+from trainlint.meaning.dataflow import inputs_of, walk
 from trainlint.meaning.extent import Column, Extent
 from trainlint.meaning.extents import Extents
 from trainlint.meaning.facts.layers import MIXING, NORMALISING, RECURRENT, layer_name
+from trainlint.meaning.facts.tables import SPLIT
 from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.objectives import Objective
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.standardising import standardised
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.transformers import fitted_object, made_by
-from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, one
+from trainlint.meaning.values import External, Instance, Item, Member, Result, Value, called, constant, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -148,10 +149,35 @@ def _is_of_pixels(extents: Extents, objective: Objective) -> bool:
     """Whether a picture is what a network has to give."""
     return any(
         found is not None and found.of_pictures
-        for value in walk(objective.target, lambda v: not isinstance(v, Instance))
+        for value in _content(objective.target)
         if isinstance(value, (Item, Result))
         for found in [extents.of(value)]
     )
+
+
+def _content(target: Value) -> Iterator[Value]:
+    """What the numbers of a target come from: not what says which rows of it, nor what was divided beside it."""
+    pending, seen = [target], set[int]()
+    while pending and len(seen) < _FAR:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        yield value
+        match value:
+            case Instance():
+                continue
+            case Item(source=source, key=key):
+                split, place = one(source), constant(key) if key is not None else None
+                if called(split) == SPLIT and isinstance(split, Result) and isinstance(place, int):
+                    pending += split.arguments[place // 2 : place // 2 + 1]
+                else:
+                    pending.append(source)
+            case _:
+                pending += inputs_of(value)
+
+
+_FAR = 5_000
 
 
 def is_labelled(objective: Objective) -> bool:
