@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
+from trainlint.meaning.better import stored
 from trainlint.meaning.dataflow import inputs_of, operation, walk
 from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.gathered import NOTHING, Gathered, put_into
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.picked import ALL_AT_ONCE
-from trainlint.meaning.syntax import Assign, Binary, Call, Comparison, Display, Expression, Node, nodes_in
+from trainlint.meaning.syntax import Binary, Call, Comparison, Expression, Node, Subscript
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import (
     Choice,
@@ -239,12 +240,10 @@ def _becomes_bound(test: Result) -> bool:
             sides = [{key(part) for part in _parts(side)} for side in (left, right)]
         case _:
             return False
-    for node in nodes_in(written.unit.body):
-        if isinstance(node, Assign) and node.value is not None:
-            for target, value in _pairs(node):
-                kept, name = key(value), key(target)
-                if kept != name and any(kept in a and name in b for a, b in (sides, sides[::-1])):
-                    return True
+    for target, value in stored(written.unit.body):
+        kept, name = key(value), key(target)
+        if kept != name and any(kept in a and name in b for a, b in (sides, sides[::-1])):
+            return True
     return False
 
 
@@ -252,13 +251,5 @@ def _parts(side: Expression) -> Iterator[Expression]:
     yield side
     if isinstance(side, Binary):  # with a margin
         yield from (side.left, side.right)
-
-
-def _pairs(node: Assign) -> Iterator[tuple[Expression, Expression]]:
-    assert node.value is not None
-    for target in node.targets:
-        match target, node.value:
-            case Display(items=names), Display(items=values) if len(names) == len(values):
-                yield from zip(names, values, strict=True)
-            case _:
-                yield target, node.value
+    if isinstance(side, Subscript):  # of a table that is brought up to date
+        yield side.value

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.better import keeps_the_better
 from trainlint.meaning.contexts import enter_context, leaving
 from trainlint.meaning.definitions import define, define_class
 from trainlint.meaning.growing import close, grow
@@ -203,15 +204,6 @@ def branch(
     merged = merge_names(ends, test, under)
     frame.names = merged
     return True
-
-
-def keeps_the_better(node: s.If) -> bool:
-    """`if score > best: best, chosen = score, settings`: the one side becomes the other, and something else is kept."""
-    match node.test:
-        case s.Comparison(left=s.Name(id=left), rest=((("<" | ">" | "<=" | ">="), s.Name(id=right)),)):
-            kept = node.then.assigned
-            return len(kept) > 1 and len({left, right} & kept) == 1
-    return False
 
 
 def _for(machine: Machine, node: s.For, frame: Frame) -> bool:
