@@ -173,5 +173,6 @@ rule = Rule(
         "astype",
         "ToTensor",
         "to_tensor",
+        "datasets",
     ),
 )

@@ -17,7 +17,7 @@ _OPERATORS: dict[str, Callable[[float, float], float]] = {
 }  # fmt: skip
 _HOMES = ("torch.", "numpy.", "operator.")
 _ARRAYS = frozenset(
-    "numpy.array torch.tensor numpy.asarray torch.Tensor torch.FloatTensor torch.as_tensor".split()
+    "numpy.array torch.tensor numpy.asarray torch.Tensor torch.FloatTensor torch.as_tensor numpy.float32 numpy.float64".split()
 )
 
 

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from trainlint.meaning.dataflow import same
-from trainlint.meaning.values import Constant, External, Item, Member, Result, Value, constant, is_slice, one
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Instance,
+    Item,
+    Member,
+    Result,
+    Value,
+    constant,
+    is_slice,
+    one,
+    passed,
+)
 
 _READING = (
     "pandas.read_", "numpy.load", "numpy.genfromtxt", "torch.load", "pickle.load", "joblib.load", "scipy.io.loadmat",
@@ -36,9 +48,17 @@ def are_siblings(first: Value, second: Value, depth: int = 0) -> bool:
                 and all(isinstance(p, str) for p in paths)
                 and paths[0] != paths[1]
             )
+        case Instance(cls=External(name=x)) as made, Instance(cls=External(name=y)) as other:
+            return x == y and x.startswith("torchvision.datasets.") and _is_other_part(made, other)
         case Result(callee=Member(receiver=a, name=x)) as p, Result(callee=Member(receiver=b, name=y)) as q:
             return x == y and _are_given_alike(p, q) and are_siblings(a, b, depth + 1)
     return False
+
+
+def _is_other_part(first: Instance, second: Instance) -> bool:
+    """Whether two data sets of a library are the part that trains and the one of the test."""
+    asked = [constant(passed(made, 1, "train", "split") or Constant(True)) for made in (first, second)]
+    return all(isinstance(part, (bool, str)) for part in asked) and asked[0] != asked[1]
 
 
 def _is_one_place(first: Value, second: Value) -> bool:
@@ -57,6 +77,8 @@ def _are_parts(first: Value, x: object, second: Value, y: object) -> bool:
         return False
     if split.callee.name.endswith("train_test_split"):
         return isinstance(x, int) and isinstance(y, int) and x // 2 == y // 2 and x != y
+    if "keras.datasets." in split.callee.name:
+        return x != y
     return split.callee.name in ("numpy.load", "torch.load") and x != y
 
 

@@ -13,7 +13,7 @@ from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.loaders import Loader
 from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.place import Change, append_text, replace, text_of
-from trainlint.meaning.recipes import apart, differs, input_of, lacks
+from trainlint.meaning.recipes import apart, differs, input_of, lacks, unbatched
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.scaling import Scale, scale_of
 from trainlint.meaning.syntax import Node
@@ -44,14 +44,16 @@ def mismatches(program: Program) -> list[Mismatch]:
     found: dict[int, Mismatch] = {}
     training = [t.loader for t in program.training_loaders]
     extents = Extents(program.reading.tables)
-    for evaluation in (*program.evaluations, *program.held_out) if training else ():
+    by_rows = [] if training else _trained_by_rows(program)
+    for evaluation in (*program.evaluations, *program.held_out) if training or by_rows else ():
         if not evaluation.judged or not evaluation.trained or evaluation.of_training:
             continue
         if is_in_unit_test(evaluation.event):
             continue
         sources = served_to(evaluation.event)
         if not sources and evaluation.event.inputs:
-            for made in _at_once(evaluation.event.inputs[0], training):
+            trained = [given for other in training if (given := input_of(other)) is not None]
+            for made in _at_once(evaluation.event.inputs[0], by_rows or trained, len(training or by_rows)):
                 found.setdefault(id(made.node), made)
         for served in sources:
             mismatch = _mismatch(served, training) or _otherwise(extents, served, training)
@@ -84,11 +86,23 @@ def _mismatch(served: Loader, training: list[Loader]) -> Mismatch | None:
     return first if all(f is not None for f in found) else None
 
 
-def _at_once(judged: Value, training: list[Loader]) -> Iterator[Mismatch]:
-    """All rows of a table that was scaled in another way than those that train."""
-    trained = [given for other in training if (given := input_of(other)) is not None]
-    found = [made for given in trained if (made := _of_tables(given, judged)) is not None]
-    if found and len(found) == len(training):
+def _trained_by_rows(program: Program) -> list[Value]:
+    """The tables whose rows train, where no loader serves them."""
+    used = program.used_by_backwards
+    trained = [
+        e.inputs[0]
+        for e in program.events("forward")
+        if e.inputs and id(e.value) in used and not is_in_unit_test(e)
+    ]
+    tables = {id(table): table for given in trained if (table := unbatched(given)) is not one(given)}
+    return [*tables.values()]
+
+
+def _at_once(judged: Value, trained: list[Value], count: int) -> Iterator[Mismatch]:
+    """All rows of a table, or some in turn, that was scaled in another way than those that train."""
+    table = unbatched(judged)
+    found = [made for given in trained if (made := _of_tables(given, table)) is not None]
+    if found and len(found) == count:
         yield found[0]
 
 

@@ -26,6 +26,7 @@ from trainlint.meaning.values import (
     Sequence,
     Unknown,
     Value,
+    called,
     one,
 )
 from trainlint.records import dataclass
@@ -52,6 +53,45 @@ class Recipe:
     root: Value
     steps: tuple[Step, ...]
     innermost: Node | None = None  # the first operation on the root
+
+
+def unbatched(value: Value) -> Value:
+    """The table whose rows a batch is: `x[rows].to(device)` of an order that is drawn, `x.split(64)` in turn, `x[i : i + 64]`."""
+    for _ in range(_DEEPEST):
+        match one(value):
+            case Result(callee=Member(receiver=inner, name="to" | "cuda")):
+                value = inner
+            case Item(source=source, key=None):
+                match one(source):
+                    case Result(callee=Member(receiver=inner, name="split" | "chunk")):
+                        value = inner
+                    case Result(callee=External(name="torch.split" | "torch.chunk"), arguments=[inner, *_]):
+                        value = inner
+                    case _:
+                        break
+            case Item(source=inner, key=key) if key is not None and _are_rows(one(key)):
+                value = inner
+            case _:
+                break
+    return one(value)
+
+
+def _are_rows(key: Value) -> bool:
+    """Whether a key takes other rows in each turn, of all columns."""
+    match key:
+        case Unknown() | Item(key=None):
+            return True
+        case Item(source=order, key=inner) if inner is not None:
+            return called(one(order)) in _ORDERS
+        case Result(callee=External(name="builtins.slice"), arguments=(lower, *_)):
+            return not isinstance(one(lower), Constant)
+        case Result():
+            return called(key) in _DRAWING
+    return False
+
+
+_ORDERS = frozenset("randperm permutation".split())
+_DRAWING = _ORDERS | frozenset("randint choice".split())
 
 
 def recipe(value: Value) -> Recipe | None:
