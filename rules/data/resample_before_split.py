@@ -50,7 +50,7 @@ print(KNeighborsClassifier().fit(X_train, y_train).score(X_test, y_test))
 ```
 
 Followed are the over-samplers of imbalanced-learn (`SMOTE().fit_resample(X, y)` and its kin), scikit-learn's
-`resample` and `sample(replace=True)` of pandas, up to a split by `train_test_split`, slices, folds or
+`resample`, `sample(replace=True)` of pandas, and changed copies put behind the samples, up to a split by `train_test_split`, slices, folds or
 cross-validation. Where only the training part of an earlier split is divided once more, it is a warning: the
 test part stays clean.
 
@@ -120,5 +120,5 @@ rule = Rule(
     level="error",
     fix="unsafe",
     since="0.1",
-    words=("fit_resample", "fit_sample", "resample", "replace"),
+    words=("fit_resample", "fit_sample", "resample", "replace", "random_split", "train_test_split"),
 )

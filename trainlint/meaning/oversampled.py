@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.changed_copies import changed_copies
 from trainlint.meaning.facts.tables import RESAMPLING
 from trainlint.meaning.oversampling import COPIES
 from trainlint.meaning.place import Change, insert_after, replace, text_of
@@ -33,6 +34,8 @@ class Oversampled:
             return []
         if isinstance(call.function, Attribute) and call.function.name == "sample":
             return [replace(call, text_of(call.function.value))]
+        if self.fit.rows == frozenset():
+            return []
         given = _given(call)
         return (
             [replace(call, ", ".join(given) if len(given) < 2 else f"({', '.join(given)})")] if given else []
@@ -64,6 +67,8 @@ def oversampled(program: Program) -> list[Oversampled]:
     for leak in program.row_leaks:
         if leak.fit.kind == COPIES:
             found.setdefault(leak.fit.node.cst, Oversampled(leak.fit, leak.split, leak.is_certain))
+    for fit, split, is_certain in changed_copies(program):
+        found.setdefault(fit.node.cst, Oversampled(fit, split, is_certain))
     return list(found.values())
 
 
