@@ -49,10 +49,10 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 print(KNeighborsClassifier().fit(X_train, y_train).score(X_test, y_test))
 ```
 
-Followed are the over-samplers of imbalanced-learn (`SMOTE().fit_resample(X, y)` and its kin), scikit-learn's
-`resample`, `sample(replace=True)` of pandas, and changed copies put behind the samples, up to a split by `train_test_split`, slices, folds or
-cross-validation. Where only the training part of an earlier split is divided once more, it is a warning: the
-test part stays clean.
+Followed are the over-samplers of imbalanced-learn (`SMOTE().fit_resample(X, y)` and its kin), scikit-learn's `resample`,
+`sample(replace=True)` of pandas, and changed copies put behind the samples, up to a split by `train_test_split`,
+`random_split`, slices, folds or cross-validation. Where only the training part of an earlier split is divided once more, it
+is a warning: the test part stays clean.
 
 ## When it is fine
 
