@@ -42,8 +42,9 @@ for step in range(100):
 ```
 
 Known are calls that leave cells empty (`shift`, `diff`, `pct_change`, `rolling`, one-sided joins, `reindex`,
-`to_numeric(errors="coerce")`) and some tables that everybody uses (Titanic, penguins, mpg). A file is not opened. Joins,
-`reindex` and `to_numeric`, which need not leave any, are reported before a tensor only: scikit-learn says it itself.
+`to_numeric(errors="coerce")`), some tables that everybody uses (Titanic, penguins, mpg), and cells that a script counts and
+says, and does nothing about. A file is not opened. Joins, `reindex`, `to_numeric` and what is only counted, which need not
+leave any, are reported before a tensor only: scikit-learn says it itself.
 
 ## When it is fine
 
@@ -78,9 +79,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
     for found in program.unhandled:
         where = f" in `{found.gap.column}`" if found.gap.column else ""
         harm = "which this model refuses" if found.raises else "which make the loss NaN"
+        verb = "counts empty cells" if found.is_counted else "brings empty cells"
         yield Finding(
             found.node,
-            f"`{text_of(found.node)}` brings empty cells{where}, {harm}",
+            f"`{text_of(found.node)}` {verb}{where}, {harm}",
             because=[(found.sink_node, "takes them to the model")],
             fix=found.edits,
             title="Drop the rows with an empty cell",
@@ -122,5 +124,7 @@ rule = Rule(
         "read_csv",
         "load_dataset",
         "fetch_openml",
+        "isnull",
+        "isna",
     ),
 )

@@ -68,6 +68,7 @@ class Search:
 
     log: Tables
     known: dict[tuple[int, View], Gaps] = field(default_factory=dict)
+    counted: dict[int, Gaps] = field(default_factory=dict)  # by the file that was read
     depth: int = 0
 
     def gaps(self, value: Value, view: View) -> Gaps:
@@ -154,8 +155,10 @@ class Search:
 
     def _function(self, value: Result, name: str, view: View) -> Gaps:
         assert value.node is not None
-        if name in KNOWN:
-            return _known(value, name)
+        if name in KNOWN and (known := _known(value, name)):
+            return known
+        if id(value) in self.counted:
+            return self.counted[id(value)]
         if name in _TO_CATEGORIES:
             return NONE_MISSING
         if name == "pandas.get_dummies":

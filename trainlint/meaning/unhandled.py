@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
+from trainlint.meaning.counted_gaps import counted_gaps
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.facts.missing import REFUSING, TENSORS
 from trainlint.meaning.missing import Gap, Search
@@ -33,6 +34,12 @@ class Unhandled:
         return self.gap.node
 
     @property
+    def is_counted(self) -> bool:
+        """Whether the place only counts the cells, which a file holds."""
+        called = self.node.function if isinstance(self.node, s.Call) else None
+        return isinstance(called, s.Attribute) and called.name in ("isnull", "isna")
+
+    @property
     def sink_node(self) -> s.Node:
         assert self.sink.node is not None
         return self.sink.node
@@ -54,7 +61,7 @@ class Unhandled:
 
 def unhandled(program: Program) -> list[Unhandled]:
     """One for each place that brings empty cells."""
-    search = Search(program.reading.tables)
+    search = Search(program.reading.tables, counted=counted_gaps(program))
     found: dict[int, Unhandled] = {}
     for sink, raises in (*_refusing(program), *_trained(program)):
         for gap in sorted(search.gaps(sink.arguments[0], View(sink.at)), key=lambda gap: gap.column or ""):

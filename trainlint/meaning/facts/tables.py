@@ -96,7 +96,9 @@ WORDS = (
     "fillna",
 )
 # Names of the methods whose calls are noted for the questions about tables.
-NOTED_METHODS = FITTING_METHODS | APPLYING_METHODS | JUDGING | TRAINING | RESAMPLING | {"split", "drop"}
+NOTED_METHODS = (
+    FITTING_METHODS | APPLYING_METHODS | JUDGING | TRAINING | RESAMPLING | {"split", "drop", "isnull", "isna"}
+)
 # Searches that cross-validate by themselves.
 SEARCHES = frozenset(
     "GridSearchCV RandomizedSearchCV HalvingGridSearchCV LassoCV RidgeCV LogisticRegressionCV".split()
