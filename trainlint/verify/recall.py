@@ -200,6 +200,6 @@ def shape(case: Case, needs: Needs) -> str:
 
     request = case.request(needs, 0, {})
     request["program"] = ["\n".join(lines[first - 1 : last]) for first, last in spans]
-    for name in ("focus", "spots"):
+    for name in ("focus", "spots", "rests"):
         request[name] = [[place(first), place(last)] for first, last in getattr(case, name)]
     return json.dumps(request, sort_keys=True)
