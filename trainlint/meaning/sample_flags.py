@@ -73,14 +73,30 @@ def _is_how(cls: Class, attribute: str) -> bool:
         for name, found in base.names.items()
         if isinstance(found, Function) and isinstance(found.node, Define)
     ]
+    making = _behind_the_constructor(bodies)
     for name, method in bodies:
         read = [n for n in nodes_in(method.body) if _own(n) and n.name == attribute]
         if name == _MADE_BY:
             if len(read) != 1:
                 return False  # read again to make something of it
-        elif read and (name == "__len__" or not _is_asked(method, attribute, len(read))):
+        elif read and (name in making or not _is_asked(method, attribute, len(read))):
             return False
     return True
+
+
+def _behind_the_constructor(bodies: list[tuple[str, Define]]) -> set[str]:
+    """The methods that say which samples there are: `__len__`, and those that the constructor gets to."""
+    found, waiting = {"__len__"}, [_MADE_BY]
+    while waiting:
+        asked = waiting.pop()
+        for name, method in bodies:
+            calls = (n for n in nodes_in(method.body) if name == asked and isinstance(n, Call))
+            reached = {
+                n.function.name for n in calls if isinstance(n.function, Attribute) and _own(n.function)
+            }
+            waiting += reached - found
+            found |= reached
+    return found
 
 
 def _is_asked(method: Define, attribute: str, count: int) -> bool:
