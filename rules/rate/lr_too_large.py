@@ -97,9 +97,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         adaptive = "tiny" if course.is_tiny else "adam"
         largest = adaptive if course.is_adaptive else "momentum" if (course.momentum or 0) >= 0.9 else "sgd"
-        if course.rate is None or course.rate[0] <= options.number(largest):
-            continue
-        if course.kind == "SGD" and course.rate[0] <= options.number(largest) * course.batch_growth:
+        growth = 1.0 if course.is_adaptive else course.batch_growth
+        if course.rate is None or course.rate[0] <= options.number(largest) * growth:
             continue
         if course.depth < options.number("min-layers") or course.is_ramped:
             continue

@@ -102,8 +102,8 @@ Larger transformers are less forgiving than small ones: Xiong et al. need it at 
 ## Options
 
 `min-rate` (5e-4): smaller rates are not reported. `min-layers` (4): networks of fewer layers are not reported. For SGD:
-`large-batch` (1,024), smaller batches, `base-rate` (0.1), rates that come to less for 256 samples, and `min-depth` (3),
-networks of fewer layers are not reported.
+`large-batch` (1,024), smaller batches, `base-rate` (0.1), rates that come to less for 256 samples, `min-momentum`
+(0.8), less momentum, and `min-depth` (3), networks of fewer layers are not reported.
 
 ## Sources
 
@@ -144,17 +144,13 @@ def in_transformers(program: Program, options: Options) -> Iterator[Finding]:
 def on_large_batches(program: Program, options: Options) -> Iterator[Finding]:
     for batch in program.whole_batches:
         course = batch.course
-        if course.kind != "SGD" or course.momentum is None or course.momentum < MOMENTUM:
+        if course.kind != "SGD" or (course.momentum or 0) < options.number("min-momentum"):
             continue
-        large = options.number("large-batch") / (FEW_DEVICES if batch.for_each else 1)
-        if batch.size < large or batch.base < 0.99 * options.number("base-rate"):
+        if batch.least < options.number("large-batch") or batch.base < 0.99 * options.number("base-rate"):
             continue
-        if (
-            course.depth < options.number("min-depth")
-            or course.is_ramped
-            or course.is_pretrained
-            or course.clips
-        ):
+        if course.depth < options.number("min-depth") or course.is_ramped:
+            continue
+        if course.is_pretrained or course.clips:
             continue
         samples, rate = f"{batch.size:,.0f} samples{default_of(batch.under)}", f"the full lr={batch.rate:g}"
         if batch.for_each:
@@ -166,10 +162,6 @@ def on_large_batches(program: Program, options: Options) -> Iterator[Finding]:
             fix=course.with_warmup,
             title="Raise the rate over the first hundred steps",
         )
-
-
-FEW_DEVICES = 4  # that a program for several has at least
-MOMENTUM = 0.8  # without it the same rate makes steps of a tenth of the length
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
@@ -209,6 +201,11 @@ rule = Rule(
             0.1,
             "nor at rates that come to less for 256 samples by the linear rule",
             "Goyal et al. 2017, section 2.1",
+        ),
+        "min-momentum": Option(
+            0.8,
+            "nor with less momentum",
+            "Goyal et al. 2017 train with 0.9; without it the same rate makes steps of a tenth of the length",
         ),
         "min-depth": Option(
             3,

@@ -10,6 +10,7 @@ from trainlint.meaning.budgets import training_loader
 from trainlint.meaning.courses import Course
 from trainlint.meaning.dataflow import walk
 from trainlint.meaning.loaders import Loader
+from trainlint.meaning.order import is_distributed
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import Constant, External, Mapping, Result, Value, one
 from trainlint.meaning.whole_batches import factors, is_same
@@ -128,7 +129,7 @@ def _holder(setting: str) -> str:
 def _told(program: Program, served: Loader, size: Value, course: Course) -> Node | None:
     """Where the batch of each process is multiplied by their number, as in a line that prints it: not for the rate."""
     sampler = served.argument("sampler")
-    if course.kind != "SGD" or course.is_pretrained or sampler is None or not _is_distributed(sampler):
+    if course.kind != "SGD" or course.is_pretrained or sampler is None or not is_distributed(one(sampler)):
         return None
     batch = one(size)
     for event in program.events("multiply"):
@@ -136,9 +137,3 @@ def _told(program: Program, served: Loader, size: Value, course: Course) -> Node
         if isinstance(batch, Constant) and isinstance(other, Constant) and is_same(batch, other):
             return event.node
     return None
-
-
-def _is_distributed(sampler: Value) -> bool:
-    made = one(sampler)
-    cls = getattr(made, "cls", None)
-    return isinstance(cls, External) and cls.name.endswith(".DistributedSampler")

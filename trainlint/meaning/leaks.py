@@ -12,7 +12,6 @@ from trainlint.meaning.oversampling import COPIES
 from trainlint.meaning.rows import covers, touches
 from trainlint.meaning.shaped import Fit, Table, View
 from trainlint.meaning.splits import Split, splits, splits_by_call, uses
-from trainlint.meaning.syntax import Literal, Subscript
 from trainlint.meaning.train_only import fitted_to_fewer, fitted_to_training_part
 from trainlint.meaning.transformers import kind_of
 from trainlint.meaning.unit_free import is_felt_by_nobody, trains_networks
@@ -95,20 +94,12 @@ def row_leaks(program: Program) -> list[Leak]:
         if split.call is None and not _is_learnt_from(program, split):
             continue  # slices for a picture of the data
         for fit in _fits_of(split, shaped):
-            if fit.kind == "projection" and _is_one_axis(split):
-                continue
+            if fit.kind == "projection" and split.call is None and fit not in program.trained_fits:
+                continue  # points that are divided for a picture of them
             if fit not in found and _has_seen_both(fit, split) and _matters(fit, split):
                 felt = not is_felt_by_nobody(program, fit, split)
                 found[fit] = Leak(fit, split, felt, _is_carried_over(reader, fit))
     return list(_together(found.values()))
-
-
-def _is_one_axis(split: Split) -> bool:
-    """`points[:-n, 0]`: one coordinate of some points, for a picture of them."""
-    match split.node:
-        case Subscript(indices=(_, Literal(value=int()))):
-            return split.call is None
-    return False
 
 
 def _is_carried_over(reader: Reader, fit: Fit) -> bool:

@@ -45,9 +45,8 @@ def bound_names(program: Program) -> dict[int, list[str]]:
 
 def _note(found: dict[int, list[str]], name: str, value: Value) -> None:
     inner = one(value)
-    if (
-        isinstance(inner, Choice) and not inner.loop
-    ):  # read from a file if there is one, made anew if there is none
+    # Read from a file if there is one, made anew if there is none.
+    if isinstance(inner, Choice) and not inner.loop:
         for option in options(inner):
             if isinstance(one(option), _DATA):
                 found.setdefault(id(one(option)), []).append(name)

@@ -10,7 +10,7 @@ from trainlint.meaning.overlaps import served_to
 from trainlint.meaning.purposes import TEST, VALIDATION, purpose_of
 from trainlint.meaning.rows import covers
 from trainlint.meaning.shaped import Fit, Table, View
-from trainlint.meaning.splits import Split, splits
+from trainlint.meaning.splits import Split, splits, uses
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import Region
 from trainlint.meaning.values import Value
@@ -29,7 +29,7 @@ def measured_anew(program: Program) -> Iterator[tuple[Fit, Fit]]:
 
     What is taken in a loop, or for one sample, is the measure of a batch, a recording or a picture of its own.
     """
-    learnt = [fit for table in _trained(program) for fit in table.fits if _is_measure(fit)]
+    learnt = [fit for fit in program.trained_fits if _is_measure(fit)]
     if not learnt:
         return
     divided, said = splits(program.table_reader), set[int]()
@@ -50,6 +50,13 @@ def measured_anew(program: Program) -> Iterator[tuple[Fit, Fit]]:
 
 def _is_said(program: Program, evaluation: Evaluation) -> bool:
     return purpose_of(program, evaluation) in (VALIDATION, TEST)
+
+
+def trained_fits(program: Program) -> Iterator[Fit]:
+    """All that shaped what networks and estimators learn from."""
+    reader = program.table_reader
+    tables = (*_trained(program), *(use.table for use in uses(reader) if use.trains))
+    yield from dict.fromkeys(fit for table in tables for fit in sorted(table.fits, key=lambda fit: fit.at))
 
 
 def _trained(program: Program) -> Iterator[Table]:

@@ -450,7 +450,7 @@ def is_unsampled_alone(loader: Loader) -> bool:
         return False
     found = options(given)
     missing = [option for option in found if is_none(option)]
-    return bool(missing) and all(is_none(option) or _is_distributed(option) for option in found)
+    return bool(missing) and all(is_none(option) or is_distributed(option) for option in found)
 
 
 def is_ordered_when_shared(loader: Loader) -> bool:
@@ -460,14 +460,14 @@ def is_ordered_when_shared(loader: Loader) -> bool:
     if not isinstance(chosen, Choice) or chosen.test is None or _PURPOSE.search(text_of(chosen.test)):
         return False
     found = options(chosen)
-    shared = [option for option in found if _is_distributed(option) and is_sequential(option)]
+    shared = [option for option in found if is_distributed(option) and is_sequential(option)]
     return bool(shared) and all(is_none(o) or any(o is s for s in shared) for o in found)
 
 
 _PURPOSE = re.compile("(?i)train|val|test|shuffle|split|phase|mode|stage")
 
 
-def _is_distributed(value: Value) -> bool:
+def is_distributed(value: Value) -> bool:
     return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name == _DISTRIBUTED
 
 

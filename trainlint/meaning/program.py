@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.schedules import EarlySchedule
     from trainlint.meaning.selections import Selection
     from trainlint.meaning.sequences import Misplaced
+    from trainlint.meaning.shaped import Fit
     from trainlint.meaning.shares import Share
     from trainlint.meaning.skew import Skewed
     from trainlint.meaning.stuck import StuckForward
@@ -575,6 +576,13 @@ class Program:
         from trainlint.meaning.fits import Reader
 
         return Reader(self.reading.tables)
+
+    @cached_property
+    def trained_fits(self) -> list[Fit]:
+        """All that shaped what networks and estimators learn from."""
+        from trainlint.meaning.measured_anew import trained_fits
+
+        return list(trained_fits(self))
 
     @cached_property
     def row_leaks(self) -> list[Leak]:

@@ -49,11 +49,8 @@ _HOLDING_OUT = (
 _EVALUATES = re.compile(
     r"(?:eval|evaluate|evaluation|test|testing|validate|validation|score|metrics?)(?:_\w+)?"
 )
-_FILE = (
-    re.compile(  # from where a name begins: else a long line is gone through again from each of its letters
-        r"(?<![\w.{}-])[\w.{}-]+\.(?:pt|pth|ckpt|bin|pkl|safetensors|tar)"
-    )
-)
+# From where a name begins: else a long line is gone through again from each of its letters.
+_FILE = re.compile(r"(?<![\w.{}-])[\w.{}-]+\.(?:pt|pth|ckpt|bin|pkl|safetensors|tar)")
 _MOVING = frozenset(
     "to cuda cpu float long double view reshape squeeze unsqueeze flatten int half detach clone".split()
 )

@@ -35,9 +35,8 @@ class Constant:
     node: Node | None = None
     under: str | None = None
     asked: tuple[str, Any] | None = None  # of a comparison of that setting: the operator and the other side
-    sides: tuple[str, Constant, Constant] | None = (
-        None  # of a product or quotient: the operator, what stood there
-    )
+    # Of a product or quotient: the operator, and what stood on both sides of it.
+    sides: tuple[str, Constant, Constant] | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
 USUAL = 256  # samples that the usual rates of SGD are meant for (Goyal et al. 2017)
+_FEW_DEVICES = 4  # that a program for several has at least
 _DEVICES = 8  # that a machine for several of them usually has
 _SHARING = (
     "DistributedDataParallel", "DistributedSampler", "init_process_group", "DDP", "Accelerator", "hvd", "horovod", "deepspeed",
@@ -40,6 +41,11 @@ class WholeBatch:
     under: str | None  # the flag whose default that is
     for_each: bool  # it and the rate are multiplied by the number of devices, which nobody knows
     rate: float
+
+    @property
+    def least(self) -> float:
+        """How many samples all devices take together, at the least."""
+        return self.size * _FEW_DEVICES if self.for_each else self.size
 
     @property
     def base(self) -> float:
