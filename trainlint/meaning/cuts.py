@@ -253,8 +253,8 @@ def _has_own_leaf(program: Program, value: Value) -> bool:
         for given in made.arguments[:1]
         for v in walk(given, _is_no_object)
     }
-    if any(id(v) in leaves for v in walk(value) if isinstance(v, Result)):
-        return True  # a tensor of its own that an optimizer was given
+    if any(id(v) in leaves for v in walk(value) if isinstance(v, Result) or _may_hold_weights(v)):
+        return True  # a tensor of its own that an optimizer was given, or what an unknown object has of them
     if not program.uses("grad"):
         return False
     told = {id(one(e.target)) for e in program.events("requires_grad")}
@@ -262,6 +262,11 @@ def _has_own_leaf(program: Program, value: Value) -> bool:
         isinstance(v, Result) and (operation(v) in ("requires_grad_", "retain_grad") or id(v) in told)
         for v in walk(value)
     )
+
+
+def _may_hold_weights(value: Value) -> bool:
+    """An object of a library that nobody here knows: `process.model` may learn whatever it was made of."""
+    return isinstance(value, Instance) and isinstance(value.cls, External) and not is_module(value)
 
 
 def _is_no_object(value: Value) -> bool:
