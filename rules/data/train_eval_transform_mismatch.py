@@ -133,10 +133,19 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 
 def distance(batches: tuple[Event, ...]) -> float | None:
-    """How far mean and spread of the evaluated inputs are from those that train, in their standard deviations."""
+    """How far mean and spread of the evaluated inputs are from those that train, in their standard deviations.
+
+    Of several loaders that train the one counts whose inputs are most like the evaluated ones: the network has seen such.
+    """
     trained, judged = ([b for b in batches if b.flag("trained") is kind] for kind in (True, False))
-    if not trained or not judged or not average(trained, "spread"):
-        return None
+    served: dict[float, list[Event]] = {}
+    for batch in trained:
+        served.setdefault(batch.number("loader"), []).append(batch)
+    apart = [_apart(judged, one) for one in served.values() if judged and average(one, "spread")]
+    return min(apart, default=None)
+
+
+def _apart(judged: list[Event], trained: list[Event]) -> float:
     spread = average(trained, "spread")
     shift = abs(average(judged, "mean") - average(trained, "mean")) / spread
     return max(shift, abs(1 - average(judged, "spread") / spread))

@@ -80,7 +80,7 @@ ultralytics/yolov5 issue 5622.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, set_argument, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs, set_argument, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -109,8 +109,15 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+OF_ONE_BATCH = (
+    4  # steps that a batch is good for where every batch comes once: of a few networks, each has its own
+)
+
+
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    repeated = [order for run in written for order in run.orders() if repeats(order)]
+    repeated = [
+        order for run in written if not fits_one_batch(run) for order in run.orders() if repeats(order)
+    ]
     if not repeated or not any(step.number("weights") for run in written for step in run.all("step")):
         return None  # images are fitted to a network that stands still, or nothing is
     epochs, samples = len(repeated[0]), min(len(order) for order in repeated[0])
@@ -122,6 +129,21 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         said += f"; a batch holds {classes:.1f} classes on average, shuffled {mixed:.1f}"
     measured = {"epochs": epochs, "samples": samples, "classes_per_batch": classes, "classes_shuffled": mixed}
     return Effect(said, measured)
+
+
+def fits_one_batch(run: Run) -> bool:
+    """Whether what trains is a single batch for many steps, as a test that the network can learn it: it has no order.
+
+    Each pass over a loader served one batch then, and many steps were taken before the next one came.
+    """
+    batches = [event for event in run.all("batch") if event.flag("trained")]
+    passes = {(event.number("loader"), event.number("passed")) for event in batches}
+    ends = [*(event.step for event in batches[1:]), len(run.all("step"))]
+    return (
+        bool(batches)
+        and len(passes) == len(batches)
+        and all(end - event.step > OF_ONE_BATCH for event, end in zip(batches, ends, strict=True))
+    )
 
 
 def repeats(epochs: tuple[tuple[int, ...], ...]) -> bool:

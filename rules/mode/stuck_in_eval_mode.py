@@ -84,7 +84,7 @@ issue 4; wkentaro/pytorch-fcn pull request 56; optuna/optuna pull request 1725.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, insert_before, text_of
+from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs, insert_before, text_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -113,7 +113,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 def symptom(written: Runs, control: Runs) -> Effect | None:
     stuck, steps = stuck_passes(written)
     usual, _ = stuck_passes(control)
-    if not steps or stuck <= usual:
+    if not steps or stuck <= usual or all(is_switched_elsewhere(run) for run in written):
         return None
     said = f"in {stuck} of {steps} training passes every dropout and BatchNorm layer was in evaluation mode"
     return Effect(
@@ -121,6 +121,14 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         {"stuck": stuck, "training_passes": steps, "control": usual},
         structure_only=any(run.stands_in("model") for run in written),  # its dropout is ours, then
     )
+
+
+def is_switched_elsewhere(run: Run) -> bool:
+    """Whether it is another statement that puts the network into eval mode: the flagged one finds it there each time."""
+    off = [event for event in run.all("mode") if not event.flag("training")]
+    own = [event for event in off if event.flag("at")]
+    changing = [event for event in off if event.flag("changes")]
+    return bool(own and changing) and not any(event.flag("changes") for event in own)
 
 
 def stuck_passes(runs: Runs) -> tuple[int, int]:

@@ -111,8 +111,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
     shrunk, usual = gradient_ratio(written), gradient_ratio(control)
-    if shrunk is None or shrunk > SMALL:
-        return None
+    if shrunk is None or shrunk > SMALL or any(run.all("derived") for run in written):
+        return None  # derivatives of the network are learnt, for which an activation has to be smooth
     said = f"the gradient of the first layer is {shrunk:.1e} times that of the last"
     said += f", with the control {usual:.1e} times" if usual is not None else ""
     return Effect(said, {"ratio": shrunk, "ratio_control": usual})

@@ -107,11 +107,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
+OF_A_PASS = 1.5  # nodes: a loss of its own is more than one, however small the network
+
+
 def symptom(written: Runs, control: Runs) -> Effect | None:
     nodes, kept = growth(written, "nodes"), growth(control, "nodes")
     size = growth(written, "bytes")
-    if nodes < 0.5 or nodes < 2 * kept:
-        return None
+    if nodes < OF_A_PASS or nodes < 2 * kept:
+        return None  # a view of a loss that is there once adds itself, and no forward pass
     looks = max(len(run.near("iteration")) for run in written)
     said = f"the graph kept alive grows by {nodes:.0f} nodes and {size / 2**20:.2g} MiB of saved tensors per iteration"
     said += f" over {looks} iterations; with the control by {kept:.0f} nodes"

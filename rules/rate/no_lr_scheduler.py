@@ -82,6 +82,7 @@ Tuning Playbook".
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import mean
 
 from trainlint import (
@@ -92,6 +93,7 @@ from trainlint import (
     Options,
     Program,
     Rule,
+    Run,
     Runs,
     counted,
     default_of,
@@ -118,7 +120,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
     used, varied = ([rate for run in arm[:1] for rate in run.rates()] for arm in (written, control))
-    if len(used) < 2 or len(set(used)) > 1:
+    if len(used) < 2 or len(set(used)) > 1 or any(take_turns(run) or run.all("averaged") for run in written):
         return None
     said = f"the rate is {used[0]:.3g} in the first and in the last of {len(used)} steps"
     if len(set(varied)) > 1:
@@ -127,6 +129,12 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if ended and better:
         said += f" (loss at the end {mean(ended):.3g} against {mean(better):.3g}, on this data over {len(ended)} seeds)"
     return Effect(said, {"rate": used[0], "steps": len(used), "loss": ended, "loss_control": better})
+
+
+def take_turns(run: Run) -> bool:
+    """Whether two optimizers step in turn, as of networks that play against each other: what one learns moves under it."""
+    turns = [step.number("optimizer") for step in run.all("step")]
+    return sum(a != b for a, b in pairwise(turns)) >= 4
 
 
 rule = Rule(

@@ -17,6 +17,8 @@ SETTING = frozenset(
     "torch random np numpy warnings os sys".split()
 )  # modules whose settings reach everything
 
+LEAVING = frozenset("exit quit _exit".split())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
@@ -48,8 +50,12 @@ class Statement:
 
     @property
     def always(self) -> bool:
-        """Whether it acts on everything: `__future__`, star imports, seeds and defaults."""
+        """Whether it acts on everything: `__future__`, star imports, seeds and defaults, and who has no GPU is sent away."""
         match self.node:
+            case ast.Assert(test=test) | ast.If(test=test, body=[*_, ast.Raise()]):
+                return _asks_for_a_gpu(test)
+            case ast.If(test=test, body=[*_, ast.Expr(value=ast.Call(func=function))]):
+                return _asks_for_a_gpu(test) and _last_name(function) in LEAVING
             case ast.ImportFrom(module=module, names=names):
                 return module == "__future__" or any(alias.name == "*" for alias in names)
             case ast.Expr(value=ast.Call(func=ast.Attribute() as function)):
@@ -67,6 +73,15 @@ class Statement:
             case ast.Expr(value=ast.Constant()):
                 return True
         return False
+
+
+def _asks_for_a_gpu(test: ast.expr) -> bool:
+    called = (part.func for part in ast.walk(test) if isinstance(part, ast.Call))
+    return any(ast.unparse(function).endswith("cuda.is_available") for function in called)
+
+
+def _last_name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def read_statements(tree: ast.Module) -> list[Statement]:

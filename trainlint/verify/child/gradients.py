@@ -147,7 +147,20 @@ def install(record: Record) -> Gradients:
     gradients = Gradients(record)
     _hook_backward(record, gradients)
     _hook_steps(record, gradients)
+    _hook_derivatives(record)
     return gradients
+
+
+def _hook_derivatives(record: Record) -> None:
+    """Derivatives that something goes backward through: they are a part of what is learnt, as of an equation."""
+    derive = torch.autograd.grad
+
+    def grad(*arguments: Any, **keywords: Any) -> Any:
+        if keywords.get("create_graph") and not record.paused:
+            record.note("derived")
+        return derive(*arguments, **keywords)
+
+    torch.autograd.grad = grad
 
 
 def _hook_backward(record: Record, gradients: Gradients) -> None:

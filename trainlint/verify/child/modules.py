@@ -64,7 +64,7 @@ class Calls:
             "forward", module=self.record.number(module), name=type(module).__name__, training=module.training,
             gradients=torch.is_grad_enabled(), nodes=nodes, bytes=size, layers=len(layers), active=len(active),
             dropout=sum(is_dropout(layer) for layer in layers), norms=sum(is_norm(layer) for layer in layers),
-            trained=False, rows=int(tensors[0].shape[0]) if tensors and tensors[0].dim() else 1,
+            active_norms=sum(is_norm(layer) for layer in active), trained=False, rows=int(tensors[0].shape[0]) if tensors and tensors[0].dim() else 1,
             trainable=sum(p.requires_grad for p in module.parameters()), **_input(arguments),
         )  # fmt: skip
         for tensor in tensors[:1]:
@@ -172,10 +172,28 @@ def _distance(old: dict[str, Any], new: dict[str, Any]) -> float:
     return moved
 
 
+def _hook_modes(record: Record) -> None:
+    """Each switch of a whole network, and whether it changed anything."""
+    switch, depth = nn.Module.train, [0]
+
+    def train(self: Any, mode: bool = True) -> Any:
+        if not depth[0] and not record.paused:
+            changes = any(layer.training != mode for layer in self.modules())
+            record.note("mode", module=record.number(self), training=bool(mode), changes=changes)
+        depth[0] += 1
+        try:
+            return switch(self, mode)
+        finally:
+            depth[0] -= 1
+
+    nn.Module.train = train
+
+
 def install(record: Record, gradients: Gradients) -> None:
     from torch.nn.modules import module as hooks
 
     calls = Calls(record, gradients)
+    _hook_modes(record)
     hooks.register_module_forward_pre_hook(calls.enter)
     try:
         hooks.register_module_forward_hook(calls.left, with_kwargs=True, always_call=True)

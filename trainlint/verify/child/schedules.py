@@ -17,6 +17,8 @@ def install(record: Record) -> None:
     for kind in {base, lr_scheduler.ReduceLROnPlateau}:
         _hook(kind, record, schedules)
 
+    _hook_averages(record)
+
     def positions(optimizer: Any, arguments: Any, keywords: Any) -> None:
         """Beside the step that was just noted: where each of its schedules stands."""
         mine = [s for s in schedules if getattr(s, "optimizer", None) is optimizer]
@@ -28,6 +30,19 @@ def install(record: Record) -> None:
         ]
 
     register_optimizer_step_pre_hook(positions)
+
+
+def _hook_averages(record: Record) -> None:
+    """Weights that are averaged over the steps, which settles them as a falling rate would."""
+    from torch.optim import swa_utils
+
+    begin = swa_utils.AveragedModel.__init__
+
+    def start(self: Any, *arguments: Any, **keywords: Any) -> None:
+        begin(self, *arguments, **keywords)
+        record.note("averaged")
+
+    swa_utils.AveragedModel.__init__ = start
 
 
 def _hook(kind: Any, record: Record, schedules: Any) -> None:

@@ -14,14 +14,19 @@ from ..record import Record
 class OnCpu(TorchFunctionMode):  # type: ignore[misc,unused-ignore]
     """Rewrites the device of every torch call; torch offers no other way to see them all."""
 
+    def __init__(self, asked: Callable[[], None]) -> None:
+        super().__init__()
+        self.asked = asked
+
     def __torch_function__(self, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
         keywords = dict(keywords or {})
         if function is torch.Tensor.cuda:
+            self.asked()
             return arguments[0]
         if "device" in keywords:
-            keywords["device"] = _cpu(keywords["device"])
+            keywords["device"] = _cpu(keywords["device"], self.asked)
         if function is torch.Tensor.to:
-            arguments = (arguments[0], *(_cpu(argument) for argument in arguments[1:]))
+            arguments = (arguments[0], *(_cpu(argument, self.asked) for argument in arguments[1:]))
         return function(*arguments, **keywords)
 
 
@@ -31,9 +36,10 @@ def enter(record: Record, text: str) -> None:
         _scale_here()
     if "cuda" not in text or hasattr(torch.nn.Module.cuda, "here"):
         return
-    OnCpu().__enter__()
-    torch.nn.Module.cuda = _stay
-    torch.nn.Module.to = _moved(torch.nn.Module.to)
+    asked = _asking(record)
+    OnCpu(asked).__enter__()
+    torch.nn.Module.cuda = _staying(asked)
+    torch.nn.Module.to = _moved(torch.nn.Module.to, asked)
     for (
         name
     ) in "synchronize empty_cache set_device manual_seed manual_seed_all reset_peak_memory_stats".split():
@@ -45,11 +51,24 @@ def enter(record: Record, text: str) -> None:
         record.substitute("cuda: the CPU in its place")
 
 
-def _stay(self: Any, device: Any = None) -> Any:
-    return self
+def _asking(record: Record) -> Callable[[], None]:
+    """Notes, once, that the program puts something on a GPU: where there is none it would end there."""
+    noted: list[Any] = []
+
+    def asked() -> None:
+        if not noted and not record.paused:
+            noted.append(record.note("gpu"))
+
+    return asked
 
 
-_stay.here = True  # type: ignore[attr-defined]
+def _staying(asked: Callable[[], None]) -> Callable[..., Any]:
+    def stay(self: Any, device: Any = None) -> Any:
+        asked()
+        return self
+
+    stay.here = True  # type: ignore[attr-defined]
+    return stay
 
 
 def _scale_here() -> None:
@@ -64,18 +83,20 @@ def _scale_here() -> None:
     scaler.__init__ = start
 
 
-def _moved(move: Callable[..., Any]) -> Callable[..., Any]:
+def _moved(move: Callable[..., Any], asked: Callable[[], None]) -> Callable[..., Any]:
     def to(self: Any, *arguments: Any, **keywords: Any) -> Any:
         if "device" in keywords:
-            keywords["device"] = _cpu(keywords["device"])
-        return move(self, *(_cpu(argument) for argument in arguments), **keywords)
+            keywords["device"] = _cpu(keywords["device"], asked)
+        return move(self, *(_cpu(argument, asked) for argument in arguments), **keywords)
 
     return to
 
 
-def _cpu(value: Any) -> Any:
+def _cpu(value: Any, asked: Callable[[], None]) -> Any:
     if isinstance(value, torch.device) and value.type == "cuda":
+        asked()
         return torch.device("cpu")
     if isinstance(value, str) and value.startswith("cuda"):
+        asked()
         return "cpu"
     return "cpu" if isinstance(value, int) and not isinstance(value, bool) else value

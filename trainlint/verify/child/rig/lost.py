@@ -51,6 +51,7 @@ class Lost:
         def load(loader: Any, dataset: Any, *arguments: Any, **keywords: Any) -> None:
             if isinstance(keywords.get("collate_fn"), Missing):
                 del keywords["collate_fn"]  # samples that stand in for others need none
+                self.rig.record.substitute("batches: put together as stand-in samples are")
             build(loader, self._served(dataset), *arguments, **keywords)
 
         DataLoader.__init__ = functools.wraps(build)(load)

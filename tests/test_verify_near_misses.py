@@ -1,0 +1,244 @@
+"""What a careless rule would say of a right program is not confirmed, though the program looks as one that does harm.
+
+Each time the finding of a program that does harm is verified on another one that begins in the same way.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from trainlint.book import open_book
+from trainlint.config import Config
+from trainlint.diagnostic import Verdict
+from trainlint.lint import lint_source
+from trainlint.verify.experiment import Plan, experiment
+from trainlint.verify.place import NOWHERE
+from trainlint.verify.sandbox import Sandbox
+
+pytest.importorskip("torch", reason="experiments run torch")
+
+BOOK = open_book()
+IMPORTS = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+"""
+NETWORK = """
+network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 1))
+optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+"""
+STEP = """
+def learn(x, y):
+    optimizer.zero_grad()
+    F.mse_loss(network(x), y).backward()
+    optimizer.step()
+"""
+SERVED = (
+    IMPORTS + "loader = DataLoader(TensorDataset(torch.randn(128, 8), torch.randn(128, 1)), batch_size=16)\n"
+)
+SWITCHING = """
+@torch.no_grad()
+def look(rows):
+    network.eval()
+    return network(rows).norm()
+"""
+TRAINING = """
+for epoch in range(3):
+    for x, y in loader:
+        look(x)
+        learn(x, y)
+"""
+KEEPING = """
+def losses(compute):
+    kept = []
+    for x, y in loader:
+        loss = compute(x, y)
+        kept.append(loss)
+    return kept
+
+def fresh(x, y):
+    loss = F.mse_loss(network(x), y)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss
+"""
+PICTURES = (
+    IMPORTS
+    + """
+pictures = TensorDataset(torch.randn(64, 3, 8, 8), torch.randint(2, (64,)))
+loader = DataLoader(pictures, batch_size=1, shuffle=True)
+network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+"""
+)
+CLASSIFYING = """
+for x, y in loader:
+    optimizer.zero_grad()
+    F.cross_entropy(network(x), y).backward()
+    optimizer.step()
+"""
+FOR_LONG = """
+def run():
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    for epoch in range(60):
+        for x, y in loader:
+            optimizer.zero_grad()
+            F.mse_loss(network(x), y).backward()
+            optimizer.step()
+            more(x)
+
+def more(x):
+    return x
+"""
+SCALES = (
+    IMPORTS
+    + """
+from torchvision import datasets, transforms
+light = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+dark = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1,), (0.2,))])
+loader = DataLoader(datasets.MNIST("data", transform=light), batch_size=16, shuffle=True)
+held_out = DataLoader(datasets.MNIST("data", train=False, transform=dark), batch_size=16)
+network = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+"""
+)
+JUDGING = """
+hits = 0
+with torch.no_grad():
+    for x, y in held_out:
+        hits += (network(x).argmax(1) == y).sum().item()
+print(hits)
+"""
+COPIES = """
+first, last = nn.Linear(8, 16), nn.Linear(16, 2)
+for layer in (first, last):
+    nn.init.constant_(layer.weight, 0.1)
+    nn.init.constant_(layer.bias, 0.0)
+"""
+LEARNING = """
+optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+for step in range(50):
+    optimizer.zero_grad()
+    F.cross_entropy(network(torch.randn(32, 8)), torch.randint(2, (32,))).backward()
+    optimizer.step()
+"""
+SMOOTH = """
+network = nn.Sequential(
+    nn.Linear(1, 20), nn.Sigmoid(), nn.Linear(20, 20), nn.Sigmoid(), nn.Linear(20, 20), nn.Sigmoid(), nn.Linear(20, 1)
+)
+optimizer = torch.optim.Adam(network.parameters())
+
+def fit(loss):
+    t = torch.linspace(0, 1, 50).view(-1, 1).requires_grad_()
+    for step in range(100):
+        optimizer.zero_grad()
+        loss(t).backward()
+        optimizer.step()
+"""
+LOADED = (
+    IMPORTS
+    + """
+network = nn.Linear(4, 2)
+
+def start(network):
+    network.load_state_dict(torch.load("network.pt"))
+    return network.to("cuda" if torch.cuda.is_available() else "cpu")
+"""
+)
+# each: the rule; the beginning, with what is flagged; its end with the harm, and without it
+PROGRAMS = {
+    "one batch that is learnt by heart has no order": (
+        "train-loader-not-shuffled",
+        SERVED + NETWORK + STEP,
+        "for epoch in range(3):\n    for x, y in loader:\n        learn(x, y)",
+        "x, y = next(iter(loader))\nfor step in range(100):\n    learn(x, y)",
+    ),
+    "a network that another statement keeps in eval mode": (
+        "stuck-in-eval-mode",
+        SERVED + NETWORK + STEP + SWITCHING,
+        TRAINING,
+        "network.eval()" + TRAINING,
+    ),
+    "views of one loss that is there anyway": (
+        "loss-retains-graph",
+        SERVED + NETWORK + KEEPING,
+        "losses(fresh)",
+        "first = fresh(*next(iter(loader)))\nlosses(lambda x, y: first.repeat(4))",
+    ),
+    "a normalisation that is kept in eval mode": (
+        "batchnorm-tail-batch",
+        PICTURES,
+        CLASSIFYING,
+        "network[1].eval()" + CLASSIFYING,
+    ),
+    "networks that play against each other": (
+        "no-lr-scheduler",
+        SERVED + NETWORK + FOR_LONG,
+        "run()",
+        (
+            "critic = nn.Linear(1, 1)\nother = torch.optim.Adam(critic.parameters())\n"
+            "def more(x):\n    critic(network(x)).mean().backward()\n    other.step()\nrun()"
+        ),
+    ),
+    "weights that are averaged": (
+        "no-lr-scheduler",
+        SERVED + NETWORK + FOR_LONG,
+        "run()",
+        (
+            "from torch.optim.swa_utils import AveragedModel\naveraged = AveragedModel(network)\n"
+            "def more(x):\n    averaged.update_parameters(network)\nrun()"
+        ),
+    ),
+    "copies that dropout takes apart": (
+        "constant-weight-init",
+        IMPORTS + COPIES,
+        "network = nn.Sequential(first, nn.ReLU(), last)" + LEARNING,
+        "network = nn.Sequential(first, nn.ReLU(), nn.Dropout(0.5), last)" + LEARNING,
+    ),
+    "smooth activations of an equation that is learnt": (
+        "saturating-hidden-activation",
+        IMPORTS + SMOOTH,
+        "fit(lambda t: network(t).pow(2).mean())",
+        "fit(lambda t: (torch.autograd.grad(network(t).sum(), t, create_graph=True)[0] + network(t)).pow(2).mean())",
+    ),
+    "a load where nobody without a GPU comes": (
+        "load-without-map-location",
+        LOADED,
+        "start(network)",
+        "start(network.cuda())",
+    ),
+    "one of two training sets that is scaled as the evaluation is": (
+        "train-eval-transform-mismatch",
+        SCALES,
+        CLASSIFYING + JUDGING,
+        CLASSIFYING
+        + 'loader = DataLoader(datasets.MNIST("night", transform=dark), batch_size=16, shuffle=True)'
+        + CLASSIFYING
+        + JUDGING,
+    ),
+}
+
+
+def verdict_on(name: str, flagged: str, text: str, sandbox: Sandbox, folder: Path) -> Verdict:
+    """The verdict on a finding of one program where another one begins in the same way."""
+    config = Config(root=folder, select=(name,))
+    report = lint_source(flagged, folder / "train.py", config, BOOK, cwd=folder)
+    page = BOOK.page(name)
+    assert report.diagnostics and page is not None, report
+    return experiment(report.diagnostics[0], text, NOWHERE, page.rule, Plan(timeout=60.0), sandbox.ask)
+
+
+@pytest.mark.parametrize("what", PROGRAMS)
+def test_a_near_miss_is_not_confirmed(what: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    name, begins, harmful, harmless = PROGRAMS[what]
+    flagged, missed = (f"{begins}\n{textwrap.dedent(end)}\n" for end in (harmful, harmless))
+    confirmed = verdict_on(name, flagged, flagged, sandbox, tmp_path)
+    assert confirmed.state == "confirmed", confirmed.evidence
+    verdict = verdict_on(name, flagged, missed, sandbox, tmp_path)
+    assert verdict.state != "confirmed", verdict.evidence
+    assert verdict.reason in ("blind", "no-symptom", "raised"), verdict.evidence
