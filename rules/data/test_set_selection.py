@@ -69,6 +69,9 @@ model.load_state_dict(torch.load("best.pt", map_location="cpu"))
 print("test accuracy", accuracy(test_loader))
 ```
 
+Followed are loops written out, Lightning's and transformers' trainers, and the `fit` of TabNet, boosting
+libraries and Keras where it stops or keeps by the very rows that are predicted for the report.
+
 ## When it is fine
 
 Data sets that come with a training and a test part only, where the habit is to watch the test part
@@ -153,5 +156,6 @@ rule = Rule(
         "EarlyStopping",
         "ModelCheckpoint",
         "load_best_model_at_end",
+        "eval_set",
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.column_by_column import beyond_columns
 from trainlint.meaning.facts.tables import (
     APPLYING_METHODS,
     COUNTS,
@@ -166,7 +167,8 @@ def _statistic(reader: Reader, value: Result, of: Value, name: str, axis: tuple[
     listed = isinstance(one(of), Sequence) and along is None  # of a list of results
     if asked is MISSING or value.node is None or not inner.rows or listed:
         return NOTHING
-    taken = Fit(value.node, name, True, inner.rows, value.at, value.region)
+    where = beyond_columns(of, value.region)
+    taken = Fit(value.node, name, True, inner.rows, value.at, where)
     return Table(frozenset(), inner.fits | {taken})
 
 

@@ -18,7 +18,7 @@ from trainlint.meaning.graphs import behind_frozen, has_no_use_for_no_grad, is_o
 from trainlint.meaning.hand_batches import takes_rows
 from trainlint.meaning.ignite import is_step
 from trainlint.meaning.iteration import is_dictionary, underlying
-from trainlint.meaning.loaders import loaders_behind
+from trainlint.meaning.loaders import is_loader, loaders_behind
 from trainlint.meaning.micro_batches import draws_anew
 from trainlint.meaning.modes import behind
 from trainlint.meaning.modesets import Mode
@@ -409,8 +409,9 @@ def _losses(loop: Region) -> list[Value]:
 
 
 def drawn_from(event: Event) -> list[Value]:
-    """What the inputs of a forward were drawn from, by a loop or by `next`."""
-    items = (v for given in event.inputs for v in walk(given) if isinstance(v, Item) and v.key is None)
+    """What the inputs of a forward were drawn from, by a loop or by `next`; not what the data of a loader was made of."""
+    behind = (v for given in event.inputs for v in walk(given, lambda v: not is_loader(v)))
+    items = (v for v in behind if isinstance(v, Item) and v.key is None)
     return [underlying(item.source) for item in items]
 
 

@@ -36,6 +36,7 @@ from trainlint.meaning.syntax import Call, Node, names_in
 from trainlint.meaning.trace import Event
 from trainlint.meaning.trained_losses import trained_losses
 from trainlint.meaning.values import Constant, External, Instance, Item, Result, constant, one
+from trainlint.meaning.watched_fits import watched_fits
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -78,7 +79,13 @@ def selections(program: Program) -> list[Selection]:
     for judged in (*tested, *in_place):
         for watched in _watched(program, judged):
             found.setdefault(judged.key, watched)
-    return [*found.values(), *_by_trainers(program)]
+    return [*found.values(), *_by_trainers(program), *_by_fits(program)]
+
+
+def _by_fits(program: Program) -> Iterator[Selection]:
+    """`model.fit(x_train, y_train, eval_set=[(x_test, y_test)])` of boosting, TabNet and Keras, judged by the same rows."""
+    for made in watched_fits(program.table_reader):
+        yield Selection(made.node, _SAID[made.kind], made.name, (), made.judged)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
