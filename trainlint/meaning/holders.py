@@ -22,14 +22,17 @@ from trainlint.meaning.syntax import (
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Choice,
+    Constant,
     External,
     Free,
     Instance,
     Item,
     Mapping,
+    Member,
     Result,
     Sequence,
     Value,
+    constant,
     one,
     options,
 )
@@ -73,12 +76,26 @@ def _is_of_inner_call(event: Event, loop: Region, name: str) -> bool:
 
 def _is_local(holder: Value, loop: Region) -> bool:
     """A tensor, list or dictionary made in the same iteration that is written to."""
-    return all(_is_made_in(found, loop) for found in options(holder))
+    return all(_is_made_in(found, loop) or _is_put_anew(found, loop) for found in options(holder))
+
+
+def _is_put_anew(place: Value, loop: Region) -> bool:
+    """Whether each turn puts another object under the key that is written into: `graph.ndata["h"] = torch.zeros(n)`."""
+    if not isinstance(place, Item) or not isinstance(place.key, Constant):
+        return False
+    puts = [e for e in of_kind(loop, "keep") if e.detail == "item of one key" and e.inputs]
+    return any(
+        same(put.target, place.source) and constant(put.inputs[0]) == place.key.value
+        for put in puts
+        if not put.guards(loop)
+    )
 
 
 def _is_made_in(value: Value, loop: Region) -> bool:
     if isinstance(value, Item):
         return all(_is_made_in(source, loop) for source in options(value.source))
+    if isinstance(value, Member):  # what a library's object has
+        return not isinstance(one(value.receiver), Instance) and _is_local(value.receiver, loop)
     if not isinstance(value, (Result, Sequence, Mapping)):
         return False
     return value.region is not None and value.region.inside(loop)

@@ -325,7 +325,8 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
         return
     fresh = isinstance(keys[0], Constant) if keys else False
     if not all(_is_array(option) for option in options(holder)):
-        machine.record("keep", node, holder, value, detail="item of one key" if fresh else "item")
+        detail = "item of one key" if fresh else "item"
+        machine.record("keep", node, holder, value, tuple(keys), detail=detail)
     _rebind_whole(machine, target.value, holder, value, frame, node)
     machine.tables.note_fill(
         holder, keys[0] if len(keys) == 1 else Sequence("tuple", tuple(keys)), value, machine.steps

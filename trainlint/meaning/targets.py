@@ -6,6 +6,7 @@ from trainlint.meaning.dataflow import operands, operation, peel, walk
 from trainlint.meaning.facts.datasets import CLASSES, LOADERS, RANGES, SINGLE_LABEL
 from trainlint.meaning.hot import HOT, HOT_AT
 from trainlint.meaning.iteration import underlying
+from trainlint.meaning.roles import is_nothing
 from trainlint.meaning.samples import SAMPLE
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.transformers import fitted_object
@@ -439,13 +440,21 @@ def _classes(value: Value) -> int | None:
     return None
 
 
-def _labelled(loader: Value) -> int | None:
+def _labelled(loader: Value, depth: int = 0) -> int | None:
+    """How many classes the labels of a known data set have; of several that a setting chooses among, all of them."""
     for inner in walk(loader):
+        if isinstance(inner, Choice) and depth < _NESTED and not all(map(is_nothing, options(inner))):
+            counts = {_labelled(option, depth + 1) for option in options(inner) if not is_nothing(option)}
+            if counts != {None}:
+                return counts.pop() if len(counts) == 1 else None
         if isinstance(inner, Instance) and isinstance(inner.cls, External):
             name = inner.cls.name
             if name.startswith("torchvision.datasets.") and "target_transform" not in inner.keywords:
                 return SINGLE_LABEL.get(name.rpartition(".")[2])
     return None
+
+
+_NESTED = 3  # choices among choices
 
 
 def one_hot_of(value: Value) -> tuple[Value, Node | None] | None:

@@ -532,7 +532,7 @@ def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
     found = []
     for root in roots:
         for step in of_kind(root, "step"):
-            owner = optimizer(step.target) or _by_use(root, step)
+            owner = _optimizer_of(root, step)
             loop = _iteration(step)
             if owner is None or loop is None or owner.known == "guessed" or not is_seen_whole(loop):
                 continue
@@ -540,10 +540,16 @@ def updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
     return found
 
 
+def _optimizer_of(root: Region, step: Event) -> Optimizer | None:
+    owner = optimizer(step.target)
+    return owner if owner is not None and owner.known != "guessed" else _by_use(root, step) or owner
+
+
 def _by_use(root: Region, step: Event) -> Optimizer | None:
     """What a fragment clears and steps is its optimizer, whatever it is called."""
     target = one(step.target)
-    if not (isinstance(target, (Free, Argument)) or _is_of_left_out(target)) or step.inputs:
+    known = isinstance(target, (Free, Argument, Member)) or _is_of_left_out(target)
+    if not known or step.inputs:
         return None
     cleared = any(same(e.target, target) for e in of_kind(root, "zero_grad"))
     return Optimizer(target, "conventional") if cleared else None
@@ -570,7 +576,7 @@ def single_updates(roots: list[Region], reads_gradients: bool) -> list[Update]:
     found = []
     for root in roots:
         for step in of_kind(root, "step"):
-            owner = optimizer(step.target) or _by_use(root, step)
+            owner = _optimizer_of(root, step)
             if owner is None or owner.known == "guessed" or enclosing_loops(step.region):
                 continue
             home = _home(step)
