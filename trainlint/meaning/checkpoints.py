@@ -20,7 +20,7 @@ from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file, same_name
 from trainlint.meaning.phases import is_setting_for_training, is_told_not_to_evaluate
 from trainlint.meaning.saves import is_published, is_written, saves_from_the_cpu
-from trainlint.meaning.syntax import Block, Call, Define, Literal, Node, Try
+from trainlint.meaning.syntax import Block, Call, Conditional, Define, Literal, Node, Try, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unmoved import is_saved_unmoved
 from trainlint.meaning.values import (
@@ -230,7 +230,18 @@ class Load:
                 return True
             if loads and asks_for_a_gpu(arm) and not any(self._reads_as(load) for load in loads):
                 return True  # each kind of machine has files of its own
-        return self._is_tried()
+        return self._is_tried() or self._is_switched()
+
+    def _is_switched(self) -> bool:
+        """`torch.load(f, map_location="cpu") if on_cpu else torch.load(f)`, although a constant rules the first out today."""
+        home = enclosing_function(self.event)
+        body = home.node.body if home is not None and isinstance(home.node, Define) else self.node.unit.body
+        for found in nodes_in(body):
+            if isinstance(found, Conditional):
+                for mine, other in ((found.then, found.otherwise), (found.otherwise, found.then)):
+                    if any(node is self.node for node in nodes_in(mine)):
+                        return any(_says_where(node) for node in nodes_in(other))
+        return False
 
     def _reads_as(self, other: Load) -> bool:
         return self.given is not None and other.given is not None and same_file(self.given, other.given)
@@ -265,6 +276,10 @@ class Load:
             for root in self.program.roots
             for e in of_kind(root, "load_state")
         )
+
+
+def _says_where(node: Node) -> bool:
+    return isinstance(node, Call) and any(given.keyword == "map_location" for given in node.arguments)
 
 
 def _is_loaded(value: Value) -> bool:

@@ -43,7 +43,7 @@ from trainlint.meaning.syntax import (
     nodes_in,
 )
 from trainlint.meaning.trace import Event
-from trainlint.meaning.values import Argument, Choice, Free, Instance, Value, one
+from trainlint.meaning.values import Argument, Choice, External, Free, Instance, Result, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ov
     trainings = [t for t in served_too if _has_trained(t, evaluation)]
     node = evaluation.loop.node
     training = next((t for t in trainings if t.loop.node is not node), None)
-    if training is None:
+    if training is None or _goes_through_another(evaluation, served):
         return None
     claim, place = _claim(program, evaluation, training)
     if not claim or place is None:
@@ -236,6 +236,21 @@ def _same_loader(program: Program, evaluation: Evaluation, served: Loader) -> Ov
         else []
     )
     return Overlap(place, claim, _node(training), node or place, None, tuple(mended[:1]), True)
+
+
+def _goes_through_another(evaluation: Evaluation, served: Loader) -> bool:
+    """Whether the loop draws from other loaders only: one batch of this one, taken before, is scored in each turn."""
+    iterable = evaluation.loop.iterable
+    drawn = [] if iterable is None or _counts(iterable) else loaders_behind(iterable)
+    return bool(drawn) and all(made.value is not served.value for made in drawn)
+
+
+def _counts(iterable: Value) -> bool:
+    """`range(len(loader))`"""
+    return any(
+        isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name == "builtins.range"
+        for v in walk(iterable, limit=50)
+    )
 
 
 def _claim(program: Program, evaluation: Evaluation, training: TrainingLoader) -> tuple[str, Node | None]:
