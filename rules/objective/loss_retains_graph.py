@@ -79,7 +79,8 @@ straight line, and drops at the end of the epoch when the accumulator is set to 
 Measured on the CPU with a three-layer network of width 256, batches of 32, per 1,000 batches: 9 MB with
 `total_loss += loss` after backward, 69 MB with outputs collected in evaluation without `no_grad`,
 nothing with `.item()`. Activations of an image model are a thousand times larger. After backward the
-activations are freed and only small records stay: then this is a warning, else an error.
+activations are freed and only small records stay: then this is a warning, else an error;
+of what is kept once an epoch the first is advice and the second a warning.
 
 ## Sources
 
@@ -94,7 +95,8 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, appe
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for keep in program.keeps:
-        harm = "the graph of every batch" if not keep.frees else "a node and its history for every batch"
+        turn = "epoch" if keep.is_of_each_epoch else "batch"
+        harm = f"the graph of every {turn}" if not keep.frees else f"a node and its history for every {turn}"
         yield Finding(
             keep.place,
             f"`{keep.text}` keeps `{keep.kept}` with its graph: memory grows by {harm}",
@@ -103,7 +105,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             control=keep.compared,
             plant=keep.planted,
             title=f"Keep the number, not the graph: `{keep.kept}{keep.cut}`",
-            level="warning" if keep.frees or keep.is_by_convention else None,
+            level=keep.level,
         )
 
 

@@ -217,6 +217,15 @@ class Evaluation:
             and not self.graph_wanted
             and not self._differentiates_inputs
             and not self._is_switched_without_grad
+            and not self._imitates_training
+        )
+
+    @property
+    def _imitates_training(self) -> bool:
+        """Whether each turn goes to train mode for its pass: a step of training that is tried out."""
+        switches = [mode.event for mode in self.modes]
+        return self.in_train_mode and all(
+            event is not None and event.region.inside(self.loop) for event in switches
         )
 
     @property

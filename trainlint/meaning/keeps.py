@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, TypeAlias
 
+from trainlint.diagnostic import Level
 from trainlint.meaning.attachment import attached, is_of_unknown_criterion
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.carried import retains
@@ -96,6 +97,19 @@ class Keep:
         return through is not None and not retains(through)
 
     @property
+    def is_of_each_epoch(self) -> bool:
+        """Whether an inner loop trains on the batches, so that of each epoch one value is kept."""
+        inner = (item for item in _regions_in(self.loop) if item.kind == "loop" and not item.unrolled)
+        return any(turn.has("backward") and not self.event.region.inside(turn) for turn in inner)
+
+    @property
+    def level(self) -> Level | None:
+        """A number's history once an epoch is little; a whole graph each epoch, or a history each batch, is not."""
+        if self.is_of_each_epoch:
+            return "advice" if self.frees else "warning"
+        return "warning" if self.frees or self.is_by_convention else None
+
+    @property
     def is_by_convention(self) -> bool:
         """Whether only an unbound name says that there is a graph: no backward pass shows it."""
         return self.backward is None and attached(self.value) is not True
@@ -175,6 +189,15 @@ class Keep:
         if isinstance(self.store, Assign) and isinstance(self.store.targets[0], Subscript):
             expression = self.store.value
         return text_of(expression if expression is not None else self.place)
+
+
+def _regions_in(loop: Region) -> Iterator[Region]:
+    pending = [loop]
+    while pending:
+        for item in pending.pop().items:
+            if type(item) is Region:
+                pending.append(item)
+                yield item
 
 
 def _is_named(part: Item) -> bool:

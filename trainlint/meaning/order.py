@@ -76,11 +76,34 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         return False
     if training.backward.kind == "fit" and _may_stream(program, loader):
         return False
+    if _is_drawn_once(program, training):
+        return False
     if is_resampled(program, training):
         return False
     return not (
         may_be_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, loader)
     )
+
+
+def _is_drawn_once(program: Program, training: TrainingLoader) -> bool:
+    """Whether the one epoch that there is goes through rows that a split has drawn at random: they have no other order."""
+    dataset = training.loader.dataset
+    if dataset is None or not any(map(_is_drawn_split, walk(dataset))):
+        return False
+    lengths = [course.epochs for course in program.courses]
+    if not lengths or None in lengths:
+        alone = len(enclosing_loops(training.loop)) == 1 and training.backward.detail != RETURNED
+        return alone and training.loop.root is program.roots[0]  # and no function that others may call
+    return all(length is not None and length[0] == 1 and length[1] is None for length in lengths)
+
+
+def _is_drawn_split(value: Value) -> bool:
+    if not isinstance(value, Result) or not isinstance(value.callee, External):
+        return False
+    name = value.callee.name.rpartition(".")[2]
+    if name not in ("random_split", "train_test_split"):
+        return False
+    return constant(value.keywords.get("shuffle", Constant(True))) is not False
 
 
 def _is_in_order(loader: Loader) -> bool:
