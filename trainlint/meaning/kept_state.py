@@ -23,7 +23,8 @@ def kept_attribute(program: Program, call: Result, backward: Event) -> str | Non
     node, loop = call.node, backward.loop
     if not isinstance(node, s.Call) or not _is_recurrent(call.callee) or len(node.arguments) < 2:
         return None
-    if loop is None or not isinstance(loop.node, (s.For, s.While)) or _is_made_within(call.callee, loop):
+    turn = _turn(loop)
+    if loop is None or turn is None or _is_made_within(call.callee, loop):
         return None
     state = node.arguments[1].value
     first = state.items[0] if isinstance(state, s.Display) and state.items else state
@@ -31,9 +32,19 @@ def kept_attribute(program: Program, call: Result, backward: Event) -> str | Non
         return None
     holder = _holding(node)
     stored = holder is not None and any(_stores(each, first.name, node) for each in s.nodes_in(holder.body))
-    if holder is None or not stored or _is_set_anew(program, first.name, node, holder, loop.node):
+    if holder is None or not stored or _is_set_anew(program, first.name, node, holder, turn):
         return None
     return first.name
+
+
+def _turn(loop: Region | None) -> s.Block | s.Expression | None:
+    """What each turn of a loop does: its body, of a comprehension its element."""
+    match loop.node if loop is not None else None:
+        case s.For(body=body) | s.While(body=body):
+            return body
+        case s.Comprehension(element=element):
+            return element
+    return None
 
 
 def _is_recurrent(callee: object) -> bool:
@@ -77,13 +88,13 @@ def _attributes(assign: s.Assign) -> Iterator[str]:
 
 
 def _is_set_anew(
-    program: Program, attribute: str, call: s.Call, holder: s.Define, loop: s.For | s.While
+    program: Program, attribute: str, call: s.Call, holder: s.Define, turn: s.Block | s.Expression
 ) -> bool:
-    """Whether the loop, or a function that it may call, sets the attribute to something else."""
-    called = _called(program, words_within(loop.body) | words_within(holder.body))
+    """Whether a turn of the loop, or a function that it may call, sets the attribute to something else."""
+    called = _called(program, _words(turn) | words_within(holder.body))
     if called & _CUTTING:
         return True
-    within = {id(node) for node in s.nodes_in(loop.body)}
+    within = {id(node) for node in s.nodes_in(turn)}
     begun = _guarded(holder, attribute)
     for unit in program.units:
         homes = _homes(unit.body)
@@ -95,6 +106,13 @@ def _is_set_anew(
             if id(node) in within or homes.get(id(node), "") in called or homes.get(id(node)) == holder.name:
                 return True
     return False
+
+
+def _words(turn: s.Block | s.Expression) -> frozenset[str]:
+    if isinstance(turn, s.Block):
+        return words_within(turn)
+    named = (node for node in s.nodes_in(turn) if isinstance(node, (s.Name, s.Attribute)))
+    return frozenset(node.id if isinstance(node, s.Name) else node.name for node in named)
 
 
 def _homes(body: s.Block) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import eq, ge, gt, le, lt, ne
 
 from trainlint.meaning.facts.layers import INSTANCE_NORM, NORMALISING, layer_name
 from trainlint.meaning.values import (
@@ -19,6 +20,7 @@ from trainlint.meaning.values import (
     called,
     constant,
     one,
+    passed,
 )
 
 _FLAT = NORMALISING | INSTANCE_NORM  # their weights have one dimension
@@ -104,7 +106,25 @@ def _compared(operator: str, left: Value, right: Value, layer: Instance, tensor:
             return _named(layer, word)
         case ((">" | ">="), dimensions, Constant(value=int(least))) if _counts_dimensions(dimensions):
             return _dimensions(layer, tensor) > (1 if operator == ">" and least else least - 1)
+        case asked, Member(name=name), Constant(value=int() | float() as number) if asked in _COMPARING:
+            size = _size(layer, name)
+            return None if size is None else bool(_COMPARING[asked](size, number))
     return None
+
+
+_COMPARING = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+
+
+def _size(layer: Instance, name: str) -> float | None:
+    """What a layer was told under the name of its attribute: `m.out_features`, `m.in_channels`."""
+    if name not in _SIZES:
+        return None
+    given = passed(layer, _SIZES[name], name)
+    found = constant(given) if given is not None else None
+    return found if isinstance(found, (int, float)) else None
+
+
+_SIZES = {"in_features": 0, "out_features": 1, "in_channels": 0, "out_channels": 1, "num_features": 0}
 
 
 def _is_last_part(name: Value) -> bool:
