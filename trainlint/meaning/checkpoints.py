@@ -38,6 +38,7 @@ from trainlint.meaning.values import (
     Result,
     Value,
     constant,
+    one,
     options,
 )
 from trainlint.records import dataclass
@@ -142,7 +143,7 @@ class Load:
 
     def _is_beside_the_code(self, given: Value) -> bool:
         """Whether a file is found by the place of the code, and nothing here writes one of its name."""
-        if not any(isinstance(v, Free) and v.name == "__file__" for v in walk(given)):
+        if not any(isinstance(v, Free) and v.name == "__file__" for v in walk(given)) or _is_chosen(given):
             return False
         written = (e.inputs[1] for e in self.program.events("save") if len(e.inputs) > 1)
         return not any(same_name(given, target) for target in written) and not is_written(
@@ -210,7 +211,11 @@ class Load:
             region.kind == "arm"
             and id(region) not in around
             and region.truth is not None
-            and (is_setting_for_training(region.truth) or is_told_not_to_evaluate(region))
+            and (
+                is_setting_for_training(region.truth)
+                or is_told_not_to_evaluate(region)
+                or _is_off(region.truth, region.holds)
+            )
             for region in saved.region.ancestors()
         )
 
@@ -286,6 +291,24 @@ def _is_loaded(value: Value) -> bool:
     return (
         isinstance(value, Result) and isinstance(value.callee, External) and value.callee.name == "torch.load"
     )
+
+
+def _is_off(test: Value, holds: bool) -> bool:
+    """Whether an arm is left out unless the user asks for it: `if args.train_data:`, None by default."""
+    found = one(test)
+    return isinstance(found, Constant) and found.under is not None and bool(found.value) is not holds
+
+
+def _is_chosen(path: Value) -> bool:
+    """Whether a setting says which file of a folder it is: `os.path.join(here, config["weights"])`."""
+    match one(path):
+        case Result(callee=External(name="os.path.join" | "operator./"), arguments=[*_, last]):
+            return _is_chosen(last)
+        case Constant(under=under):
+            return under is not None
+        case Item(key=key) if key is not None:
+            return isinstance(constant(key), str)
+    return False
 
 
 def _strict(state: Event) -> object:

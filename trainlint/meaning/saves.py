@@ -148,7 +148,10 @@ def _knows_no_gpu(project: Project, save: Save) -> bool:
     if "import" not in words:
         return False
     alone = not save.around.lstrip().startswith(("def ", "async def "))
-    if not _DEVICES.isdisjoint(words) and _MOVES.search(project.text(save.file) or "") is not None:
+    if (
+        not _DEVICES.isdisjoint(map(str.lower, words))
+        and _MOVES.search(project.text(save.file) or "") is not None
+    ):
         return False
     return alone or ("__name__" in words and not _is_called_elsewhere(project, save))
 
@@ -185,7 +188,18 @@ def is_published(project: Project, load: Event, path: Value) -> bool:
 def is_written(project: Project, path: Value) -> bool:
     """Whether a call in the project's text saves a file of this name."""
     parts = fixed_parts(path)
-    return bool(parts) and any(all(part in save.call for part in parts) for save in _saves(project))
+    return bool(parts) and any(
+        all(part in said for part in parts) for save in _saves(project) for said in _names(project, save)
+    )
+
+
+def _names(project: Project, save: Save) -> Iterator[str]:
+    """The line of a save, and those that give the name of its file a value: `path = f"{folder}/best.pt"`."""
+    yield save.call
+    given = _GIVEN.search(save.call)
+    if given is not None:
+        assigned = re.compile(rf"^[ \t]*{given['name']}[ \t]*=[^=\n][^\n]*", re.MULTILINE)
+        yield from assigned.findall(project.text(save.file) or "")
 
 
 def _is_of_a_hub(path: Value) -> bool:
@@ -209,6 +223,7 @@ _MOVES = re.compile(  # asking for a device is no move
 _DEFINED = re.compile(r"\s*(?:async\s+)?def\s+(?P<name>\w+)")
 _SAVE = re.compile(r"\btorch\.save\(")
 _SAVE_OR_SHORT = re.compile(r"\btorch\.save\(|(?<![\w.])save\(")
+_GIVEN = re.compile(r",\s*(?:f\s*=\s*)?(?P<name>[A-Za-z_]\w*)\s*\)\s*$")  # the file, by a name alone
 _IMPORTED = re.compile(r"^from torch import [^\n]*\bsave\b", re.MULTILINE)
 _PATTERN = re.compile(r"""["']([^"'\n]*(?:%|\{)[^"'\n]*\.\w+)["']""")
 _TO_CPU = re.compile(
