@@ -48,8 +48,8 @@ classes, sorted tables) and a warning otherwise.
 
 ## When it is fine
 
-A sampler that draws at random, data sets that shuffle or draw by themselves, streams. Order that
-matters: recurrent state carried from batch to batch, time series read in sequence. One batch that holds
+A sampler that draws at random, data sets that shuffle or draw by themselves in each epoch, not once for all,
+streams. Order that matters: recurrent state carried from batch to batch, time series read in sequence. One batch that holds
 everything. Loaders that only evaluate. Lightning in a distributed run, which puts a sampler that shuffles
 in their place (unless `use_distributed_sampler=False`).
 

@@ -25,6 +25,7 @@ from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, W
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
+    NONE,
     Argument,
     Choice,
     Class,
@@ -72,7 +73,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
         return False
     if any(other.shuffles or other.draws_at_random for other in training.alternatives):
         return False  # somebody chose between the two
-    if _serves_itself(loader.dataset) or _is_whole(program, loader) or _stops_at_once(training):
+    if _serves_itself(training) or _is_whole(program, loader) or _stops_at_once(training):
         return False
     if training.backward.kind == "fit" and _may_stream(program, loader):
         return False
@@ -81,7 +82,7 @@ def keeps_one_order(program: Program, training: TrainingLoader) -> bool:
     if is_resampled(program, training):
         return False
     return not (
-        may_be_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, loader)
+        may_be_series(program, training) or _carries_state(training) or _shuffled_by_hand(program, training)
     )
 
 
@@ -141,8 +142,9 @@ def _is_among_tests(loader: Loader) -> bool:
     return file.startswith("test_") and not {"test", "tests"}.isdisjoint(folder.split("/"))
 
 
-def _serves_itself(dataset: Value | None) -> bool:
+def _serves_itself(training: TrainingLoader) -> bool:
     """A data set that decides its order itself, or draws at random whatever the index."""
+    dataset = training.loader.dataset
     for option in options(dataset) if dataset is not None else ():
         match option:
             case Instance(cls=Class() as cls):
@@ -152,7 +154,7 @@ def _serves_itself(dataset: Value | None) -> bool:
                 if found is not None and isinstance(found[0], Function) and isinstance(found[0].node, Define):
                     if found[0].name == "__iter__" or _draws_samples(found[0], cls):
                         return True
-                if _shuffles_itself(cls):
+                if _shuffles_itself(cls, _is_made_before(option, training)):
                     return True
             case Instance(cls=External(name=name)) if name.endswith(("IterableDataset", "WebDataset")):
                 return True
@@ -197,9 +199,21 @@ def _words_of(method: Function, cls: Class) -> frozenset[str]:
     return words.union(*bodies)
 
 
-def _shuffles_itself(cls: Class) -> bool:
+def _is_made_before(dataset: Value, training: TrainingLoader) -> bool:
+    """Whether all epochs go through one object: what its constructor draws is drawn once."""
+    epochs = enclosing_loops(training.loop)[1:]
+    if not isinstance(dataset, Instance) or dataset.symbolic:
+        return False
+    home = dataset.loop
+    return bool(epochs) and not any(isinstance(home, Region) and home.inside(loop) for loop in epochs)
+
+
+def _shuffles_itself(cls: Class, once: bool) -> bool:
+    """Whether some method shuffles; of an object that is made `once` its constructor does not count."""
     for name, member in cls.names.items():
         if isinstance(member, Function) and isinstance(member.node, Define):
+            if name == "__init__" and once:
+                continue
             if name == "__getitem__" and _uses_index(member.node):
                 continue  # what it draws is looked at more closely
             if not {"shuffle", "randperm", "permutation"}.isdisjoint(member.node.body.words):
@@ -259,16 +273,23 @@ def _is_started_before(value: Value, module: Value, loop: Region) -> bool:
     return bool(same(value.callee.receiver, module)) and not value.region.inside(loop)
 
 
-def _shuffled_by_hand(program: Program, loader: Loader) -> bool:
-    """Whether something shuffles the data set's contents itself."""
-    dataset = loader.dataset
+def _shuffled_by_hand(program: Program, training: TrainingLoader) -> bool:
+    """Whether something shuffles the data set's contents itself, and not once for all epochs."""
+    dataset = training.loader.dataset
     for event in program.events("unresolved"):
         if isinstance(event.target, Member) and event.target.name in ("shuffle", "on_epoch_end", "resample"):
             return True
     return dataset is not None and any(
         isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name in _SHUFFLING
         for v in walk(dataset)
+        if not isinstance(v, Result) or not _is_before_the_epochs(v.region, training)
     )
+
+
+def _is_before_the_epochs(region: Region | None, training: TrainingLoader) -> bool:
+    """Whether something is done once, and not in the loop that goes through the batches again and again."""
+    epochs = enclosing_loops(training.loop)[1:]
+    return region is not None and bool(epochs) and not any(region.inside(loop) for loop in epochs)
 
 
 _SHUFFLING = frozenset("numpy.random.permutation torch.randperm sklearn.utils.shuffle random.sample".split())
@@ -318,12 +339,28 @@ def _sorted_labels(dataset: Value | None) -> str:
         case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if (
             len(arguments) > 1
         ):
-            parts = list(walk(arguments[-1]))
+            parts = list(walk(arguments[-1], lambda v: not _mixes(v)))
             columns = {constant(v.key) for v in parts if isinstance(v, Item) and v.key is not None}
             for inner in parts:
                 if isinstance(inner, Result) and (_makes_runs(inner) or _sorts_by(inner, columns)):
                     return "the labels come in runs of one class"
     return ""
+
+
+def _mixes(value: Value) -> bool:
+    """Whether rows are put in an order at random: `labels[torch.randperm(n)]`, `shuffle(rows, labels)`."""
+    if isinstance(value, Item) and value.key is not None:
+        return any(map(_is_shuffled, walk(value.key, limit=60)))
+    return _is_shuffled(value)
+
+
+def _is_shuffled(value: Value) -> bool:
+    match value:
+        case Result(callee=External(name="sklearn.model_selection.train_test_split"), keywords=keywords):
+            return constant(keywords.get("shuffle", NONE)) is not False
+        case Result(callee=External(name=name)):
+            return name in _SHUFFLING
+    return False
 
 
 def _sorts_by(value: Result, columns: set[object]) -> bool:
