@@ -176,11 +176,22 @@ def _of_outputs(program: Program) -> Iterator[ExtremeDropout]:
 
 
 def _is_output(objective: Objective, values: list[Result]) -> bool:
-    """Whether dropout stands right behind the last layer with weights, not behind features that are compared."""
-    if objective.criterion.kind in ("cosine", "triplet", "margin", "kl"):
+    """Whether dropout stands right behind the last layer with weights, not behind features that are compared.
+
+    Scores of classes are scores also where an activation has cut them off before.
+    """
+    kind = objective.criterion.kind
+    if kind in ("cosine", "triplet", "margin", "kl"):
         return False
-    before = [v for value in values for v in peel(operands(value)[0])] if all(map(operands, values)) else []
+    before = _before(values)
+    if kind in ("cross-entropy", "bce-logits") and all(operation(v) in ACTIVATIONS for v in before):
+        before = _before([v for v in before if isinstance(v, Result)])
     return bool(before) and all(_is_linear(v) for v in before)
+
+
+def _before(values: list[Result]) -> list[Value]:
+    """What some operations are applied to."""
+    return [v for value in values for v in peel(operands(value)[0])] if all(map(operands, values)) else []
 
 
 def _is_linear(value: Value) -> bool:

@@ -161,7 +161,8 @@ class Objective:
     def activated_before(self) -> tuple[Head, ...]:
         """The activations that bound or cut off the scores of a cross entropy, in one step or in two."""
         if self.criterion.kind == "cross-entropy":
-            return self.all_heads(*SQUASHING)
+            dropped = self.inner_heads(*SQUASHING) if self.all_heads("dropout") else ()
+            return self.all_heads(*SQUASHING) or dropped
         if self.criterion.kind == "nll" and self.all_heads("log_softmax"):
             return self.inner_heads(*SQUASHING)
         return ()
