@@ -22,7 +22,7 @@ from trainlint.meaning.modules import (
     starts_in_eval_mode,
 )
 from trainlint.meaning.place import Change, insert_after, insert_before, text_of, wrap_statement
-from trainlint.meaning.restored import is_of_a_checkpoint
+from trainlint.meaning.restored import is_of_a_checkpoint, is_of_a_file
 from trainlint.meaning.syntax import (
     Attribute,
     Call,
@@ -129,7 +129,8 @@ class Evaluation:
         found = certainty(self.event.target)
         if isinstance(one(self.event.target), Instance) and FRESH in one(self.event.target).attributes:  # type: ignore[union-attr]  # an instance
             return "conventional"  # nobody is seen to make it
-        if found == "guessed" and is_of_a_checkpoint(self.event.target):
+        target = self.event.target
+        if found == "guessed" and (is_of_a_checkpoint(target) or is_of_a_file(target)):
             return "inferred"  # of a class that is not at hand
         if found == "guessed" and any(mode.event is not None for mode in self.modes):
             if self.trained or self.in_eval_mode:

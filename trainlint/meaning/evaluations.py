@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trainlint.meaning.callers import enclosing_function, is_unit_test
+from trainlint.meaning.callers import callers, enclosing_function, is_unit_test
 from trainlint.meaning.claims import says_test, says_validation
 from trainlint.meaning.dataflow import container, same, walk
 from trainlint.meaning.evaluation import Evaluation, is_chosen
@@ -34,6 +34,7 @@ from trainlint.meaning.syntax import (
     For,
     Name,
     While,
+    nodes_in,
 )
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unswitched import is_unswitched
@@ -59,7 +60,8 @@ if TYPE_CHECKING:
 
 _JUDGING = frozenset(
     "argmax max topk eq correct accuracy acc item append extend numpy tolist criterion loss loss_fn auc f1_score"
-    " update metric metrics mse psnr ssim confusion_matrix score dice iou preds predictions".split()
+    " update metric metrics mse psnr ssim confusion_matrix score dice iou preds predictions accuracy_score r2_score"
+    " roc_auc_score classification_report mean_squared_error mean_absolute_error".split()
 )
 
 _SHOWING = frozenset(
@@ -201,13 +203,25 @@ def _tables(event: Event) -> set[int]:
 
 def is_prepared(program: Program, root: Region, event: Event, modes: frozenset[Mode]) -> bool:
     """Whether a method, read on its own from a fresh object, relies on another that its callers call first."""
-    if root is program.roots[0] or any(mode.event for mode in modes):
+    if root is program.roots[0] or any(mode.event for mode in modes) or _is_made_on_the_way(event):
         return False
     return any(
         switch.detail is False and _is_alike(switch.target, event.target)
         for other in program.roots
         if other is not root
         for switch in of_kind(other, "mode")
+    )
+
+
+def _is_made_on_the_way(event: Event) -> bool:
+    """Whether a function that was under way makes the network itself: no caller has had it before."""
+    target = one(event.target)
+    made = target.node.cst if isinstance(target, Instance) and target.node is not None else None
+    return made is not None and any(
+        isinstance(node, Call) and node.cst is made
+        for function in callers(event)
+        if isinstance(function.node, Define)
+        for node in nodes_in(function.node.body)
     )
 
 

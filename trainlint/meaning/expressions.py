@@ -15,7 +15,7 @@ from trainlint.meaning.items import get_item
 from trainlint.meaning.iteration import element_of
 from trainlint.meaning.left_out_options import command_line
 from trainlint.meaning.machine import Machine
-from trainlint.meaning.objects import get_attribute, is_enum_member, key_of
+from trainlint.meaning.objects import get_attribute, is_enum_member, key_of, listed
 from trainlint.meaning.overrides import entries, is_dictionary, overwrite, weaken
 from trainlint.meaning.stores import fold, store
 from trainlint.meaning.strings import joined
@@ -378,7 +378,7 @@ def _named(machine: Machine, path: object, node: s.Call, frame: Frame) -> Value 
 
 
 def _spread(value: Value) -> list[Value]:
-    inner = one(value)
+    inner = listed(value)
     if isinstance(inner, Sequence) and not inner.open and inner.element is None:
         return list(inner.items)
     return [Unpacked(value)]

@@ -14,6 +14,7 @@ from trainlint.meaning.facts.transforms import FACTORIES
 from trainlint.meaning.gathering import note_call
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_matrix
+from trainlint.meaning.objects import listed
 from trainlint.meaning.samples import note_sample
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import (
@@ -98,6 +99,8 @@ def _is_meant_as_function(name: str, given: Value) -> bool:
 
 def _layers(name: str, arguments: Arguments, keywords: Keywords) -> Value:
     first = one(arguments[0]) if arguments else one(keywords.get("modules", Sequence("tuple", ())))
+    if name.endswith("ModuleList") and isinstance(held := listed(first), Sequence) and held is not first:
+        first = Sequence("list", held.items, None, held.open, held.element)
     if name.endswith("Sequential"):
         if isinstance(first, (Mapping, Sequence)) and len(arguments) == 1:
             return Sequence("tuple", tuple(first.items.values())) if isinstance(first, Mapping) else first
@@ -114,7 +117,7 @@ def _in_order(arguments: Arguments) -> Sequence:
     items: list[Value] = []
     elements: list[Value] = []
     for given in arguments:
-        inner = one(given.source) if isinstance(given, Unpacked) else Sequence("tuple", (given,))
+        inner = listed(given.source) if isinstance(given, Unpacked) else Sequence("tuple", (given,))
         if isinstance(inner, Sequence):
             items += inner.items
             elements += [inner.element] if inner.element is not None else []
@@ -235,7 +238,7 @@ def _ahead(instance: Instance, layers: Sequence) -> int:
         return -1
     count = 0
     for given in instance.arguments:
-        inner = one(given.source) if isinstance(given, Unpacked) else None
+        inner = listed(given.source) if isinstance(given, Unpacked) else None
         if isinstance(inner, Sequence) and inner.element is not None:
             return min(count, len(layers.items))
         count += len(inner.items) if isinstance(inner, Sequence) else inner is None

@@ -112,6 +112,16 @@ def is_module(value: Value) -> bool:
     return cls.is_module
 
 
+def listed(value: Value) -> Value:
+    """What stands in a list of layers, in their order: of `nn.ModuleList` and `nn.Sequential` the layers, else the value."""
+    match one(value):
+        case Instance(
+            cls=External(name="torch.nn.ModuleList" | "torch.nn.Sequential"), attributes=attributes
+        ):
+            return attributes.get("*layers", value)
+    return one(value)
+
+
 def find_member(cls: Class, name: str, after: Class | None = None) -> tuple[Value, Class] | None:
     """A class attribute or method by the lineage, optionally only behind one class (for super)."""
     started = after is None

@@ -18,6 +18,7 @@ from trainlint.meaning.networks import is_part_of_network
 from trainlint.meaning.objects import CLOSED
 from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.outcomes import Outcome, outcome_of
+from trainlint.meaning.restored import is_of_a_file
 from trainlint.meaning.roles import role
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.trace import Event, Region
@@ -82,7 +83,7 @@ class _Seen:
     """What is known of a program's forwards before any one of them is looked at."""
 
     passed: set[int]  # the calls that are layers, networks and criteria
-    loops: set[int]  # that evaluate as a whole, and measure or collect what comes out
+    loops: set[int]  # that evaluate as a whole with graphs, and measure or collect what comes out
     outputs: dict[int, Event]  # by the identity of the value
     asked: dict[int, list[Value]]  # the networks that are applied at a place, whichever was chosen
     used: set[int] | None = None  # the values whose graphs some backward pass goes through; asked for seldom
@@ -116,7 +117,12 @@ def _seen(program: Program) -> _Seen:
     return _Seen(
         passed={id(event.node) for event in applied if event.detail != "unknown"},
         asked={id(es[0].node.cst): [e.target for e in es] for es in _by_place(program)},
-        loops={id(e.loop.node) for e in (*program.evaluations, *_in_loops(program)) if e.judged},
+        loops={
+            id(e.loop.node)
+            for e in (*program.evaluations, *_in_loops(program))
+            if e.judged
+            and e.event.grad is not False  # what has no graph there says nothing of the passes beside it
+        },
         outputs={
             id(event.value): event
             for event in reversed(applied)
@@ -198,8 +204,9 @@ def _evaluation(program: Program, event: Event) -> Evaluation:
 
 
 def _may_be_evaluation(program: Program, event: Event) -> bool:
-    """Whether it is worth a look at the uses of an output: an unknown callable is a network only where it is switched."""
-    return event.detail != "unknown" or program.may_be_switched(event)
+    """Whether it is worth a look at the uses of an output: an unknown callable is a network only where it is switched, or
+    came out of a file."""
+    return event.detail != "unknown" or program.may_be_switched(event) or is_of_a_file(event.target)
 
 
 def _is_evaluation(program: Program, evaluation: Evaluation, outcome: Outcome) -> bool:
@@ -209,8 +216,8 @@ def _is_evaluation(program: Program, evaluation: Evaluation, outcome: Outcome) -
         return False  # its graph holds no more than the input
     if switched:
         return not _is_made_up(event) or _is_trained(program, event)
-    if event.detail == "unknown":
-        return False
+    if event.detail == "unknown":  # out of a file: what answers with tensors is no vocabulary
+        return is_of_a_file(event.target) and (outcome.leaves or outcome.decides) and not _is_made_up(event)
     if _is_before_a_backward(event) and not (outcome.decides and outcome.leaves):
         return False
     if _is_trained(program, event):
