@@ -304,11 +304,9 @@ def _is_chosen(path: Value) -> bool:
     match one(path):
         case Result(callee=External(name="os.path.join" | "operator./"), arguments=[*_, last]):
             return _is_chosen(last)
-        case Constant(under=under):
-            return under is not None
         case Item(key=key) if key is not None:
             return isinstance(constant(key), str)
-    return False
+    return False  # an option that names one of several networks: their files may come with the code
 
 
 def _strict(state: Event) -> object:
