@@ -39,7 +39,7 @@ def is_noise(dataset: Value) -> bool:
     """Whether the targets are drawn at random whatever the inputs are: there is nothing to learn."""
     match one(dataset):
         case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=(_, *targets)):
-            return all(_is_drawn(target) for target in targets)
+            return all(is_drawn(target) for target in targets)
         case Item(
             source=Result(callee=External(name="torch.utils.data.random_split"), arguments=(whole, *_))
         ):
@@ -70,12 +70,13 @@ def _is_normal(value: Value) -> bool:
 _NORMAL = frozenset(("randn", "randn_like", "normal", "normal_"))
 
 
-def _is_drawn(value: Value) -> bool:
+def is_drawn(value: Value) -> bool:
+    """Whether a value is numbers drawn, or counted up, as they come out of a function of PyTorch or NumPy."""
     match one(value):
         case Result(callee=External(name=name)) if name.rpartition(".")[2] in _DRAWN:
             return True
         case Result(callee=Member(receiver=receiver, name=name)) if name in _SAME:
-            return _is_drawn(receiver)
+            return is_drawn(receiver)
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
@@ -18,7 +19,7 @@ from trainlint.meaning.schedules import amount, is_reinforcement, iterations
 from trainlint.meaning.syntax import Call, For, Node, While
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update, stepped_node
-from trainlint.meaning.values import Choice, External, Instance, Value, one
+from trainlint.meaning.values import NONE, Choice, External, Instance, Mapping, Sequence, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -158,12 +159,24 @@ def _first_rate(driven: Optimizer) -> float | None:
         return None  # chosen by a setting, or the project's own: it may tune its rate itself
     if any(isinstance(m, Instance) and "*pretrained" in m.attributes for m in driven.models):
         return None
+    own = list(_rates_of_groups(made))
+    if own:
+        known = [amount(rate) for rate in own]
+        return None if None in known else max(rate[0] for rate in known if rate is not None)
     if driven.rate is None:
         return DEFAULT_RATES.get(driven.kind)
     if isinstance(driven.rate, Choice) and driven.rate.each is not None:
         return None  # rates are compared, each as it is
     rate = amount(driven.rate)
     return rate[0] if rate is not None else None
+
+
+def _rates_of_groups(made: Instance) -> Iterator[Value]:
+    """The rates that groups of parameters bring along: the optimizer's own is not for them."""
+    given = one(made.arguments[0] if made.arguments else made.keywords.get("params", NONE))
+    for group in given.items if isinstance(given, Sequence) else ():
+        if isinstance(entries := one(group), Mapping) and "lr" in entries.items:
+            yield entries.items["lr"]
 
 
 def _is_remade(made: Instance, loop: Region) -> bool:

@@ -15,7 +15,7 @@ from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.hand_batches import rows_by_hand
 from trainlint.meaning.loaders import TrainingLoader
 from trainlint.meaning.modules import parts
-from trainlint.meaning.noise import is_drawn_within, is_written_out
+from trainlint.meaning.noise import is_drawn, is_drawn_within, is_written_out
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.populations import KEEPING, SAME_ROWS, samples_of
 from trainlint.meaning.samples import SAMPLE
@@ -183,9 +183,15 @@ def unregularised(program: Program) -> Iterator[Fitted]:
     for made in fitted(program):
         if _decays(made.course) or made.architecture.chain.normalised or _drops(made.architecture.chain):
             continue
-        if _stops(program) or _varies(made):
+        if _stops(program) or _varies(made) or _is_told_noise(program, made.architecture):
             continue
         yield made
+
+
+def _is_told_noise(program: Program, network: Architecture) -> bool:
+    """Whether all that a network is compared with was drawn at random: it shows how an optimizer is used."""
+    targets = [o.target for o in program.objectives if any(v is network.value for v in walk(o.prediction))]
+    return bool(targets) and all(map(is_drawn, targets))
 
 
 def _decays(course: Course) -> bool:
