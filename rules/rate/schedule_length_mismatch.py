@@ -133,6 +133,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             else f"{misfit.length[0]:.3g} epochs"
         )
         said = f"{misfit.kind} is made for {made} and runs for {misfit.turns[0]:g} epochs"
+        if misfit.of_all_batches:
+            said = f"{misfit.kind} is made for every batch of the run and steps once in each of its {misfit.turns[0]:g} epochs"
         named = "".join(map(default_of, misfit.settings))
         yield Finding(
             misfit.node,

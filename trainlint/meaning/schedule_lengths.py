@@ -74,6 +74,7 @@ class Misfit:
     length: Known
     turns: Known
     in_epochs: bool  # it steps once per epoch; else with every batch
+    of_all_batches: bool = False  # made for as many steps as the run has batches, and steps once per epoch
 
     @property
     def node(self) -> Node:
@@ -102,7 +103,9 @@ class Misfit:
     @property
     def idle(self) -> int:
         """How many epochs at the end train at a rate of 0."""
-        return max(0, round(self.turns[0] - self.length[0])) if self.kind in _TO_ZERO else 0
+        return (
+            max(0, round(self.turns[0] - min(self.length[0], self.turns[0]))) if self.kind in _TO_ZERO else 0
+        )
 
     @property
     def never_falls(self) -> bool:
@@ -137,6 +140,8 @@ class Misfit:
     def fitted(self) -> list[Change]:
         """The edit that makes the schedule for the length of the run."""
         turns = int(self.turns[0])
+        if self.of_all_batches:
+            return [give(self.node, _LENGTHS[self.kind][0], str(turns), _position(self.schedule, self.kind))]
         if not self.in_epochs and self.parameter != "epochs":
             return []
         text = {"StepLR": f"{max(1, turns // 3)}", "MultiStepLR": f"[{turns // 2}, {turns * 3 // 4}]"}
@@ -208,7 +213,19 @@ def _of_framework(program: Program, schedule: Instance, course: Course) -> Itera
         return
     if detail.trainer is None or not {"max_steps", "max_time", "**"}.isdisjoint(detail.trainer.keywords):
         return
+    if course.epochs is not None and course.epochs[0] > 2 and _is_of_all_batches(schedule):
+        yield Misfit(course, schedule, course.step, (math.inf, None), course.epochs, True, True)
     yield from _misfit(program, schedule, course, course.step, course.epochs, None)
+
+
+def _is_of_all_batches(schedule: Instance) -> bool:
+    """`total_steps=self.trainer.estimated_stepping_batches`, whole and not divided into epochs."""
+    kind = _kind(schedule)
+    given = passed(schedule, _position(schedule, kind), _LENGTHS[kind][0])
+    return all(
+        isinstance(option, Member) and option.name == "estimated_stepping_batches"
+        for option in (options(given) if given is not None else [NONE])
+    )
 
 
 def _stepped(program: Program, schedule: Instance, course: Course, steps: list[Event]) -> Iterator[Misfit]:
