@@ -32,8 +32,8 @@ print(model.score(selector.transform(X_test), y_test))
 ```
 
 Followed are scikit-learn's transformers and functions, statistics that are taken by hand
-(`(x - x.mean()) / x.std()`, `fillna(x.mean())`), and splits by `train_test_split`, `random_split`,
-slices, masks, folds and cross-validation. By hand, for categories, and for a validation part that is
+(`(x - x.mean()) / x.std()`, `fillna(x.mean())`), lists of words by torchtext and by Hugging Face's `WordLevel`, and
+splits by `train_test_split`, `random_split`, slices, masks, folds and cross-validation. By hand, for words, for categories, and for a validation part that is
 taken of the training part (another file is transformed by what was learnt) it is a warning, else an error; for a
 mere change of units that only trees or plain least squares would see, which answer the same in any, it is advice.
 

@@ -69,8 +69,9 @@ model.load_state_dict(torch.load("best.pt", map_location="cpu"))
 print("test accuracy", accuracy(test_loader))
 ```
 
-Followed are loops written out, Lightning's and transformers' trainers, and the `fit` of TabNet, boosting
-libraries and Keras where it stops or keeps by the very rows that are predicted for the report.
+The best of all epochs, `max(scores)`, is such a choice too. Followed are loops written out, Lightning's and
+transformers' trainers, and the `fit` of TabNet, boosting libraries and Keras where it stops or keeps by the very
+rows that are predicted for the report.
 
 ## When it is fine
 

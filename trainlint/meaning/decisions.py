@@ -12,7 +12,7 @@ from trainlint.meaning.flow import enclosing_loops, key
 from trainlint.meaning.gathered import NOTHING, Gathered, put_into
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.optimizers import optimizer
-from trainlint.meaning.picked import ALL_AT_ONCE
+from trainlint.meaning.picked import ALL_AT_ONCE, BEST_TURN
 from trainlint.meaning.syntax import Binary, Call, Comparison, Expression, Node, Subscript
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.values import (
@@ -33,7 +33,7 @@ from trainlint.records import dataclass
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-Kind = Literal["keep", "lower", "stop", "choose", "pick"]
+Kind = Literal["keep", "lower", "stop", "choose", "pick", "report"]
 _COMPARING = frozenset("operator.< operator.<= operator.> operator.>=".split())
 _STOPPER = re.compile(r"(?i)early_?stop")
 _FAR = 5_000
@@ -107,6 +107,8 @@ def searches(program: Program) -> list[Decision]:
     found = []
     for event in program.events("choose"):
         loop = event.loop
+        if event.detail == BEST_TURN:
+            continue
         if event.detail == ALL_AT_ONCE:
             found += (
                 [Decision("pick", event.node, event.region, (event.target,), program.gathered)]

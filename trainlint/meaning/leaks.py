@@ -16,6 +16,7 @@ from trainlint.meaning.train_only import fitted_to_fewer, fitted_to_training_par
 from trainlint.meaning.transformers import kind_of
 from trainlint.meaning.unit_free import is_felt_by_nobody, trains_networks
 from trainlint.meaning.values import Class, Instance, Member, Result, Value
+from trainlint.meaning.vocabularies import vocabularies
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -89,11 +90,12 @@ def row_leaks(program: Program) -> list[Leak]:
     """One for each fit: with the first split whose parts it has both seen."""
     reader = program.table_reader
     shaped = [*_shaped(reader), *(use.table for use in uses(reader) if use.trains)]
+    words = list(vocabularies(reader))
     found: dict[Fit, Leak] = {}
     for split in splits(reader) if _learns(program) else splits_by_call(reader):
         if split.call is None and not _is_learnt_from(program, split):
             continue  # slices for a picture of the data
-        for fit in _fits_of(split, shaped):
+        for fit in (*_fits_of(split, shaped), *_listed_before(words, split)):
             if fit.kind == "projection" and split.call is None and fit not in program.trained_fits:
                 continue  # points that are divided for a picture of them
             if fit not in found and _has_seen_both(fit, split) and _matters(fit, split):
@@ -192,6 +194,11 @@ def _fits_of(split: Split, shaped: list[Table]) -> list[Fit]:
         if covers(split.train, table.rows) or touches(split.train, table.rows):
             found |= table.fits
     return sorted(found, key=lambda fit: (fit.by_hand, fit.at))
+
+
+def _listed_before(words: list[Fit], split: Split) -> list[Fit]:
+    """Vocabularies that were complete when a call divided the texts: what came later may go by the parts."""
+    return [fit for fit in words if split.call is not None and fit.at < split.call.at]
 
 
 def _has_seen_both(fit: Fit, split: Split) -> bool:

@@ -36,8 +36,13 @@ _ROW_BY_ROW = ("numpy.", "pandas.", "torch.", "operator.", "builtins.")
 _DEEPEST = 5  # steps from a key to the selection that it comes from
 
 
+_ARCHIVES = frozenset(("numpy.load", "scipy.io.loadmat", "h5py.File"))  # each key names an array of its own
+
+
 def parted(reader: Reader, value: Item, view: View) -> Table:
     source, key = one(value.source), value.key
+    if isinstance(key, Constant) and isinstance(key.value, str) and _is_archive(source):
+        return Table(frozenset({(hash((id(source), key.value)), ())}))
     if isinstance(source, Result) and isinstance(key, Constant) and isinstance(key.value, int):
         part = _part_of_call(reader, source, key.value, view)
         if part is not None:
@@ -46,6 +51,13 @@ def parted(reader: Reader, value: Item, view: View) -> Table:
         whole = reader.table(value.source, view)
         return Table(frozenset({(id(value), ())}), whole.fits) if whole.rows else whole
     return _taken(reader, value.source, one(key), view)
+
+
+def _is_archive(source: Value) -> bool:
+    match source:
+        case Result(callee=External(name=name)) | Instance(cls=External(name=name)):
+            return name in _ARCHIVES
+    return False
 
 
 def _part_of_call(reader: Reader, call: Result, index: int, view: View) -> Table | None:

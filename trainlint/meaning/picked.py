@@ -8,6 +8,7 @@ from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import Sequence, Value, constant, one
 
 ALL_AT_ONCE = "all at once"  # what is recorded of a choice that no comparison of its own makes
+BEST_TURN = "best turn"  # what is recorded of the best of several numbers, of which nothing else is kept
 
 
 def pick(
@@ -22,6 +23,9 @@ def pick(
         pair = one(element_of(machine, arguments[0], node))
         if isinstance(pair, Sequence) and pair.kind == "tuple" and len(pair.items) > 1:
             machine.record("choose", node, pair.items[0], detail=ALL_AT_ONCE)
+            return None
+    if key is None and 0 < len(arguments) < 3 and node is not None:
+        machine.record("choose", node, Sequence("tuple", arguments, node), detail=BEST_TURN)
     if len(arguments) == 1 and key is not None and constant(key) is not None and node is not None:
         element = element_of(machine, arguments[0], node)
         number = machine.call(machine, key, (element,), {}, node, None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.facts.tables import FITTING_METHODS
+from trainlint.meaning.loaded_anew import loaded_anew
 from trainlint.meaning.measured_anew import measured_anew
 from trainlint.meaning.own_fits import (
     always_made,
@@ -98,7 +99,8 @@ def refits(program: Program) -> list[Refit]:
     for refit in (*_by_data_sets(program, fitted), *_by_networks(program, fitted)):
         found.setdefault(refit.fit.node, refit)
     by_hand = [*_by_hand(reader, used)] or [Refit(*pair, False) for pair in measured_anew(program)]
-    return sorted([*found.values(), *by_hand], key=lambda refit: refit.fit.at)
+    loaded = [Refit(*pair, True) for pair in loaded_anew(program)]
+    return sorted([*found.values(), *by_hand, *loaded], key=lambda refit: refit.fit.at)
 
 
 def _by_data_sets(program: Program, fitted: list[_Fitted]) -> Iterator[Refit]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trainlint.meaning.best_turns import best_turns, is_of_epochs
 from trainlint.meaning.callers import callers, enclosing_function
 from trainlint.meaning.claims import says_test, says_validation
 from trainlint.meaning.dataflow import operation, walk
@@ -48,6 +49,7 @@ _SAID = {
     "stop": "stops by",
     "choose": "chooses what does best on",
     "pick": "chooses what does best on",
+    "report": "takes the best score of all epochs on",
 }
 
 
@@ -66,13 +68,16 @@ class Selection:
 def selections(program: Program) -> list[Selection]:
     found: dict[object, Selection] = {}
     tested = [made for e in named_evaluations(program, TEST) for made in _tested(program, e)]
-    for decision in (*program.decisions, *searches(program)) if tested else ():
+    outputs = outputs_of(program)
+    judging: list[Decision] = []
+    if tested or outputs:
+        judging = [*program.decisions, *searches(program), *best_turns(program)]
+    for decision in judging if tested else ():
         chosen = _by_test(program, decision, tested)
         if chosen is not None:
             found.setdefault(chosen[1].key, chosen[0])
-    outputs = outputs_of(program)
-    for decision in (*program.decisions, *searches(program)) if outputs else ():
-        chosen_rows = _by_rows(outputs, decision)
+    for decision in judging if outputs else ():
+        chosen_rows = _by_rows(program, outputs, decision)
         if chosen_rows is not None:
             found.setdefault(chosen_rows.name, chosen_rows)
     in_place = [made for e in named_evaluations(program, VALIDATION) for made in _in_place(program, e)]
@@ -133,6 +138,8 @@ def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tupl
         return None
     if decision.kind == "pick":
         by_test = [made for made in by_test if _is_of_a_trial(program, made.evaluation)]
+    elif decision.kind == "report":
+        by_test = [made for made in by_test if is_of_epochs(program, decision, made.evaluation.event)]
     elif decision.kind != "lower" and not decision.is_handed:
         outputs = set[int]().union(*(given_by(made.evaluation.event) for made in by_test))
         if not decision.is_by_progress(outputs):
@@ -154,15 +161,18 @@ def _called_by(program: Program, decision: Decision) -> Node | None:
     return next((call for call in calls if call.unit is program.reading.entry), None)
 
 
-def _by_rows(outputs: dict[int, Event], decision: Decision) -> Selection | None:
+def _by_rows(program: Program, outputs: dict[int, Event], decision: Decision) -> Selection | None:
     """The same of one output for all of the data, by the rows of it that are called test."""
-    if decision.kind == "pick" or not _trains_around(decision):
+    is_report = decision.kind == "report"
+    if decision.kind == "pick" or not (is_report or _trains_around(decision)):
         return None
     rows = test_rows(outputs, decision)
+    if rows is not None and is_report and not is_of_epochs(program, decision, rows.forward):
+        return None
     if rows is None or _is_called_validation(decision, rows.forward):
         return None
     items = {id(item) for item in rows.items}
-    if decision.kind != "lower" and not decision.is_handed:
+    if decision.kind not in ("lower", "report") and not decision.is_handed:
         if not decision.is_by_progress(items):
             return None
     place = place_of(decision, items)

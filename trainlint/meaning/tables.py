@@ -14,6 +14,7 @@ from trainlint.meaning.facts.tables import (
     NOTED_METHODS,
     PARTING,
     SPLIT,
+    VOCABULARIES,
 )
 from trainlint.meaning.values import (
     MISSING,
@@ -36,7 +37,7 @@ from trainlint.records import dataclass
 MOST = 4_000  # entries of a log; what is longer is no script of a person
 _MOST_STEPS = 8  # of a dictionary of data sets: `map`, `filter`, `with_format`
 _ROWS_AND_COLUMNS = frozenset(("loc", "iloc", "at", "iat"))
-_NOTED_FUNCTIONS = frozenset((*PARTING, *FITTING_FUNCTIONS))
+_NOTED_FUNCTIONS = frozenset((*PARTING, *FITTING_FUNCTIONS, *VOCABULARIES))
 _BY_LAST_WORD = frozenset((SPLIT, *CROSS_VALIDATION))
 
 

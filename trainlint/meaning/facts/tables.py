@@ -47,6 +47,9 @@ FITTING_FUNCTIONS: dict[str, str] = {
     "scipy.stats.zscore": "scaler",
     "pandas.qcut": "discretizer",
 }
+VOCABULARIES = frozenset(
+    ("torchtext.vocab.build_vocab_from_iterator",)
+)  # functions that list the words of texts
 FITTING_METHODS = frozenset(("fit", "fit_transform", "fit_on_texts", "adapt", "partial_fit"))
 APPLYING_METHODS = frozenset(
     "transform fit_transform texts_to_sequences texts_to_matrix sequences_to_matrix get_support".split()
@@ -97,7 +100,12 @@ WORDS = (
 )
 # Names of the methods whose calls are noted for the questions about tables.
 NOTED_METHODS = (
-    FITTING_METHODS | APPLYING_METHODS | JUDGING | TRAINING | RESAMPLING | {"split", "drop", "isnull", "isna"}
+    FITTING_METHODS
+    | APPLYING_METHODS
+    | JUDGING
+    | TRAINING
+    | RESAMPLING
+    | {"split", "drop", "isnull", "isna", "train_from_iterator"}
 )
 # Searches that cross-validate by themselves.
 SEARCHES = frozenset(
