@@ -150,6 +150,30 @@ def start(network):
     return network.to("cuda" if torch.cuda.is_available() else "cpu")
 """
 )
+LOGARITHM = """
+def fit(network):
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    for step in range(100):
+        chances = F.softmax(network(torch.randn(64, 4)), dim=1)
+        loss = -torch.log(chances)[:, 0].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+TUNED = """
+from torchvision import models
+network = models.resnet18(weights="IMAGENET1K_V1")
+network.fc = nn.Linear(network.fc.in_features, 7)
+loader = DataLoader(TensorDataset(torch.randn(64, 3, 32, 32), torch.randint(7, (64,))), batch_size=16, shuffle=True)
+
+def fit(parameters):
+    optimizer = torch.optim.Adam(parameters, lr=0.1)
+    for epoch in range(5):
+        for x, y in loader:
+            optimizer.zero_grad()
+            F.cross_entropy(network(x), y).backward()
+            optimizer.step()
+"""
 # each: the rule; the beginning, with what is flagged; its end with the harm, and without it
 PROGRAMS = {
     "one batch that is learnt by heart has no order": (
@@ -211,6 +235,18 @@ PROGRAMS = {
         LOADED,
         "start(network)",
         "start(network.cuda())",
+    ),
+    "a logarithm of the probabilities of probabilities": (
+        "unstable-log-softmax",
+        IMPORTS + LOGARITHM,
+        "fit(nn.Linear(4, 3))",
+        "fit(nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1)))",
+    ),
+    "a rate for a new part of a network": (
+        "finetune-lr-too-large",
+        IMPORTS + TUNED,
+        "fit(list(network.parameters()))",
+        "fit(list(network.fc.parameters()))",
     ),
     "one of two training sets that is scaled as the evaluation is": (
         "train-eval-transform-mismatch",

@@ -82,7 +82,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    loads = [load for run in written for load in run.near("load")]
+    loads = [load for run in written for load in run.near("load") if not load.flag("beside")]
     refused = [load for load in loads if "CUDA device" in load.word("raised")]
     landed = [load for load in loads if load.word("device").startswith("cuda")]
     if any(run.all("gpu") and not of_several(run) for run in (*written, *control)):

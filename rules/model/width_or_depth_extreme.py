@@ -160,11 +160,18 @@ def fall(runs: Runs) -> float:
 
 
 def is_wide(runs: Runs) -> bool:
-    """Whether some layer has many times the units of what it takes in and of what the next one gives out."""
-    looks = [look for run in runs for look in run.all("layers")[:1]]
+    """Whether some layer has many times the units of what it takes in and of what the next one gives out.
+
+    Asked of networks on vectors: what convolutions find in a picture may need many, and so may a curve over one number.
+    """
+    looks = [
+        look for run in runs for look in run.all("layers")[:1] if max(look.numbers("axes"), default=2) == 2
+    ]
     sizes = [(look.numbers("inputs"), look.numbers("units")) for look in looks]
     return any(
-        u > 50 * max(i, o) for given, made in sizes for i, u, o in zip(given, made, made[1:], strict=False)
+        i >= CURVE and u > 50 * max(i, o)
+        for given, made in sizes
+        for i, u, o in zip(given, made, made[1:], strict=False)
     )
 
 

@@ -82,7 +82,7 @@ and Le, "Do Better ImageNet Models Transfer Better?" (2019), whose best rates fo
 from collections.abc import Iterator
 from statistics import median
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Run, Runs, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -109,6 +109,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
     away, kept = [run.moved() for run in written], [run.moved() for run in control]
+    if any(map(leaves_most_alone, written)):
+        return None  # what moves is a new part, and what was learnt before stays
     if not all(away) or not all(kept) or not away or median(away) < 0.3:
         return None
     steps = max(len(run.all("step")) for run in written)
@@ -117,6 +119,13 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         f"with the control {median(kept):.2g} times (medians of {len(away)} seeds)"
     )
     return Effect(said, {"drift": away, "drift_control": kept, "steps": steps})
+
+
+def leaves_most_alone(run: Run) -> bool:
+    """Whether the optimizers hold less than half of the weights of the network that they train."""
+    held = {step.number("optimizer"): step.number("weights") for step in run.all("step")}
+    there = max((call.number("weights") for call in run.all("forward") if call.flag("trained")), default=0.0)
+    return sum(held.values()) < there / 2
 
 
 rule = Rule(

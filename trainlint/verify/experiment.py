@@ -19,6 +19,7 @@ from trainlint.verify.judge import Arm, inconclusive, judge, read_run
 from trainlint.verify.place import Home
 from trainlint.verify.series import series_of
 from trainlint.verify.starts import Start, starts_of
+from trainlint.verify.statements import ends_without_a_gpu
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 STARTS_TRIED = 2  # scripts that run the flagged file
@@ -128,6 +129,12 @@ def _experiment(
         return Trial(inconclusive("needs-cuda"))
     if rule.needs.ranks > 1:
         return Trial(inconclusive("unsupported", "several processes"))
+    if (
+        rule.needs.checkpoints == "cuda"
+        and not plan.device.startswith("cuda")
+        and ends_without_a_gpu(text, diagnostic.where.line)
+    ):
+        return Trial(inconclusive("needs-cuda", "without one the program ends before it comes there"))
     first = trial = _attempt(diagnostic, text, home, rule, plan, ask, "program", read)
     made_up = False  # whether the last attempt let everything fail: seeing nothing then says little
     for extent, bare in smaller_cuts(rule, home):

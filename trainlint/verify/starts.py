@@ -104,7 +104,7 @@ class _Project:
         except (SyntaxError, ValueError, RecursionError):
             return None
         names = frozenset(self._bound(path, tree, reached))
-        if not names:
+        if not names or _is_unit_test(path, tree):
             return None
         lines = sorted(
             {node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names}
@@ -167,6 +167,13 @@ def _closed(tree: ast.Module, names: frozenset[str]) -> frozenset[str]:
         grown = len(more) > len(names)
         names = more
     return names
+
+
+def _is_unit_test(path: str, tree: ast.Module) -> bool:
+    """Whether a file only tries the code with values of its own, which say nothing about those that it gets."""
+    name = os.path.basename(path)
+    tries = any(isinstance(node, Definition) and node.name.lower().startswith("test") for node in tree.body)
+    return tries and (name.startswith("test_") or name.endswith("_test.py")) and not _is_script(tree)
 
 
 def _is_script(tree: ast.Module) -> bool:

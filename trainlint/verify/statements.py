@@ -50,12 +50,8 @@ class Statement:
 
     @property
     def always(self) -> bool:
-        """Whether it acts on everything: `__future__`, star imports, seeds and defaults, and who has no GPU is sent away."""
+        """Whether it acts on everything: `__future__`, star imports, seeds and defaults."""
         match self.node:
-            case ast.Assert(test=test) | ast.If(test=test, body=[*_, ast.Raise()]):
-                return _asks_for_a_gpu(test)
-            case ast.If(test=test, body=[*_, ast.Expr(value=ast.Call(func=function))]):
-                return _asks_for_a_gpu(test) and _last_name(function) in LEAVING
             case ast.ImportFrom(module=module, names=names):
                 return module == "__future__" or any(alias.name == "*" for alias in names)
             case ast.Expr(value=ast.Call(func=ast.Attribute() as function)):
@@ -73,6 +69,37 @@ class Statement:
             case ast.Expr(value=ast.Constant()):
                 return True
         return False
+
+
+def ends_without_a_gpu(text: str, line: int) -> bool:
+    """Whether a program sends those away who have no GPU, before it comes to a line."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    bodies = [tree.body]
+    while bodies:
+        body = bodies.pop()
+        for node in body:
+            if lines_of(node)[0] <= line <= lines_of(node)[1]:
+                bodies += [part for part in (getattr(node, "body", None),) if isinstance(part, list)]
+                break
+            if _sends_away(node) and node.lineno < line:
+                return True
+    return False
+
+
+def _sends_away(node: ast.stmt) -> bool:
+    match node:
+        case ast.Assert(test=test):
+            return _asks_for_a_gpu(test)
+        case ast.If(test=ast.UnaryOp(op=ast.Not(), operand=test), body=[*_, ast.Raise()]):
+            return _asks_for_a_gpu(test)
+        case ast.If(
+            test=ast.UnaryOp(op=ast.Not(), operand=test), body=[*_, ast.Expr(value=ast.Call(func=function))]
+        ):
+            return _asks_for_a_gpu(test) and _last_name(function) in LEAVING
+    return False
 
 
 def _asks_for_a_gpu(test: ast.expr) -> bool:

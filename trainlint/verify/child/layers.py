@@ -47,6 +47,7 @@ class Layers:
             copies=[_copies(m.weight.detach()) for m in modules],
             inputs=[float(m.weight[0].numel()) for m in modules],
             units=[float(m.weight.shape[0]) for m in modules],
+            axes=[float(m.weight.dim()) for m in modules],
         )
 
 

@@ -65,7 +65,8 @@ class Calls:
             gradients=torch.is_grad_enabled(), nodes=nodes, bytes=size, layers=len(layers), active=len(active),
             dropout=sum(is_dropout(layer) for layer in layers), norms=sum(is_norm(layer) for layer in layers),
             active_norms=sum(is_norm(layer) for layer in active), trained=False, rows=int(tensors[0].shape[0]) if tensors and tensors[0].dim() else 1,
-            trainable=sum(p.requires_grad for p in module.parameters()), **_input(arguments),
+            trainable=sum(p.requires_grad for p in module.parameters()), weights=len(list(module.parameters())),
+            **_input(arguments),
         )  # fmt: skip
         for tensor in tensors[:1]:
             if tensor.grad_fn is not None:

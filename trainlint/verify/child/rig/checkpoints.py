@@ -98,7 +98,8 @@ def install(
         here = _is_here(record, file)
         if not here:
             record.substitute("checkpoint file: a stand-in")
-        data = record.note("load", raised="", stand_in=not here, device="")
+        beside = not here and _is_of_the_code(record, file)
+        data = record.note("load", raised="", stand_in=not here, beside=beside, device="")
         source = file if here else _crafted(paths.folder, save)
         try:
             with record.pause():
@@ -123,6 +124,14 @@ def _is_here(record: Record, file: Any) -> bool:
     if isinstance(file, Missing) or not isinstance(file, (str, os.PathLike)):
         return hasattr(type(file), "read")
     return os.path.exists(file) and os.fspath(file) not in record.invented
+
+
+def _is_of_the_code(record: Record, file: Any) -> bool:
+    """Whether a file is looked for at the place of the code: `Path(__file__).parent / "weights.pt"`."""
+    if not isinstance(file, (str, os.PathLike)) or isinstance(file, Missing):
+        return False
+    name, home = os.fspath(file), os.path.dirname(os.path.abspath(record.path))
+    return isinstance(name, str) and os.path.isabs(name) and os.path.normpath(name).startswith(home + os.sep)
 
 
 def _crafted(folder: str, save: Any) -> str:
