@@ -31,7 +31,7 @@ OF_ONE_KIND = 2  # findings for one condition that was forgotten
 PATIENCE = 40.0  # seconds to look for the findings of one rule
 WORTH = (  # words of conditions that ask whether what is true is meant so, or worth telling
     "options", "compared", "_GRAPHS", "repeats", "of_training", "as_asked", "judged", "loop.kind", "picks_device", "least",
-    "level", "is_reinforcement", "foretells_noise", "is_partial",
+    "level", "is_reinforcement", "foretells_noise", "is_trial", "is_partial",
 )  # fmt: skip
 Functions = dict[str, types.FunctionType]
 

@@ -21,6 +21,7 @@ from trainlint.verify.sandbox import Sandbox
 pytest.importorskip("torch", reason="experiments run torch")
 
 BOOK = open_book()
+SAID = ("blind", "no-symptom", "raised", "missing-name", "only-control")  # what the near misses may come to
 IMPORTS = """
 import torch
 from torch import nn
@@ -174,6 +175,64 @@ def fit(parameters):
             F.cross_entropy(network(x), y).backward()
             optimizer.step()
 """
+GOING_ON = """
+network = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1))
+def run():
+    start()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-9)
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.mse_loss(network(x), y).backward()
+        optimizer.step()
+"""
+FOR_LONG_TIME = """
+inputs = torch.randn(300, 20)
+labels = (inputs.sum(1) > 0).long()
+loader = DataLoader(TensorDataset(inputs, labels), batch_size=30, shuffle=True)
+network = nn.Sequential(nn.Linear(20, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 2))
+optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+def run(judge):
+    for epoch in range(100):
+        for x, y in loader:
+            optimizer.zero_grad()
+            F.cross_entropy(network(x), y).backward()
+            optimizer.step()
+        judge(network)
+"""
+ACCUMULATED = (
+    NETWORK
+    + """
+def run():
+    for number, (x, y) in enumerate(loader):
+        loss = criterion(network(x), y)
+        loss.backward()
+        if (number + 1) % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+)
+TRIED = """
+network = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh())
+optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+x = torch.randn(64, 8)
+loss = F.mse_loss(network(x), x)
+"""
+WATCHED = (
+    NETWORK
+    + """
+plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="max", patience=1)
+def run():
+    for epoch in range(30):
+        losses = []
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = F.mse_loss(network(x), y)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        plateau.step(watched(losses))
+"""
+)
 # each: the rule; the beginning, with what is flagged; its end with the harm, and without it
 PROGRAMS = {
     "one batch that is learnt by heart has no order": (
@@ -248,6 +307,36 @@ PROGRAMS = {
         "fit(list(network.parameters()))",
         "fit(list(network.fc.parameters()))",
     ),
+    "a small rate for weights that were kept": (
+        "lr-too-small",
+        SERVED + GOING_ON,
+        "start = lambda: None\nrun()",
+        "start = lambda: network.load_state_dict(torch.load('kept.pt'))\nrun()",
+    ),
+    "a training that ends early": (
+        "no-regularisation",
+        IMPORTS + FOR_LONG_TIME,
+        "run(lambda network: 1.0)",
+        "def stop(network):\n    raise RuntimeError('it is good enough')\nrun(stop)",
+    ),
+    "an accumulated loss that a number divides": (
+        "accumulation-unscaled",
+        SERVED + ACCUMULATED,
+        "criterion = lambda found, wanted: (found - wanted).pow(2).mean()\nrun()",
+        "criterion = lambda found, wanted: ((found - wanted).pow(2) * 0.25).mean()\nrun()",
+    ),
+    "an output that is tried and not trained": (
+        "bounded-regression-output",
+        IMPORTS + TRIED,
+        "loss.backward()\noptimizer.step()",
+        "print(loss)",
+    ),
+    "a number that goes the way that the schedule is told": (
+        "plateau-metric",
+        SERVED + WATCHED,
+        "def watched(losses):\n    return sum(losses) / len(losses)\nrun()",
+        "def watched(losses):\n    return -sum(losses) / len(losses)\nrun()",
+    ),
     "one of two training sets that is scaled as the evaluation is": (
         "train-eval-transform-mismatch",
         SCALES,
@@ -277,4 +366,4 @@ def test_a_near_miss_is_not_confirmed(what: str, sandbox: Sandbox, tmp_path: Pat
     assert confirmed.state == "confirmed", confirmed.evidence
     verdict = verdict_on(name, flagged, missed, sandbox, tmp_path)
     assert verdict.state != "confirmed", verdict.evidence
-    assert verdict.reason in ("blind", "no-symptom", "raised"), verdict.evidence
+    assert verdict.reason in SAID, verdict.evidence

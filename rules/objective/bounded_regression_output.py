@@ -99,6 +99,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 def symptom(written: Runs, control: Runs) -> Effect | None:
     if any(run.stands_in("data") for run in written):
         return None  # the targets are ours, then, and so is what of them cannot be reached
+    if not any(run.all("backward") for run in written):
+        return None  # shapes are tried, and nothing learns from the loss
     calls = [call for run in written for call in run.near("criterion") if call.number("unreachable") >= 0.01]
     if not calls:
         return None

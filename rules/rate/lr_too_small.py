@@ -76,7 +76,7 @@ the size of a step; `bench/rates.py` of trainlint.
 
 from collections.abc import Iterator
 
-from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Runs, default_of
+from trainlint import Effect, Finding, Needs, Option, Options, Program, Rule, Run, Runs, default_of
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
@@ -104,6 +104,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
     still, going = [run.moved() for run in written], [run.moved() for run in control]
+    if any(is_meant_small(run) for run in written):
+        return None
     if not still or not all(going) or max(still) > 1e-4 or not any(run.all("step") for run in written):
         return None
     steps = len(written[0].all("step"))
@@ -112,6 +114,16 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         f"by {min(going):.2g}"
     )
     return Effect(said, {"moved": still, "moved_control": going, "steps": steps})
+
+
+def is_meant_small(run: Run) -> bool:
+    """Whether it goes on from weights that have learnt before, or takes a rate of 0: that nothing moves is wanted then."""
+    learnt = any(
+        said.startswith("pretrained weights") or said.endswith("a small stand-in network")
+        for said in run.substituted
+    )
+    restored = any(event.step == 0 for event in run.all("restored"))
+    return learnt or restored or max(run.rates(), default=0.0) == 0
 
 
 rule = Rule(

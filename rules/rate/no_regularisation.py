@@ -128,7 +128,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         return None
     if any(call.number("dropout") or call.number("norms") for call in calls):
         return None
-    if any(varies(run) for run in written):
+    if any(varies(run) or is_cut_short(run) or is_written_out(run) for run in written):
         return None
     losses = written[0].losses()
     said = f"in {len(steps)} steps nothing decays, and no layer drops or normalises"
@@ -143,6 +143,21 @@ def varies(run: Run) -> bool:
     served = [batch for batch in run.all("batch") if batch.flag("trained")]
     pairs = [pair for b in served for pair in zip(b.numbers("origins"), b.numbers("prints"), strict=False)]
     return any(seen.setdefault(origin, look) != look for origin, look in pairs)
+
+
+def is_cut_short(run: Run) -> bool:
+    """Whether a part of the program never ran: it may be what holds the network back, or ends the training."""
+    return bool(run.raised) or any(said.startswith("left out") for said in run.substituted)
+
+
+FEW = 8  # samples; a network that is to learn these by heart is a first example
+
+
+def is_written_out(run: Run) -> bool:
+    """Whether each pass is over the same few samples, as of a table that stands in the program."""
+    passes = [call for call in run.all("forward") if call.flag("trained")]
+    seen = {(call.number("rows"), call.number("input_mean"), call.number("input_spread")) for call in passes}
+    return len(passes) > 1 and len(seen) == 1 and max(call.number("rows") for call in passes) <= FEW
 
 
 rule = Rule(

@@ -100,6 +100,8 @@ exists.
 """
 
 from collections.abc import Iterator
+from math import isfinite
+from statistics import correlation, fmean
 
 from trainlint import Effect, Finding, Needs, Options, Program, Rule, Run, Runs, text_of
 
@@ -143,6 +145,8 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     here, there = [rates(run) for run in written], [rates(run) for run in control]
     if not here or not all(here) or not all(there) or len(here) != len(there):
         return None
+    if not all(goes_the_wrong_way(run) for run in written):
+        return None  # that a rate falls where a number stands still is what the schedule is for
     if any(a[-1] >= LESS * b[-1] for a, b in zip(here, there, strict=True)):
         return None
     said = (
@@ -153,6 +157,27 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 
 LESS = 0.6  # the rate that is left, as a share of the control's: one fall of a half, at the least
+
+
+def goes_the_wrong_way(run: Run) -> bool:
+    """Whether the number that the schedule watches gets worse, as it is told to see it, while the loss gets better."""
+    losses: dict[bool, list[float]] = {True: [], False: []}
+    pairs: list[tuple[float, float]] = []
+    mode = ""
+    for event in run.events:
+        if event.kind == "criterion":
+            losses[event.flag("gradients")].append(event.number("value"))
+        elif event.kind == "schedule" and event.word("mode") and any(losses.values()):
+            pairs.append((event.number("metric"), fmean(losses[False] or losses[True])))
+            mode, losses = event.word("mode"), {True: [], False: []}
+    numbers, judged = [metric for metric, _ in pairs], [loss for _, loss in pairs]
+    if len(set(numbers)) < LEVELS or len(set(judged)) < 2 or not all(map(isfinite, (*numbers, *judged))):
+        return False
+    together = correlation(numbers, judged)
+    return (-together if mode == "min" else together) > CLEARLY
+
+
+LEVELS, CLEARLY = 4, 0.5  # a number that takes two values or three goes along with anything now and then
 
 
 def rates(run: Run) -> list[float]:

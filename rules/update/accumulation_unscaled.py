@@ -106,6 +106,9 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if not ratios or min(ratios) < 1.5 or is_divided(written):
         return None
     ratio = sum(ratios) / len(ratios)
+    divided = [by for run in written for event in run.all("backward") for by in event.numbers("factors")]
+    if any(0.7 < by * ratio < 1.3 for by in divided):
+        return None  # at least a term is divided by their count, and that another is not may be wanted
     rates = [rate for run in written for step in run.near("step")[:1] for rate in step.numbers("rates")]
     if any(digits(rate * round(ratio)) < digits(rate) for rate in rates):
         return None  # a rate that was divided by the count gives a rounder one, times the count
@@ -127,8 +130,8 @@ def is_divided(runs: Runs) -> bool:
             return True
         said = [call.number("value") for call in run.all("criterion") if call.flag("gradients")]
         went = [value for event in run.all("backward") for value in event.numbers("values")[:1]]
-        if not said or len(said) != len(went) or not sum(said):
-            continue
+        if not said or not went or len(said) % len(went) or not sum(said):
+            continue  # else nobody knows which of them went
         part = abs(sum(went) / sum(said))
         if (part / SCALE if part > SCALE / 100 else part) < 0.75:
             return True

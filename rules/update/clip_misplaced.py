@@ -146,10 +146,22 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if 2 * len(below) > len(pairs):
         said = f"clipped to {bound:g}, but at {len(below)} of {len(pairs)} updates the gradient measures only {mean(below):.2g}"
         return Effect(said, measured, structure_only=made_up)
-    if len(empty) == len(clips):
+    if len(empty) == len(clips) and not all(map(is_clipped_otherwise, written)):
         said = f"all of {len(clips)} clips find no gradient that a step has still to use; the bound of {bound:g} was not reached here"
         return Effect(said, measured, structure_only=True)
     return None
+
+
+def is_clipped_otherwise(run: Run) -> bool:
+    """Whether each step has a clip that found its gradients: then one more, which finds none, takes nothing away."""
+    found, clipped = [], False
+    for event in run.events:
+        if event.kind == "clip":
+            clipped |= event.flag("fresh_norm")
+        elif event.kind == "step":
+            found.append(clipped)
+            clipped = False
+    return bool(found) and all(found)
 
 
 def steps_with_clips(run: Run) -> Iterator[tuple[Event, Event | None]]:

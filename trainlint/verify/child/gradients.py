@@ -201,6 +201,7 @@ def _graph_parameters(losses: list[Any], gradients: Gradients) -> dict[str, Any]
         p for key, p in used.items() if key not in gradients.registered and key not in gradients.optimised
     ]
     return {
+        "factors": [factor for loss in losses[:1] for factor in graphs.factors(loss)],
         "values": [float(loss.detach().sum()) for loss in losses][:4],
         "parameters": len(used),
         "watched": sum(parameter.requires_grad for parameter in gradients.parameters.values()),

@@ -65,6 +65,37 @@ def last_activation(tensor: Any, through: str = "") -> str:
     return ""
 
 
+SUMMING = ("Add", "Sub", "Sum", "Mean", "Neg", "Mul", "Div", "Pow", "Abs", *PASSING)
+TERMS = 12  # nodes below a loss that are asked for what its terms are multiplied by
+
+
+def factors(tensor: Any) -> list[float]:
+    """The numbers that a loss, or a term of it, is multiplied by on its last steps, divisors as what they come to."""
+    found: list[float] = []
+    waiting = [tensor.grad_fn]
+    for _ in range(TERMS):
+        node = waiting.pop(0) if waiting else None
+        if node is None or not node.name().startswith(SUMMING):
+            continue
+        name = node.name().partition("Backward")[0]
+        if name in ("Mul", "Div"):
+            by = _multiplier(node)
+            found += [] if not by else [by if name == "Mul" else 1 / by]
+        waiting += [parent for parent, _ in node.next_functions if parent is not None]
+    return found
+
+
+def _multiplier(node: Any) -> float:
+    """The number on the other side of a product or quotient; 0 where that is no number, or is learnt."""
+    if sum(parent is not None for parent, _ in node.next_functions) != 1:
+        return 0.0
+    sides = [getattr(node, name, None) for name in ("_saved_other", "_saved_self")]
+    numbers = [
+        side for side in sides if isinstance(side, torch.Tensor) and side.numel() == 1 and side.dim() == 0
+    ]
+    return float(numbers[0]) if numbers and node.next_functions[0][0] is not None else 0.0
+
+
 def leaves(tensor: Any) -> dict[int, Any]:
     """The parameters that a loss depends on, by identity."""
     found: dict[int, Any] = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+import torch
+
 from .record import Record
 
 
@@ -45,6 +47,14 @@ def _hook_averages(record: Record) -> None:
     swa_utils.AveragedModel.__init__ = start
 
 
+def _watched(schedule: Any, metric: Any) -> dict[str, Any]:
+    """The number that a schedule goes by, and which way it is to be better."""
+    try:
+        return {"metric": float(metric), "mode": str(schedule.mode)}
+    except (TypeError, ValueError):
+        return {}
+
+
 def _hook(kind: Any, record: Record, schedules: Any) -> None:
     begin, step = kind.__init__, kind.step
     building: list[Any] = []
@@ -60,6 +70,9 @@ def _hook(kind: Any, record: Record, schedules: Any) -> None:
     def advance(self: Any, *arguments: Any, **keywords: Any) -> Any:
         if building:  # schedules take a first step of their own when they are built
             return step(self, *arguments, **keywords)
+        watched = {}
+        if isinstance(self, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            watched = _watched(self, arguments[0] if arguments else keywords.get("metrics"))
         before = [float(group["lr"]) for group in self.optimizer.param_groups]
         result = step(self, *arguments, **keywords)
         after = [float(group["lr"]) for group in self.optimizer.param_groups]
@@ -69,6 +82,7 @@ def _hook(kind: Any, record: Record, schedules: Any) -> None:
             optimizer=record.number(self.optimizer),
             before=before,
             after=after,
+            **watched,
         )
         return result
 

@@ -115,9 +115,12 @@ def install(
         return network(name) if name else State("checkpoint")
 
     torch.load = load_or_stand_in
-    _accept(torch.nn.Module)
-    _accept(torch.optim.Optimizer)
-    _accept(getattr(torch.optim.lr_scheduler, "LRScheduler", None))
+    for kind in (
+        torch.nn.Module,
+        torch.optim.Optimizer,
+        getattr(torch.optim.lr_scheduler, "LRScheduler", None),
+    ):
+        _accept(kind, record)
 
 
 def _is_here(record: Record, file: Any) -> bool:
@@ -153,12 +156,14 @@ def _device_of(loaded: Any) -> str:
     return ""
 
 
-def _accept(kind: Any) -> None:
+def _accept(kind: Any, record: Record) -> None:
     if kind is None:
         return
     take = kind.load_state_dict
 
     def load_state_dict(self: Any, state: Any, *arguments: Any, **keywords: Any) -> Any:
+        if kind is torch.nn.Module and not record.paused:
+            record.note("restored")
         return None if isinstance(state, State) else take(self, state, *arguments, **keywords)
 
     kind.load_state_dict = load_state_dict
