@@ -14,6 +14,7 @@ from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.diagnostic import Verdict
 from trainlint.lint import lint_source
+from trainlint.verify.cut import cut
 from trainlint.verify.experiment import Plan, experiment
 from trainlint.verify.place import NOWHERE
 from trainlint.verify.sandbox import Sandbox
@@ -367,3 +368,27 @@ def test_a_near_miss_is_not_confirmed(what: str, sandbox: Sandbox, tmp_path: Pat
     verdict = verdict_on(name, flagged, missed, sandbox, tmp_path)
     assert verdict.state != "confirmed", verdict.evidence
     assert verdict.reason in SAID, verdict.evidence
+
+
+def test_a_smaller_cut_keeps_the_mode_that_the_network_is_in() -> None:
+    text = """\
+import torch
+from kept import net, other
+net.train()
+net(torch.ones(4, 8))
+net.eval()
+other.train()
+with torch.no_grad():
+    print(net(torch.ones(1, 8)))
+net.train()
+"""
+    place = text.index("net(torch.ones(1"), text.index(")))") + 2
+    kept = [line for line in cut(text, [place], extent="function").text.splitlines() if line.strip()]
+    assert kept == [
+        "import torch",
+        "from kept import net, other",
+        "net.train()",
+        "net.eval()",
+        "with torch.no_grad():",
+        "    print(net(torch.ones(1, 8)))",
+    ]

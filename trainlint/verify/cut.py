@@ -81,12 +81,22 @@ def _kept(statements: Sequence[Statement], spots: Sequence[Span]) -> list[Statem
 
 
 def _defined(statements: Sequence[Statement], spots: Sequence[Span], extent: Extent) -> list[Statement]:
-    """What only defines or names something; what the finding is about as well, unless that is to stand alone."""
+    """What only defines or names something; what the finding is about as well, unless that is to stand alone.
+
+    Of what runs before it stays in which mode the networks are that it reads: else these would begin in another one.
+    """
     flagged = [s for s in statements if any(_overlap(s.lines, spot) for spot in spots)]
+    running = [
+        s for s in flagged if not isinstance(s.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    ]
+    read = {name for s in running for name in s.reads}
+    last = max((s.lines[0] for s in running), default=0)
     return [
         s
         for s in statements
-        if (s in flagged and extent == "function") or (s not in flagged and (s.always or s.defines))
+        if (s in flagged and extent == "function")
+        or (s not in flagged and (s.always or s.defines))
+        or (s.switches in read and s.lines[1] < last)
     ]
 
 

@@ -61,6 +61,14 @@ class Statement:
         return False
 
     @property
+    def switches(self) -> str:
+        """The network that it puts into another mode, and does nothing else: `net.eval()`."""
+        match self.node:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="train" | "eval"))):
+                return name
+        return ""
+
+    @property
     def shows(self) -> bool:
         """Whether it only shows something: prints, plots, docstrings."""
         match self.node:
