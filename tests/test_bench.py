@@ -152,9 +152,7 @@ def test_verdicts_can_be_asked_of_what_readers_called_true_alone(tmp_path: Path)
 @needs_torch
 def test_verdicts_on_careless_findings_are_counted_against_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    told = run(
-        "near_misses.py", "--rule", "missing-zero-grad", "--true", 2, "--false", 1, "--jobs", 1
-    )
+    told = run("near_misses.py", "--rule", "missing-zero-grad", "--true", 2, "--false", 1, "--jobs", 1)
     counts = next(line for line in told.splitlines() if line.startswith("| all |")).split("|")[2:-1]
     assert sum(map(int, counts[:3])) == 2 and sum(map(int, counts[3:])) == 1
     assert "3 findings" in told and "0 wrongly" in told
