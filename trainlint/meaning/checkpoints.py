@@ -76,12 +76,22 @@ class Load:
     @property
     def picks_device(self) -> bool:
         """Whether this file is told its device, or the program chooses one and the way here, or the network, speaks of any."""
-        if is_told_its_device(self.program, self.event):
+        if is_told_its_device(self.program, self.event) or self._goes_on_to_the_cpu:
             return True
         if not self.program.picks_device:
             return False
         return speaks_of_devices(self.program, self.event) or any(
             chooses_a_device(option) for state in self._states() for option in options(state.target)
+        )
+
+    @property
+    def _goes_on_to_the_cpu(self) -> bool:
+        """Whether a network is moved to the CPU once it has been read: `net = torch.load(path).cpu()`."""
+        asked = (one(e.target) for root in self.program.roots for e in of_kind(root, "mode", "forward"))
+        moves = (found.callee for found in asked if isinstance(found, Result))
+        return any(
+            isinstance(move, Member) and move.name == "cpu" and move.receiver is self.event.value
+            for move in moves
         )
 
     @property
