@@ -50,6 +50,7 @@ ROUNDS |= {
     **dict.fromkeys(("t103", "t104"), "twenty-seventh"),
     **dict.fromkeys(("t105", "t106"), "twenty-eighth"),
     **dict.fromkeys(("t107", "t108"), "twenty-ninth"),
+    **dict.fromkeys(("t109", "t110"), "thirtieth"),
     **dict.fromkeys(
         ("t85", "t86"), "later"
     ),  # the rules that came later, on the repositories of the nineteenth

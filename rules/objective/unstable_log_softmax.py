@@ -3,7 +3,8 @@
 A softmax or sigmoid of scores far apart gives exactly 0 in single precision: at a gap of some 104, for
 `1 - sigmoid(x)` at x = 17. Its logarithm is minus infinity and its gradient NaN, and one optimizer step with it
 makes all weights NaN. `log_softmax` and `logsigmoid` do both steps in one and stay exact at any gap. Nothing
-shows while the network is unsure: it happens late, on outliers, or in half precision much earlier.
+shows while the network is unsure: it happens late, on outliers, or in half precision much earlier. The same
+holds of `log(sum(exp(x)))` and `log(1 + exp(x))` written out: of a score above 88 the exponential is infinite.
 
 ```python bad level=warning
 import torch
@@ -45,7 +46,8 @@ Logarithms that no backward pass goes through.
 ## Fix
 
 `log_softmax(x, dim=...)` for the logarithm of a softmax, `logsigmoid(x)` for that of a sigmoid and
-`logsigmoid(-x)` for that of `1 - sigmoid(x)`. The value is the same wherever the two steps had one.
+`logsigmoid(-x)` for that of `1 - sigmoid(x)`, `torch.logsumexp(x, dim=...)` for that of a sum of exponentials
+and `softplus(x)` for that of `1 + exp(x)`. The value is the same wherever the two steps had one.
 
 ## How to see it
 
@@ -70,19 +72,26 @@ from collections.abc import Iterator
 
 from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, text_of
 
-NAMES = {"opposite": "1 - sigmoid", "quotient": "exp / sum(exp)"}
+NAMES = {
+    "opposite": "1 - sigmoid",
+    "quotient": "exp / sum(exp)",
+    "exponentials": "sum(exp)",
+    "one more": "1 + exp",
+}
+
+WHY = {False: "the probability, 0 for scores far apart", True: "infinite where a score is above 88"}
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for log in program.logs_of_probabilities:
         harm = (
-            "gets no gradient where it is wrong" if log.guarded else "is infinite or NaN for scores far apart"
+            "gets no gradient where it is wrong"
+            if log.guarded
+            else "is infinite for scores above 88"
+            if log.overflows
+            else "is infinite or NaN for scores far apart"
         )
-        because = (
-            [(log.inner.node, "the probability, 0 for scores far apart")]
-            if log.inner.node is not None
-            else []
-        )
+        because = [(log.inner.node, WHY[log.overflows])] if log.inner.node is not None else []
         yield Finding(
             log.node,
             f"`{text_of(log.node)}`, the log of {NAMES.get(log.kind, log.kind)}, {harm}: use `{log.stable}`",

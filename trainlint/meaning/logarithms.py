@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.dataflow import operands, operation, peel, same, walk
+from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.place import Change, replace, text_of
 from trainlint.meaning.rewrites import atom
 from trainlint.meaning.syntax import Attribute, Binary, Call, Expression, Node
-from trainlint.meaning.values import Constant, Result, Value, one
+from trainlint.meaning.values import Constant, External, Instance, Result, Value, one
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, eq=False)
 class LogOfProbability:
     """`log` of a softmax, of a sigmoid, of `1 - sigmoid` ("opposite") or of an exponential by a sum ("quotient").
+
+    Or of a sum of exponentials ("exponentials"), and of one and an exponential ("one more"): infinite for large scores.
 
     `guarded`: a small constant keeps the logarithm finite, at the price of its gradient.
     """
@@ -33,13 +36,23 @@ class LogOfProbability:
     @property
     def stable(self) -> str:
         """The function that does both steps."""
-        return "log_softmax" if self.kind in ("softmax", "quotient") else "logsigmoid"
+        return _STABLE.get(self.kind, "logsigmoid")
+
+    @property
+    def overflows(self) -> bool:
+        """Whether it is large scores, and not small probabilities, that are no numbers any more."""
+        return self.kind in ("exponentials", "one more")
 
     @property
     def in_one_step(self) -> list[Change]:
         """The edit that takes the logarithm in one step, where both are written in one expression."""
         inner, given = self.inner.node, _argument(self.node)
-        if not isinstance(inner, Call) or self.guarded or given is None or self.kind == "quotient":
+        if (
+            not isinstance(inner, Call)
+            or self.guarded
+            or given is None
+            or self.kind in _STABLE.keys() - {"softmax"}
+        ):
             return []
         if (given.right if isinstance(given, Binary) else given).cst is not inner.cst:
             return []  # the probability is computed elsewhere
@@ -62,7 +75,16 @@ class LogOfProbability:
     def kept_finite(self) -> list[Change]:
         """The edit for the experiment where the two steps are written apart: no probability is 0 then."""
         given = _argument(self.node)
-        return [] if given is None else [replace(given, f"({text_of(given)}).clamp_min(1e-30)")]
+        limit = "clamp_max(1e30)" if self.overflows else "clamp_min(1e-30)"
+        return [] if given is None else [replace(given, f"({text_of(given)}).{limit}")]
+
+
+_STABLE = {
+    "softmax": "log_softmax",
+    "quotient": "log_softmax",
+    "exponentials": "logsumexp",
+    "one more": "softplus",
+}
 
 
 def logs_of_probabilities(program: Program) -> list[LogOfProbability]:
@@ -83,10 +105,10 @@ def _known(value: Result) -> LogOfProbability | None:
     given = operands(value)
     if not given or value.node is None:
         return None
-    kinds = {_kind(part) for part in peel(given[0])}
-    if len(kinds) != 1:
+    kinds = [_kind(part) for part in peel(given[0])]
+    if len({(kind, guarded) for kind, _, guarded in kinds}) != 1:
         return None
-    kind, inner, guarded = next(iter(kinds))
+    kind, inner, guarded = kinds[0]
     return LogOfProbability(value.node, inner, kind, guarded) if inner is not None else None
 
 
@@ -100,6 +122,11 @@ def _kind(value: Value) -> tuple[str, Result | None, bool]:
     if name == "operator.-" and len(parts) == 2 and _is_one(parts[0]):
         kind, inner, _ = _single(parts[1])
         return ("opposite", inner, False) if kind == "sigmoid" else ("", None, False)
+    if name == "sum" and parts and _is_of_raw_scores(exponential := one(parts[0])):
+        return "exponentials", exponential, False
+    if name == "operator.+" and len(parts) == 2 and any(map(_is_one, parts)):
+        added = next((one(part) for part in parts if not _is_one(part)), None)
+        return ("one more", added, False) if _is_of_raw_scores(added) else ("", None, False)
     if name == "operator.+" and len(parts) == 2:
         small = [part for part in parts if _is_small(part)]
         others = [part for part in parts if not _is_small(part)]
@@ -191,6 +218,37 @@ def _is_quotient(above: Value, below: Value) -> bool:
         return False
     summed = [v for v in _parts(below) if isinstance(v, Result) and operation(v) == "exp"]
     return any(v is exponential or same(operands(v)[0], scores) is True for v in summed if operands(v))
+
+
+def _is_of_raw_scores(value: Value | None) -> TypeGuard[Result]:
+    """`exp(scores)` of what a layer or a matrix product gives as it is: such scores have no bound."""
+    if not isinstance(value, Result) or operation(value) != "exp" or not operands(value):
+        return False
+    found = [_without_sign(one(part)) for part in peel(operands(value)[0])]
+    return bool(found) and all(map(_is_raw, found))
+
+
+def _is_raw(scores: Value, depth: int = 0) -> bool:
+    if not isinstance(scores, Result) or depth > 6:
+        return False
+    if operation(scores) in ("operator.@", "matmul", "mm", "linear"):
+        sides = [part for operand in operands(scores) for part in peel(operand)]
+        return not any(map(_is_normalised, sides))
+    if operation(scores) == "operator.+":
+        return any(_is_raw(one(part), depth + 1) for part in operands(scores))
+    layer = scores.callee
+    return (
+        isinstance(layer, Instance)
+        and isinstance(layer.cls, External)
+        and layer_name(layer.cls.name) in WEIGHTED
+    )
+
+
+def _is_normalised(side: Value) -> bool:
+    """`F.normalize(z)`, `z / z.norm(dim=1, keepdim=True)`: only a number would leave it as large as it is."""
+    if not isinstance(side, Result) or operation(side) not in ("normalize", "operator./", "div"):
+        return False
+    return operation(side) == "normalize" or not isinstance(one(operands(side)[-1]), Constant)
 
 
 def _parts(value: Value) -> Iterator[Value]:

@@ -50,6 +50,8 @@ def _stretched(node: Any) -> tuple[str, Any] | None:
             return "sigmoid", 1 - chance if opposite else chance
         if name == "Div" and node.next_functions[0][0] is not None:
             return _quotient(node.next_functions[0][0])
+        if name in ("Sum", "Add") and (powers := _powers(node)) is not None:
+            return ("exponentials", powers.sum(-1)) if name == "Sum" else ("one more", powers + 1)
         if name == "Rsub":
             opposite = True
         elif not name.startswith((*PASSING, "Gather", "MaskedSelect")):
@@ -58,6 +60,14 @@ def _stretched(node: Any) -> tuple[str, Any] | None:
         if node is None:
             return None
     return None
+
+
+def _powers(node: Any) -> Any | None:
+    """Exponentials of the same scores, moved apart, where a node takes exponentials."""
+    inner = next((given for given, _ in node.next_functions if given is not None), None)
+    if inner is None or inner.name().partition("Backward")[0] != "Exp":
+        return None
+    return _apart(inner._saved_result.log()).exp()
 
 
 def _quotient(node: Any) -> tuple[str, Any] | None:
