@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from dataclasses import replace
 
+import pytest
+
 from tests.programs import needs_torch
 from tests.test_verify_projects import BOOK, verdict_on
 from trainlint.verify.case import make_case
@@ -97,3 +99,28 @@ def test_a_loss_of_no_meaning_confirms_nothing_about_losses(sandbox, tmp_path):
     case = make_case(cut(text, [(at, at + 9)], [], "program"), str(tmp_path / "net.py"))
     rule = replace(page.rule, needs=replace(page.rule.needs, network=True))
     assert _compared(case, case, rule, Plan(timeout=60.0), sandbox.ask).verdict.state == "inconclusive"
+
+
+BY_HAND = """
+    import torch
+    from torch import nn
+
+    net = nn.Linear(20, 5)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for step in range(200):
+        x, y = torch.randn(32, 20), torch.randint(5, (32,))
+        scores = net(x)
+        logs = scores - LOG
+        loss = -logs[range(32), y].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    "log", ["scores.exp().sum(-1, keepdim=True).log()", "torch.log(1 + torch.exp(scores))"]
+)
+def test_exponentials_of_scores_as_a_layer_gives_them_overflow(sandbox, tmp_path, log):
+    verdict = verdict_on("unstable-log-softmax", {"fit.py": BY_HAND.replace("LOG", log)}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")

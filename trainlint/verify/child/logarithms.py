@@ -67,7 +67,7 @@ def _powers(node: Any) -> Any | None:
     inner = next((given for given, _ in node.next_functions if given is not None), None)
     if inner is None or inner.name().partition("Backward")[0] != "Exp":
         return None
-    return _apart(inner._saved_result.log()).exp()
+    return _apart(inner._saved_result.log(), _reach(inner.next_functions[0][0])).exp()
 
 
 def _quotient(node: Any) -> tuple[str, Any] | None:
