@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.members import used_names
 from trainlint.meaning.modules import has_weights
 from trainlint.meaning.objects import (
@@ -192,7 +193,12 @@ def _is_one_of(node: Node | None, attribute: str) -> bool:
 
 def _is_used(program: Program, instance: Instance, name: str, modules: tuple[Instance, ...]) -> bool:
     used = used_names(instance.cls) if isinstance(instance.cls, Class) else None
-    return used is None or name in used or _is_called(program, modules)
+    return used is None or name in used or _is_called(program, modules) or _is_cut_short(instance.cls)
+
+
+def _is_cut_short(cls: Value) -> bool:
+    """A class that a fragment shows without its `forward`: what is left out may use all that is made here."""
+    return isinstance(cls, Class) and has_no_imports(cls.unit) and find_member(cls, "forward") is None
 
 
 def _is_called(program: Program, modules: tuple[Instance, ...]) -> bool:
