@@ -164,7 +164,9 @@ _BARE = {
     "torch.nn.utils": "clip_grad_norm_ clip_grad_value_",
     "torch.optim": "SGD Adam AdamW RMSprop Adagrad Adadelta NAdam RAdam LBFGS",
     "torch.optim.lr_scheduler": "StepLR MultiStepLR ExponentialLR LambdaLR OneCycleLR CyclicLR CosineAnnealingLR"
-    " CosineAnnealingWarmRestarts ReduceLROnPlateau",
+    " CosineAnnealingWarmRestarts ReduceLROnPlateau LinearLR PolynomialLR MultiplicativeLR SequentialLR",
+    "torch.utils.data.distributed": "DistributedSampler",
+    "pytorch_transformers": "WarmupLinearSchedule WarmupCosineSchedule WarmupConstantSchedule",
     "torch.utils.data": "RandomSampler SequentialSampler SubsetRandomSampler WeightedRandomSampler BatchSampler Subset"
     " ConcatDataset IterableDataset random_split",
     "torchvision.transforms": "ToTensor",
