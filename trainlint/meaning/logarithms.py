@@ -248,7 +248,14 @@ def _is_normalised(side: Value) -> bool:
     """`F.normalize(z)`, `z / z.norm(dim=1, keepdim=True)`: only a number would leave it as large as it is."""
     if not isinstance(side, Result) or operation(side) not in ("normalize", "operator./", "div"):
         return False
-    return operation(side) == "normalize" or not isinstance(one(operands(side)[-1]), Constant)
+    return operation(side) == "normalize" or not _is_number(one(operands(side)[-1]))
+
+
+def _is_number(divisor: Value) -> bool:
+    """A constant, or `math.sqrt(784)`."""
+    if isinstance(divisor, Result) and isinstance(divisor.callee, External):
+        return divisor.callee.name.startswith("math.")
+    return isinstance(divisor, Constant)
 
 
 def _parts(value: Value) -> Iterator[Value]:
