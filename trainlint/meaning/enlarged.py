@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.budgets import training_loader
 from trainlint.meaning.courses import Course
 from trainlint.meaning.dataflow import walk
+from trainlint.meaning.epoch_samplers import is_distributed
 from trainlint.meaning.loaders import Loader
-from trainlint.meaning.order import is_distributed
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.values import Constant, External, Mapping, Result, Value, one
 from trainlint.meaning.whole_batches import factors, is_same

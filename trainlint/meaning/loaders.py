@@ -194,20 +194,20 @@ class TrainingLoader:
 
     @property
     def is_unsampled_alone(self) -> bool:
-        from trainlint.meaning.order import is_unsampled_alone
+        from trainlint.meaning.epoch_samplers import is_unsampled_alone
 
         return is_unsampled_alone(self.loader)
 
     @property
     def is_ordered_when_shared(self) -> bool:
-        from trainlint.meaning.order import is_ordered_when_shared
+        from trainlint.meaning.epoch_samplers import is_ordered_when_shared
 
         return is_ordered_when_shared(self.loader)
 
     @property
     def class_ordered(self) -> str:
         """Why the data is evidently ordered by class, "" where it is not."""
-        from trainlint.meaning.order import class_ordered
+        from trainlint.meaning.class_order import class_ordered
 
         return class_ordered(self)
 

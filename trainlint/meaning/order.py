@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import is_in_unit_test
 from trainlint.meaning.claims import name_given, says_held_out
 from trainlint.meaning.dataflow import same, walk
 from trainlint.meaning.drawn_samples import draws_the_sample
+from trainlint.meaning.epoch_samplers import is_ordered_when_shared, is_unsampled_alone
 from trainlint.meaning.facts.layers import RECURRENT, layer_name
 from trainlint.meaning.flow import enclosing_loops
-from trainlint.meaning.fragments import has_no_imports
 from trainlint.meaning.lightning import RETURNED
-from trainlint.meaning.loaders import Loader, TrainingLoader, is_sequential, loaders_behind
-from trainlint.meaning.objects import external_bases, find_member, has_unknown_base
-from trainlint.meaning.place import Change, insert_before, text_of
+from trainlint.meaning.loaders import Loader, TrainingLoader
+from trainlint.meaning.objects import external_bases, find_member
 from trainlint.meaning.populations import samples_of
 from trainlint.meaning.resampled import is_resampled
-from trainlint.meaning.schedules import iterations
 from trainlint.meaning.series import is_made_within, may_be_series
-from trainlint.meaning.syntax import Attribute, Call, Define, For, Name, Node, While, names_in
+from trainlint.meaning.syntax import Define, names_in
 from trainlint.meaning.trace import Event, Region
-from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
-    NONE,
     Argument,
     Choice,
     Class,
@@ -34,23 +28,17 @@ from trainlint.meaning.values import (
     Free,
     Function,
     Instance,
-    Item,
     Member,
     Result,
-    Sequence,
     Value,
-    called,
     constant,
     one,
     options,
-    passed,
 )
-from trainlint.records import dataclass
 
 if TYPE_CHECKING:
     from trainlint.meaning.program import Program
 
-_FOLDERS = ("torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFolder")
 _QUEUES = ("torchio.Queue", "torchio.data.Queue", "torchio.data.queue.Queue")
 _HANDFUL = 4  # samples
 _DRAWN_INDEX = frozenset(
@@ -280,7 +268,7 @@ def _shuffled_by_hand(program: Program, training: TrainingLoader) -> bool:
         if isinstance(event.target, Member) and event.target.name in ("shuffle", "on_epoch_end", "resample"):
             return True
     return dataset is not None and any(
-        isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name in _SHUFFLING
+        isinstance(v, Result) and isinstance(v.callee, External) and v.callee.name in SHUFFLING
         for v in walk(dataset)
         if not isinstance(v, Result) or not _is_before_the_epochs(v.region, training)
     )
@@ -292,291 +280,4 @@ def _is_before_the_epochs(region: Region | None, training: TrainingLoader) -> bo
     return region is not None and bool(epochs) and not any(region.inside(loop) for loop in epochs)
 
 
-_SHUFFLING = frozenset("numpy.random.permutation torch.randperm sklearn.utils.shuffle random.sample".split())
-
-
-def class_ordered(training: TrainingLoader) -> str:
-    """Why the data set is evidently in class order, "" where that is not evident."""
-    dataset = training.loader.dataset
-    if not _uses_labels(training):
-        return ""
-    for option in options(dataset) if dataset is not None else ():
-        match option:
-            case Instance(cls=External(name=name)) if name in _FOLDERS:
-                return f"{name.rpartition('.')[2]} lists class after class"
-            case Instance(cls=Class() as cls) if any(n in _FOLDERS for n in external_bases(cls)):
-                return "ImageFolder lists class after class"
-            case Instance(
-                cls=External(name="torch.utils.data.ConcatDataset"), arguments=[Sequence(items=items)]
-            ):
-                if len(items) > 1 and all(_is_one_class(one(item)) for item in items):
-                    return "the classes stand one behind the other"
-    return _sorted_labels(dataset)
-
-
-def _uses_labels(training: TrainingLoader) -> bool:
-    """Whether the loss needs the second part of a batch: without labels the order of classes matters less."""
-    assert training.backward.value is not None
-    keys = {
-        constant(v.key)
-        for v in walk(training.backward.value)
-        if isinstance(v, Item) and v.key is not None and isinstance(v.source, Item)
-    }
-    return not keys or keys != {0}
-
-
-def _is_one_class(value: Value) -> bool:
-    match value:
-        case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if (
-            len(arguments) > 1
-        ):
-            return _is_constant_fill(one(arguments[-1]))
-    return False
-
-
-def _sorted_labels(dataset: Value | None) -> str:
-    match one(dataset) if dataset is not None else None:
-        case Instance(cls=External(name="torch.utils.data.TensorDataset"), arguments=arguments) if (
-            len(arguments) > 1
-        ):
-            parts = list(walk(arguments[-1], lambda v: not _mixes(v)))
-            columns = {constant(v.key) for v in parts if isinstance(v, Item) and v.key is not None}
-            for inner in parts:
-                if isinstance(inner, Result) and (_makes_runs(inner) or _sorts_by(inner, columns)):
-                    return "the labels come in runs of one class"
-    return ""
-
-
-def _mixes(value: Value) -> bool:
-    """Whether rows are put in an order at random: `labels[torch.randperm(n)]`, `shuffle(rows, labels)`."""
-    if isinstance(value, Item) and value.key is not None:
-        return any(map(_is_shuffled, walk(value.key, limit=60)))
-    return _is_shuffled(value)
-
-
-def _is_shuffled(value: Value) -> bool:
-    match value:
-        case Result(callee=External(name="sklearn.model_selection.train_test_split"), keywords=keywords):
-            return constant(keywords.get("shuffle", NONE)) is not False
-        case Result(callee=External(name=name)):
-            return name in _SHUFFLING
-    return False
-
-
-def _sorts_by(value: Result, columns: set[object]) -> bool:
-    """`frame.sort_values("label")` of the very column that is the target."""
-    if not isinstance(value.callee, Member) or value.callee.name != "sort_values":
-        return False
-    by = value.arguments[0] if value.arguments else value.keywords.get("by")
-    return by is not None and isinstance(constant(by), str) and constant(by) in columns
-
-
-def _makes_runs(value: Result) -> bool:
-    """Labels laid out class after class: `arange(k).repeat_interleave(n)`, `cat([zeros, ones])`, sorted."""
-    name = called(value)
-    if name in ("repeat_interleave", "sort", "sorted"):
-        return True
-    if name in ("cat", "concatenate", "concat", "hstack") and value.arguments:
-        parts = one(value.arguments[0])
-        if isinstance(parts, Sequence) and len(parts.items) > 1:
-            return all(_is_constant_fill(one(part)) for part in parts.items)
-    return False
-
-
-def _is_constant_fill(value: Value) -> bool:
-    callee = value.callee if isinstance(value, Result) else None
-    name = callee.name.rpartition(".")[2] if isinstance(callee, External) else ""
-    return name in ("zeros", "ones", "full", "zeros_like", "ones_like", "full_like")
-
-
-# Distributed samplers
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FixedEpochSampler:
-    """A shuffling DistributedSampler of a training loader whose epoch nobody sets."""
-
-    batches: Region  # the loop over the loader
-    sampler: Instance
-    epoch_loop: For | While | Call  # the call of an engine that goes through the epochs
-
-    @property
-    def epoch_node(self) -> Node:
-        return self.epoch_loop
-
-    @property
-    def sampler_node(self) -> Node:
-        return self.sampler.node if self.sampler.node is not None else self.epoch_loop
-
-    @property
-    def sampler_text(self) -> str:
-        node = self.sampler.node
-        return text_of(node) if node is not None else "the sampler"
-
-    @property
-    def planted(self) -> list[Change]:
-        """The edit after which the sampler hears of no epoch, for experiments."""
-        from trainlint.meaning import planting
-
-        return planting.deaf(self.fix)
-
-    @property
-    def fix(self) -> list[Change]:
-        """The edit that sets the epoch at the top of the epoch loop, where loader and epoch have names."""
-        batches = self.batches.node
-        if not isinstance(batches, For) or not isinstance(self.epoch_loop, For):
-            return []
-        if not isinstance(self.epoch_loop.target, Name) or not self.epoch_loop.body.statements:
-            return []
-        path = _loader_path(batches)
-        if path is None or batches.unit is not self.epoch_loop.unit:
-            return []
-        line = f"{path}.sampler.set_epoch({self.epoch_loop.target.id})"
-        return [insert_before(self.epoch_loop.body.statements[0], line)]
-
-
-def _loader_path(loop: For) -> str | None:
-    """The loader's name or attribute path as the loop writes it, behind enumerate and tqdm."""
-    node = loop.iterable
-    while isinstance(node, Call) and node.arguments:
-        node = node.arguments[0].value
-    return text_of(node) if isinstance(node, (Name, Attribute)) else None
-
-
-def fixed_epoch_samplers(program: Program) -> list[FixedEpochSampler]:
-    found: dict[int, FixedEpochSampler] = {}
-    set_events = program.events("set_epoch")
-    for loader, batches, outer, handed_on in _serving(program):
-        sampler = _distributed(loader)
-        loop = _epoch_loop(outer)
-        if sampler is None or loop is None or _is_prepared(program) or _counts_itself(sampler):
-            continue
-        node = loop.node
-        if not isinstance(node, (For, While, Call)) or (
-            sampler.loop is not None and sampler.loop.inside(loop)
-        ):
-            continue
-        within = [
-            e for e in set_events if handed_on or e.region.inside(loop) or e.region.root is not loop.root
-        ]
-        if any(_may_set(e.target, sampler, loader) for e in within):
-            continue
-        found.setdefault(id(sampler), FixedEpochSampler(batches, sampler, node))
-    return list(found.values())
-
-
-def _serving(program: Program) -> Iterator[tuple[Loader, Region, list[Region], bool]]:
-    """Loaders that train, each with its loop and the loops around that; whether the batches are handed on."""
-    for training in program.training_loaders:
-        yield training.loader, training.loop, training.outer_loops, training.handed_on
-    if not all(map(has_no_imports, program.units)):
-        return
-    for root in program.roots:
-        for loop in root.loops():
-            if loop.iterable is not None and _is_left_to_others(loop):
-                for loader in loaders_behind(loop.iterable):
-                    if (given := _distributed(loader)) is not None and _is_told_to_shuffle(given):
-                        yield loader, loop, enclosing_loops(loop)[1:], False
-
-
-def _is_left_to_others(loop: Region) -> bool:
-    """Whether a fragment does not show what its batches are for, only that gradients are on: `model.learn(batch)`."""
-    events = list(loop.events())
-    return not any(e.kind == "backward" or e.grad is False or e.kind == "mode" for e in events)
-
-
-def _is_told_to_shuffle(sampler: Instance) -> bool:
-    shuffle = passed(sampler, 3, "shuffle")
-    return shuffle is not None and constant(shuffle) is True
-
-
-def _may_set(target: Value, sampler: Instance, loader: Loader) -> bool:
-    for option in options(target):
-        if option is sampler or same(option, sampler) is None:
-            return True
-        if isinstance(option, Member) and (
-            one(option.receiver) is loader.value or same(option.receiver, loader.value) is None
-        ):
-            return True
-        if isinstance(option, Instance) and option is loader.value:
-            return True
-    return False
-
-
-def is_unsampled_alone(loader: Loader) -> bool:
-    """Whether several processes share a distributed sampler and one alone has none: `shuffle` decides there."""
-    given = loader.argument("sampler")
-    if given is None or loader.argument("batch_sampler") is not None or _distributed(loader) is None:
-        return False
-    found = options(given)
-    missing = [option for option in found if is_none(option)]
-    return bool(missing) and all(is_none(option) or is_distributed(option) for option in found)
-
-
-def is_ordered_when_shared(loader: Loader) -> bool:
-    """Whether several processes share a sampler that is told not to shuffle, while one alone has none."""
-    given = loader.argument("sampler")
-    chosen = one(given) if given is not None else None
-    if not isinstance(chosen, Choice) or chosen.test is None or _PURPOSE.search(text_of(chosen.test)):
-        return False
-    found = options(chosen)
-    shared = [option for option in found if is_distributed(option) and is_sequential(option)]
-    return bool(shared) and all(is_none(o) or any(o is s for s in shared) for o in found)
-
-
-_PURPOSE = re.compile("(?i)train|val|test|shuffle|split|phase|mode|stage")
-
-
-def is_distributed(value: Value) -> bool:
-    return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name == _DISTRIBUTED
-
-
-_DISTRIBUTED = "torch.utils.data.DistributedSampler"
-
-
-def _distributed(loader: Loader) -> Instance | None:
-    given = loader.argument("sampler")
-    for option in options(given) if given is not None else ():
-        if not isinstance(option, Instance):
-            continue
-        names = [option.cls.name] if isinstance(option.cls, External) else external_bases(option.cls)
-        if _DISTRIBUTED in names:
-            shuffle = passed(option, 3, "shuffle")
-            if shuffle is None or _may_hold(shuffle):
-                return option
-    return None
-
-
-def _may_hold(switch: Value) -> bool:
-    """Whether a switch is on, or left to a setting that is not off by default."""
-    return all(not isinstance(o, Constant) or bool(o.value) for o in options(switch))
-
-
-def _counts_itself(sampler: Instance) -> bool:
-    """A sampler of the project's own order, or one whose epoch is set as an attribute."""
-    if "epoch" in sampler.attributes:
-        return True
-    return isinstance(sampler.cls, Class) and find_member(sampler.cls, "__iter__") is not None
-
-
-def _epoch_loop(outer: list[Region]) -> Region | None:
-    """The loop of several epochs around a training loop."""
-    for region in outer:
-        count = iterations(region)
-        return region if count is None or count[0] > 1 else None
-    return None
-
-
-def _is_prepared(program: Program) -> bool:
-    """Frameworks that take the loader over set the epoch themselves; a `Trainer` of the project's own is none."""
-    frameworks = {"Accelerator", "LightningModule", "Fabric", "Trainer"}.difference(_own_classes(program))
-    return program.uses(*frameworks) and program.uses("prepare", "setup_dataloaders", "fit")
-
-
-def _own_classes(program: Program) -> Iterator[str]:
-    """The names of classes that the project writes without the help of any framework."""
-    for unit in program.units:
-        for value in unit.scope.names.values() if unit.scope is not None else ():
-            if isinstance(value, Class) and not has_unknown_base(value):
-                if all(name.startswith(("torch.", "builtins.")) for name in external_bases(value)):
-                    yield value.node.name
+SHUFFLING = frozenset("numpy.random.permutation torch.randperm sklearn.utils.shuffle random.sample".split())

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from trainlint.meaning.dropouts import ExtremeDropout
     from trainlint.meaning.dying import LowBias, SteepCourse
     from trainlint.meaning.enlarged import Enlarged
+    from trainlint.meaning.epoch_samplers import FixedEpochSampler
     from trainlint.meaning.evaluation import Evaluation
     from trainlint.meaning.fine_tuning import FineTuning
     from trainlint.meaning.fits import Reader
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from trainlint.meaning.mismatches import Mismatch
     from trainlint.meaning.networks import Made
     from trainlint.meaning.objectives import Objective
-    from trainlint.meaning.order import FixedEpochSampler
     from trainlint.meaning.overlaps import Overlap
     from trainlint.meaning.oversampled import Oversampled
     from trainlint.meaning.plateaus import Plateau
@@ -649,7 +649,7 @@ class Program:
 
     @cached_property
     def fixed_epoch_samplers(self) -> list[FixedEpochSampler]:
-        from trainlint.meaning.order import fixed_epoch_samplers
+        from trainlint.meaning.epoch_samplers import fixed_epoch_samplers
 
         return fixed_epoch_samplers(self)
 
