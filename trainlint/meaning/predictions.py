@@ -20,7 +20,7 @@ from trainlint.meaning.optimizers import optimizer
 from trainlint.meaning.outcomes import Outcome, outcome_of
 from trainlint.meaning.restored import is_of_a_file
 from trainlint.meaning.roles import role
-from trainlint.meaning.syntax import Call, Node
+from trainlint.meaning.syntax import Attribute, Call, Node, Subscript
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import External, Instance, Member, Result, Value, one, options
 from trainlint.records import dataclass
@@ -55,6 +55,8 @@ def predictions(program: Program) -> list[Prediction]:
         evaluation, once = _evaluation(program, event), all(map(_is_made_once, events))
         if once and all(_is_as_large_as_a_step(program, e) for e in building):
             continue
+        if once and all(_is_cut_at_once(e.node, o.numbers) for e, o in zip(building, outcomes, strict=True)):
+            continue
         if evaluation.builds_graph and _is_evaluation(program, evaluation, outcome):
             found.append(Prediction(evaluation, outcome.numbers[0], once))
     return found
@@ -70,6 +72,17 @@ def _is_as_large_as_a_step(program: Program, event: Event) -> bool:
         for step in program.trained_by
         if step.kind == "forward" and step is not event and enclosing_loops(step.region)
     )
+
+
+def _is_cut_at_once(call: Node, numbers: list[Node]) -> bool:
+    """`net(x).detach()`: the graph is let go in the statement that builds it."""
+    for cut in numbers:
+        inner: Node = cut
+        while inner is not call and isinstance(inner, (Call, Attribute, Subscript)):
+            inner = inner.function if isinstance(inner, Call) else inner.value
+        if inner is not call:
+            return False
+    return bool(numbers)
 
 
 def _is_made_once(event: Event) -> bool:
