@@ -82,7 +82,8 @@ Gradients are used: adversarial examples, saliency maps, forces and physics loss
 optimisation. The caller, a decorator or `set_grad_enabled(phase == "train")` has switched gradients
 off. No parameter requires a gradient, so that no graph is built anyway. A single pass behind the
 training over all of what each step has trained on at once (every node of one graph) builds a graph like
-that of a step, and no peak is higher for it. The output of a single prediction is returned, stored or
+that of a step, and no peak is higher for it; nor is the graph of a prediction that the script makes once and cuts
+in the same statement worth a word (`net(x).detach()`). The output of a single prediction is returned, stored or
 handed to code that is not known with its graph: somebody may go backward through it.
 
 ## Fix
