@@ -163,6 +163,32 @@ def test_a_vocabulary_that_is_not_here_knows_every_word(sandbox, tmp_path):
 
 
 @needs_torch
+def test_a_vocabulary_that_is_not_here_has_as_many_entries_as_it_says(sandbox, tmp_path):
+    script = """
+        import pickle
+        import torch
+        from torch import nn
+
+        vocab = pickle.load(open("vocab.pkl", "rb"))
+        model = nn.Sequential(nn.Embedding(len(vocab.keys()), 8), nn.Flatten(), nn.Linear(32, 2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        words = sorted(vocab.values())
+        total = 0
+        for step in range(10):
+            optimizer.zero_grad()
+            x = torch.tensor([words[step : step + 4]])
+            loss = nn.functional.cross_entropy(model(x), torch.tensor([step % 2]))
+            loss.backward()
+            optimizer.step()
+            total += loss
+        print(total)
+    """
+    verdict = verdict_on("loss-retains-graph", {"train.py": script}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert any("stand-in vocabulary" in said for said in verdict.measurements["substituted"])
+
+
+@needs_torch
 def test_arrays_by_their_names_are_made_up(sandbox, tmp_path):
     script = """
         import torch

@@ -219,6 +219,39 @@ def test_batches_behind_a_bar_that_was_made_before_have_the_entries_that_are_ask
     assert batch_form(ast.parse(text)) == {"form": "dict", "names": ["label", "words"]}
 
 
+@pytest.mark.parametrize(
+    "use, form", [("batch.y", "object"), ("batch.T", "tuple"), ("batch.mean()", "tuple")]
+)
+def test_what_no_tensor_has_is_asked_of_an_object(use, form):
+    text = f"bar = tqdm(loader)\nfor i, batch in enumerate(bar):\n    batch = batch.to('cpu')\n    {use}\n"
+    assert batch_form(ast.parse(text))["form"] == form
+
+
+def test_what_a_number_is_divided_by_is_a_count():
+    tree = ast.parse("if (epoch + 1) % shown == 0 and 'of %s' % said:\n    pass\n")
+    words = words_of(tree)
+    assert words["shown"] == "count"
+    assert "said" not in words
+
+
+@needs_torch
+def test_a_function_that_fire_calls_gets_what_the_command_line_has_to_say(sandbox, tmp_path):
+    script = """
+        from fire import Fire
+        from net import Net
+
+        def main(epochs, rate=0.1, **others):
+            train(Net(), loader, epochs)
+
+        if __name__ == "__main__":
+            Fire(main)
+    """
+    files = {"net.py": NET, "train.py": textwrap.dedent(LOOP) + textwrap.dedent(script)}
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "fire: not installed, a small double" in verdict.measurements["substituted"]
+
+
 @needs_torch
 def test_a_network_of_two_inputs_gets_two_that_fit(sandbox, tmp_path):
     net = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 
 from tests.programs import needs_torch
@@ -129,3 +130,17 @@ def test_a_module_is_known_by_its_alias_and_by_a_star(tmp_path):
         "none.py": "import a\n\nif __name__ == '__main__':\n    pass\n",
     }
     assert starts_in(tmp_path, files, "a.py", 2) == [("one.py", [3]), ("two.py", [3])]
+
+
+def test_a_notebook_runs_what_its_cells_call(tmp_path):
+    def notebook(*cells):
+        made = [{"cell_type": "code", "source": cell, "metadata": {}, "outputs": []} for cell in cells]
+        return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+    files = {
+        "a.py": "def make():\n    return 1\n",
+        "runs.ipynb": notebook("%matplotlib inline\nfrom a import make", "made = make()"),
+        "none.ipynb": notebook("print('make')", "import a"),
+        "broken.ipynb": "from a import make",
+    }
+    assert starts_in(tmp_path, files, "a.py", 2) == [("runs.ipynb", [3])]

@@ -23,7 +23,9 @@ OF_CONTAINERS = {
     "copy",
     "__class__",
 }
-OF_EACH_TENSOR = set("T data grad device dtype is_cuda requires_grad mT real".split())  # and are no calls
+OF_EACH_TENSOR = set(
+    "T H mT mH data grad grad_fn device dtype layout names is_cuda is_leaf is_sparse requires_grad real imag nbytes itemsize".split()
+)  # and are no calls
 OF_TEXTS = ("input_ids", "attention_mask")  # what a dictionary of which nothing is said holds
 WRAPPERS = {"enumerate", "tqdm", "islice", "cycle", "iter", "trange"}
 NO_WRAPPERS = {"range", "len", "zip", "next", "sorted", "list", "sum", "min", "max", "set", "DataLoader"}
@@ -49,8 +51,7 @@ def _served(tree: ast.Module, spots: Sequence[tuple[int, int]]) -> Iterator[tupl
     loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
     kept = _kept_calls(tree)
     for loop in sorted(loops, key=lambda node: (not _is_flagged(node, spots), not _trains(node))):
-        over = kept.get(loop.iter.id, loop.iter) if isinstance(loop.iter, ast.Name) else loop.iter
-        for target, items in _side_by_side(loop.target, over):
+        for target, items in _side_by_side(loop.target, _unfolded(loop.iter, kept)):
             counted, source = _source(items)
             if LOADING.fullmatch(source):
                 both = counted and isinstance(target, ast.Tuple) and len(target.elts) == 2
@@ -73,6 +74,16 @@ def _kept_calls(tree: ast.Module) -> dict[str, ast.expr]:
         for node in made
         if isinstance(node.targets[0], ast.Name) and LOADING.fullmatch(_source(node.value)[1])
     }
+
+
+def _unfolded(items: ast.expr, kept: Mapping[str, ast.expr]) -> ast.expr:
+    """What a loop runs over, with what was wrapped before it: `enumerate(bar)` as `enumerate(tqdm(loader))`."""
+    match items:
+        case ast.Name(id=name):
+            return kept.get(name, items)
+        case ast.Call(func=function, args=[ast.Name(id=name), *others], keywords=keywords):
+            return ast.Call(function, [kept.get(name, items.args[0]), *others], keywords)
+    return items
 
 
 def _side_by_side(target: ast.expr, items: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -169,7 +180,7 @@ def _called_of(name: str, scope: ast.AST) -> set[str]:
 def _form_of_uses(name: str, scope: ast.AST) -> Mapping[str, object] | None:
     parts = _parts(name, scope)
     fields = parts - OF_CONTAINERS - OF_EACH_TENSOR - _called_of(name, scope)
-    if len(fields) > 1 and not parts & OF_TENSORS:
+    if fields and not parts & OF_TENSORS:
         return {"form": "object", "names": sorted(fields)}
     keys: list[str] = []
     places: set[int] = set()

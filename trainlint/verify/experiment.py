@@ -37,7 +37,9 @@ TRY_SMALLER = {
 TRY_OTHERS = TRY_SMALLER | {"blind"}  # then scripts are tried that run the file
 SEES_NOTHING = {"blind", "control-raised"}  # what a planted defect may turn into a refutation
 OWN_BATCHES: Mapping[str, object] = {"batches": "own"}
-FEW_BATCHES: dict[str, object] = {"batches": "few"}  # of two, where larger ones take too long
+FEW_BATCHES: dict[str, object] = {
+    "batches": "few"
+}  # of two, where larger ones take too long, or too much memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,7 @@ def _compared(
 def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:
     """Run the control once, on other data if it raises; the answer and the choices that worked."""
     first = answer = ask(_request(control, rule, plan, 0, {}))
-    if first.get("outcome") == "timed-out" and rule.needs.batches != "own":
+    if first.get("outcome") in ("timed-out", "out-of-memory") and rule.needs.batches != "own":
         answer = ask(_request(control, rule, plan, 0, FEW_BATCHES))
         return answer, {**FEW_BATCHES, **_choices(answer)}
     for choices in _alternatives(first) if _raised(first) else ():

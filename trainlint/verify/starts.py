@@ -1,4 +1,4 @@
-"""Where a program starts that runs a file: the scripts of the project that call what the finding lies in.
+"""Where a program starts that runs a file: the scripts and notebooks of the project that call what the finding lies in.
 
 A loader that is made in `data.py` shows nothing by itself; `train.py` makes it with arguments and trains on it.
 """
@@ -11,10 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from trainlint.decoding import SourceError
 from trainlint.imports import Finder
+from trainlint.notebook import read_notebook
 from trainlint.verify.lines import Lines, Span
 
 MOST_FILES, MOST_BYTES = 500, 300_000  # of a project that are looked at for scripts
+MOST_OF_NOTEBOOK = 5_000_000  # bytes, for they hold pictures
 FARTHEST = 3  # files between the script and the finding
 NOT_OWN = {"node_modules", "site-packages", "venv", "env", "build", "dist", "tests", "test"}
 Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -78,16 +81,18 @@ class _Project:
         count = 0
         for folder, inside, files in os.walk(self.root):
             inside[:] = sorted(name for name in inside if not name.startswith(".") and name not in NOT_OWN)
-            for name in sorted(name for name in files if name.endswith(".py")):
+            for name in sorted(name for name in files if name.endswith((".py", ".ipynb"))):
                 path = os.path.join(folder, name)
                 count += 1
                 if count > MOST_FILES:
                     return
                 try:
-                    if os.path.getsize(path) <= MOST_BYTES:
+                    is_notebook = name.endswith(".ipynb")
+                    if os.path.getsize(path) <= (MOST_OF_NOTEBOOK if is_notebook else MOST_BYTES):
                         with open(path, encoding="utf-8") as stream:
-                            yield path, stream.read()
-                except (OSError, UnicodeDecodeError):
+                            text = stream.read()
+                        yield path, read_notebook(text, path).text if is_notebook else text
+                except (OSError, UnicodeDecodeError, SourceError):
                     continue
 
     @cached_property
@@ -109,7 +114,7 @@ class _Project:
         lines = sorted(
             {node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names}
         )
-        return _closed(tree, names) | names, lines, _is_script(tree)
+        return _closed(tree, names) | names, lines, path.endswith(".ipynb") or _is_script(tree)
 
     def _bound(self, path: str, tree: ast.Module, reached: Mapping[str, frozenset[str]]) -> Iterator[str]:
         """Names that imports give to what was reached, and to modules that hold it."""

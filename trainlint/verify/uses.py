@@ -111,6 +111,10 @@ def _told(node: ast.AST) -> Iterator[tuple[ast.expr | ast.arg, str]]:
             _in_settings(value)
         ):
             yield value, "counts"
+        case ast.BinOp(
+            left=ast.Name() | ast.BinOp(), op=ast.Mod(), right=ast.Name() | ast.Attribute() as value
+        ):
+            yield value, "count"  # of `if (epoch + 1) % shown == 0`
         case ast.If(test=test) | ast.IfExp(test=test):
             yield from ((part, "false") for part in _asked(test))
         case ast.Call():

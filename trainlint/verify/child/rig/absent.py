@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.machinery
 import importlib.util
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
@@ -40,8 +41,9 @@ ROOMS = {  # where the double of a package is
     **dict.fromkeys(PACKAGES, "configuring"),
 }
 NOTED = {"transformers": "pretrained", "timm": "backbones"}  # the same, which note what they stand in for
-DOUBLES = {"torchvision", "hydra", *ROOMS, *NOTED, *HOMES}
+DOUBLES = {"torchvision", "hydra", "fire", *ROOMS, *NOTED, *HOMES}
 DOUBLED = WATCHERS | DOUBLES
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class InertModule(types.ModuleType):
@@ -94,6 +96,8 @@ class Finder:
             return _room(ROOMS[top]).module(spec.name)
         if top == "hydra":
             return self._configuring(spec.name)
+        if top == "fire":
+            return self._firing(spec.name)
         return InertModule(spec.name)
 
     def _configuring(self, name: str) -> types.ModuleType:
@@ -107,6 +111,21 @@ class Finder:
 
         module = MissingModule(name)
         vars(module).update(main=main)
+        return module
+
+    def _firing(self, name: str) -> types.ModuleType:
+        """Fire calls what it is given with what the command line says, and this says what cannot be left out."""
+
+        def fire(component: Any = None, *arguments: Any, **keywords: Any) -> Any:
+            if not inspect.isfunction(component):
+                return None  # a class or a table, of which the command line would choose a part
+            taken = inspect.signature(component).parameters.values()
+            needed = [p.name for p in taken if p.default is p.empty and p.kind in NAMED]
+            said = self.settings("arguments")
+            return component(**{name: said[name] for name in needed})
+
+        module = MissingModule(name)
+        vars(module).update(Fire=fire)
         return module
 
     def exec_module(self, module: Any) -> None:

@@ -193,16 +193,19 @@ def names() -> Iterator[tuple[str, Any]]:
     yield r"BatchEncoding", Encoding
 
 
+KNOWN = 100  # words that a vocabulary which is not here has
+
+
 class Vocabulary(dict):  # type: ignore[type-arg]
-    """Numbers for words, and words for numbers, made when they are asked for."""
+    """Numbers for words, and words for numbers: some are known, the others made when they are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__({f"word{number}": number for number in range(KNOWN)})
 
     def __missing__(self, word: Any) -> Any:
         if isinstance(word, int):
             return f"word{word}"
         return zlib.crc32(str(word).encode()) % KNOWN
-
-    def __len__(self) -> int:
-        return KNOWN
 
     def __contains__(self, word: Any) -> bool:
         return True
@@ -212,6 +215,3 @@ class Vocabulary(dict):  # type: ignore[type-arg]
 
     def __call__(self, words: Any) -> Any:
         return [self[word] for word in words]
-
-
-KNOWN = 100  # words that a vocabulary which is not here has
