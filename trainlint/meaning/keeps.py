@@ -171,9 +171,12 @@ class Keep:
     @property
     def compared(self) -> list[Change]:
         """The edit that keeps the values of a computed expression, for experiments: text, where it is no tensor, raises."""
-        if self.cut or self.expression is None or not isinstance(self.expression, Binary):
+        kept = self.expression
+        if kept is None and isinstance(self.place, Assign) and isinstance(self.place.value, (Binary, Call)):
+            kept = self.place.value  # what grows with each batch: `scores = torch.cat([scores, output])`
+        if self.cut or (kept is self.expression and not isinstance(kept, Binary)) or kept is None:
             return []
-        return [replace(self.expression, f"({text_of(self.expression)}).detach()")]
+        return [replace(kept, f"({text_of(kept)}).detach()")]
 
     @property
     def planted(self) -> list[Change]:

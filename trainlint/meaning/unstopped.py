@@ -42,9 +42,11 @@ class Unstopped:
         loop = self.node
         if not isinstance(loop, For) or not isinstance(loop.iterable, Call):
             return []
-        if text_of(loop.iterable.function) != "range" or len(loop.iterable.arguments) != 1:
+        if text_of(loop.iterable.function) != "range":
             return []
-        return [replace(loop.iterable, f"range({max(1, round(self.epochs[0]) // share)})")]
+        return [
+            replace(loop.iterable, f"{text_of(loop.iterable)}[:{max(1, round(self.epochs[0]) // share)}]")
+        ]
 
 
 def unstopped(program: Program) -> list[Unstopped]:

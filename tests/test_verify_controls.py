@@ -1,0 +1,73 @@
+"""Controls: where no fix is offered, or none that runs, there is an edit to compare with all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.programs import needs_torch
+from tests.test_verify_projects import verdict_on
+
+pytestmark = needs_torch
+
+GROWING = """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    data = TensorDataset(torch.randn(128, 16), torch.randint(2, (128, 1)).float())
+    loader = DataLoader(data, batch_size=4, shuffle=True)
+    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(3):
+        scores = None
+        for x, y in loader:
+            score = model(x)
+            if scores is None:
+                scores = score
+            else:
+                scores = torch.cat([scores, score], dim=0)
+            loss = nn.functional.binary_cross_entropy_with_logits(score, y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        print(scores.mean())
+"""
+
+
+def test_what_grows_by_outputs_is_compared_with_what_grows_by_their_values(sandbox, tmp_path):
+    verdict = verdict_on("loss-retains-graph", {"train.py": GROWING}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+RUN = """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset, random_split
+
+    torch.manual_seed(0)
+    data = TensorDataset(torch.randn(96, 20), torch.randint(2, (96,)))
+    train_set, val_set = random_split(data, [48, 48])
+    train_loader = DataLoader(train_set, batch_size=16, shuffle=True)
+    val_loader = DataLoader(val_set, batch_size=48)
+    model = nn.Sequential(nn.Linear(20, 256), nn.ReLU(), nn.Linear(256, 2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    criterion = nn.CrossEntropyLoss()
+    for epoch in EPOCHS:
+        model.train()
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            for x, y in val_loader:
+                print(epoch, criterion(model(x), y).item())
+    torch.save(model.state_dict(), "last.pt")
+"""
+
+
+@pytest.mark.parametrize("epochs", ["range(40)", "range(1, 41)"])
+def test_a_long_run_is_compared_with_a_part_of_its_epochs(epochs, sandbox, tmp_path):
+    script = RUN.replace("EPOCHS", epochs)
+    verdict = verdict_on("no-early-stopping", {"train.py": script}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
