@@ -142,5 +142,6 @@ def test_a_notebook_runs_what_its_cells_call(tmp_path):
         "runs.ipynb": notebook("%matplotlib inline\nfrom a import make", "made = make()"),
         "none.ipynb": notebook("print('make')", "import a"),
         "broken.ipynb": "from a import make",
+        "train.py": "from a import make\n\nif __name__ == '__main__':\n    make()\n",
     }
-    assert starts_in(tmp_path, files, "a.py", 2) == [("runs.ipynb", [3])]
+    assert starts_in(tmp_path, files, "a.py", 2) == [("train.py", [4]), ("runs.ipynb", [3])]

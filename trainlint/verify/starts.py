@@ -33,14 +33,14 @@ class Start:
 
 
 def starts_of(file: str, text: str, line: int, root: str) -> Iterator[Start]:
-    """The scripts that run a line of a file, likeliest first: those that run when they are called, nearest first."""
+    """The scripts that run a line of a file, likeliest first: those that run when they are called, scripts first, nearest first."""
     try:
         tree = ast.parse(text)
         flagged = _closed(tree, _definition_at(tree, line))
     except (SyntaxError, ValueError, RecursionError):
         return
     project = _Project(root)
-    found: list[tuple[tuple[bool, int, int, str], Start]] = []
+    found: list[tuple[tuple[bool, bool, int, int, str], Start]] = []
     known = {file: flagged}
     reached = dict(known)
     for distance in range(FARTHEST):
@@ -55,7 +55,7 @@ def starts_of(file: str, text: str, line: int, root: str) -> Iterator[Start]:
             spans = Lines(project.texts[path])
             calls = tuple((spans.starts[number - 1], spans.starts[number - 1] + 1) for number in lines)
             if calls:
-                rank = (not runs, distance, path.count(os.sep), path)
+                rank = (not runs, path.endswith(".ipynb"), distance, path.count(os.sep), path)
                 found.append((rank, Start(path, project.texts[path], calls)))
             known[path] = names
         reached = {path: known[path] for path in callers}
