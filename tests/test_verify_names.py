@@ -228,9 +228,10 @@ def test_what_no_tensor_has_is_asked_of_an_object(use, form):
 
 
 def test_what_a_number_is_divided_by_is_a_count():
-    tree = ast.parse("if (epoch + 1) % shown == 0 and 'of %s' % said:\n    pass\n")
+    tree = ast.parse("if (epoch + 1) % shown == 0:\n    pass\nprint(epoch % parts, 'of %s' % said)\n")
     words = words_of(tree)
-    assert words["shown"] == "count"
+    assert words["shown"] == "every"
+    assert words["parts"] == "count"
     assert "said" not in words
 
 

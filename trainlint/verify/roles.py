@@ -210,6 +210,8 @@ def _role_of(name: str, use: str) -> str:
         return "settings"
     if use in ("text", "array") or (use == "counts" and called in ("", "count", "features", "classes")):
         return use
+    if use == "every" and called in ("", "count", "zero"):
+        return use
     return (
         use
         if use in STRONG and called not in ("path", "criterion", "optimizer", "scheduler", "settings")

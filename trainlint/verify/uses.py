@@ -58,7 +58,7 @@ def roles_by_use(tree: ast.Module) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     asked: dict[str, set[str]] = {}
     for node in ast.walk(tree):
-        for thing, role in _told(node):
+        for thing, role in (*_told(node), *_divided_by(node)):
             name = name_of(thing)
             if name:
                 found.setdefault(name, set()).add(role)
@@ -70,7 +70,19 @@ def roles_by_use(tree: ast.Module) -> dict[str, str]:
 
 
 def _strongest(roles: set[str]) -> str:
-    order = (*STRONG, "array", "criterion", "device", "text", "rate", "counts", "count", "inputs", "false")
+    order = (
+        *STRONG,
+        "array",
+        "criterion",
+        "device",
+        "text",
+        "rate",
+        "counts",
+        "every",
+        "count",
+        "inputs",
+        "false",
+    )
     return next(role for role in order if role in roles)
 
 
@@ -111,14 +123,27 @@ def _told(node: ast.AST) -> Iterator[tuple[ast.expr | ast.arg, str]]:
             _in_settings(value)
         ):
             yield value, "counts"
-        case ast.BinOp(
-            left=ast.Name() | ast.BinOp(), op=ast.Mod(), right=ast.Name() | ast.Attribute() as value
-        ):
-            yield value, "count"  # of `if (epoch + 1) % shown == 0`
         case ast.If(test=test) | ast.IfExp(test=test):
             yield from ((part, "false") for part in _asked(test))
         case ast.Call():
             yield from _told_by_call(node)
+
+
+def _divided_by(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+    """What numbers are divided by: a count, and after how many rounds something happens, as `if step % shown == 0` says."""
+    match node:
+        case ast.BinOp(
+            left=ast.Name() | ast.BinOp(), op=ast.Mod(), right=ast.Name() | ast.Attribute() as value
+        ):
+            yield value, "count"
+        case ast.If(
+            test=ast.Compare(
+                left=ast.BinOp(op=ast.Mod(), right=ast.Name() | ast.Attribute() as value),
+                ops=[ast.Eq()],
+                comparators=[ast.Constant(value=0)],
+            )
+        ):
+            yield value, "every"
 
 
 def _in_settings(node: ast.expr) -> bool:

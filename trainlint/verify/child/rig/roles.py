@@ -55,6 +55,7 @@ ENTRIES = {
     "share",
     "text",
     "counts",
+    "every",
     "array",
 }  # that settings hold
 NUMBERS = {"count", "rate", "share", "classes", "features"}
@@ -333,6 +334,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "dtype": lambda rig: torch.float32,
     "text": lambda rig: "0",
     "counts": lambda rig: [16, 16],
+    "every": lambda rig: 1,
     "table": made_table,
     "share": lambda rig: 0.5,
     "zero": lambda rig: 0,
