@@ -52,6 +52,8 @@ class Rig:
 
     def __init__(self, record: Record, request: dict[str, Any], folder: str) -> None:
         self.record, self.request, self.folder = record, request, folder
+        self.place = folder + "/file"  # what a parameter gets that is a path
+        record.invented.add(self.place)
         self.free: Mapping[str, str] = request.get("free") or {}
         self.missing = frozenset(request.get("missing") or ()) if request.get("root") else frozenset()
         self.words: Mapping[str, str] = request.get("words") or {}

@@ -125,7 +125,7 @@ def _value(rig: Any, name: str, annotation: str, size: Any) -> Any:
     if role == "settings":
         return Settings(rig, name)
     if role in ("device", "false", "path") and "int" not in annotation:
-        return {"device": "cpu", "false": False, "path": rig.folder + "/file"}[role]
+        return {"device": "cpu", "false": False, "path": rig.place}[role]
     if role == "rate" or "float" in annotation:
         return 0.1
     if "bool" in annotation:

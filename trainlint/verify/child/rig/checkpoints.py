@@ -134,6 +134,8 @@ def _is_of_the_code(record: Record, file: Any) -> bool:
     if not isinstance(file, (str, os.PathLike)) or isinstance(file, Missing):
         return False
     name, home = os.fspath(file), os.path.dirname(os.path.abspath(record.path))
+    if name in record.invented:
+        return False  # made up: nobody knows where it would be
     return isinstance(name, str) and os.path.isabs(name) and os.path.normpath(name).startswith(home + os.sep)
 
 

@@ -340,7 +340,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "zero": lambda rig: 0,
     "list": lambda rig: [],
     "dict": lambda rig: {},
-    "path": lambda rig: rig.folder + "/file",
+    "path": lambda rig: rig.place,
     "classes": lambda rig: int(rig.world.choices["target"].get("high", 2)),
     "features": lambda rig: int((rig.world.choices["input"]["shape"] or [1])[0]),
     "tokenizer": lambda rig: Tokenizer(),
