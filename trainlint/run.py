@@ -58,7 +58,11 @@ class Run:
 
     def stands_in(self, what: str) -> bool:
         """Whether the rig made the program's `model`, `data` or the like up, so that the program shows nothing about it."""
-        return any(said.startswith(f"{what}: stand-in") for said in self.substituted)
+        return self.has_instead(f"{what}: stand-in")
+
+    def has_instead(self, *what: str) -> bool:
+        """Whether the rig put something in place of what was missing, by the first words of what it says of that."""
+        return any(said.startswith(what) for said in self.substituted)
 
     def all(self, kind: str) -> tuple[Event, ...]:
         """Events of one kind in order."""

@@ -99,7 +99,7 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 def of_several(run: Run) -> bool:
     """Whether it is one of several processes: what each of them loads lands on the first GPU."""
-    return any(said.startswith("distributed") for said in run.substituted)
+    return run.has_instead("distributed")
 
 
 rule = Rule(

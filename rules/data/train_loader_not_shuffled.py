@@ -109,9 +109,8 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
         )
 
 
-OF_ONE_BATCH = (
-    4  # steps that a batch is good for where every batch comes once: of a few networks, each has its own
-)
+# Steps that a batch is good for where every batch comes once: of a few networks, each has its own.
+OF_ONE_BATCH = 4
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:

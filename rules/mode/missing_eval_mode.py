@@ -154,7 +154,7 @@ def has_learnt(run: Run) -> bool:
     """Whether the weights are more than what they were drawn as, or may be: of a network that we made up nobody knows."""
     if run.all("backward") or run.all("load"):
         return True
-    return any(said.startswith(("model: ", "pretrained ", "checkpoint ")) for said in run.substituted)
+    return run.has_instead("model: ", "pretrained ", "checkpoint ")
 
 
 rule = Rule(

@@ -118,9 +118,8 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 def is_meant_small(run: Run) -> bool:
     """Whether it goes on from weights that have learnt before, or takes a rate of 0: that nothing moves is wanted then."""
-    learnt = any(
-        said.startswith("pretrained weights") or said.endswith("a small stand-in network")
-        for said in run.substituted
+    learnt = run.has_instead("pretrained weights") or any(
+        said.endswith("a small stand-in network") for said in run.substituted
     )
     restored = any(event.step == 0 for event in run.all("restored"))
     return learnt or restored or max(run.rates(), default=0.0) == 0

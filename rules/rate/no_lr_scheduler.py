@@ -132,11 +132,12 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
 
 
 def take_turns(run: Run) -> bool:
-    """Whether two optimizers step in turn, as of networks that play against each other: what one learns moves under it."""
+    """Whether two optimizers step in turn, as of networks that play against each other: what one learns moves under it.
+
+    A few changes from one to the other are of networks that are trained one after the other.
+    """
     turns = [step.number("optimizer") for step in run.all("step")]
-    return sum(a != b for a, b in pairwise(turns)) >= max(
-        4, len(turns) / 5
-    )  # else one is trained after the other
+    return sum(a != b for a, b in pairwise(turns)) >= max(4, len(turns) / 5)
 
 
 rule = Rule(

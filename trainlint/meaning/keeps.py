@@ -99,8 +99,7 @@ class Keep:
     @property
     def is_of_each_epoch(self) -> bool:
         """Whether an inner loop trains on the batches, so that of each epoch one value is kept."""
-        inner = (item for item in _regions_in(self.loop) if item.kind == "loop" and not item.unrolled)
-        return any(turn.has("backward") and not self.event.region.inside(turn) for turn in inner)
+        return any(turn.has("backward") and not self.event.region.inside(turn) for turn in self.loop.loops())
 
     @property
     def level(self) -> Level | None:
@@ -192,15 +191,6 @@ class Keep:
         if isinstance(self.store, Assign) and isinstance(self.store.targets[0], Subscript):
             expression = self.store.value
         return text_of(expression if expression is not None else self.place)
-
-
-def _regions_in(loop: Region) -> Iterator[Region]:
-    pending = [loop]
-    while pending:
-        for item in pending.pop().items:
-            if type(item) is Region:
-                pending.append(item)
-                yield item
 
 
 def _is_named(part: Item) -> bool:

@@ -125,9 +125,8 @@ class Tables:
                 case Member(receiver=receiver, name=name):
                     self.note_fill(receiver, Constant(name), value, at)
                 case Item(source=source, key=Constant() as inner) if column_of(inner) is not None:
-                    self.note_fill(
-                        source, inner, value, at
-                    )  # a column shows the table's own; `table[["a"]]` is a copy
+                    # A column shows the table's own; `table[["a"]]` is a copy.
+                    self.note_fill(source, inner, value, at)
                 case Constant() | Instance(cls=Class()):
                     pass
                 case _:
