@@ -93,7 +93,7 @@ def _method(reader: Reader, value: Result, receiver: Value, name: str, view: Vie
     rows = value.arguments[0] if value.arguments else value.keywords.get("X")
     if name in APPLYING_METHODS and rows is not None and kind_of(receiver) is not None:
         learnt = reader.learnt(value) if name == "fit_transform" else reader.applied(receiver, view.at, value)
-        return reader.table(rows, View(view.at)).with_fits(learnt)
+        return reader.rows_of(rows, View(view.at)).with_fits(learnt)
     if name in COUNTS:
         return NOTHING
     if name in STATISTICS:

@@ -18,6 +18,7 @@ from trainlint.meaning.values import (
     Argument,
     Choice,
     Class,
+    Constant,
     External,
     Free,
     Instance,
@@ -29,6 +30,7 @@ from trainlint.meaning.values import (
     Unknown,
     Unpacked,
     Value,
+    one,
     options,
 )
 from trainlint.records import dataclass
@@ -116,7 +118,7 @@ class Reader:
                     return Table(frozenset(), self.applied(receiver, view.at))
                 return self.table(receiver, view if name in SAME_ROWS else view.of(name))
             case Sequence(items=items, element=element):
-                found = self.union([*items, *([element] if element is not None else [])], view)
+                found = self.union([*items, *([_listed(element)] if element is not None else [])], view)
                 return _gathered(found) if value.open or element is not None else found
             case Mapping(items=entries, element=element):
                 return self.union([*entries.values(), *([element] if element is not None else [])], view)
@@ -127,6 +129,11 @@ class Reader:
             case Argument() | Free() | Unknown():
                 return own_rows(value)
         return NOTHING
+
+    def rows_of(self, value: Value, view: View) -> Table:
+        """What holds rows where it stands: also a list that is written out, which elsewhere may be names of columns."""
+        found = self.table(value, view)
+        return found if found.rows or not is_written_out(value) else own_rows(one(value), found.fits)
 
     def union(self, values: Iterable[Value], view: View) -> Table:
         tables = [self.table(value, view) for value in values]
@@ -165,7 +172,7 @@ class Reader:
         given = call.arguments[0] if call.arguments else call.keywords.get("X")
         if not kind or given is None or call.node is None:
             return frozenset()
-        rows = self.at_call(given, call).rows
+        rows = self.rows_of(given, View(call.at)).rows
         return frozenset({Fit(call.node, kind, False, rows, call.at)}) if rows else frozenset()
 
     def applied(self, transformer: Value, at: int, call: Result | None = None) -> frozenset[Fit]:
@@ -185,6 +192,24 @@ def is_made_empty(value: Value) -> bool:
             home, _, last = name.rpartition(".")
             return home in ("numpy", "torch") and last in _EMPTY
     return False
+
+
+def is_written_out(value: Value) -> bool:
+    """Whether a value is a list of plain texts or numbers, or of rows of them."""
+    match one(value):
+        case Sequence(items=items, open=False, element=None):
+            return len(items) > 1 and all(
+                isinstance(v, Constant) or is_written_out(v) for v in map(one, items)
+            )
+    return False
+
+
+def _listed(element: Value) -> Value:
+    """What the elements of a list are the rows of: `windows.extend(table[:, i:n])`."""
+    match element:
+        case Item(source=source, key=None) if isinstance(one(source), Item):
+            return source
+    return element
 
 
 def _gathered(table: Table) -> Table:

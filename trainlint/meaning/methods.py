@@ -404,7 +404,7 @@ def _append(
             if isinstance(inner, Sequence):
                 machine.extend(sequence, sequence.items + inner.items)
                 sequence.element = sequence.element or inner.element
-            elif isinstance(inner, Result) and _is_of_many(inner):
+            elif _is_of_many(inner):
                 sequence.element = sequence.element or Item(inner, None, node)
             sequence.open = True
         else:
@@ -413,12 +413,15 @@ def _append(
     return None
 
 
-def _is_of_many(value: Result) -> bool:
-    """What a network or a tensor gives, `scores.tolist()`; the layers of a network are one by one what they are."""
-    match value.callee:
-        case Member(name=name):
+def _is_of_many(value: Value) -> bool:
+    """What a network or a tensor gives, `scores.tolist()`, and a part of a table; the layers of a network are one by one what
+    they are."""
+    match value:
+        case Result(callee=Member(name=name)):
             return name not in _LISTING
-        case Instance():
+        case Result(callee=Instance()):
+            return True
+        case Item(key=Sequence(kind="tuple") | Result(callee=External(name="builtins.slice"))):
             return True
     return False
 

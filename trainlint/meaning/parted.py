@@ -66,7 +66,9 @@ def _part_of_call(reader: Reader, call: Result, index: int, view: View) -> Table
     if name.rpartition(".")[2] == SPLIT:
         if index // 2 >= len(call.arguments):
             return NOTHING
-        return _cut(reader.table(call.arguments[index // 2], view.by(call.at)), ("keys", id(call), index % 2))
+        return _cut(
+            reader.rows_of(call.arguments[index // 2], view.by(call.at)), ("keys", id(call), index % 2)
+        )
     if gives_several(call) and index < len(call.arguments):
         found = reader.table(call.arguments[index], view.by(call.at))
         return found.with_fits(reader.table(call, view.by(call.at)).fits)

@@ -36,8 +36,14 @@ VALIDATION, TEST, TRAINING, UNSAID = "validation", "test", "training", ""
 
 def purpose_of(program: Program, evaluation: Evaluation) -> str:
     """What the data of an evaluation is called, where all of its names agree."""
+    found = _purposes(program, evaluation)
+    return found.pop() if len(found) == 1 else UNSAID
+
+
+def _purposes(program: Program, evaluation: Evaluation) -> set[str]:
+    """All that the data of an evaluation is called: two things, where one of two sets is served as an option says."""
     if evaluation.of_training:
-        return TRAINING
+        return {TRAINING}
     found = {said(name) for name in names_of(program, evaluation)} - {UNSAID}
     if not found:
         call = evaluation.event.node
@@ -46,13 +52,13 @@ def purpose_of(program: Program, evaluation: Evaluation) -> str:
     if not found:
         found = {said(name) for name in (name_by_lineage(program, evaluation.event.inputs),)} - {UNSAID}
     if not found and any(said(said_of(call)) == VALIDATION for call in _calls_to(program, evaluation)):
-        return VALIDATION
+        return {VALIDATION}
     if not found:
         function = enclosing_function(evaluation.event)
         found = (
             {said(function.name)} - {UNSAID} if function is not None and function.name != "eval" else set()
         )
-    return found.pop() if len(found) == 1 else UNSAID
+    return found
 
 
 def _calls_to(program: Program, evaluation: Evaluation) -> Iterator[Call]:
@@ -176,8 +182,16 @@ def _named(source: Value) -> Iterator[str]:
 
 def named_evaluations(program: Program, purpose: str) -> list[Evaluation]:
     """The measured evaluations of trained networks on data that is called so."""
-    return [
-        e
-        for e in (*program.evaluations, *program.held_out)
-        if e.judged and e.trained and not is_in_unit_test(e.event) and purpose_of(program, e) == purpose
-    ]
+    return [e for e in _measured(program) if purpose_of(program, e) == purpose]
+
+
+def validations(program: Program) -> list[Evaluation]:
+    """The measured evaluations on data that is called validation, or that or test, as an option says."""
+    named = ((e, _purposes(program, e)) for e in _measured(program))
+    return [e for e, found in named if VALIDATION in found <= {VALIDATION, TEST}]
+
+
+def _measured(program: Program) -> Iterator[Evaluation]:
+    for e in (*program.evaluations, *program.held_out):
+        if e.judged and e.trained and not is_in_unit_test(e.event):
+            yield e

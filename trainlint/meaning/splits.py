@@ -114,7 +114,7 @@ def _left(reader: Reader, call: Result, sample: Result) -> Split:
 
 
 def _divided(reader: Reader, call: Result, argument: Value, index: int, count: int) -> Split:
-    whole = reader.at_call(argument, call)
+    whole = reader.rows_of(argument, View(call.at))
     train, test = (selected(whole.rows, ("keys", id(call), part)) for part in (0, 1))
     assert call.node is not None
     return Split(call.node, whole, train, test, call, False, index, count)

@@ -9,7 +9,7 @@ from trainlint.meaning.decisions import Decision, Kind, place_of
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.monitors import monitors
-from trainlint.meaning.purposes import VALIDATION, named_evaluations
+from trainlint.meaning.purposes import validations
 from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.syntax import Node, names_in
 from trainlint.meaning.trained_losses import trained_losses
@@ -32,7 +32,7 @@ def training_choices(program: Program) -> list[TrainingChoice]:
     if is_reinforcement(program):
         return []
     found: dict[int, TrainingChoice] = {}
-    measured = named_evaluations(program, VALIDATION)
+    measured = validations(program)
     for decision in program.decisions if measured else ():
         beside = [e for e in measured if _is_beside(decision, e)]
         if beside and _is_by_training(program, decision):
