@@ -60,7 +60,8 @@ for epoch in range(5):
 
 Reported is what the code calls validation or test data and what is, by all that the code says, data that
 trains: the same loader, the same data set, the same files read twice, the same indices, or a whole of
-which training takes a part.
+which training takes a part. A warning is the part of another draw: `random_split` deals anew each time it is called,
+so what one call leaves over another one has mostly given to the network.
 
 ## When it is fine
 
@@ -99,17 +100,24 @@ from trainlint import Effect, Event, Finding, Needs, Options, Program, Rule, Run
 def check(program: Program, options: Options) -> Iterator[Finding]:
     for overlap in program.overlaps:
         said = f"`{overlap.claim}` serves samples that the network trains on"
-        if not overlap.by_loader:
+        if overlap.of_another_draw:
+            said = f"`{overlap.claim}` serves the rest of another draw, and so samples that the network trains on"
+        elif not overlap.by_loader:
             said = f"`{overlap.claim}` is computed over the loader that trains"
         yield Finding(
             overlap.node,
             f"{said}: its score says nothing about new data",
             because=[(overlap.trained_node, "trains on these samples")]
             + ([(overlap.evaluated_node, "evaluates on them")] if overlap.by_loader else [])
-            + ([(overlap.chosen_node, "chooses them")] if overlap.chosen_node is not None else []),
+            + (
+                [(overlap.chosen_node, "draws them" if overlap.of_another_draw else "chooses them")]
+                if overlap.chosen_node is not None
+                else []
+            ),
             fix=overlap.mended,
             control=overlap.apart,
             title="Evaluate on the held-out data",
+            level="warning" if overlap.of_another_draw else None,
         )
 
 

@@ -17,6 +17,7 @@ from trainlint.meaning.claims import (
 )
 from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.datasets import covers, is_same_data, part_of
+from trainlint.meaning.drawn_anew import drawn_anew
 from trainlint.meaning.evaluation import Evaluation
 from trainlint.meaning.evaluations import drawn_from
 from trainlint.meaning.held_out import comes_first
@@ -66,6 +67,7 @@ class Overlap:
     apart: tuple[
         Change, ...
     ] = ()  # for experiments: what serves others to the evaluation, where nothing is held out
+    of_another_draw: bool = False  # it is held out of another draw than the one that trains
 
     @property
     def by_loader(self) -> bool:
@@ -82,9 +84,9 @@ def overlaps(program: Program) -> list[Overlap]:
         if len(served) > 1:
             overlap = _each_trains(program, evaluation, served)
         elif served:
-            overlap = _same_loader(program, evaluation, served[0]) or _own_loader(
-                program, evaluation, served[0]
-            )
+            overlap = _same_loader(program, evaluation, served[0])
+            overlap = overlap or _own_loader(program, evaluation, served[0])
+            overlap = overlap or _of_another_draw(program, evaluation, served[0])
         else:
             overlap = _same_given(program, evaluation)
         if overlap is not None:
@@ -170,6 +172,35 @@ def _own_loader(program: Program, evaluation: Evaluation | Asked, served: Loader
             apart = () if mended else tuple(served_apart(training.loader, served))
             node = served.node
             return Overlap(node, claim, _node(training), evaluation.loop_node, chosen, mended, apart=apart)
+    return None
+
+
+def _of_another_draw(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
+    """`train_set, _ = random_split(data, sizes)` and `_, val_set = random_split(data, sizes)`."""
+    key = program.loader_keys.get(id(served.value), "")
+    claim = claimed(served) or (key if says_held_out(key) else "")
+    if served.node is None or not claim or served.dataset is None:
+        return None
+    if any(training.loader.value is served.value for training in program.training_loaders):
+        return None
+    for training in program.training_loaders:
+        data = training.loader.dataset
+        pair = drawn_anew(data, served.dataset) if data is not None else None
+        if pair is None or pair[1].call.node is None:
+            continue
+        if _is_trained_by(training, evaluation) and _has_trained(training, evaluation):
+            apart = tuple(served_apart(training.loader, served))
+            return Overlap(
+                served.node,
+                claim,
+                _node(training),
+                evaluation.loop_node,
+                pair[1].call.node,
+                (),
+                False,
+                apart,
+                True,
+            )
     return None
 
 
