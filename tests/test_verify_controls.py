@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from tests.programs import needs_torch
@@ -71,3 +73,51 @@ def test_a_long_run_is_compared_with_a_part_of_its_epochs(epochs, sandbox, tmp_p
     script = RUN.replace("EPOCHS", epochs)
     verdict = verdict_on("no-early-stopping", {"train.py": script}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
+
+
+SQUEEZED = """
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    class Net(nn.Module):
+        def __init__(self, wide):
+            super().__init__()
+            self.wide = wide
+            self.first = nn.Linear(20, 5)
+            self.second = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 5))
+
+        def forward(self, x):
+            if self.wide:
+                return F.softmax(self.second(x), dim=1)
+            return F.softmax(self.first(x), dim=1)
+
+    def evaluate(net, loader):
+        net.eval()
+        total = 0.0
+        with torch.no_grad():
+            for x, y in loader:
+                total += F.nll_loss(net(x), y, reduction="sum").item()
+        return total / len(loader.dataset)
+
+    data = TensorDataset(torch.randn(128, 20), torch.randint(5, (128,)))
+    loader = DataLoader(data, batch_size=16)
+    net = Net(wide=WIDE)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for epoch in range(3):
+        net.train()
+        for x, y in loader:
+            optimizer.zero_grad()
+            F.nll_loss(torch.log(net(x)), y).backward()
+            optimizer.step()
+        print(evaluate(net, loader))
+"""
+
+
+def test_probabilities_of_several_ways_through_a_network_are_compared_with_their_logarithms(
+    sandbox, tmp_path
+):
+    text = "import sys\nWIDE = len(sys.argv) > 1\n" + textwrap.dedent(SQUEEZED)
+    verdict = verdict_on("nll-without-log-softmax", {"train.py": text}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")

@@ -226,3 +226,77 @@ def test_constants_that_no_picture_takes_are_refused_where_pictures_come(swapped
     verdict = verdict_on("normalise-constants", {"train.py": script}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "is refused" in verdict.evidence
+
+
+@pytest.mark.parametrize("taken", ["loss", "loss, parts"])
+def test_a_loss_function_takes_what_the_program_gives_it(taken, sandbox, tmp_path):
+    script = f"""
+        def train(model, loader, optimizer, criterion):
+            model.train()
+            for x, _ in loader:
+                rebuilt, mean, spread = model(x)
+                {taken} = criterion(rebuilt, x, mean, spread)
+                loss.backward()
+                optimizer.step()
+    """
+    verdict = verdict_on("missing-zero-grad", {"train.py": script}, tmp_path, sandbox)
+    assert verdict.state == "confirmed", verdict.evidence
+    assert "raise" not in verdict.evidence
+
+
+CAPTIONS = """
+    import pdb
+    import torch
+    from torch import nn
+    from torch.nn.utils.rnn import pack_padded_sequence
+    from torch.utils.data import DataLoader, Dataset
+
+    class Captions(Dataset):
+        def __init__(self, place):
+            self.rows = open(place).read().split()
+
+        def __len__(self):
+            return len(self.rows)
+
+        def __getitem__(self, index):
+            return torch.load(self.rows[index])
+
+    def together(samples):
+        pictures, captions = zip(*samples)
+        lengths = [len(caption) for caption in captions]
+        return torch.stack(pictures), nn.utils.rnn.pad_sequence(captions, True), lengths
+
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+        def forward(self, pictures):
+            return self.body(pictures)
+
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words, self.memory, self.last = nn.Embedding(300, 8), nn.LSTM(8, 8, batch_first=True), nn.Linear(8, 300)
+
+        def forward(self, features, captions, lengths):
+            words = torch.cat([features.unsqueeze(1), self.words(captions)], 1)
+            return self.last(self.memory(pack_padded_sequence(words, lengths, batch_first=True))[0][0])
+
+    loader = DataLoader(Captions("captions.txt"), batch_size=4, shuffle=True, collate_fn=together)
+    encoder, decoder = Encoder(), Decoder()
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=0.001)
+    for epoch in range(20):
+        for pictures, captions, lengths in loader:
+            pdb.set_trace()
+            targets = pack_padded_sequence(captions, lengths, batch_first=True)[0]
+            loss = nn.functional.cross_entropy(decoder(encoder(pictures), captions, lengths), targets)
+            loss.backward()
+            optimizer.step()
+"""
+
+
+def test_captions_are_words_of_some_length_whoever_puts_them_together(sandbox, tmp_path):
+    """The program's own collation wants what its files would have held; a debugger asks nobody."""
+    verdict = verdict_on("missing-zero-grad", {"captions.py": CAPTIONS}, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")

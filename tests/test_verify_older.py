@@ -86,3 +86,23 @@ FEATURES = """
 def test_a_cell_may_begin_with_what_python_wants_at_the_top_of_a_file(sandbox, tmp_path):
     verdict = verdict_on("missing-zero-grad", {"cells.py": FEATURES}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
+
+
+def test_pooling_with_a_stride_of_nothing_steps_as_far_as_it_is_wide(sandbox, tmp_path):
+    net = """
+        import torch.nn as nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Conv2d(1, 4, kernel_size=3, padding=1)
+                self.pool = nn.MaxPool2d(kernel_size=2, stride=0, ceil_mode=True)
+                self.last = nn.Linear(4 * 14 * 14, 5)
+
+            def forward(self, x):
+                return self.last(self.pool(self.layer(x)).flatten(1))
+    """
+    files = {"net.py": net, "train.py": textwrap.dedent(LOOP) + CALL}
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+    assert "raise" not in verdict.evidence

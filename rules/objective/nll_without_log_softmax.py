@@ -97,14 +97,16 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             continue
         head = (soft or objective.heads)[0]
         given = "probabilities" if soft else "raw scores"
+        fix = objective.as_log_softmax(head) if soft else ()
+        compared = "torch.log({})" if soft else "torch.log_softmax({}, dim=1)"
         yield Finding(
             objective.node,
             f"`{text_of(objective.node)}` gets {given}, but {objective.name} takes log-probabilities (log_softmax output){objective.proviso}",
             because=[
                 (p, f"{head.operation or 'the last layer'} gives {given}") for p in objective.places(head)
             ],
-            fix=objective.as_log_softmax(head) if soft else (),
-            control=() if soft else objective.wrapped("torch.log_softmax({}, dim=1)"),
+            fix=fix,
+            control=() if fix else objective.wrapped(compared),
             plant=objective.wrapped("torch.softmax({}, dim=1)"),
             title="Give it log-probabilities",
             level=objective.level,

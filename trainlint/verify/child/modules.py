@@ -143,9 +143,9 @@ def is_criterion(module: Any) -> bool:
 
 
 def tensors_in(value: Any) -> Iterator[Any]:
-    """Floating tensors of an output, whatever it is wrapped in."""
+    """Floating tensors of an output, whatever it is wrapped in; sparse ones, which are graphs mostly, left out."""
     if isinstance(value, torch.Tensor):
-        if value.is_floating_point():
+        if value.is_floating_point() and value.layout is torch.strided:
             yield value
     elif isinstance(value, dict):
         for item in value.values():

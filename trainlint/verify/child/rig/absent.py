@@ -40,7 +40,13 @@ ROOMS = {  # where the double of a package is
     "torchmetrics": "metrics",
     **dict.fromkeys(PACKAGES, "configuring"),
 }
-NOTED = {"transformers": "pretrained", "timm": "backbones"}  # the same, which note what they stand in for
+NOTED = {
+    "transformers": "pretrained",
+    "timm": "backbones",
+    "torch_geometric": "graphs",
+    "torch_scatter": "graphs",
+    "torch_sparse": "graphs",
+}  # the same, which note what they stand in for
 DOUBLES = {"torchvision", "hydra", "fire", *ROOMS, *NOTED, *HOMES}
 DOUBLED = WATCHERS | DOUBLES
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch.utils import data as utils_data
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, default_collate
 
 from .handed import form_of
 from .inert import Inert
@@ -52,7 +52,10 @@ class Lost:
             if isinstance(keywords.get("collate_fn"), Missing):
                 del keywords["collate_fn"]  # samples that stand in for others need none
                 self.rig.record.substitute("batches: put together as stand-in samples are")
-            build(loader, self._served(dataset), *arguments, **keywords)
+            dataset = self._served(dataset)
+            if "collate_fn" in keywords and keywords["collate_fn"] is not None:
+                keywords["collate_fn"] = self._collating(dataset, keywords["collate_fn"])
+            build(loader, dataset, *arguments, **keywords)
 
         DataLoader.__init__ = functools.wraps(build)(load)
         divide, tensors = utils_data.random_split, utils_data.TensorDataset.__init__
@@ -72,6 +75,20 @@ class Lost:
         utils_data.random_split = functools.wraps(divide)(split)
         utils_data.TensorDataset.__init__ = functools.wraps(tensors)(hold)
         self._watch(utils_data.TensorDataset, sized=False)
+
+    def _collating(self, data: Any, collate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """How samples are put together; where the program's way does not take those that stand in for its own, as usual."""
+
+        def collated(samples: Any) -> Any:
+            try:
+                return collate(samples)
+            except (TypeError, ValueError, LookupError, AttributeError, RuntimeError):
+                if not is_made_up(data):
+                    raise
+            self.rig.record.substitute("batches: put together as stand-in samples are")
+            return default_collate(samples)
+
+        return collated
 
     def _divided(self, data: Any, lengths: Any) -> tuple[Any, Any]:
         """What is divided, and into how many: a stand-in has fewer samples than what it stands for."""

@@ -16,6 +16,7 @@ from torch.optim import lr_scheduler
 from torch.utils.data import dataloader
 
 FIRST_OF_NUMBER = re.compile(r"\bdata\[0\]|\bloss\w*\[0\]")
+POOLS = ("MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool2d", "AvgPool3d")
 MASKED = ("masked_fill", "masked_fill_", "masked_select")
 
 
@@ -28,6 +29,8 @@ def install() -> None:
         if not hasattr(collections, name):
             setattr(collections, name, getattr(collections.abc, name))
     _six()
+    for name in POOLS:
+        _may_step_as_wide(getattr(torch.nn, name))
     for name in MASKED:
         setattr(torch.Tensor, name, _masked(getattr(torch.Tensor, name)))
 
@@ -64,6 +67,17 @@ def _may_be_told_to_talk(kind: Any) -> None:
         if kind is lr_scheduler.LRScheduler:
             arguments = arguments[:2]
         begin(self, *arguments, **keywords)
+
+    kind.__init__ = start
+
+
+def _may_step_as_wide(kind: Any) -> None:
+    """Pooling took a stride of 0 for none, and stepped as far as it is wide."""
+    begin = kind.__init__
+
+    @functools.wraps(begin)
+    def start(self: Any, kernel_size: Any, stride: Any = None, *arguments: Any, **keywords: Any) -> None:
+        begin(self, kernel_size, stride or None, *arguments, **keywords)
 
     kind.__init__ = start
 

@@ -25,6 +25,8 @@ def install(record: Record, reads_settings: bool) -> None:
     time.sleep = lambda seconds: None
     _no_programs(record)
     builtins.input = lambda prompt="": ""
+    debugger: Any = importlib.import_module("pdb")
+    builtins.breakpoint = debugger.set_trace = lambda *arguments, **keywords: None
     if hasattr(torch, "compile"):
         torch.compile = _not_compiled(record)
     torch.hub.load = _refused("torch.hub.load")

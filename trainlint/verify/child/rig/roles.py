@@ -16,6 +16,7 @@ from .bundles import Bundle, bundled
 from .configuring import bagged
 from .frames import made_table
 from .inert import Inert
+from .measures import Measure, is_called_otherwise
 from .missing import Missing
 from .numbers import likely
 from .outputs import entries_of, losses_of
@@ -244,7 +245,12 @@ def stand_in(rig: Any, name: str, role: str) -> Any:
         return said
     if role in DESCRIBED:
         rig.record.substitute(f"{name}: stand-in {role}")
-    return _model(rig, name) if role == "model" else plain(rig, role, name)
+    if role == "model":
+        return _model(rig, name)
+    if role == "criterion":
+        rig.settle()
+        return _criterion(rig, name)
+    return plain(rig, role, name)
 
 
 def _model(rig: Any, name: str = "") -> Any:
@@ -258,10 +264,12 @@ def _model(rig: Any, name: str = "") -> Any:
     return stand_in_model(rig.world, pieces, set(losses_of(rig.world.text, name)), tuple(entries))
 
 
-def _criterion(rig: Any) -> Any:
+def _criterion(rig: Any, name: str = "") -> Any:
     known = getattr(nn, str(rig.request.get("criterion") or ""), None)
     if known is not None:
         return known()
+    if is_called_otherwise(rig.world.text, name):
+        return Measure(int((rig.request.get("unpacked") or {}).get(name, 1)))
     kind = rig.world.choices["target"]["kind"]
     return {"classes": nn.CrossEntropyLoss(), "binary": nn.BCEWithLogitsLoss()}.get(kind) or nn.MSELoss()
 

@@ -42,6 +42,8 @@ LABELS = re.compile(
     r"(^|_)(y|t|labels?|lbls?|targets?|tgt|gt|truth|annotations?|trg|classes|cls|answers?)(_|\d|$)",
     re.IGNORECASE,
 )
+TEXTS = re.compile(r"(?i)(^|_)(captions?|caps?|texts?|tokens?|sentences?|reports?|questions?)(_|$)")
+OF_WORDS: Shape = {"kind": "whole", "shape": [12], "high": 100}
 
 
 @dataclass
@@ -174,18 +176,26 @@ class World:
         if inner:
             return {str(key): self.value(str(key), 0, 1, rows, first) for key in inner}
         last = place == count - 1 and count > 1
+        if place and LENGTHS.search(name):
+            return torch.full((rows,), self._length())
+        if place and TEXTS.search(name) and self.choices["input"]["kind"] == "float":
+            return sample(OF_WORDS, rows, self._key(first))  # beside pictures or sounds
         if LABELS.search(name) or (
             last and not any(LABELS.search(str(other)) for other in self.form.get("names", ()))
         ):
             return self.target_values(rows, first)
-        if place and LENGTHS.search(name):
-            shape = self.choices["input"]["shape"]
-            return torch.full((rows,), int(shape[0]) if shape else 1)
         if re.search(r"mask", name):
             return torch.ones(rows, *self.choices["input"]["shape"], dtype=torch.long)
         if re.search(r"(^|_)(idx|index|ids?)$", name) and place:
             return torch.arange(first, first + rows)
         return self.inputs(rows, first)
+
+    def _length(self) -> int:
+        """How long the sequences of a batch are: of the texts, if it has some."""
+        shape = self.choices["input"]["shape"]
+        if any(TEXTS.search(str(name)) for name in self.form.get("names", ())):
+            return int(OF_WORDS["shape"][0])
+        return int(shape[0]) if shape else 1
 
 
 def sides_in(texts: Iterable[str]) -> list[tuple[int, int]]:
