@@ -21,7 +21,7 @@ BOOK = open_book()
 EVERYTHING = Config(select=("ALL",))
 
 
-def verdict_on(name, files, folder, sandbox, at=None):
+def verdict_on(name, files, folder, sandbox, at=None, timeout=60.0):
     """The verdict on the first finding of a rule in a project of these files."""
     for path, text in files.items():
         place = folder / path
@@ -37,7 +37,7 @@ def verdict_on(name, files, folder, sandbox, at=None):
     page = BOOK.page(name)
     assert page is not None
     home = home_of(source.file, source.text, [folder])
-    return experiment(said, source.text, home, page.rule, Plan(timeout=60.0), sandbox.ask, read)
+    return experiment(said, source.text, home, page.rule, Plan(timeout=timeout), sandbox.ask, read)
 
 
 NET = """

@@ -38,8 +38,10 @@ TRY_OTHERS = TRY_SMALLER | {"blind"}  # then scripts are tried that run the file
 SEES_NOTHING = {"blind", "control-raised"}  # what a planted defect may turn into a refutation
 OWN_BATCHES: Mapping[str, object] = {"batches": "own"}
 FEW_BATCHES: dict[str, object] = {
-    "batches": "few"
-}  # of two, where larger ones take too long, or too much memory
+    "batches": "few",  # of two, where larger ones take too long, or too much memory
+    "hurry": True,  # and a share of the time for each epoch
+}
+CUT_SHORT = {"blind", "not-reached"}  # what a run may come to that had no time for its later epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +237,37 @@ def _attempt(
 def _compared(
     written: Case, control: Case, rule: Rule, plan: Plan, ask: Ask, planted: Case | None = None
 ) -> Trial:
-    """What both programs show; where they show nothing, what the planted defect does."""
+    """What both programs show; where they show nothing, what the planted defect does.
+
+    Where there was no time for several epochs, they are run again with a share of it for each.
+    """
     settled, choices = settle(control, rule, plan, ask)
+    if _has_more_epochs(settled, rule, choices):
+        trial = _shown(written, control, rule, plan, ask, None, settled, choices)
+        if trial.verdict.reason not in CUT_SHORT | SEES_NOTHING:
+            return trial
+        if trial.verdict.reason in CUT_SHORT:
+            settled, choices = settle(control, rule, plan, ask, FEW_BATCHES)
+    return _shown(written, control, rule, plan, ask, planted, settled, choices)
+
+
+def _has_more_epochs(answer: Mapping[str, Any], rule: Rule, choices: Mapping[str, object]) -> bool:
+    """Whether a run ended for lack of time that was to train for more than one epoch."""
+    late = bool((answer.get("answer") or {}).get("late"))
+    return late and rule.needs.epochs > 1 and rule.needs.batches != "own" and not choices.get("hurry")
+
+
+def _shown(
+    written: Case,
+    control: Case,
+    rule: Rule,
+    plan: Plan,
+    ask: Ask,
+    planted: Case | None,
+    settled: Mapping[str, Any],
+    choices: Mapping[str, object],
+) -> Trial:
+    """What both programs show under choices that the control has been run with."""
     cases = {"written": written, "control": control}
     ended = read_run(settled, 0)
     if not isinstance(ended, Run):  # whatever the other arm does decides nothing any more
@@ -254,9 +285,14 @@ def _compared(
     return Trial(replace(verdict, series=series), {**cases, "planted": planted}, choices)
 
 
-def settle(control: Case, rule: Rule, plan: Plan, ask: Ask) -> tuple[Mapping[str, Any], Mapping[str, object]]:
+def settle(
+    control: Case, rule: Rule, plan: Plan, ask: Ask, given: Mapping[str, object] | None = None
+) -> tuple[Mapping[str, Any], Mapping[str, object]]:
     """Run the control once, on other data if it raises; the answer and the choices that worked."""
-    first = answer = ask(_request(control, rule, plan, 0, {}))
+    given = given or {}
+    first = answer = ask(_request(control, rule, plan, 0, given))
+    if given:
+        return first, {**given, **_choices(first)}
     if first.get("outcome") in ("timed-out", "out-of-memory") and rule.needs.batches != "own":
         answer = ask(_request(control, rule, plan, 0, FEW_BATCHES))
         return answer, {**FEW_BATCHES, **_choices(answer)}

@@ -38,6 +38,7 @@ from .tolerance import sacred, tolerate
 
 SOFT_SHARE = 0.6  # of the time limit: after that, loops end at their next iteration
 BARE_SHARE = 0.3
+IN_LOOPS = 0.5  # of what is left to loops in a hurry: the rest is evaluation, and what is made before
 MOST_LOOKS = 100  # at the graphs alive, per run of a loop
 
 
@@ -45,14 +46,18 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     """Everything that happens to a program, from seeding to its account as JSON-able values."""
     torch.set_num_threads(1)
     seed(int(request["seed"]))
+    choices = request.get("choices") or {}
+    hurried = bool(choices.get("hurry"))
+    share = BARE_SHARE if request.get("bare") and not hurried else SOFT_SHARE
+    seconds = share * float(request["seconds"])
     record = Record(
         path=str(request["path"]),
         focus=[(int(first), int(last)) for first, last in request["focus"]],
         spots=[(int(first), int(last)) for first, last in request.get("spots") or ()],
         steps_wanted=int(request["steps"]),
         epochs_wanted=int(request["epochs"]),
-        soft_deadline=time.monotonic()
-        + (BARE_SHARE if request.get("bare") else SOFT_SHARE) * float(request["seconds"]),
+        soft_deadline=time.monotonic() + seconds,
+        share=IN_LOOPS * seconds / max(1, int(request["epochs"])) if hurried else 0.0,
         bare=bool(request.get("bare")),
         only_order=bool(request.get("order")),
     )
@@ -64,7 +69,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
     clips.install(record, flow)
     logarithms.install(record)
     tables.install(record, str(request["program"]))
-    chosen = (request.get("choices") or {}).get("batches") or request.get("batches")
+    chosen = choices.get("batches") or request.get("batches")
     served = loaders.install(record, str(chosen or ""))
     rig = Rig(record, request, folder)
     read = reading.install(str(request.get("root") or ""))
@@ -77,6 +82,7 @@ def run_arm(request: dict[str, Any], folder: str, tripped: list[str]) -> dict[st
         "raised": raised,
         "substituted": record.substituted,
         "choices": rig.choices,
+        "late": record.late,
         "tripped": tripped[:20],
         "packages": prepared.imported(),
         "files": sorted(read) if len(read) <= reading.MOST_FILES else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,6 +72,7 @@ class Loop:
     loads: int = 0  # batches fetched for this loop, not for one inside it
     holds_live: bool = False  # a training or evaluation loop ran to its end inside
     layers: bool = False
+    began: float = field(default_factory=time.monotonic)
 
     def trains(self, record: Record) -> bool:
         return record.backwards > self.first_backward
@@ -179,10 +181,18 @@ class Loops:
         record = self.record
         if not loop.live(record):
             return record.bare and record.late
-        if record.late:
+        if record.late or self._has_had_its_share(loop):
             return True
         wanted = record.epochs_wanted if loop.holds_live and not loop.loads else record.steps_wanted
         if loop.trains(record):
             stepped = record.steps - loop.first_step >= record.steps_wanted
             return loop.index >= wanted and (stepped or loop.index >= PATIENCE * record.steps_wanted)
         return loop.index >= wanted
+
+    def _has_had_its_share(self, loop: Loop) -> bool:
+        """Whether, in a hurry, a loop in another one has taken as much time as each of its epochs may."""
+        share = self.record.share
+        inside = bool(self.record.loops) and self.record.loops[0] is not loop
+        return bool(share and loop.index and inside and not loop.holds_live) and (
+            time.monotonic() - loop.began > share
+        )

@@ -28,6 +28,7 @@ class Record:
     soft_deadline: float
     bare: bool = False  # what the program computes may be made up, so that nothing need run to its end
     only_order: bool = False  # asked is in which order things happen, and nothing about what a network gives
+    share: float = 0.0  # in a hurry: seconds after which a loop over batches leaves the time to later epochs
     events: list[dict[str, Any]] = field(default_factory=list)
     substituted: list[str] = field(default_factory=list)
     invented: set[str] = field(default_factory=set)  # paths of files that stand in for ones we do not have

@@ -36,6 +36,7 @@ ROOMS = {  # where the double of a package is
     "einops": "rearranging",
     "optuna": "searching",
     "pydantic": "declared",
+    "ray": "remote",
     "pydantic_settings": "declared",
     "torchmetrics": "metrics",
     **dict.fromkeys(PACKAGES, "configuring"),
@@ -47,7 +48,11 @@ NOTED = {
     "torch_scatter": "graphs",
     "torch_sparse": "graphs",
 }  # the same, which note what they stand in for
-DOUBLES = {"torchvision", "hydra", "fire", *ROOMS, *NOTED, *HOMES}
+GAMES = {"gym", "gymnasium"}
+IN_PLACE = {
+    "ray"
+}  # what starts processes, which an experiment does not: doubled where it is installed as well
+DOUBLES = {"torchvision", "hydra", "fire", *GAMES, *ROOMS, *NOTED, *HOMES}
 DOUBLED = WATCHERS | DOUBLES
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -85,7 +90,8 @@ class Finder:
         top = spec.name.partition(".")[0]
         if top not in DOUBLED:
             return MissingModule(spec.name)
-        self.record.substitute(f"{top}: not installed, " + ("a small double" if top in DOUBLES else "inert"))
+        why = "its processes are not started" if top in IN_PLACE else "not installed"
+        self.record.substitute(f"{top}: {why}, " + ("a small double" if top in DOUBLES else "inert"))
         if top == "tqdm":
             return progress_module(spec.name)
         if top == "torchvision":
@@ -100,6 +106,8 @@ class Finder:
             return _room(NOTED[top]).module(spec.name, self.record.substitute)
         if top in ROOMS:
             return _room(ROOMS[top]).module(spec.name)
+        if top in GAMES:
+            return _room("playing").module(spec.name, [self.world.text, *self.project.texts])
         if top == "hydra":
             return self._configuring(spec.name)
         if top == "fire":
@@ -142,6 +150,16 @@ def _room(name: str) -> Any:
     return importlib.import_module(f"..{name}", __name__)
 
 
+class Sooner:
+    """The first of the import system's finders, for what is doubled although it may be here."""
+
+    def __init__(self, finder: Finder) -> None:
+        self.finder = finder
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
+        return self.finder.find_spec(name, path, target) if name.partition(".")[0] in IN_PLACE else None
+
+
 class Progress:
     """A progress bar that shows nothing and passes its items through."""
 
@@ -175,7 +193,9 @@ def progress_module(name: str) -> types.ModuleType:
 def install(record: Record, world: Any, project: Project, settings: Callable[[str], Any]) -> None:
     """`settings` makes what a configuration of a name holds."""
     has_tensorboard = importlib.util.find_spec("tensorboard") is not None
-    sys.meta_path.append(Finder(record, world, project, settings))
+    finder: Any = Finder(record, world, project, settings)
+    sys.meta_path.append(finder)
+    sys.meta_path.insert(0, Sooner(finder))
     if not has_tensorboard:
         board = "torch.utils.tensorboard"  # torch's own bridge asks for tensorboard's version
         sys.modules[board] = InertModule(board)
