@@ -7,7 +7,10 @@ import textwrap
 import pytest
 
 from tests.programs import needs_torch
-from tests.test_verify_projects import verdict_on
+from tests.test_verify_projects import BOOK, EVERYTHING, verdict_on
+from trainlint.lint import lint
+from trainlint.verify.experiment import Plan, experiment
+from trainlint.verify.place import home_of
 
 pytestmark = needs_torch
 
@@ -121,3 +124,54 @@ def test_probabilities_of_several_ways_through_a_network_are_compared_with_their
     text = "import sys\nWIDE = len(sys.argv) > 1\n" + textwrap.dedent(SQUEEZED)
     verdict = verdict_on("nll-without-log-softmax", {"train.py": text}, tmp_path, sandbox)
     assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+
+
+SUMS = """
+    import torch
+    from torch import nn
+
+    net = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    of_all = since_told = 0
+    for turn in range(200):
+        x, y = torch.randn(8, 16), torch.randint(4, (8,))
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+        {line}
+        since_told += loss
+        if turn % 100 == 0:
+            print(since_told / 100)
+            since_told = 0
+"""
+
+
+def test_of_two_sums_that_keep_one_graph_the_other_is_mended_in_both_programs(sandbox, tmp_path):
+    files = {"train.py": SUMS.format(line="of_all += loss")}
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "without what else" in verdict.evidence
+
+
+def test_a_sum_of_numbers_beside_is_left_as_it_is(sandbox, tmp_path):
+    files = {"train.py": SUMS.format(line="of_all += loss.item()")}
+    verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
+    assert (verdict.state, verdict.reason) == ("confirmed", "symptom")
+    assert "without what else" not in verdict.evidence
+
+
+def test_a_finding_that_keeps_nothing_is_not_confirmed_by_what_another_one_keeps(sandbox, tmp_path):
+    """A rule that overlooks that the sum begins anew in each turn: what grows is the other sum, in neither program."""
+    text = textwrap.dedent(SUMS.format(line="of_all += loss")).lstrip()
+    careless = text.replace("if turn % 100 == 0:", "if turn >= 0:")
+    (tmp_path / "train.py").write_text(text)
+    report = lint([tmp_path], EVERYTHING, BOOK, cwd=tmp_path)
+    said = [d for d in report.diagnostics if d.name == "loss-retains-graph"][-1]
+    shift = len(careless) - len(text)
+    assert said.where.end < text.index("if turn") and shift  # the finding lies before what differs
+    page = BOOK.page(said.name)
+    assert page is not None
+    home = home_of(tmp_path / "train.py", careless, [tmp_path])
+    verdict = experiment(said, careless, home, page.rule, Plan(timeout=60.0), sandbox.ask)
+    assert verdict.state != "confirmed"

@@ -111,6 +111,7 @@ class Diagnostic:
     plant: Fix | None = None  # likewise: the harm itself, to see whether an experiment would show it
     fingerprint: str = ""
     verdict: Verdict | None = None
+    beside: Fix | None = None  # likewise: what all programs of an experiment have changed
 
 
 @dataclass(frozen=True, slots=True)

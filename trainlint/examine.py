@@ -191,6 +191,7 @@ def _describe(scope: Scope, page: Page, finding: Finding) -> Diagnostic:
         _fix(page, finding, finding.control),
         _fix(page, finding, finding.plant),
         anchor(page.name, root_path, qualified_name(finding.place), statement_text(finding.place)),
+        beside=_fix(page, finding, finding.beside),
     )
 
 

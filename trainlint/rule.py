@@ -88,7 +88,8 @@ class Finding:
     `level` may only lower what the rule promises. `known` is the weakest evidence that the finding
     rests on: a conventional one caps it at a warning, a guess silences it. `fix` is what `--fix` writes;
     `control` is the edit that the experiment compares with where no fix can be offered. `plant` makes the harm certain
-    where it is flagged: what shows nothing as written is refuted only if the same experiment shows it then.
+    where it is flagged: what shows nothing as written is refuted only if the same experiment shows it then. `beside` are
+    edits that all these programs get, where another finding would hide what becomes of this one.
     """
 
     place: Place
@@ -97,6 +98,7 @@ class Finding:
     fix: Sequence[Change] = ()
     control: Sequence[Change] = ()
     plant: Sequence[Change] = ()
+    beside: Sequence[Change] = ()
     level: Level | None = None
     applicability: Applicability | None = None  # None: what the rule declares
     title: str = ""  # of the fix, in the imperative; empty: derived from the rule's name

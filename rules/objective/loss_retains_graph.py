@@ -94,7 +94,8 @@ from trainlint import Effect, Finding, Needs, Options, Program, Rule, Runs, appe
 
 
 def check(program: Program, options: Options) -> Iterator[Finding]:
-    for keep in program.keeps:
+    kept = program.keeps
+    for keep in kept:
         turn = "epoch" if keep.is_of_each_epoch else "batch"
         harm = f"the graph of every {turn}" if not keep.frees else f"a node and its history for every {turn}"
         yield Finding(
@@ -104,6 +105,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             fix=[append_text(keep.expression, keep.cut)] if keep.expression is not None and keep.cut else (),
             control=keep.compared,
             plant=keep.planted,
+            beside=[append_text(place, cut) for place, cut in keep.cuts_beside(kept)],
             title=f"Keep the number, not the graph: `{keep.kept}{keep.cut}`",
             level=keep.level,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -176,6 +176,17 @@ class Keep:
         if self.cut or (kept is self.expression and not isinstance(kept, Binary)) or kept is None:
             return []
         return [replace(kept, f"({text_of(kept)}).detach()")]
+
+    def cuts_beside(self, kept: Iterable[Keep]) -> list[tuple[Expression, str]]:
+        """What else the same loop keeps, which may hold the same graph, with what cuts that off."""
+        return [
+            (other.expression, other.cut)
+            for other in kept
+            if other.loop is self.loop
+            and other.place is not self.place
+            and other.expression is not None
+            and other.cut
+        ]
 
     @property
     def planted(self) -> list[Change]:

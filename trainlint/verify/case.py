@@ -90,10 +90,38 @@ def make_cases(
     change = diagnostic.fix if diagnostic.control is None else diagnostic.control
     edits = _here(diagnostic, change)
     also = [(edit.where.start, edit.where.end) for edit in edits]
-    control = make_changed(diagnostic, change, text, home, extent, read)
+    control = make_changed(diagnostic, _and(change, diagnostic.beside), text, home, extent, read)
+    changed = make_changed(diagnostic, diagnostic.beside, text, home, extent, read)
+    if changed is not None:
+        return changed, control if change is not None else None
     where, rests = _places(diagnostic)
     written = make_case(cut(text, [where], [*rests, *also], extent), diagnostic.where.path, home, len(rests))
     return replace(written, owners=tuple(_owners(diagnostic, text, read))), control
+
+
+def make_planted(
+    diagnostic: Diagnostic, text: str, home: Home, extent: Extent, read: Read | None
+) -> Case | None:
+    """The same with the defect planted; None where no edit does that. Raises NotCut."""
+    if diagnostic.plant is None:
+        return None
+    return make_changed(diagnostic, _and(diagnostic.plant, diagnostic.beside), text, home, extent, read)
+
+
+def _and(change: Fix | None, beside: Fix | None) -> Fix | None:
+    """A change together with what is changed in all programs, as far as the two do not meet."""
+    if change is None or beside is None:
+        return change
+    own = [edit.where for edit in change.edits]
+    others = [
+        edit
+        for edit in beside.edits
+        if not any(
+            edit.where.path == where.path and edit.where.start <= where.end and where.start <= edit.where.end
+            for where in own
+        )
+    ]
+    return replace(change, edits=(*change.edits, *others))
 
 
 def make_started(diagnostic: Diagnostic, start: Start, home: Home, read: Read) -> tuple[Case, Case | None]:

@@ -13,7 +13,7 @@ from typing import Any
 from trainlint.diagnostic import Diagnostic, Verdict
 from trainlint.rule import Rule
 from trainlint.run import Run
-from trainlint.verify.case import Case, Read, is_changed_elsewhere, make_cases, make_changed, make_started
+from trainlint.verify.case import Case, Read, is_changed_elsewhere, make_cases, make_planted, make_started
 from trainlint.verify.cut import Extent, NotCut
 from trainlint.verify.judge import Arm, inconclusive, judge, read_run
 from trainlint.verify.place import Home
@@ -230,8 +230,12 @@ def _attempt(
     planted = None
     if not bare and diagnostic.plant is not None:
         with contextlib.suppress(NotCut):  # the plant fits no program
-            planted = make_changed(diagnostic, diagnostic.plant, text, home, extent, read)
-    return replace(_compared(written, control, rule, plan, ask, planted), extent=extent)
+            planted = make_planted(diagnostic, text, home, extent, read)
+    trial = replace(_compared(written, control, rule, plan, ask, planted), extent=extent)
+    if diagnostic.beside is None or trial.verdict.state == "inconclusive":
+        return trial
+    said = f"{trial.verdict.evidence}; both programs without what else the rule finds there"
+    return replace(trial, verdict=replace(trial.verdict, evidence=said))
 
 
 def _compared(

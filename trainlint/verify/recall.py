@@ -31,7 +31,7 @@ from trainlint.remembered import (
     verdict_of,
 )
 from trainlint.rule import Needs
-from trainlint.verify.case import Case, Read, make_cases, make_changed, make_started
+from trainlint.verify.case import Case, Read, make_cases, make_planted, make_started
 from trainlint.verify.cut import Extent, NotCut
 from trainlint.verify.experiment import TRY_OTHERS, Plan, Trial, chosen_starts, smaller_cuts
 from trainlint.verify.place import Home
@@ -72,7 +72,7 @@ class Matter:
     def cases(self, extent: Extent) -> Mapping[str, Case | None]:
         """All programs that may run for it, by arm. Raises NotCut."""
         written, control = make_cases(self.said, self.text, self.home, extent, self.read)
-        planted = make_changed(self.said, self.said.plant, self.text, self.home, extent, self.read)
+        planted = make_planted(self.said, self.text, self.home, extent, self.read)
         return {"written": written, "control": control, "planted": planted}
 
     def started(self, file: str) -> Mapping[str, Case | None]:
