@@ -25,6 +25,7 @@ from trainlint.meaning.huggingface import is_trainer
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.iterators import claimed_iterator, draws_by_hand, is_brought
 from trainlint.meaning.loaders import Loader, TrainingLoader, loaders_behind
+from trainlint.meaning.names_outside import call_named, claim_outside
 from trainlint.meaning.place import Change, replace
 from trainlint.meaning.results import claim_of, said_of
 from trainlint.meaning.scored import scores_its_data
@@ -155,14 +156,15 @@ def _own_loader(program: Program, evaluation: Evaluation | Asked, served: Loader
     """`val_loader = DataLoader(train_set)`."""
     key = program.loader_keys.get(id(served.value), "")
     claim = claimed(served) or (key if says_held_out(key) else "")
-    if served.node is None or not claim:
+    outside = "" if claim else claim_outside(program, served)
+    if served.node is None or not (claim or outside):
         return None
     for training in program.training_loaders:
         if training.loader.value is served.value:
             return None  # it trains as well: who does that knows
     for training in program.training_loaders:
         trained, judged = part_of(training.loader, served), part_of(served, training.loader)
-        if is_same_object(training.loader, served) and not says_held_out(_name_of(served) or key):
+        if is_same_object(training.loader, served) and not says_held_out(outside or _name_of(served) or key):
             continue  # what trains is called so: that says nothing of what is evaluated
         if trained is None or judged is None or not covers(trained, judged):
             continue
@@ -170,16 +172,28 @@ def _own_loader(program: Program, evaluation: Evaluation | Asked, served: Loader
             mended = tuple(served_otherwise(program, served, judged))
             chosen = getattr(one(served.argument("sampler") or served.value), "node", None)
             apart = () if mended else tuple(served_apart(training.loader, served))
-            node = served.node
-            return Overlap(node, claim, _node(training), evaluation.loop_node, chosen, mended, apart=apart)
+            node = _place(program, served, training, outside)
+            return Overlap(
+                node, claim or outside, _node(training), evaluation.loop_node, chosen, mended, apart=apart
+            )
     return None
+
+
+def _place(program: Program, served: Loader, training: TrainingLoader, outside: str) -> Node:
+    """Where a loader is made: where one function makes that of training too, the call that gets the name."""
+    node, other = served.node, training.loader.node
+    assert node is not None
+    if outside and other is not None and other.cst is node.cst:
+        return call_named(program, outside) or node
+    return node
 
 
 def _of_another_draw(program: Program, evaluation: Evaluation, served: Loader) -> Overlap | None:
     """`train_set, _ = random_split(data, sizes)` and `_, val_set = random_split(data, sizes)`."""
     key = program.loader_keys.get(id(served.value), "")
     claim = claimed(served) or (key if says_held_out(key) else "")
-    if served.node is None or not claim or served.dataset is None:
+    outside = "" if claim else claim_outside(program, served)
+    if served.node is None or not (claim or outside) or served.dataset is None:
         return None
     if any(training.loader.value is served.value for training in program.training_loaders):
         return None
@@ -191,8 +205,8 @@ def _of_another_draw(program: Program, evaluation: Evaluation, served: Loader) -
         if _is_trained_by(training, evaluation) and _has_trained(training, evaluation):
             apart = tuple(served_apart(training.loader, served))
             return Overlap(
-                served.node,
-                claim,
+                _place(program, served, training, outside),
+                claim or outside,
                 _node(training),
                 evaluation.loop_node,
                 pair[1].call.node,

@@ -389,6 +389,13 @@ class Program:
         return loader_names(self)
 
     @cached_property
+    def names_outside(self) -> dict[int, set[str]]:
+        """By the identity of a loader, the names of variables that stand for it."""
+        from trainlint.meaning.names_outside import names_outside
+
+        return names_outside(self)
+
+    @cached_property
     def loader_keys(self) -> dict[int, str]:
         """By the identity of a loader, its key in a dictionary."""
         from trainlint.meaning.purposes import loader_keys
