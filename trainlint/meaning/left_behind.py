@@ -1,4 +1,5 @@
-"""Networks that stay in train mode in an evaluation whose first network was switched: an encoder, and not its decoder."""
+"""Networks that stay in train mode in an evaluation whose first network was switched, or needs no switch: an encoder, and
+not its decoder."""
 
 from __future__ import annotations
 
@@ -22,9 +23,12 @@ def left_behind(program: Program) -> list[Evaluation]:
     """The passes of such networks, one for each network, in the loops that evaluate."""
     found: list[Evaluation] = []
     for evaluation in program.evaluations:
-        if evaluation.judged and not evaluation.in_train_mode and not evaluation.trains_too:
+        if not evaluation.judged or evaluation.trains_too:
+            continue
+        needless = evaluation.in_train_mode and evaluation.mode_dependent is False
+        if needless or not evaluation.in_train_mode:
             known: list[Event] = [evaluation.event]
-            for event in _further(program, evaluation):
+            for event in _further(program, evaluation, needless):
                 if all(same(event.target, other.target) is False for other in known):
                     known.append(event)
                     modes = program.modes_of(event.region.root).at(event)
@@ -32,14 +36,20 @@ def left_behind(program: Program) -> list[Evaluation]:
     return found
 
 
-def _further(program: Program, evaluation: Evaluation) -> Iterator[Event]:
-    """The passes of a loop by networks that are trained as well, and were last switched to train mode."""
+def _further(program: Program, evaluation: Evaluation, needless: bool) -> Iterator[Event]:
+    """The passes of a loop by networks that are trained as well, and were last switched to train mode.
+
+    Where the first one needs no switch, nobody may have switched anything: then what depends on the mode is to be seen.
+    """
     for event in of_kind(evaluation.loop, "forward"):
         if event.detail or event.value is None or is_part_of_network(program, event.region):
             continue
         modes = program.modes_of(event.region.root).at(event)
-        switched = bool(modes) and all(mode.training and mode.event is not None for mode in modes)
-        if switched and _learns(program, event) and shown_mode_dependence(event.target) is not False:
+        switched = all(mode.training and (needless or mode.event is not None) for mode in modes)
+        if not modes or not switched or not _learns(program, event):
+            continue
+        depends = shown_mode_dependence(event.target)
+        if depends or (depends is None and not needless):
             yield event
 
 
