@@ -266,6 +266,20 @@ def test_a_part_of_a_package_does_not_hide_the_library_of_its_name(tmp_path):
     assert resolving(tmp_path, "scripts/b.py", "numpy") == "scripts/numpy.py"
 
 
+def test_the_other_file_of_a_name_is_asked_for_what_the_likeliest_lacks(tmp_path):
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "helpers.py").write_text("def score(): ...\nSHARED = 1\n")
+    (tmp_path / "studies" / "helpers.py").write_text("SHARED = 2\n")
+    script = tmp_path / "studies" / "train.py"
+    script.write_text("from helpers import SHARED, score\n")
+    project = Project(tmp_path, tmp_path)
+    assert project.resolve(script, "helpers") == tmp_path / "studies" / "helpers.py"
+    assert project.rival(script, "helpers", ["SHARED"]) is None
+    assert project.rival(script, "helpers", ["SHARED", "score"]) == tmp_path / "helpers.py"
+    assert project.rival(script, "helpers", ["nowhere"]) is None
+    assert tmp_path / "helpers.py" in project.imports(script)
+
+
 def test_importers_are_found_through_chains_and_cycles(tmp_path):
     write(tmp_path, pkg____init__="", pkg__base="", other="import pkg\n")
     (tmp_path / "pkg" / "__init__.py").write_text("")

@@ -86,10 +86,14 @@ class Finder:
 
     def find(self, importer: str, dotted: str, level: int) -> str | None:
         """The file of a module as this importer would find it: `a/b.py` or `a/b/__init__.py`."""
+        return next(self.find_all(importer, dotted, level), None)
+
+    def find_all(self, importer: str, dotted: str, level: int) -> Iterator[str]:
+        """The files of that name, the likeliest first."""
         key = (dirname(importer), dotted, level)
         if key not in self._found:
-            self._found[key] = tuple(islice(self._candidates(*key), 2))
-        return next((file for file in self._found[key] if file != importer), None)
+            self._found[key] = tuple(islice(dict.fromkeys(self._candidates(*key)), 3))
+        return (file for file in self._found[key] if file != importer)
 
     def _candidates(self, folder: str, dotted: str, level: int) -> Iterator[str]:
         if level:

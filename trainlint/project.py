@@ -300,6 +300,17 @@ class Project:
             self._resolved[asked] = None if found is None else self._paths.get(found) or Path(found)
         return self._resolved[asked]
 
+    def rival(self, importer: Path, dotted: str, names: Iterable[str]) -> Path | None:
+        """Another file of a module's name that speaks of names of which the likeliest one says nothing: what is run from
+        the root with `python -m parts.train` means the root's `utils`, and not the one beside it."""
+        files = [
+            self._paths.get(file) or Path(file) for file in self._finder.find_all(str(importer), dotted, 0)
+        ]
+        if len(files) < 2:
+            return None
+        missing = set(names) - self.words(files[0])
+        return next((file for file in files[1:] if not missing.isdisjoint(self.words(file))), None)
+
     @cached_property
     def _resolved(self) -> dict[tuple[Path, str, int], Path | None]:
         return {}
@@ -329,6 +340,9 @@ class Project:
                 module = self.resolve(file, dotted, statement.level)
                 if module is not None:
                     yield module
+            rival = self.rival(file, statement.module, statement.names) if not statement.level else None
+            if rival is not None:
+                yield rival
 
     @cached_property
     def _dependents(self) -> Dependents:

@@ -126,7 +126,11 @@ def _member(machine: Machine, unit: Unit, node: s.ImportFrom, home: Value, name:
         if file is not None:
             return _run(machine, file) or Unknown(f"{name} could not be read", node)
         star = star_member(scope, name) if scope is not None else None
-        return star or Unknown(f"{name} of {home.unit.path}", node)
+        if star is not None or node.level:
+            return star or Unknown(f"{name} of {home.unit.path}", node)
+        return _elsewhere(machine, unit, node.module, home.unit, name) or Unknown(
+            f"{name} of {home.unit.path}", node
+        )
     if isinstance(home, External):
         return External(canonical(f"{home.name}.{name}"))
     if node.level:
@@ -134,6 +138,38 @@ def _member(machine: Machine, unit: Unit, node: s.ImportFrom, home: Value, name:
         if file is not None:
             return _run(machine, file) or Unknown(name, node)
     return Unknown(name, node)
+
+
+def _elsewhere(machine: Machine, unit: Unit, dotted: str, lacking: Unit, name: str) -> Value | None:
+    """What a name is that a module's likeliest file lacks: of another file of that name, else of a library that is
+    called like a part of the project."""
+    other = machine.rival(unit, dotted, name)
+    home = _run(machine, other) if other is not None else None
+    scope = scope_of(machine, home.unit) if home is not None else None
+    found = look_up(scope, name) if scope is not None else None
+    if found is not None:
+        return found
+    made = (
+        lacking.scope is None
+        or "*" in lacking.scope.names
+        or not _MAKING_NAMES.isdisjoint(lacking.code_words)
+    )
+    if made or name in lacking.source.text or not _stands_in_the_way(lacking, dotted):
+        return None
+    return External(canonical(f"{dotted}.{name}"))
+
+
+_MAKING_NAMES = frozenset("globals exec setattr __getattr__ __import__ import_module vars locals".split())
+
+
+def _stands_in_the_way(found: Unit, dotted: str) -> bool:
+    """Whether a file was only taken for a module: it has another name, or is a part of a package, whose parts nobody
+    imports like that."""
+    if found.file is None:
+        return False
+    written = (found.file.parent if found.source.is_package else found.file.with_suffix("")).parts
+    parts = dotted.split(".")
+    return list(written[-len(parts) :]) != parts or Path(*written[: -len(parts)], "__init__.py").is_file()
 
 
 # Libraries whose meaning is in the tables: they are taken from there even in their own repositories.

@@ -98,6 +98,7 @@ class Started:
 class Machine:
     load_unit: Callable[[Path], Unit | None]
     resolve: Callable[[Unit, str, int], Path | None]
+    rival: Callable[[Unit, str, str], Path | None]  # of a name that the module's likeliest file lacks
     named: Callable[[str], Path | None]  # the one file of a name, wherever it lies
     decorated: Callable[
         [str], tuple[tuple[Path, str], ...]

@@ -146,6 +146,7 @@ def read_entry(project: Project, file: Path, unseen: frozenset[str] = frozenset(
     reading.machine = machine = Machine(
         load_unit=load_unit,
         resolve=lambda unit, dotted, level: project.resolve(unit.file or file, dotted, level),
+        rival=lambda unit, dotted, name: project.rival(unit.file or file, dotted, (name,)),
         named=project.named,
         decorated=project.decorated,
         registered=lambda: project.registered,
