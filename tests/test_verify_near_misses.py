@@ -13,16 +13,23 @@ import pytest
 from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.diagnostic import Verdict
-from trainlint.lint import lint_source
+from trainlint.lint import lint, lint_source
 from trainlint.verify.cut import cut
 from trainlint.verify.experiment import Plan, experiment
-from trainlint.verify.place import NOWHERE
+from trainlint.verify.place import NOWHERE, home_of
 from trainlint.verify.sandbox import Sandbox
 
 pytest.importorskip("torch", reason="experiments run torch")
 
 BOOK = open_book()
-SAID = ("blind", "no-symptom", "raised", "missing-name", "only-control")  # what the near misses may come to
+SAID = (
+    "blind",
+    "no-symptom",
+    "raised",
+    "missing-name",
+    "only-control",
+    "needs-cuda",
+)  # what the near misses may come to
 IMPORTS = """
 import torch
 from torch import nn
@@ -212,6 +219,85 @@ def run():
             optimizer.zero_grad()
 """
 )
+CODED = """
+optimizer = torch.optim.SGD(coder.parameters(), lr=0.1)
+def run():
+    for number, (x, y) in enumerate(loader):
+        again, code = coder(x)
+        loss = judge(again, x, code)
+        loss.backward()
+        if (number + 1) % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+UNREAD = (
+    IMPORTS
+    + """
+network = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+
+def test(loader):
+    network.eval()
+    hits = 0
+    with torch.no_grad():
+        for x, y in loader:
+            scores = network(x)
+            loss = F.nll_loss(scores, y)
+            print(loss.item())
+            hits += (scores.argmax(1) == y).sum().item()
+    return hits
+"""
+)
+HELPERS = """
+import torch
+
+def load_net(path):
+    return torch.load(path)
+
+def batch(x):
+    return x.cuda() if torch.cuda.is_available() else x
+"""
+USING = """
+import torch
+import helpers
+
+net = helpers.load_net("net.pt")MOVED
+net.eval()
+with torch.no_grad():
+    print(net(helpers.batch(torch.randn(1, 4))))
+"""
+NAMED = """
+import argparse
+import torch
+from torch import nn
+import nets
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--arch", required=True)
+network = getattr(nets, parser.parse_args().arch)()
+optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+training, testing = torch.load("digits.pt", map_location="cpu")
+for epoch in range(5):
+    for x, y in training:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(x), y).backward()
+        optimizer.step()
+    right = 0
+    with torch.no_grad():
+        for x, y in testing:
+            right += (network(x).argmax(1) == y).sum().item()
+    print(epoch, right)
+"""
+NETS = """
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(64, 32), nn.BatchNorm1d(32), nn.Linear(32, 10)
+
+    def forward(self, x):
+        return self.last(self.norm(self.first(x)).relu())
+"""
 TRIED = """
 network = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh())
 optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
@@ -296,6 +382,18 @@ PROGRAMS = {
         "start(network)",
         "start(network.cuda())",
     ),
+    "a checkpoint that this very run has written": (
+        "load-without-map-location",
+        LOADED,
+        "start(network)",
+        "torch.save(network.state_dict(), 'network.pt')\nstart(network)",
+    ),
+    "a load for the GPU of a number": (
+        "load-without-map-location",
+        LOADED,
+        "start(network)",
+        "start(network).to(0)",
+    ),
     "a logarithm of the probabilities of probabilities": (
         "unstable-log-softmax",
         IMPORTS + LOGARITHM,
@@ -325,6 +423,12 @@ PROGRAMS = {
         SERVED + ACCUMULATED,
         "criterion = lambda found, wanted: (found - wanted).pow(2).mean()\nrun()",
         "criterion = lambda found, wanted: ((found - wanted).pow(2) * 0.25).mean()\nrun()",
+    ),
+    "of two outputs of an unknown network one is divided": (
+        "accumulation-unscaled",
+        SERVED + CODED,
+        "judge = lambda again, x, code: F.mse_loss(again, x) + code.abs().mean()\nrun()",
+        "judge = lambda again, x, code: F.mse_loss(again, x) + code.abs().mean() / 4\nrun()",
     ),
     "an output that is tried and not trained": (
         "bounded-regression-output",
@@ -392,3 +496,52 @@ net.train()
         "with torch.no_grad():",
         "    print(net(torch.ones(1, 8)))",
     ]
+
+
+def test_what_nobody_reads_harms_nobody(sandbox: Sandbox, tmp_path: Path) -> None:
+    confirmed = verdict_on("nll-without-log-softmax", UNREAD, UNREAD, sandbox, tmp_path)
+    assert confirmed.state == "confirmed", confirmed.evidence
+    unread = UNREAD.replace("print(loss.item())", "print(scores.sum())")
+    verdict = verdict_on("nll-without-log-softmax", UNREAD, unread, sandbox, tmp_path)
+    assert verdict.reason == "blind" and "nobody reads" in verdict.evidence, verdict.evidence
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "harmless"),
+    [
+        (
+            "load-without-map-location",
+            {"helpers.py": HELPERS, "main.py": USING.replace("MOVED", "")},
+            {"main.py": USING.replace("MOVED", ".cuda()")},
+        ),
+        (
+            "missing-eval-mode",
+            {"train.py": NAMED, "nets.py": NETS},
+            {"nets.py": NETS.replace("BatchNorm1d", "LayerNorm")},
+        ),
+    ],
+)
+def test_what_other_files_do_makes_a_finding_harmless(
+    name: str, files: dict[str, str], harmless: dict[str, str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    for path, text in files.items():
+        (tmp_path / path).write_text(text)
+    report = lint([tmp_path], Config(root=tmp_path, select=(name,)), BOOK, cwd=tmp_path)
+    page = BOOK.page(name)
+    assert report.diagnostics and page is not None, report
+    said = report.diagnostics[0]
+
+    def read(path: str) -> tuple[str, str]:
+        return str(tmp_path / path), (tmp_path / path).read_text()
+
+    def verdict() -> Verdict:
+        file, text = read(said.where.path)
+        home = home_of(Path(file), text, [tmp_path])
+        return experiment(said, text, home, page.rule, Plan(timeout=60.0), sandbox.ask, read)
+
+    confirmed = verdict()
+    assert confirmed.state == "confirmed", confirmed.evidence
+    for path, text in harmless.items():
+        (tmp_path / path).write_text(text)
+    missed = verdict()
+    assert missed.reason in SAID, missed.evidence

@@ -19,7 +19,7 @@ from trainlint.verify.judge import Arm, inconclusive, judge, read_run
 from trainlint.verify.place import Home
 from trainlint.verify.series import series_of
 from trainlint.verify.starts import Start, starts_of
-from trainlint.verify.statements import ends_without_a_gpu
+from trainlint.verify.statements import ends_without_a_gpu, is_unread
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 STARTS_TRIED = 2  # scripts that run the flagged file
@@ -139,6 +139,8 @@ def _experiment(
         and ends_without_a_gpu(text, diagnostic.where.line)
     ):
         return Trial(inconclusive("needs-cuda", "without one the program ends before it comes there"))
+    if rule.needs.criterion and is_unread(text, diagnostic.where.line):
+        return Trial(inconclusive("blind", "nobody reads what the flagged line computes"))
     first = trial = _attempt(diagnostic, text, home, rule, plan, ask, "program", read)
     made_up = False  # whether the last attempt let everything fail: seeing nothing then says little
     for extent, bare in smaller_cuts(rule, home):
@@ -146,6 +148,8 @@ def _experiment(
             break
         made_up = bare
         trial = _attempt(diagnostic, text, home, rule, plan, ask, extent, read, bare)
+    if trial.verdict.state == "confirmed" and rule.needs.checkpoints == "cuda":
+        return _unless_callers_need_a_gpu(trial, diagnostic, text, home, rule, plan, ask, read)
     idle = first.verdict.reason == "both-arms" and is_changed_elsewhere(diagnostic)
     if trial.verdict.state == "inconclusive" and (first.verdict.reason in TRY_OTHERS or idle):
         trial = _started(diagnostic, text, home, rule, plan, ask, read)
@@ -162,6 +166,24 @@ def _started(
             if trial.verdict.state == "confirmed":
                 return trial
     return Trial(inconclusive("not-reached"))
+
+
+def _unless_callers_need_a_gpu(
+    trial: Trial,
+    diagnostic: Diagnostic,
+    text: str,
+    home: Home,
+    rule: Rule,
+    plan: Plan,
+    ask: Ask,
+    read: Read | None,
+) -> Trial:
+    """A load is harmless in a function whose callers put what they get on a GPU anyway."""
+    for start in chosen_starts(diagnostic, text, home, read)[:1]:
+        called = _attempt_from(start, diagnostic, home, rule, plan, ask, read, False)
+        if called.verdict.reason == "needs-cuda":
+            return called
+    return trial
 
 
 def chosen_starts(diagnostic: Diagnostic, text: str, home: Home, read: Read | None) -> list[Start]:

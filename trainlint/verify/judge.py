@@ -94,6 +94,8 @@ def judge(rule: Rule, written: Arm, control: Arm | None, planted: Arm | None = N
 
 def _weigh(rule: Rule, written: Arm, control: Arm, planted: Arm | None) -> Verdict:
     assert rule.symptom is not None
+    if rule.needs.checkpoints == "cuda" and any(map(_needs_a_gpu, (*written.runs, *control.runs))):
+        return inconclusive("needs-cuda", "without one the program ends, whatever it loads")
     compared = _as_near(control.runs, written.runs)
     effect = rule.symptom(written.runs, compared)
     mirrored = rule.symptom(compared, written.runs)
@@ -174,6 +176,14 @@ def _lost_weights(arm: Arm) -> str:
         r"(checkpoint file|pretrained weights): .*|model: stand-in|.*: a small stand-in network"
     )
     return next((what for run in arm.runs for what in run.substituted if lost.fullmatch(what)), "")
+
+
+def _needs_a_gpu(run: Run) -> bool:
+    """Whether a program puts something on a GPU where there is none, and is not one of several processes.
+
+    What each of several loads lands on the first GPU.
+    """
+    return bool(run.all("gpu")) and not run.has_instead("distributed")
 
 
 def _raised_alike(written: Arm, control: Arm) -> bool:

@@ -97,6 +97,26 @@ def ends_without_a_gpu(text: str, line: int) -> bool:
     return False
 
 
+def is_unread(text: str, line: int) -> bool:
+    """Whether a line gives a value to a local name that nothing reads."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    holders = (ast.FunctionDef, ast.AsyncFunctionDef)
+    around = [n for n in ast.walk(tree) if isinstance(n, holders) and n.lineno <= line <= lines_of(n)[1]]
+    scope: ast.AST = max(around, key=lambda node: node.lineno, default=tree)
+    for node in ast.walk(scope):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)]) if node.lineno <= line <= lines_of(node)[1]:
+                shared = any(
+                    isinstance(n, (ast.Global, ast.Nonlocal)) and name in n.names for n in ast.walk(scope)
+                )
+                reads = (n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == name)
+                return not shared and all(isinstance(n.ctx, ast.Store) for n in reads)
+    return False
+
+
 def _sends_away(node: ast.stmt) -> bool:
     match node:
         case ast.Assert(test=test):

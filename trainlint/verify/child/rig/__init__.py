@@ -29,6 +29,7 @@ from . import (
     trainer,
 )
 from .fitting import size_of
+from .looked_up import lookup
 from .missing import Missing
 from .roles import Settings, stand_in
 from .wholes import whole_networks
@@ -124,6 +125,7 @@ class Rig:
     def builtins(self, builtins: dict[str, Any]) -> Names:
         names = Names(builtins)
         names.rig = self
+        names["getattr"] = lookup(self)
         return names
 
     def role(self, name: str) -> str:

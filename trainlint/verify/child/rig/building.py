@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from .fitting import size_of
+from .looked_up import networks_in
 from .numbers import likely
 from .wanted import having
 
@@ -149,7 +150,7 @@ def _classes(rig: Any) -> Iterator[Any]:
         kind = _named(rig, str(file), str(name))
         if _is_network(kind):  # what only holds one is none
             yield kind
-    yield from (kind for kind in owned if not LOSS.fullmatch(kind.__name__))
+    yield from (kind for kind in [*owned, *networks_in(rig)] if not LOSS.fullmatch(kind.__name__))
 
 
 def _is_network(kind: Any) -> bool:

@@ -70,10 +70,26 @@ def _calls(node: ast.AST, name: str) -> bool:
 
 
 class State(Inert):
-    """What a checkpoint held that we do not have: any key, and models and optimizers take it as theirs."""
+    """What a checkpoint held that we do not have: any key, and models and optimizers take it as theirs.
+
+    `asked` hears that it is put on a GPU.
+    """
+
+    def __init__(self, name: str, asked: Callable[[], object] = bool) -> None:
+        super().__init__(name)
+        object.__setattr__(self, "_inert_asked", asked)
 
     def __getitem__(self, key: Any) -> Any:
-        return State(str(key))
+        return State(str(key), self._inert_asked)
+
+    def cuda(self, *arguments: Any, **keywords: Any) -> Any:
+        self._inert_asked()
+        return self
+
+    def to(self, *arguments: Any, **keywords: Any) -> Any:
+        if any(str(where).startswith("cuda") for where in (*arguments, *keywords.values())):
+            self._inert_asked()
+        return self
 
     def items(self) -> Any:
         return ()
@@ -87,9 +103,18 @@ def install(
     """`wholes` are lines of the program that load a whole network, with its name; `network` makes one."""
     load, save = torch.load, torch.save
     serialization = torch.serialization
+    location = serialization.location_tag
+    crafting: list[str] = []  # what the program saves itself it saves from where it runs
 
-    def tagged(storage: Any, location: Any = serialization.location_tag) -> Any:
-        return "cuda:0" if tag == "cuda" else location(storage)
+    def tagged(storage: Any) -> Any:
+        return "cuda:0" if tag == "cuda" and crafting else location(storage)
+
+    def crafted() -> str:
+        crafting.append(paths.folder)
+        try:
+            return _crafted(paths.folder, save)
+        finally:
+            crafting.pop()
 
     serialization.location_tag = tagged
 
@@ -100,7 +125,7 @@ def install(
             record.substitute("checkpoint file: a stand-in")
         beside = not here and _is_of_the_code(record, file)
         data = record.note("load", raised="", stand_in=not here, beside=beside, device="")
-        source = file if here else _crafted(paths.folder, save)
+        source = file if here else crafted()
         try:
             with record.pause():
                 loaded = load(source, *arguments, **keywords)
@@ -112,7 +137,7 @@ def install(
             return loaded
         frame = sys._getframe(1)
         name = wholes.get(frame.f_lineno) if frame.f_code.co_filename == record.path else None
-        return network(name) if name else State("checkpoint")
+        return network(name) if name else State("checkpoint", lambda: record.note("gpu"))
 
     torch.load = load_or_stand_in
     for kind in (

@@ -99,4 +99,7 @@ def _cpu(value: Any, asked: Callable[[], None]) -> Any:
     if isinstance(value, str) and value.startswith("cuda"):
         asked()
         return "cpu"
-    return "cpu" if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        asked()  # the GPU of that number
+        return "cpu"
+    return value

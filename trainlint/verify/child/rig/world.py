@@ -258,13 +258,14 @@ class StandIn(nn.Module):  # type: ignore[misc,unused-ignore]
         rows = given.float().reshape(given.shape[0] if given.dim() else 1, -1)
         if rows.shape[1] != self.features:
             rows = nn.functional.adaptive_avg_pool1d(rows[:, None], self.features)[:, 0]
-        output = self.body(rows)
+        hidden = self.body[0](rows)
+        output = self.body[1:](hidden)
         loss, given = output.square().mean(), [output]
         if self.entries:
             return Output({name: loss if name.endswith("loss") else output for name in self.entries})
         if self.losses and self.pieces == 1:
             return loss
-        further = nn.functional.adaptive_avg_pool1d(rows[:, None], 8)[:, 0]
+        further = nn.functional.adaptive_avg_pool1d(hidden[:, None], 8)[:, 0]  # learnt as the output is
         made = tuple(
             loss if place in self.losses else given.pop() if given else further.clone()
             for place in range(self.pieces)
