@@ -175,3 +175,128 @@ def test_a_finding_that_keeps_nothing_is_not_confirmed_by_what_another_one_keeps
     home = home_of(tmp_path / "train.py", careless, [tmp_path])
     verdict = experiment(said, careless, home, page.rule, Plan(timeout=60.0), sandbox.ask)
     assert verdict.state != "confirmed"
+
+
+FAR = {
+    "fit.py": """
+        import torch
+        from torch import nn
+
+        def fit(network, optimizer, loader, epochs):
+            for epoch in range(epochs):
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    nn.functional.cross_entropy(network(x), y).backward()
+                    optimizer.step()
+    """,
+    "main.py": """
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+
+        from fit import fit
+
+        data = TensorDataset(torch.randn(64, 8), torch.randint(2, (64,)))
+        loader = DataLoader(data, batch_size=16, shuffle=True)
+        network = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 2))
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+        fit(network, optimizer, loader, 100)
+        other = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+        fit(other, torch.optim.Adam(other.parameters(), lr=4e-4), loader, 100)
+    """,
+}
+
+
+def test_a_rate_falls_in_the_control_wherever_the_loop_is(sandbox, tmp_path):
+    verdict = verdict_on("no-lr-scheduler", FAR, tmp_path, sandbox, at="main.py")
+    assert verdict.state == "confirmed", verdict.evidence
+    assert "the rate is 0.001 in the first" in verdict.evidence
+
+
+SCALED = {
+    "data.py": """
+        import numpy as np
+        from sklearn.model_selection import train_test_split
+        from sklearn.preprocessing import StandardScaler
+
+        rows = np.random.default_rng(0).normal(3.0, 2.0, (200, 8)).astype("float32")
+        classes = (rows.sum(1) > 24).astype("int64")
+        x_train, x_test, y_train, y_test = train_test_split(rows, classes, test_size=0.25, random_state=0)
+
+        def scaled(part):
+            return StandardScaler().fit_transform(part)
+    """,
+    "train.py": """
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+
+        from data import scaled, x_test, x_train, y_test, y_train
+
+        loader = DataLoader(TensorDataset(torch.tensor(scaled(x_train)), torch.tensor(y_train)), 16, shuffle=True)
+        network = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 2))
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+        for epoch in range(4):
+            for x, y in loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(network(x), y).backward()
+                optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            print((network(torch.tensor(scaled(x_test))).argmax(1) == torch.tensor(y_test)).float().mean())
+    """,
+}
+
+
+def test_one_function_that_fits_both_parts_is_compared_with_one_fit(sandbox, tmp_path):
+    pytest.importorskip("sklearn")
+    verdict = verdict_on("refit-on-test", SCALED, tmp_path, sandbox)
+    assert verdict.state == "confirmed", verdict.evidence
+    assert "the control uses the one fit for both" in verdict.evidence
+
+
+MOVED = """
+    import argparse
+
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--momentum", type=float, default=0.0)
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    rows = torch.randn(256, 16)
+    loader = DataLoader(TensorDataset(rows, (rows[:, 0] > 0).long()), batch_size=16, shuffle=True)
+    network = nn.Sequential(
+        nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2)
+    )
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=args.momentum)
+    for epoch in range(40):
+        for x, y in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(x), y).backward()
+            optimizer.step()
+"""
+
+
+def test_a_momentum_that_is_a_setting_is_compared_with_a_usual_one(sandbox, tmp_path):
+    verdict = verdict_on("sgd-without-momentum", {"train.py": MOVED}, tmp_path, sandbox)
+    assert verdict.state == "confirmed", verdict.evidence
+
+
+def test_only_the_biases_that_the_control_drops_are_told(sandbox, tmp_path):
+    from tests.test_verify_projects import BOOK
+    from trainlint.run import Event, Run
+
+    page = BOOK.page("norm-placement")
+    assert page is not None and page.rule.symptom is not None
+
+    def run(biased):
+        data = {"gradients": [1.0, 1.0, 1.0], "biases": [0.0, 0.0, 0.5], "biased": biased}
+        return (Run(0, (Event("layers", 0, data),)),)
+
+    effect = page.rule.symptom(run([1, 1, 1]), run([0, 1, 1]))
+    assert effect is not None and effect.measurements["layers"] == 1
+    assert page.rule.symptom(run([0, 1, 1]), run([1, 1, 1])) is None
+    assert page.rule.symptom(run([1, 1, 1]), run([1, 1, 1])) is None

@@ -72,6 +72,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"`{text_of(refit.fit.node)}` is fitted anew to held-out data, which the model then reads by another measure",
             because=[(refit.first.node, "the fit that the model learns with")],
             fix=refit.edits,
+            control=[] if refit.edits else refit.kept,
             title="Transform by what was fitted to the training data",
             level=None if refit.is_certain else "warning",
         )

@@ -107,18 +107,26 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
+    dead, ratio = dead_biases(written)
+    others, _ = dead_biases(control)
+    if dead <= others:
+        return None  # there are as many where the flagged layers have none
+    dead -= others
+    said = f"the bias of {dead} layers gets at most {ratio:.1e} times the gradient of their weights"
+    return Effect(said, {"layers": dead, "ratio": ratio})
+
+
+def dead_biases(runs: Runs) -> tuple[int, float]:
+    """How many biases get next to no gradient, over the runs, and the most that one of them gets of its weights'."""
     dead, ratio = 0, 0.0
-    for run in written:
+    for run in runs:
         for look in run.all("layers")[:1]:
             for weight, bias, has in zip(
                 look.numbers("gradients"), look.numbers("biases"), look.numbers("biased"), strict=True
             ):
                 if has and weight > 0 and bias < NOTHING * weight:
                     dead, ratio = dead + 1, max(ratio, bias / weight)
-    if not dead:
-        return None
-    said = f"the bias of {dead} layers gets at most {ratio:.1e} times the gradient of their weights"
-    return Effect(said, {"layers": dead, "ratio": ratio})
+    return dead, ratio
 
 
 NOTHING = 1e-4

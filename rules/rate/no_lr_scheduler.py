@@ -113,13 +113,14 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
                 (run.step.node, "the only driver"),
             ],
             fix=run.scheduled,
+            control=[] if run.scheduled else run.falling,
             plant=run.held,
             title="Anneal the rate with a cosine schedule",
         )
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:
-    used, varied = ([rate for run in arm[:1] for rate in run.rates()] for arm in (written, control))
+    used, varied = rates_of_flagged(written, control)
     if len(used) < 2 or len(set(used)) > 1 or any(take_turns(run) or run.all("averaged") for run in written):
         return None
     said = f"the rate is {used[0]:.3g} in the first and in the last of {len(used)} steps"
@@ -129,6 +130,23 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
     if ended and better:
         said += f" (loss at the end {mean(ended):.3g} against {mean(better):.3g}, on this data over {len(ended)} seeds)"
     return Effect(said, {"rate": used[0], "steps": len(used), "loss": ended, "loss_control": better})
+
+
+def rates_of_flagged(written: Runs, control: Runs) -> tuple[list[float], list[float]]:
+    """The rates of the optimizer that the control changes, of the first seeds; of all steps where it changes none."""
+    used, varied = (
+        [
+            (step.number("optimizer"), rate)
+            for run in arm[:1]
+            for step in run.all("step")
+            for rate in step.numbers("rates")[:1]
+        ]
+        for arm in (written, control)
+    )
+    changed = [number for number, _ in varied if len({rate for other, rate in varied if other == number}) > 1]
+    chosen = changed[:1] or [number for number, _ in (*used, *varied)]
+    first, last = ([rate for number, rate in steps if number in chosen] for steps in (used, varied))
+    return first, last
 
 
 def take_turns(run: Run) -> bool:

@@ -102,6 +102,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             f"without momentum{default_of(course.momentum_flag)}, which takes several times as many steps",
             because=[(course.step.node, "uses the gradient of one batch alone")],
             fix=course.with_momentum,
+            control=[] if course.with_momentum else course.moved_on,
             title="Add a momentum of 0.9",
         )
 

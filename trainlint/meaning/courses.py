@@ -167,6 +167,11 @@ class Course:
             return []
         return [give(self.node, "momentum", "0.9", 2)]
 
+    @property
+    def moved_on(self) -> list[Change]:
+        """For the experiment: the edit that gives a momentum, whatever is written."""
+        return [give(self.node, "momentum", "0.9", 2)]
+
     def of_class(self, name: str, rate: str) -> list[Change]:
         """The edit that takes another optimizer of torch, with a rate that fits it."""
         call = self.node

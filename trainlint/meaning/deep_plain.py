@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning.architectures import Architecture, is_other_field, takes_derivatives
 from trainlint.meaning.chains import Step
-from trainlint.meaning.place import Change, insert_after, text_of
+from trainlint.meaning.place import Change, insert_after, replace, text_of
 from trainlint.meaning.syntax import Call, Node
 from trainlint.meaning.values import Class, External
 from trainlint.records import dataclass
@@ -55,13 +55,22 @@ class DeepPlain:
     def drawn(self) -> list[Change]:
         """The edit that draws the weights to fit ReLU, right behind where the network is made."""
         event, made = self.architecture.event, self.architecture.network.node
-        if event is None or made is None or not isinstance(event.node, Call):
-            return []
+        seen = made is not None and not self.architecture.network.symbolic
+        if event is None or not seen or made is None or not isinstance(event.node, Call):
+            return self._drawn_in_place()
         scope = made.unit.scope
         nn = "nn" if scope is not None and isinstance(scope.names.get("nn"), External) else "torch.nn"
         name = text_of(event.node.function)
         line = f"[{nn}.init.kaiming_normal_(p) for p in {name}.parameters() if p.dim() > 1]"
         return [insert_after(made, line)]
+
+    def _drawn_in_place(self) -> list[Change]:
+        """The same for each layer where it is made, where nobody is seen to make the network."""
+        made = {id(step.made.cst): step.made for step in self.mixing if isinstance(step.made, Call)}
+        drawn = '__import__("torch").nn.init.kaiming_normal_(layer.weight)'
+        return [
+            replace(call, f"(lambda layer: ({drawn}, layer)[1])({text_of(call)})") for call in made.values()
+        ]
 
 
 def deep_plains(program: Program) -> list[DeepPlain]:

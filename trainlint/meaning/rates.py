@@ -13,7 +13,7 @@ from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.loaders import loader
 from trainlint.meaning.noise import foretells_noise
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
-from trainlint.meaning.place import Change, append_to_body, insert_after, text_of
+from trainlint.meaning.place import Change, append_to_body, insert_after, replace, text_of
 from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount, is_reinforcement, iterations
 from trainlint.meaning.syntax import Call, For, Node, While
@@ -78,6 +78,15 @@ class ConstantRate:
         text = text_of(stepped_node(self.step))
         line = f"scheduler = torch.optim.lr_scheduler.CosineAnnealingLR({text}, T_max={int(self.epochs)})"
         return [insert_after(self.node, line), append_to_body(self.loop_node, "scheduler.step()")]
+
+    @property
+    def falling(self) -> list[Change]:
+        """For the experiment, wherever the loop is: the edit that lowers the rate with each step."""
+        if not isinstance(self.node, Call):
+            return []
+        lowered = "[group.update(lr=0.9 * group['lr']) for group in made.param_groups]"
+        hooked = f"made.register_step_post_hook(lambda *_: {lowered})"
+        return [replace(self.node, f"(lambda made: ({hooked}, made)[1])({text_of(self.node)})")]
 
 
 def constant_rates(program: Program) -> list[ConstantRate]:

@@ -58,7 +58,7 @@ class Refit:
     def edits(self) -> list[Change]:
         """`transform` by what was fitted to the training part."""
         call, first = self.fit.node, self.first.node
-        if call is first:
+        if call.cst is first.cst:
             return []  # a function that is called for either part
         if not isinstance(call, s.Call) or not isinstance(call.function, s.Attribute):
             return []
@@ -74,6 +74,25 @@ class Refit:
         if not isinstance(holder, (s.Name, s.Attribute)):
             return []
         return [replace(call, f"{text_of(holder)}.transform({given})")]
+
+    @property
+    def kept(self) -> list[Change]:
+        """For the experiment: whatever of the two calls runs first, what it fitted does for what comes later."""
+        calls = {id(call.cst): call for call in (self.first.node, self.fit.node)}
+        changes = [_kept(call) for call in calls.values()]
+        return [change for change in changes if change is not None] if all(changes) else []
+
+
+def _kept(call: s.Node) -> Change | None:
+    if not isinstance(call, s.Call) or len(call.arguments) != 1:
+        return None
+    if not isinstance(call.function, s.Attribute) or call.function.name != "fit_transform":
+        return None
+    holder, given = text_of(call.function.value), text_of(call.arguments[0].value)
+    place = 'vars(__import__("sys"))'
+    first = f'{place}["_first_fit"] if "_first_fit" in {place}'
+    fitted = f'{first} else {place}.setdefault("_first_fit", {holder}.fit({given}))'
+    return replace(call, f"({fitted}).transform({given})")
 
 
 def refits(program: Program) -> list[Refit]:

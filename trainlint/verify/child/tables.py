@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +18,10 @@ MOST_ROWS = 100_000  # that are looked up one by one
 
 
 def install(record: Record, program: str) -> None:
-    """Only for programs that speak of these libraries: importing them takes a second."""
-    if "random_split" in program:
+    """Only for programs that speak of these libraries, and files of their project: importing them takes a second."""
+    if "random_split" in program and not _is_hooked("torch.utils.data", "random_split"):
         _hook_random_split(record)
-    if "sklearn" not in program:
+    if "sklearn" not in program or _is_hooked("sklearn.model_selection", "train_test_split"):
         return
     try:
         from importlib import import_module
@@ -38,6 +39,10 @@ def install(record: Record, program: str) -> None:
     mixed = _mixed_by_samplers() if "imblearn" in program else set()
     divide = model_selection.train_test_split
     model_selection.train_test_split = _dividing(divide, record, mixed)
+
+
+def _is_hooked(module: str, name: str) -> bool:
+    return hasattr(getattr(sys.modules.get(module), name, None), "here")
 
 
 def _hook(kind: Any, name: str, record: Record, busy: list[str]) -> None:
@@ -81,6 +86,7 @@ def _dividing(divide: Callable[..., Any], record: Record, mixed: set[bytes]) -> 
         record.note("divided", train=_rows(parts[0]), test=_rows(parts[1]), shared=shared, fitted=share)
         return parts
 
+    noticed.here = True  # type: ignore[attr-defined]
     return noticed
 
 
@@ -124,6 +130,7 @@ def _hook_random_split(record: Record) -> None:
             record.note("divided", train=len(parts[0]), test=sum(len(part) for part in parts[1:]))
         return parts
 
+    noticed.here = True  # type: ignore[attr-defined]
     data.random_split = noticed
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from .. import tables
 from ..record import Record
 from . import (
     absent,
@@ -113,6 +114,7 @@ class Rig:
 
     def _entering(self, text: str) -> None:
         """A text of the project is about to run."""
+        tables.install(self.record, text)
         older.enter(text)
         ranks.enter(text)
         if str(self.request["device"]) == "cpu":
