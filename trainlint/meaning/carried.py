@@ -14,10 +14,11 @@ from trainlint.meaning.flow import of_kind
 from trainlint.meaning.handover import handed_in
 from trainlint.meaning.kept_state import kept_attribute
 from trainlint.meaning.place import Change, insert_after, text_of
-from trainlint.meaning.syntax import Call, Name, Node
+from trainlint.meaning.syntax import Assign, Call, For, Name, Node, While, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.truth import is_none
 from trainlint.meaning.values import (
+    Argument,
     Choice,
     Class,
     Free,
@@ -90,9 +91,24 @@ class CarriedState:
         if not isinstance(given, Name):
             return []
         name = text_of(given)
+        if _is_named_anew(name, self.backward):
+            return []
         pair = any(isinstance(o, Sequence) for o in options(self.state)) or _is_lstm(self.call.callee)
         cut = f"tuple(part.detach() for part in {name})" if pair else f"{name}.detach()"
         return [insert_after(home, f"{name} = {cut}")]
+
+
+def _is_named_anew(name: str, backward: Event) -> bool:
+    """Whether the loop gives a name its next state only behind the backward pass: a cut before that is of no use."""
+    loop = backward.loop
+    around = loop.node if loop is not None else None
+    if not isinstance(around, (For, While)):
+        return False
+    statements = around.body.statements
+    holding = (k for k, s in enumerate(statements) if any(n is backward.node for n in nodes_in(s)))
+    later = statements[next(holding, len(statements)) :]
+    assigned = (node for s in later for node in nodes_in(s) if isinstance(node, Assign))
+    return any(text_of(target) == name for node in assigned for target in node.targets)
 
 
 def carried_states(program: Program) -> list[CarriedState]:
@@ -124,15 +140,15 @@ def _carried(backward: Event, loop: Region) -> Iterator[CarriedState]:
 
 
 def _is_module(callee: Value, backward: Event) -> bool:
-    """A module that is seen, or one that a fragment leaves out where the graph is kept: what else would that be for?"""
+    """A module that is seen, or one that is not shown where the graph is kept: what else would that be for?"""
     return isinstance(callee, Instance) or (_is_left_out(callee) and retains(backward))
 
 
 def _is_left_out(callee: Value) -> bool:
-    """What a fragment does not show: `net(x, state)`, `net.rnn(x, state)`."""
+    """What a fragment does not show, or a caller brings: `net(x, state)`, `net.rnn(x, state)`."""
     while isinstance(callee, Member):
         callee = callee.receiver
-    return isinstance(callee, Free)
+    return isinstance(callee, (Argument, Free))
 
 
 def retains(backward: Event) -> bool:

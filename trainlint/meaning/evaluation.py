@@ -26,6 +26,7 @@ from trainlint.meaning.restored import is_of_a_checkpoint, is_of_a_file
 from trainlint.meaning.syntax import (
     Attribute,
     Call,
+    Comprehension,
     Define,
     For,
     If,
@@ -173,9 +174,18 @@ class Evaluation:
             return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
         if self.loop.kind != "loop":
             return [insert_before(self.node, f"{model}.eval()")]
-        if isinstance(node, (For, While)) and not self.is_amid_training:
+        if self._is_named_by_comprehension(model):
+            return []
+        if isinstance(node, (For, While)) and not self.is_amid_training and not _gives_name(node, model):
             return [insert_before(node, f"{model}.eval()"), insert_after(node, f"{model}.train()")]
         return [insert_before(self.node, f"{model}.eval()"), insert_after(self.node, f"{model}.train()")]
+
+    def _is_named_by_comprehension(self, model: str) -> bool:
+        """Whether the name of a network is one of a comprehension: `[net(x) for net in nets]` leaves no place for a call."""
+        body = getattr(self.loop.node, "body", None)
+        made = (n for n in nodes_in(body) if isinstance(n, Comprehension)) if body is not None else ()
+        over = (c for c in made if any(text_of(g.target) == model for g in c.generators))
+        return any(node is self.node for comprehension in over for node in nodes_in(comprehension.element))
 
     @property
     def repeats(self) -> bool:
@@ -287,6 +297,11 @@ class Evaluation:
         if only_tracks_instances(target) or normalises_by_batch_only(target) or _asks_for_losses(self.event):
             return False
         return shown_mode_dependence(target, entry_of(self.event))
+
+
+def _gives_name(loop: For | While, name: str) -> bool:
+    """Whether a loop itself says what a name stands for: before it there is nothing to switch."""
+    return name in loop.body.assigned or (isinstance(loop, For) and text_of(loop.target) == name)
 
 
 def _listed(value: Value) -> Iterator[Value]:

@@ -39,7 +39,6 @@ from trainlint.meaning.syntax import (
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.unswitched import is_unswitched
 from trainlint.meaning.values import (
-    Argument,
     Choice,
     Constant,
     External,
@@ -260,8 +259,7 @@ def _is_shown(program: Program, event: Event, modes: frozenset[Mode]) -> bool:
     loops = [r.iterable for r in event.region.ancestors() if r.kind == "loop" and r.iterable is not None]
     if any(map(loaders_behind, loops)) or _is_pasted(event):
         return False
-    brought = any(isinstance(underlying(iterable), Argument) for iterable in loops)
-    return not (brought and comes_trained(program, target))
+    return not comes_trained(program, target)
 
 
 def _is_pasted(event: Event) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from trainlint.meaning.callers import callers
 from trainlint.meaning.decisions import Kind
-from trainlint.meaning.syntax import Call, Literal, Node
+from trainlint.meaning.syntax import Attribute, Call, Define, Literal, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     Constant,
@@ -80,6 +81,8 @@ def _logged(program: Program) -> Iterator[tuple[str, str, Event]]:
     """The names that steps log, with the steps."""
     for event in program.events("log"):
         home = next((f.name for f in callers(event) if f.name in _STEPS), "")
+        if _is_apart(event):
+            continue
         which = _which(event)
         for option in options(event.inputs[0]):
             match one(option):
@@ -89,6 +92,19 @@ def _logged(program: Program) -> Iterator[tuple[str, str, Event]]:
                     for name in entries:
                         if isinstance(name, str):
                             yield name + which, home, event
+
+
+def _is_apart(event: Event) -> bool:
+    """Whether `trainer.validate(...)` runs the step: callbacks stop and keep nothing then, only within `fit`."""
+    loop = next(
+        (r for r in event.region.ancestors() if r.kind == "loop" and isinstance(r.node, Define)), None
+    )
+    around = loop.parent.items if loop is not None and loop.parent is not None else []
+    before = next((item for item, after in pairwise(around) if after is loop), None)
+    if type(before) is not Event or before.kind != "mode" or not isinstance(before.node, Call):
+        return False
+    asked = before.node.function
+    return isinstance(asked, Attribute) and asked.name == "validate"
 
 
 def _which(event: Event) -> str:
