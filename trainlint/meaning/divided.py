@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING
 
 from trainlint.meaning import syntax as s
 from trainlint.meaning.dataflow import same, walk
+from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.portions import portion
 from trainlint.meaning.schedules import amount
-from trainlint.meaning.values import Constant, External, Item, Member, Result, Value, constant, one
+from trainlint.meaning.values import (
+    Constant,
+    External,
+    Item,
+    Member,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -30,19 +41,28 @@ class Parts:
     under: str | None
 
 
-def trains_on(program: Program, call: Result) -> int | None:
-    """Which of the parts that a call gives feeds a backward pass; None where that is none, or several."""
-    found = {
+def trains_on(program: Program, call: Result) -> frozenset[int]:
+    """Which of the parts that a call gives feed a backward pass."""
+    served = [t.loader.dataset for t in program.training_loaders if t.loader.dataset is not None]
+    return frozenset(
         value.key.value
-        for training in program.training_loaders
-        if training.loader.dataset is not None
-        for value in walk(training.loader.dataset, limit=200)
+        for given in (*served, *_any_of_several(program))
+        for value in walk(given, limit=200)
         if isinstance(value, Item)
         and isinstance(value.key, Constant)
         and isinstance(value.key.value, int)
         and one(value.source) is call
-    }
-    return found.pop() if len(found) == 1 else None
+    )
+
+
+def _any_of_several(program: Program) -> Iterator[Value]:
+    """The lists of which training goes through one or another, as the turn says: `loaders[client]`."""
+    for backward in program.backwards:
+        for loop in enclosing_loops(backward.region):
+            for value in walk(loop.iterable, limit=60) if loop.iterable is not None else ():
+                match value:
+                    case Item(source=Sequence() as several, key=key) if not isinstance(key, Constant):
+                        yield several
 
 
 def parted_by_hand(program: Program) -> Iterator[Parts]:

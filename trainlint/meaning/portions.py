@@ -19,10 +19,13 @@ class Portion:
     under: str | None = None
 
 
-def listed_sizes(sizes: Value, trains: int | None = None) -> tuple[float, list[float], str | None] | None:
+def listed_sizes(
+    sizes: Value, trains: frozenset[int] = frozenset()
+) -> tuple[float, list[float], str | None] | None:
     """`[800, 200]`, `[0.8, 0.2]`, `[n, len(data) - n]`: the share that trains and those of the other parts.
 
-    `trains`: which of them trains, where that is seen; else it is the first, if no other is larger.
+    `trains`: which of them train, where that is seen; else it is the first, if no other is larger. Where all of them
+    do, as the shares of clients that learn together, the call holds nothing out.
     """
     if not isinstance(sizes, Sequence) or sizes.open or sizes.element is not None or len(sizes.items) < 2:
         return None
@@ -38,9 +41,13 @@ def listed_sizes(sizes: Value, trains: int | None = None) -> tuple[float, list[f
     if not all(number > 0 for number in numbers):
         return None
     total = sum(numbers)
-    others = [number / total for number in numbers]
-    train = others.pop(trains if trains is not None and trains < len(others) else 0)
-    return (train, others, under) if trains is not None or train >= max(others) else None
+    parts = [number / total for number in numbers]
+    used = trains or {0}
+    train = sum(part for at, part in enumerate(parts) if at in used)
+    others = [part for at, part in enumerate(parts) if at not in used]
+    if not others or not train:
+        return None
+    return (train, others, under) if trains or train >= max(others) else None
 
 
 _SLACK = 0.005

@@ -133,8 +133,10 @@ def _few(program: Program, call: Result, share: float) -> int | None:
     return samples if samples is not None and samples * share < _FEW else None
 
 
-def _sizes(call: Result, trains: int | None = None) -> tuple[float, list[float], str | None] | None:
-    """The shares of the part that trains and of the others."""
+def _sizes(
+    call: Result, trains: frozenset[int] = frozenset()
+) -> tuple[float, list[float], str | None] | None:
+    """The shares of what trains and of the other parts."""
     name = call.callee.name if isinstance(call.callee, External) else ""
     if not call.arguments and not _is_of_datasets(call):
         return None
