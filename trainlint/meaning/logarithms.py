@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeGuard
 
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.dataflow import operands, operation, peel, same, walk
+from trainlint.meaning.dataflow import inputs_of, operands, operation, peel, same, walk
 from trainlint.meaning.facts.layers import WEIGHTED, layer_name
 from trainlint.meaning.flow import of_kind
 from trainlint.meaning.place import Change, replace, text_of
@@ -93,12 +93,32 @@ def logs_of_probabilities(program: Program) -> list[LogOfProbability]:
     trained = [b.value for root in program.roots for b in of_kind(root, "backward") if b.value is not None]
     judged = [o.prediction for o in program.objectives if o.learns and not is_in_unit_test(o.event)]
     for source in (*trained, *judged):
-        for value in walk(source):
+        behind = list(walk(source))
+        for value in behind:
             if isinstance(value, Result) and operation(value) == "log" and value.node is not None:
                 known = _known(value)
-                if known is not None:
+                if known is not None and not (known.guarded and _is_of_an_entropy(value, behind)):
                     found.setdefault(id(value.node), known)
     return list(found.values())
+
+
+def _is_of_an_entropy(log: Result, behind: list[Value]) -> bool:
+    """Whether a logarithm is only there times its own probability, `p * log(p + eps)`: no target says that a small one
+    is wrong, and the gradient of the product ends at 0 with the probability anyway."""
+    uses = [value for value in behind if any(inner is log for inner in inputs_of(value))]
+    return bool(uses) and all(isinstance(use, Result) and _weighs_by_itself(use, log) for use in uses)
+
+
+def _weighs_by_itself(product: Result, log: Result) -> bool:
+    if operation(product) not in ("operator.*", "mul") or len(operands(product)) != 2:
+        return False
+    weight = next((part for part in map(one, operands(product)) if part is not log), None)
+    inside = [
+        part for given in peel(operands(log)[0]) if isinstance(given, Result) for part in operands(given)
+    ]
+    probabilities = [part for given in inside for part in peel(given) if isinstance(part, Result)]
+    weights = [_without_sign(one(part)) for part in peel(weight)] if weight is not None else []
+    return bool(weights) and all(any(part is p for p in probabilities) for part in weights)
 
 
 def _known(value: Result) -> LogOfProbability | None:
