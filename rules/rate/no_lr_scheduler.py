@@ -50,7 +50,8 @@ Runs shorter than `min-epochs`, and runs whose length the script does not tell. 
 through `param_groups`. Optimizers that tune or shrink their own rate (`self-tuning`). Full-batch
 training, which has no batch noise: a cosine schedule ends lower in 4 of 40 such runs
 (`python bench/full_batch_rates.py`). Rates that are compared, a handful of samples, averaged weights,
-GANs and reinforcement learning, where the target moves.
+GANs and reinforcement learning, where the target moves. Lightning runs whose number of epochs is only a cap: they end
+at a score that is good enough (`stopping_threshold`), or by a patience of a fiftieth of it or less.
 
 ## Fix
 

@@ -12,10 +12,12 @@ from trainlint.meaning.decisions import Kind
 from trainlint.meaning.syntax import Attribute, Call, Define, Literal, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
+    NONE,
     Constant,
     External,
     Instance,
     Mapping,
+    Sequence,
     Value,
     constant,
     one,
@@ -75,6 +77,29 @@ def _watched(made: Instance) -> tuple[Kind | None, Value | None]:
         return None, None
     kind, position = found
     return kind, passed(made, position, "monitor")
+
+
+def early_stops(trainer: Instance | None) -> Iterator[Instance]:
+    """The `EarlyStopping` callbacks that a trainer was given."""
+    given = one(trainer.keywords.get("callbacks", NONE)) if trainer is not None else NONE
+    for item in given.items if isinstance(given, Sequence) else (given,):
+        made = one(item)
+        if isinstance(made, Instance) and _watched(made)[0] == "stop":
+            yield made
+
+
+def is_a_mere_cap(epochs: float, stopper: Instance) -> bool:
+    """Whether a run ends by what it measures, long before its last epoch: at a score that is good enough, or when
+    nothing got better for what is a small part of all epochs. Nobody knows then how long a schedule would have to be."""
+    threshold = one(passed(stopper, 7, "stopping_threshold") or NONE)
+    if not isinstance(threshold, Constant) or threshold.value is not None:
+        return True
+    patience = constant(passed(stopper, 2, "patience") or Constant(_PATIENCE))
+    return isinstance(patience, int) and patience * _MANY <= epochs
+
+
+_PATIENCE = 3  # of Lightning, where none is named
+_MANY = 50  # times the patience
 
 
 def _logged(program: Program) -> Iterator[tuple[str, str, Event]]:

@@ -11,6 +11,7 @@ from trainlint.meaning.flow import enclosing_loops
 from trainlint.meaning.iteration import underlying
 from trainlint.meaning.lightning import Fitted
 from trainlint.meaning.loaders import loader
+from trainlint.meaning.monitors import early_stops, is_a_mere_cap
 from trainlint.meaning.noise import foretells_noise
 from trainlint.meaning.optimizers import Optimizer, is_schedule, number, optimizer, scheduled
 from trainlint.meaning.place import Change, append_to_body, insert_after, replace, text_of
@@ -149,6 +150,8 @@ def _constant_in(program: Program, event: Event) -> ConstantRate | None:
     if driven is None or driven.known != "constructed" or count is None or event.detail.schedules:
         return None
     if any(_is_toy(program, given) for given in event.inputs):
+        return None
+    if any(is_a_mere_cap(count[0], stopper) for stopper in early_stops(event.detail.trainer)):
         return None
     rate = None if _is_scheduled(program, driven.value) else _first_rate(driven)
     return ConstantRate(driven, event, rate, count[0], count[1], event.node) if rate is not None else None
