@@ -12,6 +12,7 @@ from trainlint.meaning.syntax import Define, Display, Literal, Node, Return
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.unit import words_within
 from trainlint.meaning.values import (
+    NONE,
     Argument,
     Class,
     Constant,
@@ -23,7 +24,9 @@ from trainlint.meaning.values import (
     Result,
     Unpacked,
     Value,
+    constant,
     one,
+    options,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def picks_device(program: Program) -> bool:
     """Whether a file of the program chooses its device by what the machine has, by rank, or as it is told."""
     if any("device" in offered_options(instance) for instance in program.instances):
         return True
-    if is_asked_for_a_gpu(program):
+    if is_asked_for_a_gpu(program) or _is_told_by_a_setting(program):
         return True
     asking = [unit for unit in program.units if not _DEVICE_WORDS.isdisjoint(program.words(unit))]
     return any(
@@ -55,6 +58,23 @@ def is_asked_for_a_gpu(program: Program) -> bool:
         for arm in [event.region]
         if arm.kind == "arm"
     )
+
+
+def _is_told_by_a_setting(program: Program) -> bool:
+    """Whether something is moved to where the settings say, which nobody knows here or which differ: `net.to(config["device"])`."""
+    places = [options(e.value) for e in program.events("device") if e.value is not None]
+    return any(any(map(_is_of_settings, place)) or _differs(place) for place in places)
+
+
+def _is_of_settings(device: Value) -> bool:
+    key = constant(device.key or NONE) if isinstance(device, Item) else None
+    return isinstance(key, str) and "device" in key.lower()
+
+
+def _differs(place: list[Value]) -> bool:
+    """Whether one file of settings says the CPU, and another one a GPU."""
+    said = {constant(option) for option in place if isinstance(option, Constant)}
+    return len(said) == len(place) > 1 and "cpu" in said
 
 
 def _is_given(truth: Value) -> bool:
