@@ -165,7 +165,7 @@ class Course:
         written = given_at(self.node, "momentum", 2)
         if written is not None and not isinstance(written, Literal):
             return []
-        return [give(self.node, "momentum", "0.9", 2)]
+        return self.moved_on
 
     @property
     def moved_on(self) -> list[Change]:

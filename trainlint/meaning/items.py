@@ -83,7 +83,7 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
             )
         case Sequence(items=(), element=element) if element is not None:
             return element
-        case Sequence(items=(item,), open=True, element=None) if index is MISSING and _are_objects(item):
+        case Sequence(items=(item,), open=True, element=None) if index is MISSING and _may_be_object(item):
             return item  # `nets[i]`, where a loop has put what it made into the list
         case Mapping(items=items) if index is not MISSING and _in(index, items):
             return items[index]
@@ -124,8 +124,8 @@ def _item(machine: Machine, holder: Value, key: Value, node: s.Node | None) -> V
     return item
 
 
-def _are_objects(value: Value) -> bool:
-    return all(isinstance(option, Instance) for option in options(value))
+def _may_be_object(value: Value) -> bool:
+    return any(isinstance(option, Instance) for option in options(value))
 
 
 def _entry_by_default(machine: Machine, holder: Mapping, key: object, node: s.Node | None) -> Value | None:

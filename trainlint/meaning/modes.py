@@ -33,7 +33,6 @@ from trainlint.meaning.values import (
     Item,
     Member,
     Result,
-    Sequence,
     Value,
     constant,
     one,
@@ -95,23 +94,9 @@ def behind(value: Value) -> list[Value]:
                 pending.append(receiver)
             case Member(receiver=Result() | Argument() | Free() | Choice() as receiver, name="module"):
                 pending.append(receiver)
-            case Item(source=source, key=key) if (
-                key is not None and (made := _made_for_list(source)) is not None
-            ):
-                pending.append(made)  # `nets[i].eval()` in a loop over all indices
             case _:
                 found.append(current)
     return found
-
-
-def _made_for_list(source: Value) -> Value | None:
-    """What one place of the code has put into a list, however often."""
-    match one(source):
-        case Sequence(items=(), element=element):
-            return element
-        case Sequence(items=(item,), open=True, element=None):
-            return item
-    return None
 
 
 def initial(value: Value) -> frozenset[Mode]:
