@@ -47,7 +47,8 @@ for _ in range(60):
 
 When the targets have the same range: pixels, MinMaxScaler or [-1, 1] normalisation, normalised boxes,
 colours, scaled actions, real-or-fake labels, counts, depths and distances for ReLU. Without evidence
-about the targets sigmoid and tanh are not reported, and ReLU only as a warning.
+about the targets sigmoid and tanh are not reported, and ReLU only as a warning, or as advice where the
+targets are a table's column as it was read: most such columns are never negative.
 
 ## Fix
 
@@ -92,7 +93,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             + ([(bound.target_node, "where the targets come from")] if bound.target_node is not None else []),
             fix=objective.without(bound.head),
             title=f"Drop the {bound.head.operation} from the output",
-            level=objective.level if bound.evident else "warning",
+            level=objective.level if bound.evident else "advice" if bound.raw else "warning",
         )
 
 

@@ -24,6 +24,7 @@ class Bound:
     targets: str
     target_node: Node | None
     evident: bool
+    raw: bool = False  # the targets are as a table has them: prices and counts are never negative
 
 
 def bound(objective: Objective) -> Bound | None:
@@ -50,9 +51,13 @@ def bound(objective: Objective) -> Bound | None:
     kept = _rows_kept_above(objective, high) if high <= 1 and objective.reaches_backward else None
     if kept is not None:
         return Bound(head, reach, f"no target is below {kept[0]:g}", kept[1], True)
-    if head.operation == "relu" and _on_vectors(head) and not _is_known_non_negative(objective):
-        return Bound(head, reach, "a target below zero can never be reached", None, False)
-    return None
+    if head.operation != "relu" or not _on_vectors(head) or _is_known_non_negative(objective):
+        return None
+    if not objective.reaches_backward and objective.program.backwards:
+        return None  # a number that is only kept beside the one that trains
+    return Bound(
+        head, reach, "a target below zero can never be reached", None, False, _is_raw_of_a_table(objective)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +123,21 @@ def _rows_kept_above(objective: Objective, high: float) -> tuple[float, Node | N
             return None
         found = (lowest, origin.node) if found is None or lowest < found[0] else found
     return found
+
+
+def _is_raw_of_a_table(objective: Objective) -> bool:
+    """Whether no arithmetic has made the targets out of the file that they were read from."""
+    read = [table for origin in origins(objective.target) for table in [*back_to_file(_whole(origin))][-1:]]
+    return bool(read) and all(
+        isinstance(r, Result) and isinstance(r.callee, External) and r.callee.name.startswith("pandas.read_")
+        for r in read
+    )
+
+
+def _whole(column: Value) -> Value:
+    """The table that a column was taken of by its name."""
+    named = named_column(column)
+    return named[0] if named is not None else column
 
 
 def _is_written(objective: Objective, table: Value, name: str) -> bool:
