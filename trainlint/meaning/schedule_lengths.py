@@ -109,7 +109,9 @@ class Misfit:
 
     @property
     def never_falls(self) -> bool:
-        """Whether the first fall would come when the run is over."""
+        """Whether the first fall would come when the run is over, or never: a count of epochs meets no step of 0.001."""
+        if self.kind == "StepLR" and self.in_epochs and self.length[0] < 1:
+            return all(epoch % self.length[0] for epoch in range(1, int(self.turns[0])))
         return self.kind in ("StepLR", "MultiStepLR") and self.length[0] >= self.turns[0]
 
     @property
