@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainlint.meaning.callers import callers, enclosing_function, is_unit_test
 from trainlint.meaning.claims import says_test, says_validation
@@ -586,11 +586,21 @@ def _is_judged(event: Event, loop: Region) -> bool:
 
 
 def _words_behind(loop: Region, outputs: set[int]) -> frozenset[str]:
-    """The words of the functions that a loop hands the output to, as it is."""
+    """The words of the functions that a loop hands the output to, or what it took out of it."""
     given = (call for call in loop.calls() if call.function is not None and call.names is not None)
-    taking = (c.function for c in given if any(id(v) in outputs for v in (c.names or {}).values()))
+    taking = (c.function for c in given if any(_is_of(v, outputs) for v in (c.names or {}).values()))
     bodies = (f.node.body for f in taking if f is not None and isinstance(f.node, Define))
     return frozenset[str]().union(*(body.words for body in bodies))
+
+
+def _is_of(value: Any, outputs: set[int]) -> bool:
+    """Whether a value is an output, or an entry of one: `model(images)[0]["boxes"]`."""
+    while id(value) not in outputs:
+        value = options(value)[0] if isinstance(value, Choice) else value  # the same is taken out of each
+        if not isinstance(value, (Item, Member)):
+            return False
+        value = value.source if isinstance(value, Item) else value.receiver
+    return True
 
 
 def _words_around(event: Event, loop: Region) -> frozenset[str]:

@@ -14,7 +14,7 @@ from trainlint.meaning.methods import SELF_RETURNING
 from trainlint.meaning.modes import behind
 from trainlint.meaning.modules import holds_no_weights
 from trainlint.meaning.objects import decorator_names, find_member, is_module, lineage
-from trainlint.meaning.syntax import Define
+from trainlint.meaning.syntax import Attribute, Block, Call, Define, Expression, For, Name, names_in, nodes_in
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.values import (
     NONE,
@@ -166,7 +166,25 @@ def _is_hooked(event: Event) -> bool:
     bodies = [
         m.node.body for m in (function, *members) if isinstance(m, Function) and isinstance(m.node, Define)
     ]
-    return any(not _HOOKS.isdisjoint(body.words) for body in bodies)
+    return any(not _HOOKS.isdisjoint(body.words) and not _hooks_weights_only(body) for body in bodies)
+
+
+def _hooks_weights_only(body: Block) -> bool:
+    """Whether all hooks of a function are on weights that a loop goes through: they clip or watch the gradients of a step."""
+    nodes = list(nodes_in(body))
+    hooks = [n for n in nodes if isinstance(n, Attribute) and n.name in _HOOKS]
+    weights = {
+        name.id
+        for loop in nodes
+        if isinstance(loop, For) and _goes_through_weights(loop.iterable)
+        for name in names_in(loop.target)
+    }
+    return bool(hooks) and all(isinstance(h.value, Name) and h.value.id in weights for h in hooks)
+
+
+def _goes_through_weights(iterable: Expression) -> bool:
+    asked = iterable.function if isinstance(iterable, Call) else None
+    return isinstance(asked, Attribute) and asked.name in _PARAMETERS
 
 
 def _is_handed_over(event: Event) -> bool:

@@ -32,7 +32,8 @@ WRAPPERS = frozenset(
     " torch.distributed.fsdp.FullyShardedDataParallel apex.parallel.DistributedDataParallel"
     " torch.nn.SyncBatchNorm.convert_sync_batchnorm apex.parallel.convert_syncbn_model torch.fx.symbolic_trace"
     " torch._dynamo.optimize torch.nn.utils.weight_norm torch.nn.utils.spectral_norm torch.nn.utils.parametrizations.weight_norm"
-    " torch.nn.utils.parametrizations.spectral_norm torch.jit.trace".split()
+    " torch.nn.utils.parametrizations.spectral_norm torch.jit.trace torchrec.distributed.DistributedModelParallel"
+    " torchrec.distributed.model_parallel.DistributedModelParallel".split()
 )
 NOT_MODULES = frozenset(
     "Parameter UninitializedParameter Buffer ParameterList ParameterDict Flatten_".split()
