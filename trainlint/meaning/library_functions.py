@@ -105,6 +105,7 @@ def _fill(machine: Machine, name: str, arguments: Arguments, keywords: Keywords,
     if not arguments and "tensor" not in keywords:
         return Unknown("tensor", node)
     target = arguments[0] if arguments else keywords["tensor"]
+    machine.drawn_into[id(one(target))] = one(target)
     if node is not None:
         filler = name.rpartition(".")[2]
         machine.record("initialise", node, target, None, arguments[1:], detail=(filler, keywords))

@@ -156,6 +156,7 @@ class Machine:
         default_factory=dict
     )  # what is taken out of growing values just now, see `growing`
     declared: dict[tuple[str, str], Value] = field(default_factory=dict)  # settings by kind and name
+    drawn_into: dict[int, Value] = field(default_factory=dict)  # tensors that were written into, by identity
     asked: set[Any] = field(default_factory=set)  # tables and the keys that were looked for in them
     tables: Tables = field(default_factory=Tables)  # what is done to data in tables
     filled: dict[int, tuple[Value, dict[str, Value]]] = field(default_factory=dict)  # see `entries`

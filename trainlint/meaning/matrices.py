@@ -41,7 +41,7 @@ def note_matrix(machine: Machine, made: Instance, node: Node | None) -> None:
         return
     layer = Instance(External("torch.nn.Linear"), node, shape, {"bias": Constant(False)}, loop=made.loop)
     made.attributes[_LAYER] = layer
-    start = _start(tensor, name, scale)
+    start = _start(tensor, name, scale) if id(tensor) not in machine.drawn_into else None
     if start is not None:
         how, inputs = start
         machine.record("initialise", node, Member(layer, "weight", node), None, inputs, detail=(how, {}))

@@ -104,6 +104,8 @@ def call_method(
         machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
     if name in _IN_PLACE and node is not None and _is_of_layer(receiver):
         machine.record("initialise", node, receiver, None, arguments, detail=(name, keywords))
+    if name in _WRITING:
+        machine.drawn_into[id(one(receiver))] = one(receiver)
     if name == "copy_" and arguments and node is not None and _is_of_layer(receiver):
         note_start(machine, receiver, arguments[0], node)
     result = Result(callee, arguments, keywords, node, machine.grad)
@@ -121,6 +123,10 @@ def call_method(
 
 
 _IN_PLACE = frozenset("fill_ zero_ normal_ uniform_ copy_ clamp_ mul_ div_".split())
+
+_WRITING = _IN_PLACE | frozenset(
+    "random_ exponential_ log_normal_ cauchy_ geometric_ bernoulli_ add_ sub_ scatter_ masked_fill_ index_fill_".split()
+)
 
 
 def _is_of_layer(tensor: Value) -> bool:
