@@ -86,10 +86,13 @@ def locate(place: Place) -> Location:
 
 
 def line_before(place: Place) -> str:
-    """What stands before a node on the line where it begins."""
+    """What stands before a node on the line where it begins, and on one that a backslash joins to it."""
     text = place.unit.source.text
     start, _ = place.unit.source.span(place.cst)
-    return text[text.rfind("\n", 0, start) + 1 : start]
+    first = text.rfind("\n", 0, start) + 1
+    while text.endswith("\\\n", 0, first):
+        first = text.rfind("\n", 0, first - 1) + 1
+    return text[first:start].replace("\\\n", "")
 
 
 def is_lines_away(place: Place, other: Place) -> bool:

@@ -403,6 +403,13 @@ class Program:
         return loader_keys(self)
 
     @cached_property
+    def loader_holders(self) -> dict[int, str]:
+        """By the identity of a loader, what holds it among others."""
+        from trainlint.meaning.purposes import loader_holders
+
+        return loader_holders(self)
+
+    @cached_property
     def bound_names(self) -> dict[int, list[str]]:
         """By the identity of data, the names that the program knows it by."""
         from trainlint.meaning.lineage import bound_names

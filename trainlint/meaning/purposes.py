@@ -23,6 +23,7 @@ from trainlint.meaning.values import (
     Mapping,
     Member,
     Result,
+    Sequence,
     Value,
     one,
     options,
@@ -102,7 +103,8 @@ def name_of(program: Program, loader: Loader) -> str:
     agreed = _agreed(program, loader.value)
     data = _agreed(program, one(loader.dataset)) if loader.dataset is not None else ""
     held = [loader.dataset] if loader.dataset is not None else []
-    return claimed(loader) or agreed or data or name_by_lineage(program, held)
+    holder = program.loader_holders.get(id(loader.value), "")
+    return claimed(loader) or agreed or data or name_by_lineage(program, held) or holder
 
 
 def _agreed(program: Program, value: Value) -> str:
@@ -166,6 +168,31 @@ def loader_keys(program: Program) -> dict[int, str]:
                     known = found.setdefault(id(made), str(key))
                     found[id(made)] = known if known == key else ""  # one loader under several keys
     return found
+
+
+def loader_holders(program: Program) -> dict[int, str]:
+    """By the identity of a loader, the name of the dictionary or list that holds it: `test_loaders["night"]`."""
+    found: dict[int, set[str]] = {}
+    objects = [made.attributes for made in program.instances if isinstance(made.cls, Class)]
+    for names in (*program.namings, *objects):
+        for name, value in names.items():
+            for entry in _held(one(value)) if said(name) else ():
+                made = one(entry)
+                if is_loader(made):
+                    found.setdefault(id(made), set()).add(name)
+    return {key: min(names) for key, names in found.items() if len({said(name) for name in names}) == 1}
+
+
+def _held(holder: Value) -> Iterator[Value]:
+    match holder:
+        case Mapping(items=items, element=element):
+            yield from items.values()
+        case Sequence(items=listed, element=element):
+            yield from listed
+        case _:
+            return
+    if element is not None:
+        yield element
 
 
 def _named(source: Value) -> Iterator[str]:

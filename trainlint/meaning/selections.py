@@ -12,6 +12,7 @@ from trainlint.meaning.dataflow import operation, walk
 from trainlint.meaning.datasets import part_of
 from trainlint.meaning.decisions import (
     Decision,
+    behind,
     given_by,
     place_of,
     searches,
@@ -32,11 +33,13 @@ from trainlint.meaning.purposes import (
     named_evaluations,
     names_of,
     purpose_of,
+    said,
 )
-from trainlint.meaning.syntax import Call, Node, names_in
-from trainlint.meaning.trace import Event
+from trainlint.meaning.results import said_of
+from trainlint.meaning.syntax import Call, Literal, Node, names_in
+from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.trained_losses import trained_losses
-from trainlint.meaning.values import Constant, External, Instance, Item, Result, constant, one
+from trainlint.meaning.values import Constant, External, Function, Instance, Item, Result, constant, one
 from trainlint.meaning.watched_fits import watched_fits
 from trainlint.records import dataclass
 
@@ -132,7 +135,10 @@ def _by_test(program: Program, decision: Decision, tested: list[Tested]) -> tupl
         e for e in (*program.evaluations, *program.held_out) if not given_by(e.event).isdisjoint(reached)
     ]
     by_test = [made for made in tested if any(made.evaluation is other for other in scored)]
-    if not by_test or not all(_is_of_test(program, other, by_test) for other in scored):
+    if not by_test or not all(
+        _is_of_test(program, other, by_test) or _is_compared_with(program, other, by_test, decision)
+        for other in scored
+    ):
         return None
     if _is_trained_through(program, reached):
         return None
@@ -251,6 +257,20 @@ def _is_of_test(program: Program, other: Evaluation, by_test: list[Tested]) -> b
     return beside and not served_to(other.event) and purpose_of(program, other) == TEST
 
 
+def _is_compared_with(program: Program, other: Evaluation, by_test: list[Tested], decision: Decision) -> bool:
+    """Whether what a network gives for other data only helps to judge each batch of test data: a bank of known features."""
+    outputs, loops = given_by(other.event), [made.evaluation.loop for made in by_test]
+    if any(other.loop is loop for loop in loops) or purpose_of(program, other) == VALIDATION:
+        return False
+    return any(
+        type(value) is Result
+        and isinstance(value.region, Region)
+        and any(value.region.inside(loop) for loop in loops)
+        and not outputs.isdisjoint(behind((value,), decision.gathered))
+        for value in decision.behind.values()
+    )
+
+
 def _serves_as_validation(program: Program, decision: Decision, evaluation: Evaluation) -> bool:
     """Whether the code that evaluates, or that decides, calls it validation: the fold of a cross-validation.
 
@@ -275,11 +295,23 @@ def _has_validation_beside(program: Program, tested: Loader) -> bool:
 
 def _is_called_validation(decision: Decision, forward: Event) -> bool:
     function = enclosing_function(forward)
-    if function is not None and says_validation(function.name):
+    if function is not None and says_validation(function.name) and not _is_told_as_test(forward, function):
         return True
     tests = [r.test for r in decision.region.ancestors() if r.kind == "arm" and r.test is not None]
     given = [a.value for a in decision.node.arguments] if isinstance(decision.node, Call) else []
     return any(says_validation(name.id) for test in (*tests, *given) for name in names_in(test))
+
+
+def _is_told_as_test(forward: Event, function: Function) -> bool:
+    """Whether who calls a function has it give a test score: `test_accuracy = validate(...)`, `validate(..., mode="test")`."""
+    call = next(
+        (r.node for r in forward.region.ancestors() if r.function is function),
+        None,
+    )
+    if not isinstance(call, Call):
+        return False
+    words = (a.value.value for a in call.arguments if isinstance(a.value, Literal))
+    return any(said(word) == TEST for word in (said_of(call), *words) if isinstance(word, str))
 
 
 def _is_trained_through(program: Program, reached: set[int]) -> bool:

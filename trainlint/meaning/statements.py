@@ -236,8 +236,10 @@ def _turns(node: s.For) -> int:
     """How many phases a loop may go through to be run for each: more if it only keeps something for each of them."""
     if not isinstance(node.target, s.Name) or not _STEPS.isdisjoint(node.body.words):
         return _UNROLL
-    stores = (n for n in s.nodes_in(node.body) if isinstance(n, s.Assign))
-    filled = (t for store in stores for t in store.targets if isinstance(t, s.Subscript))
+    inner = list(s.nodes_in(node.body))
+    targets = [t for n in inner if isinstance(n, s.Assign) for t in n.targets]
+    targets += [n.target for n in inner if isinstance(n, s.Augment)]
+    filled = (t for t in targets if isinstance(t, s.Subscript))
     keys = (index for target in filled for index in target.indices)
     return _FILL if any(isinstance(k, s.Name) and k.id == node.target.id for k in keys) else _UNROLL
 

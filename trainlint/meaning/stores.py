@@ -342,13 +342,31 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
             else:
                 if isinstance(node, s.Assign) and attached(value) is not True:
                     weaken(machine, option)  # `for key, value in unknown.items(): settings[key] = value`
+                elif isinstance(node, s.Augment):
+                    _grow_each(machine, option, value)
                 option.open, option.element = True, value
+        elif isinstance(option, Sequence):
+            _put_anywhere(option, key, value)
         elif isinstance(option, Module) and isinstance(node, s.Assign):
             overwrite(machine, option, Mapping({key: value}) if isinstance(key, str) else Unknown("names"))
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
             machine.write(option.attributes, str(key), value)
         elif isinstance(option, Instance) and isinstance(option.cls, Class) and not is_module(option):
             _store_by_method(machine, option, keys, value, node)
+
+
+def _put_anywhere(holder: Sequence, key: object, value: Value) -> None:
+    """`errors = [0] * count; errors[i] = error`: whoever goes through them meets what was put there."""
+    start = holder.element
+    if key is MISSING and isinstance(start, Constant) and type(start.value) in (int, float):
+        holder.element = Choice([start, value])
+
+
+def _grow_each(machine: Machine, holder: Mapping, value: Value) -> None:
+    """`for key in sums: sums[key] += scores[key]`: whichever number of these it is."""
+    for key, old in holder.items.items():
+        if isinstance(one(old), Constant):
+            machine.write(holder.items, key, Choice([old, value]))
 
 
 def _is_settings(holder: Value) -> bool:
