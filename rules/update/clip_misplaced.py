@@ -74,7 +74,8 @@ this is a warning: the runs without it are right.
 ## Fix
 
 The order is `backward()`, `unscale_` where there is a scaler, clip, `step()`. The fix moves the call, or
-inserts `unscale_`. It changes how the network trains, since the bound starts to hold: look at the norm
+inserts `unscale_`. Where gradients pile up over several batches, unscale and clip in the turn that steps: `unscale_`
+raises if it comes twice before `update()`. It changes how the network trains, since the bound starts to hold: look at the norm
 that `clip_grad_norm_` returns before you keep the old bound.
 
 ## How to see it
@@ -111,6 +112,7 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             "before": ("runs before the backward pass: there is no gradient to clip yet", placed.backward_node, "computes the gradients, too late for the clip"),
             "scaled": (f"clips scaled gradients: `{step}` divides them by the loss scale afterwards", placed.step_node, "unscales them only here"),
             "others": (f"clips parameters that `{step}` does not step, and no other step of the loop uses what it clips", placed.step_node, "steps unclipped"),
+            "again": (f"runs for every batch, but `{step}` and the scaler's `update()` only for one in several: the second call raises", placed.step_node, "steps seldom"),
         }[placed.why]  # fmt: skip
         yield Finding(
             placed.node,
@@ -118,10 +120,13 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             because=[(place, role)],
             fix=placed.placed,
             control=placed.compared,
-            title="Unscale before the clip" if placed.why == "scaled" else "Clip between backward and step",
+            title=_TITLES.get(placed.why, "Clip between backward and step"),
             level=placed.level,
             known=placed.known,
         )
+
+
+_TITLES = {"scaled": "Unscale before the clip", "again": "Unscale and clip where the step is"}
 
 
 def symptom(written: Runs, control: Runs) -> Effect | None:

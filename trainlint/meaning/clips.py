@@ -15,6 +15,7 @@ from trainlint.meaning.returned_clips import clips_before_return
 from trainlint.meaning.roles import is_called_scaler, is_unseen_object, role
 from trainlint.meaning.syntax import Attribute, Call, Node
 from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.unscaled_again import unscaled_again
 from trainlint.meaning.updates import Update, stepped_node
 from trainlint.meaning.values import (
     Argument,
@@ -39,7 +40,7 @@ METHOD = "method"  # detail of a clip that a framework's object does: it knows w
 class MisplacedClip:
     """A clip whose bound does not hold for the step that it was written for.
 
-    `why`: "after" the step, "before" the backward pass, "scaled" gradients, or those of "others".
+    `why`: "after" the step, "before" the backward pass, "scaled" gradients, those of "others", or unscaled "again".
     """
 
     clip: Event
@@ -64,17 +65,21 @@ class MisplacedClip:
     @property
     def level(self) -> Level | None:
         """An error unless the scaler may be switched off: then it is wrong in some runs only."""
-        return "warning" if self.why == "scaled" and _is_switched(_scaler(self.step)) else None
+        return "warning" if self._is_by_scaler and _is_switched(_scaler(self.step)) else None
 
     @property
     def known(self) -> Certainty:
-        return self.sure if self.why != "scaled" or _is_known(_scaler(self.step)) else "conventional"
+        return self.sure if not self._is_by_scaler or _is_known(_scaler(self.step)) else "conventional"
+
+    @property
+    def _is_by_scaler(self) -> bool:
+        return self.why in ("scaled", "again")
 
     @property
     def placed(self) -> list[Change]:
         """The edit that clips between the backward pass and the step, where the statement can move there."""
         line = text_of(self.node)
-        if self.why == "others":
+        if self.why in ("others", "again"):
             return []
         unscale = self._unscaling()
         if self.why == "scaled":
@@ -89,6 +94,8 @@ class MisplacedClip:
     @property
     def compared(self) -> list[Change]:
         """The edit for the experiment: the same, but that it clips what the step's optimizer holds."""
+        if self.why == "again":
+            return []
         if self.why != "others" or not isinstance(self.node, Call):
             moved = [c for c in self.placed if c.how != "remove"] or self._moved
             return moved if self.why == "scaled" or not moved else [replace(self.node, "None"), *moved]
@@ -140,6 +147,10 @@ def misplaced_clips(program: Program) -> list[MisplacedClip]:
     for clip, backward in clips_before_return(program):
         placed = MisplacedClip(clip, "before", backward, backward, "constructed")
         found.setdefault(id(clip.node), placed)
+    for unscale, update in unscaled_again(program):
+        if not _is_off(_scaler(update.event)) and any(e.kind == "clip" for e in update.events):
+            placed = MisplacedClip(unscale, "again", update.event, None, update.known)
+            found.setdefault(id(unscale.node), placed)
     for placed in _in_steps_alone(program):
         found.setdefault(id(placed.node), placed)
     return [placed for key, placed in found.items() if key not in fine]
