@@ -16,6 +16,7 @@ from trainlint.meaning.devices import (
     speaks_of_devices,
 )
 from trainlint.meaning.flow import exclusive, of_kind
+from trainlint.meaning.modes import behind
 from trainlint.meaning.optimizers import is_schedule
 from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file, same_name
 from trainlint.meaning.phases import is_setting_for_training, is_told_not_to_evaluate
@@ -130,7 +131,8 @@ class Load:
             return False
         if not _TRAINED_ELSEWHERE.isdisjoint(self.node.unit.code_words):
             return False
-        modes = [e for e in of_kind(state.region.root, "mode") if same(e.target, state.target)]
+        switches = of_kind(state.region.root, "mode")
+        modes = [e for e in switches if any(same(moved, state.target) for moved in behind(e.target))]
         return bool(modes) and all(event.detail is False for event in modes)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -288,8 +288,17 @@ def _trains_too(program: Program, loop: Region) -> bool:
 
 def _takes_an_output(event: Event, outputs: Counter[int]) -> bool:
     """Whether a callable gets what another forward of the loop gave: a criterion, a metric, a further module."""
-    alone = id(event.value) if outputs[id(event.value)] == 1 else None
-    return any(id(v) in outputs and id(v) != alone for value in event.inputs for v in walk(value))
+    own = {id(e.value) for e in _instead_of(event) if outputs[id(e.value)] == 1}
+    return any(id(v) in outputs and id(v) not in own for value in event.inputs for v in walk(value))
+
+
+def _instead_of(event: Event) -> Iterator[Event]:
+    """A forward, and those of the networks that may stand at its place: an option chooses one of them for the whole run."""
+    yield event
+    branch = event.region.parent if event.region.kind == "arm" else None
+    for arm in branch.items if branch is not None else ():
+        if type(arm) is Region and arm is not event.region:
+            yield from (e for e in of_kind(arm, "forward") if e.node is event.node)
 
 
 def _outputs(program: Program, root: Region, loop: Region) -> Counter[int]:
@@ -530,10 +539,15 @@ def _is_trained(program: Program, event: Event) -> bool:
     """Whether the module, in each of its alternatives, is trained by another event."""
     if program.stepped_networks and {id(o) for o in behind(event.target)} <= program.stepped_networks:
         return True
-    trained = [other.target for other in program.trained_by if other is not event]
+    trained = [v for other in program.trained_by if other is not event for v in _trained_in(other)]
     return any(same(target, event.target) is True for target in trained) or all(
         any(same(target, option) is True for target in trained) for option in options(event.target)
     )
+
+
+def _trained_in(event: Event) -> list[Value]:
+    """What an event shows to be trained: of networks among which an option chooses, the one that is applied gets the weights."""
+    return options(event.target) if event.kind == "load_state" else [event.target]
 
 
 def stepped_networks(program: Program) -> set[int]:

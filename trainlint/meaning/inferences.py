@@ -105,7 +105,7 @@ def _has_trained_weights(program: Program, event: Event, root: Region) -> bool:
     for earlier in (*(main.events() if main is not root else ()), *root.events()):
         if earlier is event:
             break
-        if earlier.kind == "load_state" and same(earlier.target, model):
+        if earlier.kind == "load_state" and any(same(option, model) for option in options(earlier.target)):
             return True
     if not isinstance(model.cls, External) or not model.cls.name.startswith("torchvision.models."):
         return False

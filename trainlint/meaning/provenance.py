@@ -41,7 +41,7 @@ def _comes_trained(program: Program, model: Value, depth: int) -> bool:
         return False
     if any(mode_dependent(layer) is not False for layer in pretrained(model)):
         return True
-    if any(same(e.target, model) is True for e in program.events("load_state") if e.target is not None):
+    if any(same(option, model) is True for e in program.events("load_state") for option in options(e.target)):
         return True
     return any(_comes_trained(program, one(origin), depth - 1) for origin in origins)
 

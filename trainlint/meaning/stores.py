@@ -23,6 +23,7 @@ from trainlint.meaning.truth import truth
 from trainlint.meaning.unit import Frame
 from trainlint.meaning.values import (
     MISSING,
+    NONE,
     Bound,
     Choice,
     Class,
@@ -336,6 +337,7 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
         note_put(machine, option, keys, value, node)
         if isinstance(option, (Result, Item)):
             note_hot(machine, option, keys, value)
+            weaken(machine, _settings_behind(option), deep=True)
         elif isinstance(option, Mapping):
             if key is not MISSING and _hashable(key):
                 machine.write(option.items, key, value)
@@ -350,7 +352,10 @@ def _store_item(machine: Machine, target: s.Subscript, value: Value, frame: Fram
         elif isinstance(option, Module) and isinstance(node, s.Assign):
             overwrite(machine, option, Mapping({key: value}) if isinstance(key, str) else Unknown("names"))
         elif isinstance(option, Instance) and option.attributes.get("*namespace") is not None:
-            machine.write(option.attributes, str(key), value)
+            if key is MISSING:  # an entry that a file of settings names
+                weaken(machine, option, deep=True)
+            else:
+                machine.write(option.attributes, str(key), value)
         elif isinstance(option, Instance) and isinstance(option.cls, Class) and not is_module(option):
             _store_by_method(machine, option, keys, value, node)
 
@@ -367,6 +372,14 @@ def _grow_each(machine: Machine, holder: Mapping, value: Value) -> None:
     for key, old in holder.items.items():
         if isinstance(one(old), Constant):
             machine.write(holder.items, key, Choice([old, value]))
+
+
+def _settings_behind(entry: Value) -> Value:
+    """The settings of which a group was taken by a name that nobody knows: `settings[section][name] = value`."""
+    inner = entry
+    while isinstance(inner, Item):
+        inner = one(inner.source)
+    return inner if isinstance(inner, Instance) and "*namespace" in inner.attributes else NONE
 
 
 def _is_settings(holder: Value) -> bool:
