@@ -15,7 +15,17 @@ from trainlint.meaning.objectives import Objective
 from trainlint.meaning.place import Change, replace, set_argument, text_of
 from trainlint.meaning.schedules import amount, is_reinforcement
 from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.values import Constant, Instance, Result, Sequence, Value, constant, one, passed
+from trainlint.meaning.values import (
+    Argument,
+    Constant,
+    Instance,
+    Result,
+    Sequence,
+    Value,
+    constant,
+    one,
+    passed,
+)
 from trainlint.records import dataclass
 
 if TYPE_CHECKING:
@@ -135,7 +145,8 @@ def rate_of(step: Step) -> tuple[float, str | None] | None:
 
 
 def _layers(layer: Instance) -> object:
-    return constant(passed(layer, 2, "num_layers") or Constant(1))
+    given = one(passed(layer, 2, "num_layers") or Constant(1))
+    return constant(given.default if isinstance(given, Argument) and given.default is not None else given)
 
 
 def _functional_rate(value: Result) -> tuple[float, str | None] | None:

@@ -265,10 +265,17 @@ def _decided(left: Value, operator: str, right: Value) -> Value | None:
         try:
             asked = (operator, right.value) if left.under and not right.under else None
             answer = bool(_COMPARE[operator](left.value, right.value))
-            return Constant(answer, None, left.under or right.under, asked)
+            under = None if _are_names_of_one_list(left, right) else left.under or right.under
+            return Constant(answer, None, under, asked)
         except TypeError:
             return None
     return None
+
+
+def _are_names_of_one_list(left: Constant, right: Constant) -> bool:
+    """`Split.test == Split.train`: what a class lists as names is not set otherwise from outside."""
+    first, second = (c.under.rpartition(".")[0] if c.under else "" for c in (left, right))
+    return first == second != "" and isinstance(left.value, str) and isinstance(right.value, str)
 
 
 def _is_put_in(left: Value, operator: str, right: Value) -> Value | None:

@@ -459,15 +459,53 @@ def holds_no_weights(value: Value, depth: int = 0) -> bool:
         return False
     for name, inner in held(value, by_default):
         if isinstance(inner, Instance) and is_module(inner) and inner is not value:
-            if "*frozen" in inner.attributes:
-                continue
+            if "*frozen" in inner.attributes or _FROZEN_PARTS in inner.attributes:
+                continue  # where only a part is, that part is what is kept for use
             layer = layer_name(inner.cls.name) if isinstance(inner.cls, External) else None
             plain = layer is not None and layer not in WEIGHTED and layer not in _HOLDERS
             if not plain and not holds_no_weights(inner, depth + 1):
                 return False
+        elif (whole := network_of_part(inner)) is not None:
+            if not _is_frozen_part(inner, whole):
+                return False
         elif name == "*dynamic" or _could_be_module(inner) or _is_foreign(inner):
             return False
     return True
+
+
+def network_of_part(value: Value) -> Instance | None:
+    """The network of torchvision that `vgg.features` and `vgg.features[:-1]` are a part of."""
+    match one(value):
+        case Member(receiver=receiver):
+            whole = one(receiver)
+        case Item(source=Member(receiver=receiver), key=Result(callee=External(name="builtins.slice"))):
+            whole = one(receiver)
+        case _:
+            return None
+    if isinstance(whole, Instance) and isinstance(whole.cls, External) and is_module(whole):
+        return whole if whole.cls.name.startswith("torchvision.models.") else None
+    return None
+
+
+_FROZEN_PARTS = "*frozen parts"  # attribute of such a network
+
+
+def note_frozen_part(part: Value) -> bool:
+    """Keep with a network the part of it that gets no gradients; False where the value is none."""
+    whole = network_of_part(part)
+    if whole is None:
+        return False
+    before = whole.attributes.get(_FROZEN_PARTS)
+    kept = before.items if isinstance(before, Sequence) else ()
+    whole.attributes[_FROZEN_PARTS] = Sequence("tuple", (*kept, one(part)))
+    return True
+
+
+def _is_frozen_part(part: Value, whole: Instance) -> bool:
+    kept = whole.attributes.get(_FROZEN_PARTS)
+    return "*frozen" in whole.attributes or (
+        isinstance(kept, Sequence) and any(k is one(part) for k in kept.items)
+    )
 
 
 def _is_foreign(value: Value) -> bool:

@@ -14,7 +14,7 @@ from trainlint.meaning.growing import is_growing, part_of
 from trainlint.meaning.hot import note_hot
 from trainlint.meaning.machine import Machine
 from trainlint.meaning.matrices import note_start
-from trainlint.meaning.modules import decides_its_mode_alone
+from trainlint.meaning.modules import decides_its_mode_alone, note_frozen_part
 from trainlint.meaning.objects import counters, find_member, get_attribute, is_module, key_of
 from trainlint.meaning.overrides import overwrite, weaken
 from trainlint.meaning.places import by_places
@@ -140,7 +140,8 @@ def note_frozen(holder: Value, value: Value) -> None:
             case Item(source=source):
                 pending.append(source)
             case Result(callee=Member(receiver=receiver)):
-                pending.append(receiver)
+                if not note_frozen_part(receiver):
+                    pending.append(receiver)
             case Instance() as module:
                 module.attributes["*frozen"] = Constant(True)
 
