@@ -154,8 +154,9 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             if name in CUTTING or (isinstance(constant(receiver), str) and hasattr(str, name)):
                 return False
             own = _attached(receiver, seen)
-            if is_module(one(receiver)):
-                frozen = "*frozen" in one(receiver).attributes  # type: ignore[union-attr]  # a module is an instance
+            networks = [option for option in options(receiver) if isinstance(option, Instance)]
+            if networks and all(map(is_module, options(receiver))):  # whichever of them it is
+                frozen = any("*frozen" in network.attributes for network in networks)
                 return True if name in _ATTACHED_METHODS and not frozen else None
             found = _any(inputs, seen)
             if isinstance(one(receiver), Instance) and isinstance(one(receiver).cls, Class):  # type: ignore[union-attr]

@@ -204,7 +204,9 @@ def _shuffles_itself(cls: Class, once: bool) -> bool:
                 continue
             if name == "__getitem__" and _uses_index(member.node):
                 continue  # what it draws is looked at more closely
-            if not {"shuffle", "randperm", "permutation"}.isdisjoint(member.node.body.words):
+            if "shuffle" in name or not {"shuffle", "randperm", "permutation"}.isdisjoint(
+                member.node.body.words
+            ):
                 return True
     return False
 
