@@ -37,6 +37,7 @@ from trainlint.meaning.syntax import (
     nodes_in,
 )
 from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.unread import is_unread
 from trainlint.meaning.unswitched import is_unswitched
 from trainlint.meaning.values import (
     Choice,
@@ -586,6 +587,8 @@ def _is_used(program: Program, event: Event) -> bool:
 
 def _is_judged(event: Event, loop: Region) -> bool:
     """Whether the loop measures or collects the result: a criterion, or words of metrics in its body."""
+    if is_unread(event):
+        return False
     outputs = {id(event.value), *map(id, options(event.value))} if event.value is not None else set()
     for other in of_kind(loop, "criterion", "keep"):
         if other.value is not None and any(id(v) in outputs for v in walk(other.value)):

@@ -21,6 +21,7 @@ from trainlint.meaning.place import text_of
 from trainlint.meaning.schedules import is_reinforcement
 from trainlint.meaning.syntax import Block, Define, Evaluate, nodes_in
 from trainlint.meaning.trace import Event, Region
+from trainlint.meaning.unread import is_unread
 from trainlint.meaning.unswitched import is_unswitched
 from trainlint.meaning.values import Constant, Value, one, options
 
@@ -166,6 +167,8 @@ def _is_made_up(program: Program, event: Event) -> bool:
 
 def _is_judged(root: Region, event: Event) -> bool:
     """Whether a criterion takes the output, or the code around it decides by the largest entry, or scores."""
+    if is_unread(event):
+        return False
     outputs = {id(o) for o in options(event.value)} | {id(event.value)} if event.value is not None else set()
     for other in of_kind(root, "criterion"):
         if other.inputs and any(id(v) in outputs for v in walk(other.inputs[0])):
