@@ -21,6 +21,7 @@ from trainlint.meaning.rhythm import periods
 from trainlint.meaning.schedules import amount
 from trainlint.meaning.syntax import Define, Literal, Node
 from trainlint.meaning.truth import is_none
+from trainlint.meaning.unbatched import holds_batches
 from trainlint.meaning.values import (
     Bound,
     Class,
@@ -161,6 +162,8 @@ def batches(program: Program) -> Iterator[Batches]:
         samples = samples_of(program, loader.dataset)
         size = _size(program, loader)
         if size is not None and size[0] >= 1:
+            if size[0] == 1 and holds_batches(program, loader):
+                continue
             yield Batches(course, loader, round(size[0]), size[1], samples, near_masks)
 
 

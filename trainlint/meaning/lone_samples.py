@@ -18,6 +18,7 @@ from trainlint.meaning.populations import samples_of
 from trainlint.meaning.schedules import amount
 from trainlint.meaning.syntax import Node
 from trainlint.meaning.truth import truth
+from trainlint.meaning.unbatched import holds_batches
 from trainlint.meaning.values import External, Result, Sequence, constant, one, options
 from trainlint.records import dataclass
 
@@ -65,6 +66,8 @@ def lone_samples(program: Program) -> Iterator[LoneSamples]:
         for architecture in program.architectures:
             found = _lone(program, training, architecture) if _is_fed(training, architecture) else None
             if found is not None and id(training.loader.value) not in said:
+                if found.size == 1 and holds_batches(program, training.loader):
+                    continue
                 said.add(id(training.loader.value))
                 yield found
 
