@@ -224,9 +224,17 @@ def _is_of(state: Value, call: Result) -> bool:
 
 
 def _is_result(value: Value, call: Result) -> bool:
-    return value is call or (
-        isinstance(value, Result) and bool(same(value.callee, call.callee)) and value.node is call.node
-    )
+    if value is call or not isinstance(value, Result) or value.node is not call.node:
+        return value is call
+    return same(value.callee, call.callee) is True or _is_instead_of(value, call)
+
+
+def _is_instead_of(value: Result, call: Result) -> bool:
+    """Whether one of two modules gives a value, as an option has it: `nn.LSTM(...) if given.long else nn.GRU(...)`."""
+    one_arm, other = value.region, call.region
+    if one_arm is None or other is None or one_arm.parent is None or other.parent is None:
+        return False
+    return one_arm.kind == other.kind == "arm" and one_arm.parent.node is other.parent.node
 
 
 def _is_lstm(module: Value) -> bool:
