@@ -183,7 +183,7 @@ def cut_losses(program: Program) -> list[CutLoss]:
         if cut is not None and all(cut.cut is not other.cut for other in found.values()):
             found.setdefault(id(patch.node.cst), cut)
     for update in program.updates:
-        cut = _other_parameters(update)
+        cut = _other_parameters(update) or _idle_term(program, update)
         if cut is not None:
             found.setdefault(id(cut.backward.node.cst), cut)
     return list(found.values())
@@ -402,6 +402,44 @@ def _other_parameters(update: Update) -> CutLoss | None:
         if isinstance(inner, Result) and _is_cut(inner) and owned & _modules(walk(inner)):
             return CutLoss(backward, inner, "nothing of it reaches the parameters that are stepped")
     return None
+
+
+def _idle_term(program: Program, update: Update) -> CutLoss | None:
+    """A criterion's value in a sum, whose gradient ends at a cut and at modules that nobody steps by it.
+
+    `loss = bce(critic(fake.detach()), real) + l1(fake, x)` in the turn of the generator: only the second term trains it.
+    """
+    before = [e for e in update.before() if e.kind in ("backward", "step")]
+    if not before or before[-1].kind != "backward" or update.is_closure:
+        return None
+    backward, value = before[-1], before[-1].value
+    stepped = [u for u in program.updates if backward in u.backwards and not _is_cleared(u, backward)]
+    if value is None or update not in stepped or not all(_has_known_modules(u) for u in stepped):
+        return None
+    owned = {id(p) for u in stepped for m in u.optimizer.models for p in parts(m)}
+    for term in _terms(value, added=True) if isinstance(one(value), Result) else ():
+        if not isinstance(term, Result) or not _is_criterion(term) or attached(term) is not True:
+            continue
+        if owned & _modules(walk(term, lambda v: not _stops(v), _BEHIND)):
+            continue
+        for inner in walk(term):
+            if isinstance(inner, Result) and operation(inner) == "detach" and owned & _modules(walk(inner)):
+                return CutLoss(backward, inner, "one of its terms reaches nothing that is stepped")
+    return None
+
+
+def _is_cleared(update: Update, backward: Event) -> bool:
+    """Whether the gradients of a backward pass are gone when an optimizer steps: it clears them in between."""
+    before = list(update.before())
+    if backward not in before:
+        return bool(update.clears_after(backward))
+    between = before[before.index(backward) + 1 :]
+    return any(e.kind == "zero_grad" and update.owns(e.target) and update.always_with(e) for e in between)
+
+
+def _has_known_modules(update: Update) -> bool:
+    models = update.optimizer.models
+    return bool(models) and all(isinstance(model, Instance) for model in models)
 
 
 _BEHIND = 20_000  # values behind a backward pass: a module left out here would pass for one not reached

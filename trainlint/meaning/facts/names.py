@@ -11,6 +11,7 @@ _PREFIXES: tuple[tuple[str, str], ...] = (
     ("torch.nn.modules.", "torch.nn."),
     ("torch.nn.parallel.distributed.", "torch.nn.parallel."),
     ("torch.nn.parallel.data_parallel.", "torch.nn.parallel."),
+    ("torch.nn.utils.clip_grad.", "torch.nn.utils."),
     ("torch.utils.data.dataloader.", "torch.utils.data."),
     ("torch.utils.data.dataset.", "torch.utils.data."),
     ("torch.utils.data.sampler.", "torch.utils.data."),

@@ -66,7 +66,7 @@ CUTTING_FUNCTIONS = frozenset(
     " torch.empty torch.autograd.Variable torch.arange torch.linspace torch.eye torch.argmax torch.argmin torch.eq torch.ne torch.lt torch.gt"
     " torch.le torch.ge torch.isnan torch.randint torch.normal torch.randperm torch.bernoulli torch.multinomial"
     " math.exp math.log math.sqrt math.isnan math.isfinite torch.nn.functional.one_hot torch.autograd.grad torch.load"
-    " torch.nn.utils.clip_grad_norm torch.nn.utils.clip_grad_norm_ torch.nn.utils.clip_grad.clip_grad_norm_"
+    " torch.nn.utils.clip_grad_norm torch.nn.utils.clip_grad_norm_"
     " torch.nn.utils.get_total_norm torch.detach torch.Tensor.detach torch.Tensor.item torch.argsort torch.nonzero"
     " builtins.isinstance builtins.print builtins.getattr builtins.hasattr builtins.id builtins.repr builtins.type".split()
 )
