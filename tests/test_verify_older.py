@@ -8,6 +8,7 @@ import pytest
 
 from tests.programs import needs_torch
 from tests.test_verify_projects import LOOP, NET, verdict_on
+from trainlint.verify.lines import readable
 
 pytestmark = needs_torch
 
@@ -106,3 +107,10 @@ def test_pooling_with_a_stride_of_nothing_steps_as_far_as_it_is_wide(sandbox, tm
     verdict = verdict_on("loss-retains-graph", files, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "raise" not in verdict.evidence
+
+
+def test_a_print_that_is_written_over_several_lines_within_a_text_is_passed_over():
+    text = "def f(a):\n    print(f'A {\n          a:.2f}, {\n          a} end')\n    return a\n"
+    mended, tree = readable(text, [(1, 1)])
+    assert mended.splitlines()[1].strip() in ("pass", "print(f'A {") and len(mended.splitlines()) == 5
+    assert tree.body

@@ -11,6 +11,7 @@ import pytest
 from tests.programs import needs_torch
 from tests.test_verify_projects import verdict_on
 from trainlint.verify.case import extents_of
+from trainlint.verify.child.rig.column_values import classes_in, takes_the_rest, values_in
 from trainlint.verify.sandbox import Sandbox
 
 pytestmark = [
@@ -307,3 +308,86 @@ def test_files_of_numbers_have_as_many_columns_as_the_first_layer_takes(sandbox,
     verdict = verdict_on("loss-retains-graph", {"train.py": NUMBERS}, tmp_path, sandbox)
     assert verdict.state == "confirmed"
     assert "data: stand-in numbers, for their file is not here" in verdict.measurements["substituted"]
+
+
+PATIENTS = """
+    import numpy as np
+    import pandas as pd
+    from imblearn.over_sampling import SMOTE
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import LabelEncoder
+
+    parts = [pd.read_csv(name) for name in ("spring.csv", "autumn.csv")]
+    table = pd.concat(parts, ignore_index=True).drop(columns=["ward"])
+    table = table.groupby("STATE").filter(lambda rows: len(rows) >= 10)
+    y = LabelEncoder().fit_transform(table["STATE"].astype(str))
+    x = table.select_dtypes(include=["float64"])
+    x, y = SMOTE(random_state=0, n_jobs=2).fit_resample(x, y)
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.2, random_state=0)
+    model = LogisticRegression().fit(x_train, y_train)
+    print(model.score(x_test, y_test))
+"""
+
+
+def test_a_table_has_columns_that_the_program_does_not_name_and_classes_of_unlike_sizes(sandbox, tmp_path):
+    """Neither does one file hold the rows of the other: the control, which mixes none, finds no copies."""
+    verdict = verdict_on("resample-before-split", {"main.py": PATIENTS}, tmp_path, sandbox)
+    assert (verdict.state, verdict.measurements["shared_control"]) == ("confirmed", 0)
+
+
+HEARTS = """
+    import numpy as np
+    import pandas as pd
+    import torch
+    from torch import nn
+
+    table = pd.read_csv("hearts.csv")
+    print(table.sex[table.target == 1].mean())
+    columns = ["age", "pressure", "rest"]
+    table.loc[:, columns] = (table.loc[:, columns] - table.loc[:, columns].mean()) / table.loc[:, columns].std()
+    rows = table.to_numpy(dtype="float32")
+    train, test = rows[: int(len(rows) * 0.7)], rows[int(len(rows) * 0.7) :]
+    model = nn.Linear(train.shape[1] - 1, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(20):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(torch.tensor(train[:, :-1])), torch.tensor(train[:, -1]).long())
+        loss.backward()
+        optimizer.step()
+    print((model(torch.tensor(test[:, :-1])).argmax(1).numpy() == test[:, -1]).mean())
+"""
+
+
+def test_columns_are_asked_for_as_members_and_by_lists_that_have_a_name(sandbox, tmp_path):
+    verdict = verdict_on("preprocessing-leak", {"main.py": HEARTS}, tmp_path, sandbox)
+    assert verdict.state == "confirmed"
+
+
+def test_what_a_program_compares_a_column_with_it_holds():
+    text = textwrap.dedent(
+        """
+        women = table[table["sex"] == "female"]
+        table.port = table.port.map({"S": 0, "C": 1, "Q": 2})
+        table["x"].astype(str).unique()
+        table.groupby(["house"]).mean()
+        y = LabelEncoder().fit_transform(table["kind"])
+        """
+    )
+    assert set(values_in(text)) == {("sex", "female"), ("port", "S"), ("port", "C"), ("port", "Q")}
+    assert set(classes_in(text)) == {"x", "house", "kind"}
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("x = t.drop('price', axis=1)", True),
+        ("x = t.select_dtypes('number')", True),
+        ("x = t.iloc[:, 1:-1]", True),
+        ("x = t.iloc[3:]", False),
+        ("t = t.drop([0, 1])", False),
+        ("x = t[['a', 'b']]", False),
+    ],
+)
+def test_a_program_goes_on_with_columns_that_it_does_not_name(text, rest):
+    assert takes_the_rest(text) is rest

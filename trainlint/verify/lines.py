@@ -50,7 +50,7 @@ def _mended(text: str, wanted: Sequence[Span]) -> str:
     except SyntaxError as error:
         line = error.lineno or 0
         if line and not any(first <= line <= last for first, last in wanted):
-            return _passed_over(text, line)
+            return _passed_over(text, line, isinstance(error, IndentationError))
     return text
 
 
@@ -69,8 +69,11 @@ def _without_tabs(text: str, width: int) -> str:
     return "".join(line[:end].expandtabs(width) + line[end:] for line, end in zip(lines, ends, strict=True))
 
 
-def _passed_over(text: str, number: int) -> str:
-    """The text with `pass` in place of a line; as it is where the line opens a block or says `pass` already."""
+def _passed_over(text: str, number: int, misplaced: bool) -> str:
+    """The text with `pass` in place of a line; as it is where the line opens a block or says `pass` already.
+
+    A `misplaced` line after one that was passed over went on with it, and is left blank.
+    """
     lines = _LINE.findall(text)
     if number > len(lines):
         return text
@@ -78,7 +81,9 @@ def _passed_over(text: str, number: int) -> str:
     code = line.strip()
     if not code or code == "pass" or code.endswith(":"):
         return text
-    lines[number - 1] = line[: len(line) - len(line.lstrip())] + "pass\n"
+    before = next((other.strip() for other in reversed(lines[: number - 1]) if other.strip()), "")
+    goes_on = misplaced and before == "pass"
+    lines[number - 1] = "\n" if goes_on else line[: len(line) - len(line.lstrip())] + "pass\n"
     return "".join(lines)
 
 

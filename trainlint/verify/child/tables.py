@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -94,9 +95,13 @@ def _mixed_by_samplers() -> set[bytes]:
     """The rows that samplers of imbalanced-learn make of others, filled as they run."""
     mixed: set[bytes] = set()
     try:
+        from imblearn import over_sampling
         from imblearn.base import SamplerMixin
     except ImportError:
         return mixed
+    for kind in vars(over_sampling).values():
+        if isinstance(kind, type) and "__init__" in vars(kind):
+            _may_be_told_of_jobs(kind)
     original = SamplerMixin.fit_resample
 
     @functools.wraps(original)
@@ -107,6 +112,19 @@ def _mixed_by_samplers() -> set[bytes]:
 
     SamplerMixin.fit_resample = noticed
     return mixed
+
+
+def _may_be_told_of_jobs(kind: Any) -> None:
+    """Samplers took `n_jobs` once."""
+    begin = kind.__init__
+    if "n_jobs" in inspect.signature(begin).parameters:
+        return
+
+    @functools.wraps(begin)
+    def start(self: Any, *arguments: Any, n_jobs: object = None, **keywords: Any) -> None:
+        begin(self, *arguments, **keywords)
+
+    kind.__init__ = start
 
 
 def _each(table: Any) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 READERS = "read_csv read_table read_excel read_json read_parquet read_pickle read_feather read_hdf".split()
 OF_FRAMES = {
@@ -20,6 +20,7 @@ OF_FRAMES = {
     "to_csv",
     "merge",
 }
+PLACES = {"loc", "iloc", "at", "iat"}
 KINDS = (
     ("file", r"path|file|image|img|url|photo|picture|audio"),
     ("date", r"date|timestamp|datetime"),
@@ -84,31 +85,76 @@ def columns_in(text: str) -> Iterator[str]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return
-    frames = set(_frames_in(tree))
+    frames, lists = set(_frames_in(tree)), dict(_lists_in(tree))
     made: set[str] = set()
     for node in sorted(
         (node for node in ast.walk(tree) if isinstance(node, ast.Subscript)), key=lambda node: node.lineno
     ):
-        owner = node.value.value if isinstance(node.value, ast.Attribute) else node.value
-        if not isinstance(owner, ast.Name) or owner.id not in frames:
+        owner = node.value
+        if isinstance(owner, ast.Attribute) and owner.attr in PLACES:
+            owner = owner.value
+        if _called(owner) not in frames:
             continue
-        said = {part.value for part in ast.walk(node.slice) if isinstance(part, ast.Constant)}
-        named = {name for name in said if isinstance(name, str)}
+        named = set(_words_in(node.slice, lists))
         if isinstance(node.ctx, ast.Store):
             made |= named
         else:
             yield from sorted(named - made)
 
 
+def members_in(text: str) -> Iterator[str]:
+    """What a program asks tables for as `table.name`: columns, where tables themselves have nothing of that name."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    frames = set(_frames_in(tree))
+    made = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+        for name in _words_in(node.slice, {})
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and node.attr not in made:
+            yield from (name for name in [node.attr] if _called(node.value) in frames)
+
+
+def _words_in(key: ast.expr, lists: Mapping[str, list[str]]) -> Iterator[str]:
+    """The texts in what a table is asked by, those of a list that it names among them."""
+    for part in ast.walk(key):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part.value
+        elif isinstance(part, ast.Name):
+            yield from lists.get(part.id, ())
+
+
+def _lists_in(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
+    """Names of lists of texts: `NUMBERS = ["age", "rooms"]`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Tuple)):
+            said = [getattr(part, "value", None) for part in node.value.elts]
+            words = [word for word in said if isinstance(word, str)]
+            if words and len(words) == len(said):
+                yield _called(node.targets[0]), words
+
+
 def _frames_in(tree: ast.Module) -> Iterator[str]:
     """Names of what readers give, and of what is asked for members that only tables have."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in OF_FRAMES:
-            yield node.value.id
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        if isinstance(node, ast.Attribute) and node.attr in OF_FRAMES:
+            yield from filter(None, [_called(node.value)])
+        elif isinstance(node, ast.Assign):
             made = node.value.func if isinstance(node.value, ast.Call) else None
-            if isinstance(made, ast.Attribute) and made.attr in READERS:
-                yield node.targets[0].id
+            if isinstance(made, ast.Attribute) and made.attr in (*READERS, "concat"):
+                yield from filter(None, [_called(node.targets[0])])
+
+
+def _called(node: ast.expr) -> str:
+    """`table` of `table` and `self.table`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr if isinstance(node.value, ast.Name) else ""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def targets_in(text: str) -> Iterator[str]:
