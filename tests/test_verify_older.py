@@ -8,7 +8,7 @@ import pytest
 
 from tests.programs import needs_torch
 from tests.test_verify_projects import LOOP, NET, verdict_on
-from trainlint.verify.lines import readable
+from trainlint.verify.child.unread import readable
 
 pytestmark = needs_torch
 

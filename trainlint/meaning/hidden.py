@@ -21,6 +21,7 @@ from trainlint.meaning.syntax import (
     Attribute,
     Call,
     Define,
+    Display,
     Evaluate,
     For,
     Literal,
@@ -71,6 +72,9 @@ class HiddenModules:
         names = scope.names if scope is not None else {}
         nn = "nn" if isinstance(names.get("nn"), External) else ("torch.nn" if "torch" in names else "nn")
         node = self.node.value if isinstance(self.node, Assign) and self.node.value is not None else self.node
+        if isinstance(node, Display) and node is not self.container.node:  # several values are bound at once
+            own = [item for item in node.items if item is self.container.node]
+            return [replace(own[0], f"{nn}.{self.container_class}({text_of(own[0])})")] if own else []
         if not self._is_plain or isinstance(node, Assign):
             return []
         return [replace(node, f"{nn}.{self.container_class}({text_of(node)})")]

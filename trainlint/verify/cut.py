@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from trainlint.verify.child.unread import readable
 from trainlint.verify.driver import call_for, direct_call
-from trainlint.verify.lines import Lines, Span, readable
+from trainlint.verify.lines import Lines, Span
 from trainlint.verify.statements import Statement, read_statements
 
 Extent = Literal["program", "function", "statement"]

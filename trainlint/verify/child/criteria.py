@@ -72,7 +72,8 @@ def _describe(kind: str, input: Any, target: Any) -> dict[str, Any]:
         "scores_of": graphs.last_activation(input, "log_softmax"),
         "shape": list(input.shape),
         "classes": int(input.shape[1]) if input.dim() > 1 else 1,
-        "gradients": input.requires_grad,
+        "gradients": input.requires_grad
+        or target.requires_grad,  # who hands them over the wrong way round trains too
         **_row_facts(scores),
         **_target_facts(target, input),
     }

@@ -17,6 +17,8 @@ from torch.utils.data import dataloader
 
 FIRST_OF_NUMBER = re.compile(r"\bdata\[0\]|\bloss\w*\[0\]")
 POOLS = ("MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool2d", "AvgPool3d")
+NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
+LEAST = 1e-12  # what a variance may be taken for that nothing is added to
 MASKED = ("masked_fill", "masked_fill_", "masked_select")
 
 
@@ -31,6 +33,9 @@ def install() -> None:
     _six()
     for name in POOLS:
         _may_step_as_wide(getattr(torch.nn, name))
+    for name in NORMS:
+        _may_add_nothing(getattr(torch.nn, name))
+    torch.nn.functional.binary_cross_entropy = _of_as_many(torch.nn.functional.binary_cross_entropy)
     for name in MASKED:
         setattr(torch.Tensor, name, _masked(getattr(torch.Tensor, name)))
 
@@ -80,6 +85,30 @@ def _may_step_as_wide(kind: Any) -> None:
         begin(self, kernel_size, stride or None, *arguments, **keywords)
 
     kind.__init__ = start
+
+
+def _may_add_nothing(kind: Any) -> None:
+    """BatchNorm took an `eps` of 0, and so one of False."""
+    begin = kind.__init__
+
+    @functools.wraps(begin)
+    def start(self: Any, num_features: Any, eps: float = 1e-5, *arguments: Any, **keywords: Any) -> None:
+        begin(self, num_features, eps or LEAST, *arguments, **keywords)
+
+    kind.__init__ = start
+
+
+def _of_as_many(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """Binary cross entropy compared targets of another shape one by one where there were as many of them."""
+
+    @functools.wraps(loss)
+    def compared(input: Any, target: Any, *arguments: Any, **keywords: Any) -> Any:
+        tensors = isinstance(input, torch.Tensor) and isinstance(target, torch.Tensor)
+        if tensors and input.shape != target.shape and input.numel() == target.numel():
+            target = target.reshape(input.shape)
+        return loss(input, target, *arguments, **keywords)
+
+    return compared
 
 
 def _masked(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ from ..loops import Loops, instrument
 from ..prepared import give_way
 from ..record import Record
 from ..tolerance import targets
+from ..unread import readable
 from .missing import Missing
 
 FAR = 1_000_000  # loops of other files are numbered from here on, so that none is taken for one of the program's lines
@@ -82,7 +83,7 @@ class Loader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         project, file = self.project, self.path
         text = project.overlay.get(os.path.realpath(file)) or self.get_source(module.__name__) or ""
-        tree = ast.parse(text, file)
+        tree = self._tree(text)
         project.enter(file, tree)
         project.modules.add(module.__name__)
         project.texts.append(text)
@@ -99,6 +100,18 @@ class Loader(importlib.machinery.SourceFileLoader):
                 exec(code, names)
             except Exception as error:  # whatever it raises, the others may do without it
                 self._leave_out(statement, error, names)
+
+    def _tree(self, text: str) -> ast.Module:
+        """The module's statements, without lines that this Python does not read."""
+        try:
+            return ast.parse(text, self.path)
+        except SyntaxError:
+            mended, tree = readable(text, ())
+        lines = zip(text.splitlines(), mended.splitlines())
+        first = next((number for number, (old, new) in enumerate(lines, 1) if old.split() != new.split()), 0)
+        place = os.path.relpath(self.path, self.project.root)
+        self.project.record.substitute(f"{place} line {first}: left out, this Python does not read it")
+        return tree
 
     def _leave_out(self, statement: ast.stmt, error: Exception, names: dict[str, Any]) -> None:
         said = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]}"
