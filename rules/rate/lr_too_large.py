@@ -125,7 +125,10 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         return None
     gains = [(a[0] - a[1], b[0] - b[1]) for a, b in zip(here, there, strict=True)]
     learns = all(gain > 0.1 * begun for (_, gain), (begun, _) in zip(gains, there, strict=True))
-    if not learns or any(gain >= 0.5 * other for gain, other in gains):  # what is NaN gains nothing
+    risen = all(end > 1.5 * begun for begun, end in here) and all(other > 0 for _, other in gains)
+    if not (learns or risen) or any(
+        gain >= 0.5 * other for gain, other in gains
+    ):  # what is NaN gains nothing
         return None
     first, last, begun, ended = (
         median(pair[at] for pair in pairs) for pairs in (here, there) for at in (0, 1)
