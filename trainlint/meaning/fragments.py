@@ -40,6 +40,7 @@ HEADLESS = (
     "*headless"  # attribute of what stands for `self` in a class that was pasted without its constructor
 )
 STAND_IN = "*stand-in"  # attribute of the network that an unbound `model` of a fragment is
+_MAKING = "*making"  # name in a module while a network is made for one that it leaves unbound
 FRESH = "*fresh"  # attribute of a network whose mode nothing in the fragment switches
 
 
@@ -297,9 +298,17 @@ def stand_in(machine: Machine, frame: Frame, name: str) -> Value | None:
     if module.unit is not machine.entry or name in module.unit.body.assigned or machine.forwarding:
         return None
     cls = _unmade_class(module, name)
-    if cls is None or re.search(rf"\bglobal\b[^\n]*\b{name}\b", module.unit.source.text):
+    if (
+        cls is None
+        or _MAKING in module.names
+        or re.search(rf"\bglobal\b[^\n]*\b{name}\b", module.unit.source.text)
+    ):
         return None
-    made = _make(machine, cls)
+    module.names[_MAKING] = Constant(True)
+    try:
+        made = _make(machine, cls)
+    finally:
+        del module.names[_MAKING]
     if made is None or not _has_parts_of(made, name, module.unit.source.text):
         return None
     made.attributes[STAND_IN] = Constant(True)
@@ -352,11 +361,24 @@ def _words(statement: s.Statement) -> frozenset[str]:
 
 def _unmade_class(module: Frame, name: str) -> Class | None:
     own = [v for v in module.names.values() if isinstance(v, Class) and v.unit is module.unit]
-    unmade = [cls for cls in own if _is_network(cls) and not _is_called(cls) and not _is_base(cls, own)]
+    left = [cls for cls in own if not _is_called(cls) and not _is_base(cls, own)]
+    unmade = [cls for cls in left if _is_network(cls)]
     named = [cls for cls in unmade if _letters(cls.node.name) == _letters(name)]
     if len(named) == 1:
         return named[0]
-    return unmade[0] if len(unmade) == 1 and name in _ANY_MODEL else None
+    if len(unmade) == 1 and name in _ANY_MODEL:
+        return unmade[0]
+    known = left and name != "self" and has_no_imports(module.unit)
+    used = _methods_used(module.unit, name) if known else frozenset()
+    having = [cls for cls in left if len(used) > 1 and all(find_member(cls, each) for each in used)]
+    return having[0] if len(having) == 1 else None
+
+
+def _methods_used(unit: Unit, name: str) -> frozenset[str]:
+    """What a piece of a program calls of a name: `trainer.begin_epoch(...)`, `trainer.update(...)`."""
+    calls = (node.function for node in s.nodes_in(unit.body) if isinstance(node, s.Call))
+    methods = [called for called in calls if isinstance(called, s.Attribute)]
+    return frozenset(m.name for m in methods if isinstance(m.value, s.Name) and m.value.id == name)
 
 
 def _letters(name: str) -> str:
@@ -396,7 +418,9 @@ def _make(machine: Machine, cls: Class) -> Instance | None:
     keywords.pop("**", None)
     with machine.unrecorded():
         made = machine.call(machine, cls, (), keywords, None, None)
-    if not isinstance(made, Instance) or not (has_weights(made) or _leaves_out_layers(cls)):
+    if not isinstance(made, Instance):
+        return None
+    if _is_network(cls) and not (has_weights(made) or _leaves_out_layers(cls)):
         return None  # a criterion or a metric
     made.symbolic = True
     if re.search(r"\.(eval|train)\(", cls.unit.source.text) is None:

@@ -227,15 +227,19 @@ def _single(value: Value) -> tuple[str, Result | None, bool]:
 
 
 def _is_quotient(above: Value, below: Value) -> bool:
-    """`exp(x) / exp(x).sum()` of scores that nothing was taken from before."""
-    exponential = one(above)
-    if not isinstance(exponential, Result) or operation(exponential) != "exp" or not operands(exponential):
+    """`exp(x) / exp(x).sum()` of scores that nothing was taken from before; a mask may leave some of them out."""
+    whole = one(above)
+    factors = operands(whole) if operation(whole) in ("operator.*", "mul") else (whole,)
+    exponential = next((v for v in map(one, factors) if operation(v) == "exp"), None)
+    if not isinstance(exponential, Result) or not operands(exponential):
         return False
     scores = one(operands(exponential)[0])
     if isinstance(scores, Result) and operation(scores) in ("operator.-", "sub", "operator.unary-", "clamp"):
         return False  # shifted, or bounded
     if _is_bounded(scores):
         return False
+    if len(factors) > 1:
+        return any(v is whole for v in _parts(below))
     summed = [v for v in _parts(below) if isinstance(v, Result) and operation(v) == "exp"]
     return any(v is exponential or same(operands(v)[0], scores) is True for v in summed if operands(v))
 

@@ -15,7 +15,7 @@ from trainlint.meaning import syntax as s
 from trainlint.meaning.calls import call, call_function, iterate, standalone_arguments
 from trainlint.meaning.expressions import evaluate
 from trainlint.meaning.facts.layers import is_module_class
-from trainlint.meaning.fragments import HEADLESS, in_order, lacks_constructor
+from trainlint.meaning.fragments import HEADLESS, has_no_imports, in_order, lacks_constructor
 from trainlint.meaning.lightning import (
     STEPS,
     evaluates,
@@ -276,6 +276,8 @@ def _standalone(machine: Machine, project: Project, reading: Reading, unseen: fr
     classes = {v.node.name: v for v in values if isinstance(v, Class) and v.unit is reading.entry}
     imported = _imported_trainers(project, reading.entry)
     held = frozenset(_given_to(reading.entry.body.statements))
+    if has_no_imports(reading.entry):
+        held |= _training_methods(classes)  # of an object that the piece does not show being made
     trainers = _trainers(functions, classes, imported, held)
     past = _Past([*functions.values(), *(m for cls in classes.values() for m in _own_methods(cls))])
     reached: set[str] = set()  # from other files, directly or through such a function
@@ -430,6 +432,11 @@ def _using(classes: dict[str, Class], words: frozenset[str]) -> frozenset[str]:
         for name, cls in classes.items()
         if any(not words.isdisjoint(_code(method)) for method in _own_methods(cls))
     )
+
+
+def _training_methods(classes: dict[str, Class]) -> frozenset[str]:
+    methods = (method for cls in classes.values() for method in _own_methods(cls))
+    return frozenset(m.name for m in methods if not _BACKWARD.isdisjoint(_code(m)))
 
 
 def _code(function: Function) -> frozenset[str]:
