@@ -229,7 +229,11 @@ def _single(value: Value) -> tuple[str, Result | None, bool]:
 def _is_quotient(above: Value, below: Value) -> bool:
     """`exp(x) / exp(x).sum()` of scores that nothing was taken from before; a mask may leave some of them out."""
     whole = one(above)
-    factors = operands(whole) if operation(whole) in ("operator.*", "mul") else (whole,)
+    factors = (
+        operands(whole)
+        if isinstance(whole, Result) and operation(whole) in ("operator.*", "mul")
+        else (whole,)
+    )
     exponential = next((v for v in map(one, factors) if operation(v) == "exp"), None)
     if not isinstance(exponential, Result) or not operands(exponential):
         return False
