@@ -52,6 +52,7 @@ ROUNDS |= {
     **dict.fromkeys(("t107", "t108"), "twenty-ninth"),
     **dict.fromkeys(("t109", "t110"), "thirtieth"),
     **dict.fromkeys(("t111", "t112"), "thirty-first"),
+    **dict.fromkeys(("t113", "t114"), "thirty-second"),
     **dict.fromkeys(
         ("t85", "t86"), "later"
     ),  # the rules that came later, on the repositories of the nineteenth
