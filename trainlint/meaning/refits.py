@@ -43,16 +43,20 @@ class _Fitted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refit:
-    """A fit to held-out rows, and the fit to the rows that train. `again`: of one and the same transformer."""
+    """A fit to held-out rows, and the fit to the rows that train. `again`: of one and the same transformer.
+
+    `apart`: that the rows are held out is only known of the model that is asked about them: they may be of another domain.
+    """
 
     fit: Fit
     first: Fit
     again: bool
+    apart: bool = False
 
     @property
     def is_certain(self) -> bool:
         """Whether the two fits surely differ; numbers for labels do only where a class is missing."""
-        return self.fit.kind != "labels" and not self.fit.by_hand
+        return self.fit.kind != "labels" and not self.fit.by_hand and not self.apart
 
     @property
     def edits(self) -> list[Change]:
@@ -109,12 +113,13 @@ def refits(program: Program) -> list[Refit]:
                 continue
             if not again and not _are_alike(one, other):
                 continue
-            once_more = again or (anew and _is_of_one_model(one.fit, other.fit, used))
-            if _is_held_out(one.fit.rows, other.fit.rows, splits(reader)) or (
-                once_more and other.fit.at < one.fit.at and _is_judged(one.fit, other.fit, used)
-            ):
+            once_more = again or _is_of_one_model(one.fit, other.fit, used)
+            held_out = _is_held_out(one.fit.rows, other.fit.rows, splits(reader))
+            if held_out or (once_more and other.fit.at < one.fit.at and _is_judged(one.fit, other.fit, used)):
                 if once_more or _is_used(one.fit, used) or one.fit.kind in _FOR_MODELS:
-                    found[one.fit.node] = Refit(one.fit, other.fit, again)
+                    found[one.fit.node] = Refit(
+                        one.fit, other.fit, again, apart=not (held_out or again or anew)
+                    )
     for refit in (*_by_data_sets(program, fitted), *_by_networks(program, fitted)):
         found.setdefault(refit.fit.node, refit)
     by_hand = [*_by_hand(reader, used)] or [Refit(*pair, False) for pair in measured_anew(program)]

@@ -11,7 +11,7 @@ from trainlint.meaning.parted import may_divide
 from trainlint.meaning.rows import Rows, are_apart, covers, selected
 from trainlint.meaning.shaped import Table, View
 from trainlint.meaning.syntax import Call, Node
-from trainlint.meaning.transformers import is_model, kind_of
+from trainlint.meaning.transformers import fitted_object, is_model, kind_of
 from trainlint.meaning.values import Constant, External, Member, Result, Value, constant, passed
 from trainlint.records import dataclass
 
@@ -52,12 +52,24 @@ class Use:
     table: Table
 
 
+_ANSWERING = frozenset(
+    "predict predict_proba decision_function".split()
+)  # a discriminant analysis does, beside a projection
+
+
 def uses(reader: Reader) -> Iterator[Use]:
     """Calls of estimators: `model.fit(x, y)`, `model.score(x, y)`."""
+    asked = [
+        c.callee for c in reader.log.calls if isinstance(c.callee, Member) and c.callee.name in _ANSWERING
+    ]
+    answering = {id(fitted_object(callee.receiver)) for callee in asked}
     for call in reader.log.calls:
         if not isinstance(call.callee, Member) or call.callee.name not in TRAINING | JUDGING:
             continue
-        if kind_of(call.callee.receiver) is not None or not (call.arguments or "X" in call.keywords):
+        if not (call.arguments or "X" in call.keywords):
+            continue
+        estimator = call.callee.receiver
+        if kind_of(estimator) is not None and id(fitted_object(estimator)) not in answering:
             continue
         given = call.arguments[0] if call.arguments else call.keywords["X"]
         yield Use(call, call.callee.name in TRAINING, reader.at_call(given, call))
