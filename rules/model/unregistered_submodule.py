@@ -106,7 +106,10 @@ def symptom(written: Runs, control: Runs) -> Effect | None:
         if run.raised and "empty parameter list" in run.raised:
             return Effect("the optimizer finds no parameters at all: " + run.raised)
     passes = [event for run in written for event in run.all("backward") if event.flag("hidden")]
-    if not passes or not any(run.all("step") for run in written):
+    stepped = any(run.all("step") for run in written)
+    if not passes and stepped and any(run.all("backward") for run in written):
+        return None  # it trains, and what it keeps takes no part
+    if not passes or not stepped:
         return _kept(written)  # without an optimizer nobody knows what one would be given
     hidden, used = passes[0].number("hidden_elements"), passes[0].number("elements")
     said = f"{hidden:.0f} of the {used:.0f} weights in the loss are in no `parameters()` and no optimizer: they never change"
