@@ -20,6 +20,7 @@ from tests.fakes import HERE, book_of, calls, flags, page, report_on, said, writ
 from trainlint.book import open_book
 from trainlint.config import Config
 from trainlint.lint import Effort, lint, lint_source
+from trainlint.meaning import machine
 from trainlint.rule import Finding
 from trainlint.settings import Settings
 
@@ -363,6 +364,41 @@ def test_a_rule_that_raises_costs_one_line_and_the_rest_goes_on(tmp_path: Path) 
     assert (failure.path, failure.kind) == ("a.py", "internal-error")
     assert "no-bad" in failure.message and "RecursionError: too deep" in failure.message
     assert "\n" not in failure.message
+
+
+OVER_LONG = """import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+
+class Rows(Dataset):
+    def __init__(self):
+        self.rows = torch.randn(640, 4)
+
+    def __len__(self):
+        return 640
+
+    def __getitem__(self, place):
+        return self.rows[place], self.rows[place].sum()
+
+
+net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for x, y in DataLoader(Rows(), batch_size=1, shuffle=True):
+    optimizer.zero_grad()
+    nn.functional.mse_loss(net(x), y).backward()
+    optimizer.step()
+"""
+
+
+def test_a_question_about_a_program_that_is_too_long_to_follow_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("STEPS_PER_ROOT", "STEPS_OF_TRAINING", "STEPS_TO_TRAINING"):
+        monkeypatch.setattr(machine, limit, 200)
+    write(tmp_path, train=OVER_LONG + "print(net)\n" * 300)
+    report = report_on(tmp_path, open_book())
+    assert report.failures == ()
 
 
 def test_a_rule_that_returns_nonsense_is_a_failure(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ STEPS_WHEN_BRIEF = 500  # of each further trace of a function that only puts a n
 STEPS_PER_CALL = 3_000  # of one call that brings no event of training
 STEPS_PER_TRAINING = 4_000  # of one whose body speaks of training: it builds data sets before its loop begins
 STEPS_PER_MODULE = 6_000  # of making a module, or of its forward
+STEPS_APART = 12_000  # of what is asked beside a trace; a single call has less
 STEPS_FOR_MODULES = 12_000  # of making all modules of one trace: a zoo of networks must not hide the training
 DEPTH = 12  # calls followed into each other
 _EVENTS = frozenset("forward backward step zero_grad schedule criterion mode load set_epoch".split())
@@ -232,14 +233,18 @@ class Machine:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """What the running calls neither pay for nor limit: it has an allowance of its own."""
-        outer, started = self.allowances, self.steps
-        self.allowances = []
+        """What the running calls neither pay for nor limit: it has an allowance of its own.
+
+        Questions are asked when a trace has come to its end as well, perhaps because it had used all of its steps.
+        """
+        outer, limit, started = self.allowances, self.root_limit, self.steps
+        self.allowances, self.root_limit = [], max(limit, started + STEPS_APART)
         self.renew()
         try:
             yield
         finally:
             self.allowances = outer
+            self.root_limit = limit
             self.refund(self.steps - started)
 
     # The trace
