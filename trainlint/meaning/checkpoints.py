@@ -18,7 +18,14 @@ from trainlint.meaning.devices import (
 from trainlint.meaning.flow import exclusive, of_kind
 from trainlint.meaning.modes import behind
 from trainlint.meaning.optimizers import is_schedule
-from trainlint.meaning.paths import is_of_each_process, is_stamped, names_device, same_file, same_name
+from trainlint.meaning.paths import (
+    is_handed_in,
+    is_of_each_process,
+    is_stamped,
+    names_device,
+    same_file,
+    same_name,
+)
 from trainlint.meaning.phases import is_setting_for_training, is_told_not_to_evaluate
 from trainlint.meaning.saves import is_published, is_written, saves_from_the_cpu
 from trainlint.meaning.syntax import Block, Call, Conditional, Define, Literal, Node, Try, nodes_in
@@ -192,6 +199,8 @@ class Load:
 
     def is_of_this_run(self, given: Value | None) -> bool:
         """Whether the same run has written a file before this place."""
+        if given is not None and is_handed_in(given):
+            return False
         root = self.event.region.root
         events = list(root.events())
         here = events.index(self.event)

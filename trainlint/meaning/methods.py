@@ -40,6 +40,7 @@ from trainlint.meaning.registries import (
     is_table,
     registered_in,
 )
+from trainlint.meaning.restored import note_average
 from trainlint.meaning.roles import is_nothing, is_unseen_object, role
 from trainlint.meaning.stores import note_frozen
 from trainlint.meaning.strings import applied
@@ -665,6 +666,7 @@ _HANDLERS: dict[str, Callable[[Machine, Member, Arguments, Keywords, Node | None
     "enter_context": stacked,
     "callback": stacked,
     "load_state_dict": _load_state,
+    "copy_to": note_average,
     **dict.fromkeys("state_dict save_pretrained save_model save_checkpoint save_state".split(), _remember),
     "log": _log,
     "log_dict": _log,

@@ -51,6 +51,11 @@ def same_name(first: Value, second: Value) -> bool:
     return len(names) == 1 and all(name and "{" not in name for name in names)
 
 
+def is_handed_in(path: Value) -> bool:
+    """Whether a file lies where Kaggle lays what a notebook is given: no run can write there."""
+    return all(template(option).startswith("/kaggle/input/") for option in options(path))
+
+
 def names_device(path: Value) -> bool:
     """Whether the device is part of the file's name: `"model-%s.pt" % device`."""
     made = (v for v in walk(path) if isinstance(v, Result) and isinstance(v.callee, External))

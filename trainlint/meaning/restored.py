@@ -123,6 +123,22 @@ def _from_file(value: Value) -> tuple[Result, bool | None] | None:
 _MOVES = frozenset("to cuda cpu float double half".split())
 
 
+def note_average(
+    machine: Machine,
+    callee: Member,
+    arguments: tuple[Value, ...],
+    keywords: dict[str, Value],
+    node: s.Node | None,
+) -> None:
+    """`average.copy_to(net.parameters())`, as torch_ema and diffusers have it: the network gets what the file holds."""
+    asked = one(arguments[0]) if arguments else None
+    if node is None or not isinstance(asked, Result) or not isinstance(asked.callee, Member):
+        return
+    if asked.callee.name == "parameters" and is_of_a_file(callee.receiver):
+        network = asked.callee.receiver
+        machine.record("load_state", node, network, callee.receiver, (callee.receiver,), detail={})
+
+
 def is_of_a_file(value: Value) -> bool:
     """Whether what is called came out of a file as it is: `torch.load(path).to(device)`."""
     return all(_from_file(option) is not None for option in options(value))
