@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from trainlint.meaning.dataflow import operation
+from trainlint.meaning.facts.settings import NAMESPACES
+from trainlint.meaning.objects import find_member, is_of_project_alone
 from trainlint.meaning.syntax import Attribute, Unary
 from trainlint.meaning.trace import Event, Leave, Region
 from trainlint.meaning.trace import Item as Happening
 from trainlint.meaning.values import (
     MISSING,
     Argument,
+    Class,
     Constant,
     External,
+    Instance,
     Member,
     Result,
     Unknown,
@@ -114,7 +118,17 @@ def _is_of_mode(test: Value) -> bool:
         if not test.callee.name.startswith("operator.unary"):
             return False
         test = one(test.arguments[0])
-    return isinstance(test, Member) and test.name == "training"
+    return isinstance(test, Member) and test.name == "training" and not _keeps_settings(test.receiver)
+
+
+def _keeps_settings(holder: Value) -> bool:
+    """Whether an object is none of torch's, and has no mode: its `training` says what the run is for."""
+    match one(holder):
+        case Instance(cls=External(name=name)):
+            return name in NAMESPACES
+        case Instance(cls=Class() as cls):
+            return is_of_project_alone(cls) and find_member(cls, "__getattr__") is None
+    return False
 
 
 def needs_train_mode(event: Event, outer: Region) -> bool:

@@ -229,7 +229,9 @@ _PATTERN = re.compile(r"""["']([^"'\n]*(?:%|\{)[^"'\n]*\.\w+)["']""")
 _TO_CPU = re.compile(
     r"""\.cpu\(\)|[at][so]_cpu\(|\bcpu\s*=\s*True|\.to\(\s*(?:device\s*=\s*)?(?:torch\.device\(\s*)?["']cpu["']\s*\)*"""
 )
-_GOES_ON_AS_NUMBER = re.compile(r"\s*(?:\.(?!state_dict|clone|contiguous|half|data\b)|[=!<>]=|[<>*/-])")
+_GOES_ON_AS_NUMBER = re.compile(
+    r"\s*(?:\.(?!state_dict|clone|contiguous|half|data\b(?!\.(?:numpy|item|tolist)\())|[=!<>]=|[<>*/-])"
+)
 _IS_COMPUTED = re.compile(  # what comes before on the line: a method that only tensors have, a sum, what is gathered
     r"""\.(?:argmax|max|min|sum|mean|sigmoid|softmax|log_softmax|round|topk|squeeze|norm|eq|long|int|bool)\([^()]*\)$"""
     r"""|\b(?:sigmoid|softmax|argmax|round|sum|mean)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)(?:\[[^\[\]]*\]|\.\w+\(\))*$"""
