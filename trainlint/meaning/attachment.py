@@ -18,11 +18,13 @@ from trainlint.meaning.facts.optimizers import is_optimizer_class, is_schedule_c
 from trainlint.meaning.objects import is_module
 from trainlint.meaning.values import (
     Argument,
+    Bound,
     Choice,
     Class,
     Constant,
     External,
     Free,
+    Function,
     Instance,
     Item,
     Mapping,
@@ -145,6 +147,8 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
             if criterion(name) is not None and value.arguments:
                 return _judged([*value.arguments[:2]], seen)
             found = _any(inputs, seen)
+            if found is False and any(map(_may_compute, inputs)):
+                return None  # `odeint(field, start, times)` runs what it is given
             return (
                 found
                 if name.startswith(("torch", "operator.", "builtins.", "einops")) or found is False
@@ -190,6 +194,14 @@ def _callee_attached(value: Result, seen: Answers) -> bool | None:
         case Free() | Argument() if _is_criterion_like(value):
             return _judged(inputs, seen)
     return None
+
+
+def _may_compute(given: Value) -> bool:
+    """Whether a function is handed something to call, which may have weights."""
+    return any(
+        isinstance(option, (Function, Bound)) or (isinstance(option, Instance) and is_module(option))
+        for option in options(given)
+    )
 
 
 def _are_networks(listed: Sequence) -> bool:
