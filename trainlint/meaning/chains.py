@@ -107,6 +107,13 @@ class Chain:
     users: dict[int, list[Step]] = field(
         default_factory=dict
     )  # by identity of a value: the steps that take it
+    optional: frozenset[int] = (
+        frozenset()
+    )  # by identity of what they give, or of their layer: steps that another way leaves out
+
+    def is_optional(self, step: Step) -> bool:
+        """Whether something else, or nothing, may be in the place of a step."""
+        return id(step.value) in self.optional or id(step.layer) in self.optional
 
     @property
     def mixing(self) -> list[Step]:
@@ -156,6 +163,7 @@ def chain_of(
         tuple(walk.every),
         walk.whole,
         walk.users,
+        frozenset(walk.optional),
     )
 
 
@@ -213,6 +221,7 @@ class _Walk:
     every: list[Step] = field(default_factory=list)
     users: dict[int, list[Step]] = field(default_factory=dict)
     whole: bool = True
+    optional: set[int] = field(default_factory=set)
 
     def path(self, value: Value, depth: int) -> tuple[Step, ...]:
         if id(value) in self.stops:
@@ -234,7 +243,7 @@ class _Walk:
                 before = self.path(first, depth)
                 return before + self._longest(later, depth)
             case Choice():
-                return self._longest(by_default(value), depth)
+                return self._likeliest(by_default(value), depth)
             case Result():
                 return self._result(value, depth)
             case Item(source=source) | Member(receiver=source):
@@ -246,6 +255,14 @@ class _Walk:
             case Unknown():
                 self.whole = False
         return ()
+
+    def _likeliest(self, values: Iterable[Value], depth: int) -> tuple[Step, ...]:
+        """The longest of several ways. What the others do without, `act(x)` for either of two layers, is optional."""
+        ways = [way for way in (self.path(v, depth) for v in values) if way]
+        for way in ways:
+            others = [{id(step.value) for step in other} for other in ways if other is not way]
+            self.optional |= {id(s.value) for s in way if any(id(s.value) not in other for other in others)}
+        return max(ways, key=_weight, default=())
 
     def _longest(self, values: Iterable[Value], depth: int) -> tuple[Step, ...]:
         return max((self.path(v, depth) for v in values), key=_weight, default=())
@@ -294,7 +311,7 @@ class _Walk:
         else:
             before = self.path(value.arguments[0], depth)
         taken = value.arguments[0] if value.arguments else None
-        for part in _unfolded(layer):
+        for part in _unfolded(layer, self.optional):
             before = self._behind(before, taken, value, part)
             taken = None
         return before
@@ -314,6 +331,7 @@ class _Walk:
         if chain is None:
             return self._with(before, taken, Step(kind or "?", value, layer, times, exact))
         self.whole = self.whole and chain.whole
+        self.optional |= chain.optional
         self.every += [replace(s, times=s.times * times, exact=s.exact and exact) for s in chain.every]
         for key, steps in chain.users.items():
             self.users.setdefault(key, []).extend(steps)
@@ -351,8 +369,11 @@ def _names(node: Node | None) -> Iterator[str]:
             yield from (side.id for side in (left, right) if isinstance(side, Name))
 
 
-def _unfolded(layer: Instance, depth: int = 0) -> Iterator[Instance]:
-    """The layers that a container runs one after the other; another layer is itself."""
+def _unfolded(layer: Instance, optional: set[int], depth: int = 0) -> Iterator[Instance]:
+    """The layers that a container runs one after the other; another layer is itself.
+
+    Noted as optional, by identity, are those in whose place another one of their rank may be.
+    """
     inner = layer.attributes.get("*layers")
     if not isinstance(inner, Sequence) or _is_plain_list(layer) or depth > 4:
         yield layer
@@ -360,7 +381,9 @@ def _unfolded(layer: Instance, depth: int = 0) -> Iterator[Instance]:
     for part in (*inner.items, *([inner.element] if inner.element is not None else [])):
         found = [option for option in by_default(part) if isinstance(option, Instance)]
         for option in sorted(found, key=_rank)[:1]:
-            yield from _unfolded(option, depth + 1)
+            alike = [other for other in found if _rank(other) == _rank(option)]
+            optional |= {id(other) for other in alike if len(alike) > 1}
+            yield from _unfolded(option, optional, depth + 1)
 
 
 def _rank(layer: Instance) -> int:

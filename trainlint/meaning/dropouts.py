@@ -128,7 +128,10 @@ def _units_before(architecture: Architecture, step: Step) -> int | None:
         return None
     given = passed(layer, 1, "out_features")
     found = constant(given) if given is not None else None
-    return found if isinstance(found, int) else None
+    return found if isinstance(found, int) and found >= _FEWEST_UNITS else None
+
+
+_FEWEST_UNITS = 4  # fewer are a score or a gate, which dropout is hardly for: another layer feeds it
 
 
 def rate_of(step: Step) -> tuple[float, str | None] | None:

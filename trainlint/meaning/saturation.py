@@ -51,14 +51,27 @@ def saturations(program: Program) -> list[Saturation]:
     if is_other_field(program) or takes_derivatives(program) or program.uses("calculate_gain"):
         return []
     found: dict[int, Saturation] = {}
+    compared = _compared(program)
     for architecture in program.architectures:
         if architecture.event is not None and not architecture.trains:
             continue
-        hidden = tuple(_hidden(architecture.chain))
+        hidden = tuple(
+            s for s in _hidden(architecture.chain) if s.made is None or id(s.made.cst) not in compared
+        )
         if hidden and not architecture.is_pretrained:
             made = Saturation(architecture, hidden, _count(architecture.chain, hidden))
             found.setdefault(id(made.node.cst), made)
     return list(found.values())
+
+
+def _compared(program: Program) -> set[int]:
+    """Calls that make another activation for another network: `Net(nn.Sigmoid)` beside `Net(nn.ReLU)`, to see the difference."""
+    made: dict[int, set[str]] = {}
+    for architecture in program.architectures:
+        for step in architecture.chain.steps:
+            if step.activates and step.layer is not None and step.made is not None:
+                made.setdefault(id(step.made.cst), set()).add(step.activates)
+    return {node for node, kinds in made.items() if len(kinds) > 1}
 
 
 def _hidden(chain: Chain) -> Iterator[Step]:
@@ -69,6 +82,8 @@ def _hidden(chain: Chain) -> Iterator[Step]:
     for index, step in enumerate(steps):
         if step.activates != "sigmoid" or step.made is None or _gates(chain, step):
             continue
+        if chain.is_optional(step):
+            continue  # another activation may stand there: an option, or a comparison of several
         before = next((s for s in reversed(steps[:index]) if not is_quiet(s)), None)
         behind = any(s.mixes for s in steps[index + 1 :]) or (step.times > 1 and before is not None)
         if before is not None and before.mixes and behind:
