@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.architecture import depth, holds, is_tiny, may_be_pretrained, post_norm_layers
 from trainlint.meaning.beginnings import starts_from_a_state
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.conditions import by_default
+from trainlint.meaning.conditions import by_default, conditions_within, possible
 from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.facts.optimizers import ADAM_AND_RELATIVES, RASH_AT_FIRST
 from trainlint.meaning.falling import falls
@@ -26,6 +26,8 @@ from trainlint.meaning.syntax import Call, Literal, Node
 from trainlint.meaning.trace import Event, Region
 from trainlint.meaning.updates import Update, stepped_node
 from trainlint.meaning.values import (
+    Choice,
+    Condition,
     Constant,
     External,
     Instance,
@@ -67,6 +69,7 @@ class Course:
     made: Instance
     step: Event
     update: Update | None  # None where a framework runs the loop
+    given: tuple[Condition, ...] = ()  # what has to hold for it to be made
 
     @property
     def kind(self) -> str:
@@ -133,8 +136,22 @@ class Course:
     def networks(self) -> list[Instance]:
         """The networks that it updates, as far as all of them are seen being made, or pasted as a class; else none."""
         found = [one(model) for model in self.optimizer.models]
+        left_out = self._left_out if len(found) > 1 and self.given else set[int]()
+        found = [model for model in found if id(model) not in left_out] or found
         made = [m for m in found if isinstance(m, Instance) and is_module(m) and _is_there(m)]
         return made if len(made) == len(found) else []
+
+    @property
+    def _left_out(self) -> set[int]:
+        """The networks, by identity, that are another way's: `if kind == "bert"` chooses both network and optimizer."""
+        handed = [v for value in (*self.made.arguments, *self.made.keywords.values()) for v in walk(value)]
+        chosen = [v for v in handed if isinstance(v, Choice)]
+        return {
+            id(option)
+            for choice in chosen
+            for option in choice.options
+            if all(option is not left for left in possible(choice, self.given))
+        }
 
     @cached_property
     def depth(self) -> int:
@@ -389,9 +406,9 @@ def courses(program: Program) -> list[Course]:
     for driven, event, update in stepped:
         for made in _made(driven.value):
             if not is_in_unit_test(event) and update.backwards:
-                found.setdefault(
-                    id(made), Course(program, Optimizer(made, driven.known), made, event, update)
-                )
+                alone, value = Optimizer(made, driven.known), driven.value
+                given = conditions_within(value, made) if isinstance(value, Choice) else ()
+                found.setdefault(id(made), Course(program, alone, made, event, update, given))
     for event in fitted:
         assert isinstance(event.detail, Fitted)
         only = optimizer(event.detail.optimizer)
