@@ -101,7 +101,6 @@ def call_method(
             machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
         return receiver
     note_handed(machine, arguments, keywords)
-    _note_copied_weights(machine, receiver, arguments, node)
     if name in ("cuda", "to") and node is not None:
         machine.record("device", node, receiver, device_of(callee, arguments, keywords), arguments)
     if name in _IN_PLACE and node is not None and _is_of_layer(receiver):
@@ -122,16 +121,6 @@ def call_method(
     else:
         note_asked(machine, callee, result, (*arguments, *keywords.values()), node)
     return result
-
-
-def _note_copied_weights(machine: Machine, source: Value, arguments: Arguments, node: Node | None) -> None:
-    """`average = torch.load(path)` that is given a network's parameters, `average.copy_to(net.parameters())`: it fills them."""
-    match one(source):
-        case Result(callee=External(name="torch.load")) as loaded if node is not None:
-            for given in map(one, arguments):
-                match given:
-                    case Result(callee=Member(name="parameters", receiver=network)):
-                        machine.record("load_state", node, network, loaded, (loaded,), detail={})
 
 
 _IN_PLACE = frozenset("fill_ zero_ normal_ uniform_ copy_ clamp_ mul_ div_".split())
