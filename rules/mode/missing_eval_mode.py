@@ -55,11 +55,14 @@ for epoch in range(5):
     print(epoch, correct / len(test_loader.dataset))
 ```
 
+A frozen network whose weights come out of a file, and that gives a training its targets, is in training mode as well
+until somebody switches it: its dropout makes the targets noise, its BatchNorm learns from batches it should not see.
+
 ## When it is fine
 
 Models in which nothing depends on the mode. Accuracy of the training batches themselves. Methods that
 want training mode: Monte Carlo dropout, test-time adaptation, re-estimating BatchNorm, transductive
-few-shot learning. Models from `from_pretrained`, which start in evaluation mode and were never
+few-shot learning. A teacher that is a moving average of its student. Models from `from_pretrained`, which start in evaluation mode and were never
 switched.
 
 ## Fix
@@ -119,6 +122,15 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             title=f"Call `{model}.eval()` before the evaluation loop",
             level=None if dependent else "warning",
             known=evaluation.known,
+        )
+    for teacher in program.teachers:
+        yield Finding(
+            teacher.node,
+            f"`{text_of(teacher.node)}` gives targets in train mode: dropout stays on, BatchNorm takes each batch's statistics",
+            fix=teacher.switched(teacher.model_text) if teacher.model_text else (),
+            title=f"Call `{teacher.model_text}.eval()` before the training loop",
+            level="warning",
+            known=teacher.known,
         )
     for switch in uncalled:
         yield Finding(

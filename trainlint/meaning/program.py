@@ -340,6 +340,13 @@ class Program:
         return left_behind(self)
 
     @cached_property
+    def teachers(self) -> list[Evaluation]:
+        """Passes of frozen networks that give a training its targets in train mode."""
+        from trainlint.meaning.teachers import teachers
+
+        return teachers(self)
+
+    @cached_property
     def overlaps(self) -> list[Overlap]:
         """Evaluations over samples that the network trains on, where the code says that they are held out."""
         from trainlint.meaning.overlaps import overlaps
