@@ -1,4 +1,4 @@
-"""Frozen networks out of a file that give a training its targets, and were never put into eval mode."""
+"""Networks out of a file that give a training its targets, learn nothing, and were never put into eval mode."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from trainlint.meaning.graphs import is_frozen
 from trainlint.meaning.members import entry_of
 from trainlint.meaning.modules import mode_dependent
 from trainlint.meaning.networks import is_part_of_network
+from trainlint.meaning.provenance import comes_trained
 from trainlint.meaning.syntax import Attribute, Call, Name, nodes_in
 from trainlint.meaning.trace import Event
 from trainlint.meaning.values import External, Instance, Result, Value, one, options
@@ -41,16 +42,28 @@ def teachers(program: Program) -> list[Evaluation]:
 
 
 def _teaches(program: Program, event: Event) -> bool:
-    """Whether a frozen network's output goes into a loss, and not through a network that learns from it."""
+    """Whether the output of a network that learns nothing goes into a loss, and not through one that learns from it."""
     if event.detail or event.value is None or event.loop is None or is_unit_test(event):
         return False
     return (
         event.loop.has("backward")
-        and is_frozen(event)
+        and (event.grad is False or is_frozen(event))
+        and not _is_trained(program, event.target)
         and mode_dependent(event.target, 0, entry_of(event)) is True
         and not is_part_of_network(program, event.region)
         and reaches(event.value, program.used_by_backwards)
         and not any(_is_taken(event.value, other) for other in of_kind(event.loop, "forward"))
+    )
+
+
+def _is_trained(program: Program, network: Value) -> bool:
+    """Whether a network learns, or may: frozen only while another one learns, or asked without gradients in between."""
+    return id(one(network)) in program.stepped_networks or any(
+        e.kind == "forward"
+        and e.grad is not False
+        and any(option is one(network) for option in options(e.target))
+        and not is_frozen(e)
+        for e in program.trained_by
     )
 
 
@@ -64,7 +77,9 @@ def _is_taken(output: Value, other: Event) -> bool:
 def _is_out_of_a_file(program: Program, network: Instance) -> bool:
     """Whether all that is loaded into a network comes out of files: a copy of what trains follows it."""
     loaded = [e for e in program.events("load_state") if same(e.target, network) is not False]
-    return bool(loaded) and all(e.value is not None and any(map(_is_read, walk(e.value))) for e in loaded)
+    return comes_trained(program, network) and all(
+        e.value is not None and any(map(_is_read, walk(e.value))) for e in loaded
+    )
 
 
 def _is_read(value: Value) -> bool:
