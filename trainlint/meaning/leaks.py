@@ -208,11 +208,16 @@ def _has_seen_both(fit: Fit, split: Split) -> bool:
 
 
 def _matters(fit: Fit, split: Split) -> bool:
-    """Whether it shapes features; categories of the targets, and numbers for labels, are only names."""
+    """Whether it shapes features; categories of the targets, and numbers for labels, are only names.
+
+    So are equal shares of a quantity that the targets say: where one ends is what they mean.
+    """
     if fit.kind == "labels":
         return False
     if fit.kind in _CATEGORIES:
         return split.argument == 0 and split.arguments > 1
+    if fit.kind == "discretizer" and split.argument > 0:
+        return False
     return True
 
 
