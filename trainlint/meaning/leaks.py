@@ -216,9 +216,7 @@ def _matters(fit: Fit, split: Split) -> bool:
         return False
     if fit.kind in _CATEGORIES:
         return split.argument == 0 and split.arguments > 1
-    if fit.kind == "discretizer" and split.argument > 0:
-        return False
-    return True
+    return fit.kind != "discretizer" or split.argument == 0
 
 
 def _together(found: Iterable[Leak]) -> Iterator[Leak]:
