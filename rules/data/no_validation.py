@@ -100,9 +100,10 @@ def check(program: Program, options: Options) -> Iterator[Finding]:
             length = counted(run.epochs[0], "epoch") + default_of(run.epochs[1])
         if run.samples is not None:
             size = f" on {counted(run.samples, 'sample')}"
+        kept = "none of them" if size else "no sample"
         yield Finding(
             run.node,
-            f"{length}{size}, and none of them is held out: nothing shows whether the network learns or remembers",
+            f"{length}{size}, and {kept} is held out: nothing shows whether the network learns or remembers",
             because=[(run.loader, "serves all of the data")],
         )
 

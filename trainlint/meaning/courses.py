@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlint.meaning.architecture import depth, holds, is_tiny, may_be_pretrained, post_norm_layers
 from trainlint.meaning.beginnings import starts_from_a_state
 from trainlint.meaning.callers import is_in_unit_test
-from trainlint.meaning.conditions import by_default, conditions_within, possible
+from trainlint.meaning.conditions import by_default, conditions_within, possible, usual
 from trainlint.meaning.dataflow import operation, same, walk
 from trainlint.meaning.facts.optimizers import ADAM_AND_RELATIVES, RASH_AT_FIRST
 from trainlint.meaning.falling import falls
@@ -136,22 +136,29 @@ class Course:
     def networks(self) -> list[Instance]:
         """The networks that it updates, as far as all of them are seen being made, or pasted as a class; else none."""
         found = [one(model) for model in self.optimizer.models]
-        left_out = self._left_out if len(found) > 1 and self.given else set[int]()
+        left_out = self._left_out if len(found) > 1 else set[int]()
         found = [model for model in found if id(model) not in left_out] or found
         made = [m for m in found if isinstance(m, Instance) and is_module(m) and _is_there(m)]
         return made if len(made) == len(found) else []
 
     @property
     def _left_out(self) -> set[int]:
-        """The networks, by identity, that are another way's: `if kind == "bert"` chooses both network and optimizer."""
+        """The networks, by identity, that are another way's: `if kind == "bert"` chooses both network and optimizer.
+
+        Where settings choose, those are left that are there while all of them have their defaults.
+        """
         handed = [v for value in (*self.made.arguments, *self.made.keywords.values()) for v in walk(value)]
         chosen = [v for v in handed if isinstance(v, Choice)]
         return {
             id(option)
             for choice in chosen
             for option in choice.options
-            if all(option is not left for left in possible(choice, self.given))
+            if all(option is not left for left in self._left(choice))
         }
+
+    def _left(self, choice: Choice) -> list[Value]:
+        left = possible(choice, self.given)
+        return [option for option in usual(choice) if any(option is other for other in left)] or left
 
     @cached_property
     def depth(self) -> int:
